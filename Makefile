@@ -1,0 +1,60 @@
+# One place for every command; `make help` lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+PYTHON ?= python3
+UV_VERSION := 0.13.8
+PORT ?= 8000
+DATA ?= var
+JOBS ?= 2
+BIN := .venv/bin
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+
+.PHONY: help setup up test prove lint format bench demo lock clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+setup: .venv/.installed ## make .venv and install the locked dependencies with their hashes
+
+.venv/.installed: requirements-dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=/path/to/python3.11")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements-dev.lock
+	$(BIN)/uv pip install --quiet --no-deps --python $(BIN)/python --editable .
+	@touch $@
+
+up: setup ## serve on 127.0.0.1 with an embedded PostgreSQL: PORT=8000 DATA=var
+	@CRENEAU_DIE_WITH_PARENT=1 exec $(BIN)/creneau up --port $(PORT) --data-dir "$(DATA)"
+
+test: setup ## every test, in under ten minutes on two cores
+	$(BIN)/pytest -n $(JOBS) -m "not prove"
+
+prove: setup ## races, kills and random tests at full size
+	CRENEAU_PROVE=1 $(BIN)/pytest -n $(JOBS) --timeout 3600 -m "prove or races"
+
+lint: setup ## the gate: format, lint, types, imports, dependencies
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/deptry .
+
+format: setup ## put the code into the house's format
+	$(BIN)/ruff check --fix --quiet . || true
+	$(BIN)/ruff format --quiet .
+
+bench: setup ## measure the API beside a bare one, and the engine on four sizes
+	$(BIN)/python -m tests.bench
+
+demo: setup ## the whole story through the HTTP API, on a database of its own
+	$(BIN)/creneau demo
+
+lock: ## write requirements.lock and requirements-dev.lock anew from pyproject.toml
+	$(LOCK) pyproject.toml --output-file requirements.lock
+	$(LOCK) pyproject.toml --group dev --output-file requirements-dev.lock
+
+clean: ## remove what was built; the data in DATA stays
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache bench-results
