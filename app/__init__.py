@@ -1,0 +1,1 @@
+"""Créneau: the national marketplace for the manufacturing capacity of biological medicines."""

@@ -1,0 +1,149 @@
+"""Tables of rounds, the requests in them, solver runs and offers."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, Uuid, text
+from sqlmodel import Field
+
+from app.core.model import Period, Table, Versioned, days, document, instant, one_of, real_period, texts
+
+
+class RoundStatus(StrEnum):
+    """Where a round stands."""
+
+    DRAFT = "draft"
+    OPEN = "open"
+    CLOSED = "closed"
+    SOLVED = "solved"
+    REVIEWED = "reviewed"
+    PUBLISHED = "published"
+    SETTLED = "settled"
+    CANCELLED = "cancelled"
+
+
+class RunKind(StrEnum):
+    """What a run decides."""
+
+    ROUND = "round"
+    CRISIS = "crisis"
+
+
+class RunState(StrEnum):
+    """Where a run stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class OfferStatus(StrEnum):
+    """Where an offer stands."""
+
+    OFFERED = "offered"
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    EXPIRED = "expired"
+
+
+class Round(Versioned, table=True):
+    """One allocation of reserved slots: its scope, its policy, and the date it reasons from."""
+
+    __tablename__ = "rounds"
+    __table_args__ = (
+        real_period("horizon"),
+        CheckConstraint("offer_hours > 0", name="offer_hours"),
+        Index("ix_rounds_status", "status", "id"),
+    )
+
+    name: str = Field(max_length=120)
+    status: RoundStatus = one_of(RoundStatus, default=RoundStatus.DRAFT)
+    reserves: list[str] = texts()
+    modalities: list[str] = texts()
+    regions: list[str] = texts()
+    horizon: Period = days()
+    as_of_on: date
+    closes_at: datetime | None = instant()
+    offer_hours: int = 72
+    policy: dict[str, Any] = document()
+    policy_version: str = Field(max_length=40)
+
+
+class RoundRequest(Table, table=True):
+    """A request that takes part in a round, with the tier and points it was given, as derived."""
+
+    __tablename__ = "round_requests"
+    __table_args__ = (
+        UniqueConstraint("round_id", "request_id"),
+        Index("ix_round_requests_request_id", "request_id"),
+    )
+
+    round_id: UUID = Field(foreign_key="rounds.id")
+    request_id: UUID = Field(foreign_key="requests.id")
+    tier: int
+    points: int
+    derivation: dict[str, Any] = document()
+
+
+class Run(Versioned, table=True):
+    """One solve: its stored input, the versions of the calendars it saw, and its result.
+
+    `attempt` fences: a result is written only by the attempt that is current.
+    """
+
+    __tablename__ = "runs"
+    __table_args__ = (
+        CheckConstraint("attempt >= 0", name="attempt"),
+        CheckConstraint("(kind = 'round') = (round_id IS NOT NULL)", name="round_id"),
+        CheckConstraint("(kind = 'crisis') = (crisis_id IS NOT NULL)", name="crisis_id"),
+        CheckConstraint("(state = 'succeeded') = (solution IS NOT NULL)", name="solution"),
+        Index("ix_runs_round_id", "round_id"),
+        Index(
+            "uq_runs_round_id_published", "round_id", unique=True, postgresql_where=text("published_at IS NOT NULL")
+        ),
+        Index("ix_runs_crisis_id", "crisis_id"),
+        Index("ix_runs_state", "state", postgresql_where=text("state IN ('queued', 'running')")),
+    )
+
+    kind: RunKind = one_of(RunKind)
+    round_id: UUID | None = Field(default=None, foreign_key="rounds.id")
+    crisis_id: UUID | None = Field(default=None, foreign_key="crises.id")
+    state: RunState = one_of(RunState, default=RunState.QUEUED)
+    attempt: int = 0
+    problem: dict[str, Any] = document()
+    references: dict[str, Any] = document()
+    calendar_versions: dict[str, Any] = document()
+    parameters: dict[str, Any] = document()
+    progress: dict[str, Any] | None = document(nullable=True)
+    solution: dict[str, Any] | None = document(nullable=True)
+    baselines: dict[str, Any] | None = document(nullable=True)
+    error: str | None = Field(default=None, max_length=4000)
+    requested_by_id: UUID | None = Field(default=None, sa_type=Uuid)
+    published_at: datetime | None = instant()
+    started_at: datetime | None = instant()
+    finished_at: datetime | None = instant()
+
+
+class Offer(Versioned, table=True):
+    """A placed request's period, held by a booking until the start-up accepts or declines."""
+
+    __tablename__ = "offers"
+    __table_args__ = (
+        UniqueConstraint("booking_id"),
+        Index("ix_offers_organisation_id", "organisation_id", "id"),
+        Index("ix_offers_request_id", "request_id"),
+        Index("ix_offers_expires_at", "expires_at", postgresql_where=text("status = 'offered'")),
+    )
+
+    round_id: UUID = Field(foreign_key="rounds.id")
+    run_id: UUID = Field(foreign_key="runs.id")
+    request_id: UUID = Field(foreign_key="requests.id")
+    organisation_id: UUID = Field(foreign_key="organisations.id")
+    booking_id: UUID = Field(foreign_key="bookings.id")
+    status: OfferStatus = one_of(OfferStatus, default=OfferStatus.OFFERED)
+    expires_at: datetime = instant(nullable=False)
+    answered_at: datetime | None = instant()

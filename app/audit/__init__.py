@@ -1,0 +1,1 @@
+"""The trail of everything written: append-only, by people, keys and jobs."""

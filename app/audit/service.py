@@ -1,0 +1,68 @@
+"""Leaving a record of a write, in the transaction of that write."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic_core import to_jsonable_python
+from sqlalchemy.dialects.postgresql import Range
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import SQLModel
+
+from app.audit.author import Author
+from app.audit.models import AuditRecord
+
+UNRECORDED = frozenset({"secret_sha256", "problem", "solution", "references"})
+"""Secrets, and bulky input and output that their own row already keeps unaltered."""
+
+
+def snapshot(row: SQLModel) -> dict[str, Any]:
+    """Return a row's columns as JSON: periods as {start, end}, secrets and bulky documents left out."""
+    columns = type(row).__table__.columns.keys()  # type: ignore[attr-defined]
+    return {name: _jsonable(getattr(row, name)) for name in columns if name not in UNRECORDED}
+
+
+def _jsonable(value: object) -> Any:
+    if isinstance(value, Range):
+        return {"start": to_jsonable_python(value.lower), "end": to_jsonable_python(value.upper)}
+    return to_jsonable_python(value)
+
+
+async def record(
+    session: AsyncSession,
+    author: Author,
+    action: str,
+    row: SQLModel,
+    *,
+    before: Mapping[str, Any] | None = None,
+    reason_code: str | None = None,
+    reason_text: str | None = None,
+) -> None:
+    """Add the audit record of one write of `row`, as it stands after it.
+
+    Parameters
+    ----------
+    action
+        Verb in the past tense, dotted behind the kind of object: `booking.confirmed`.
+    before
+        `snapshot(row)` taken before the change; None for a creation.
+    reason_code
+        Coded reason; free text stands beside it in `reason_text`, never instead.
+    """
+    await session.flush()
+    session.add(
+        AuditRecord(
+            actor=author.kind,
+            person_id=author.person_id,
+            api_key_id=author.api_key_id,
+            job=author.job,
+            organisation_id=author.organisation_id,
+            action=action,
+            object_type=str(row.__tablename__),
+            object_id=row.id,  # type: ignore[attr-defined]
+            before=dict(before) if before is not None else None,
+            after=snapshot(row),
+            reason_code=reason_code,
+            reason_text=reason_text,
+            request_id=author.request_id,
+        )
+    )

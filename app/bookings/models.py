@@ -1,0 +1,146 @@
+"""Tables of bookings and charges.
+
+No two live bookings of a unit overlap: an exclusion constraint, holds included. A booking lies inside its slot,
+and no other party books a frozen slot: triggers, made by the migration.
+"""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index, literal_column, text
+from sqlalchemy.dialects.postgresql import ExcludeConstraint
+from sqlmodel import Field
+
+from app.core.model import Period, Table, Versioned, days, document, instant, one_of, real_period
+from app.core.vocabulary import Origin, Reserve
+
+
+class BookingStatus(StrEnum):
+    """Where a booking stands; `LIVE` are those that occupy their period."""
+
+    HELD = "held"
+    AWAITING_CDMO = "awaiting_cdmo"
+    CONFIRMED = "confirmed"
+    IN_PRODUCTION = "in_production"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    RELEASED = "released"
+    EXPIRED = "expired"
+    DECLINED = "declined"
+    CANCELLED = "cancelled"
+    DISPLACED = "displaced"
+
+
+LIVE = (
+    BookingStatus.HELD,
+    BookingStatus.AWAITING_CDMO,
+    BookingStatus.CONFIRMED,
+    BookingStatus.IN_PRODUCTION,
+)
+LIVE_SQL = "status IN ({})".format(", ".join(f"'{status.value}'" for status in LIVE))
+
+
+class BookingSource(StrEnum):
+    """How a booking came about."""
+
+    DIRECT = "direct"
+    ROUND = "round"
+    CRISIS = "crisis"
+    REPLACEMENT = "replacement"
+
+
+class ContractStatus(StrEnum):
+    """How far the contract behind a booking is."""
+
+    NONE = "none"
+    TERM_SHEET = "term_sheet"
+    SIGNED = "signed"
+
+
+class ChargeKind(StrEnum):
+    """What an amount is for."""
+
+    RESERVATION_FEE = "reservation_fee"
+    PRICE = "price"
+    CANCELLATION_FEE = "cancellation_fee"
+    RESALE_CREDIT = "resale_credit"
+    LENDING_DISCOUNT = "lending_discount"
+    READINESS_FEE = "readiness_fee"
+    CRISIS_ORDER = "crisis_order"
+    DISPLACEMENT_COMPENSATION = "displacement_compensation"
+
+
+class Booking(Versioned, table=True):
+    """A campaign's planned occupancy of one unit inside one slot.
+
+    `period` covers the batches and the changeover after them; `delivery_on` is the end of production plus release
+    testing. `reserve` is the slot's when the booking was made: its rules held then.
+    """
+
+    __tablename__ = "bookings"
+    __table_args__ = (
+        real_period(),
+        ForeignKeyConstraint(
+            ["slot_id", "unit_id"], ["slots.id", "slots.unit_id"], name="fk_bookings_slot_id_unit_id"
+        ),
+        CheckConstraint("batches > 0", name="batches"),
+        CheckConstraint("price_cents >= 0", name="price_cents"),
+        CheckConstraint("(status = 'held') = (hold_expires_at IS NOT NULL)", name="hold_expires_at"),
+        ExcludeConstraint(
+            (literal_column("uuidrange(unit_id, unit_id, '[]')"), "&&"),
+            (literal_column("period"), "&&"),
+            name="ex_bookings_live_overlap",
+            using="gist",
+            where=text(LIVE_SQL),
+            deferrable=True,
+            initially="IMMEDIATE",
+        ),
+        Index("ix_bookings_organisation_id", "organisation_id", "id"),
+        Index("ix_bookings_slot_id", "slot_id"),
+        Index("ix_bookings_unit_id", "unit_id"),
+        Index("ix_bookings_request_id", "request_id"),
+        Index("ix_bookings_hold_expires_at", "hold_expires_at", postgresql_where=text("status = 'held'")),
+    )
+
+    slot_id: UUID
+    unit_id: UUID = Field(foreign_key="units.id")
+    organisation_id: UUID = Field(foreign_key="organisations.id", description="whose lot it is")
+    request_id: UUID | None = Field(default=None, foreign_key="requests.id")
+    product_id: UUID | None = Field(default=None, foreign_key="products.id")
+    crisis_id: UUID | None = Field(default=None, foreign_key="crises.id")
+    source: BookingSource = one_of(BookingSource, default=BookingSource.DIRECT)
+    batches: int
+    period: Period = days()
+    delivery_on: date
+    reserve: Reserve = one_of(Reserve)
+    recallable: bool = False
+    status: BookingStatus = one_of(BookingStatus, default=BookingStatus.HELD)
+    hold_expires_at: datetime | None = instant()
+    contract_status: ContractStatus = one_of(ContractStatus, default=ContractStatus.NONE)
+    price_cents: int = Field(sa_type=BigInteger)
+    terms: dict[str, Any] = document()
+    ended_reason_code: str | None = Field(default=None, max_length=60)
+    replaced_by_id: UUID | None = Field(default=None, foreign_key="bookings.id")
+    displaced_at: datetime | None = instant()
+    origin: Origin = one_of(Origin, default=Origin.REAL)
+
+
+class Charge(Table, table=True):
+    """An amount owed (positive) or credited (negative), in cents; rows are only ever added."""
+
+    __tablename__ = "charges"
+    __table_args__ = (
+        CheckConstraint("amount_cents <> 0", name="amount_cents"),
+        Index("ix_charges_organisation_id", "organisation_id", "id"),
+        Index("ix_charges_booking_id", "booking_id"),
+    )
+
+    organisation_id: UUID = Field(foreign_key="organisations.id", description="who owes it, or is credited")
+    counterparty_id: UUID | None = Field(default=None, foreign_key="organisations.id")
+    booking_id: UUID | None = Field(default=None, foreign_key="bookings.id")
+    crisis_id: UUID | None = Field(default=None, foreign_key="crises.id")
+    kind: ChargeKind = one_of(ChargeKind)
+    amount_cents: int = Field(sa_type=BigInteger)
+    detail: dict[str, Any] = document()

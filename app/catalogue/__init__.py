@@ -1,0 +1,1 @@
+"""Who makes what, where: sites, production lines, their bookable units, modalities, clusters."""

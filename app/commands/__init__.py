@@ -1,0 +1,1 @@
+"""The commands of `creneau`, one module each; `app.cli` puts them together."""

@@ -1,0 +1,28 @@
+"""From a refused statement to the name of the rule that refused it."""
+
+from asyncpg import PostgresError
+from sqlalchemy.exc import DBAPIError
+
+LOCK_NOT_AVAILABLE = "55P03"
+DEADLOCK_DETECTED = "40P01"
+SERIALIZATION_FAILURE = "40001"
+QUERY_CANCELED = "57014"
+RETRYABLE = frozenset({LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED, SERIALIZATION_FAILURE, QUERY_CANCELED})
+
+
+def _cause(error: DBAPIError) -> PostgresError | None:
+    """Return the driver's own error, which alone carries the details."""
+    cause = getattr(error.orig, "__cause__", None)
+    return cause if isinstance(cause, PostgresError) else None
+
+
+def constraint_of(error: DBAPIError) -> str | None:
+    """Return the name of the constraint that was violated, or None if it was something else."""
+    cause = _cause(error)
+    return getattr(cause, "constraint_name", None) if cause else None
+
+
+def sqlstate_of(error: DBAPIError) -> str | None:
+    """Return the SQLSTATE of the refusal, or None if the server did not answer."""
+    cause = _cause(error)
+    return getattr(cause, "sqlstate", None) if cause else None

@@ -1,0 +1,52 @@
+"""Engines and sessions: one transaction a request, committed before the answer leaves."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from pydantic import SecretStr
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+from app.core.settings import Settings
+
+SessionFactory = async_sessionmaker[AsyncSession]
+
+
+def make_engine(
+    url: SecretStr, settings: Settings, *, application_name: str = "creneau", **options: Any
+) -> AsyncEngine:
+    """Return an engine whose every connection waits neither for a lock nor for a statement beyond the settings.
+
+    Parameters
+    ----------
+    options
+        Passed to SQLAlchemy's `create_async_engine`, such as `poolclass`.
+    """
+    if "poolclass" not in options:
+        options |= {"pool_size": settings.database_pool_size, "max_overflow": 0, "pool_pre_ping": False}
+    return create_async_engine(
+        url.get_secret_value(),
+        connect_args={
+            "timeout": 5,
+            "server_settings": {
+                "application_name": application_name,
+                "lock_timeout": str(settings.lock_timeout_ms),
+                "statement_timeout": str(settings.statement_timeout_ms),
+                "idle_in_transaction_session_timeout": "60000",
+                "timezone": "UTC",
+            },
+        },
+        **options,
+    )
+
+
+def make_session_factory(engine: AsyncEngine) -> SessionFactory:
+    """Return the factory of sessions; objects stay readable after the commit that ends a request."""
+    return async_sessionmaker(engine, expire_on_commit=False, autoflush=True)
+
+
+@asynccontextmanager
+async def transaction(sessions: SessionFactory) -> AsyncIterator[AsyncSession]:
+    """Give a session in one transaction: committed at the end, rolled back on any error."""
+    async with sessions() as session, session.begin():
+        yield session

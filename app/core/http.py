@@ -1,0 +1,158 @@
+"""HTTP conventions in one place: problem+json (RFC 9457), request ids, the session of a request."""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Annotated, Any
+
+import structlog
+from fastapi import Depends, FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.exceptions import HTTPException
+
+from app.core.constraints import RETRYABLE, sqlstate_of
+from app.core.database import SessionFactory, transaction
+from app.core.errors import Busy, DomainError, FieldFault, Invalid, NotFound, Unavailable
+from app.core.paging import PageQuery
+
+PROBLEM_JSON = "application/problem+json"
+TYPE_PREFIX = "urn:creneau:problem:"
+
+log = structlog.get_logger(__name__)
+
+
+def sessions_of(request: Request) -> SessionFactory:
+    """Return the session factory that the application was made with."""
+    factory: SessionFactory = request.app.state.sessions
+    return factory
+
+
+async def _session(request: Request) -> AsyncIterator[AsyncSession]:
+    """Give the session of this request; it commits before the response leaves, so that a 2xx is a fact."""
+    async with transaction(sessions_of(request)) as session:
+        yield session
+
+
+DbSession = Annotated[AsyncSession, Depends(_session, scope="function")]
+"""The session of one request, in one transaction."""
+
+Paging = Annotated[PageQuery, Query()]
+"""The paging of a list without filters; a list with filters takes its own subclass of `PageQuery`."""
+
+
+def next_url(request: Request, cursor: str | None) -> str | None:
+    """Return the address of the next page of this very request, or None at the end."""
+    return str(request.url.include_query_params(cursor=cursor)) if cursor else None
+
+
+def problem(error: DomainError, *, instance: str) -> JSONResponse:
+    """Shape an error as problem+json; its facts become extension members."""
+    body: dict[str, Any] = {
+        "type": TYPE_PREFIX + error.type,
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+        "instance": instance,
+    }
+    if error.faults:
+        body["errors"] = [fault._asdict() for fault in error.faults]
+    body.update({key: value for key, value in error.facts.items() if key not in body})
+    return JSONResponse(body, status_code=error.status, headers=dict(error.headers), media_type=PROBLEM_JSON)
+
+
+def _pointer(location: tuple[int | str, ...]) -> str:
+    """Return a JSON Pointer for a body field, and `query/name`, `header/name` or `path/name` for the others."""
+    parts = [str(part).replace("~", "~0").replace("/", "~1") for part in location]
+    if parts and parts[0] == "body":
+        return "/" + "/".join(parts[1:]) if len(parts) > 1 else ""
+    return "/".join(parts)
+
+
+def _from_validation(error: RequestValidationError) -> DomainError:
+    """Return the refusal of a body, query or path that does not fit its schema, naming each field and rule."""
+    if any(fault["type"] == "json_invalid" for fault in error.errors()):
+        return MalformedJson("The body is not JSON: send one JSON object, encoded in UTF-8.")
+    faults = [FieldFault(_pointer(tuple(fault["loc"])), str(fault["msg"])) for fault in error.errors()]
+    named = ", ".join(fault.pointer or "body" for fault in faults[:5])
+    return Invalid(f"The input does not fit: see {named}.", faults=faults)
+
+
+class MalformedJson(DomainError):
+    """The body is not JSON at all."""
+
+    type, title, status = "malformed-json", "The body is not JSON", 400
+
+
+class HttpRefusal(DomainError):
+    """A refusal of the HTTP layer itself: unknown path, wrong method, body too large."""
+
+    type, title = "http", "The HTTP request was refused"
+
+    def __init__(self, detail: str, status: int, headers: Mapping[str, str]) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.headers = headers
+
+
+def _from_http(error: HTTPException) -> DomainError:
+    """Return the refusal of the framework as one of ours, status and headers kept."""
+    if error.status_code == NotFound.status:
+        return NotFound("There is nothing at this path: see /docs for those that exist.")
+    return HttpRefusal(str(error.detail), error.status_code, error.headers or {})
+
+
+def _from_database(error: DBAPIError) -> DomainError | None:
+    """Return what a caller can do about a database error, or None if it is our own fault."""
+    if sqlstate_of(error) in RETRYABLE:
+        return Busy("Someone else is changing the same capacity. Send the same request again.")
+    if error.connection_invalidated or sqlstate_of(error) in {None, "57P01", "57P02", "57P03", "53300"}:
+        return Unavailable("The database did not answer. Send the same request again.")
+    return None
+
+
+async def _on_domain_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, DomainError)  # noqa: S101 - the registration below guarantees it
+    return problem(error, instance=request.url.path)
+
+
+async def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101
+    return problem(_from_validation(error), instance=request.url.path)
+
+
+async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101
+    return problem(_from_http(error), instance=request.url.path)
+
+
+async def _on_unreachable(request: Request, error: Exception) -> JSONResponse:
+    log.warning("database_unreachable", error=str(error))
+    refusal = Unavailable("The database cannot be reached. Send the same request again.")
+    return problem(refusal, instance=request.url.path)
+
+
+async def _on_database_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, DBAPIError)  # noqa: S101
+    refusal = _from_database(error)
+    if refusal is None:
+        log.error("database_error", path=request.url.path, exc_info=error)
+        refusal = DomainError("The service failed. Nothing was changed; the failure has been logged.")
+    return problem(refusal, instance=request.url.path)
+
+
+async def _on_failure(request: Request, error: Exception) -> JSONResponse:
+    log.error("unhandled_error", path=request.url.path, exc_info=error)
+    refusal = DomainError("The service failed. Nothing was changed; the failure has been logged.")
+    return problem(refusal, instance=request.url.path)
+
+
+def install(app: FastAPI) -> None:
+    """Make every refusal of `app` problem+json."""
+    app.add_exception_handler(DomainError, _on_domain_error)
+    app.add_exception_handler(RequestValidationError, _on_validation_error)
+    app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(DBAPIError, _on_database_error)
+    app.add_exception_handler(OSError, _on_unreachable)
+    app.add_exception_handler(TimeoutError, _on_unreachable)
+    app.add_exception_handler(Exception, _on_failure)

@@ -1,0 +1,88 @@
+"""Keyset paging: the union of the pages is the whole set, also under ties, nulls and inserts."""
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+from sqlalchemy import Select, SQLColumnExpression, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.errors import Invalid
+
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 200
+
+Item = TypeVar("Item")
+
+
+class Page(BaseModel, Generic[Item]):
+    """One page of a list; `next` is the address of the page after it, or null at the end."""
+
+    items: list[Item]
+    next: str | None = Field(default=None, description="Address of the next page, or null at the end")
+
+
+class PageQuery(BaseModel):
+    """How many items a page holds, and where it starts; a list with filters extends this model with them."""
+
+    limit: int = Field(default=DEFAULT_LIMIT, ge=1, le=MAX_LIMIT, description="Items on a page")
+    cursor: str | None = Field(default=None, max_length=600, description="Opaque: taken from `next`")
+
+
+def encode_cursor(values: Sequence[object]) -> str:
+    """Return the opaque cursor of a row's sort key."""
+    text = json.dumps([value.isoformat() if isinstance(value, date) else str(value) for value in values])
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str, kinds: Sequence[type]) -> tuple[Any, ...]:
+    """Return the sort key in a cursor.
+
+    Raises
+    ------
+    Invalid
+        If the cursor was not made by `encode_cursor` for a key of these kinds.
+    """
+    parsers: dict[type, Any] = {
+        UUID: UUID,
+        date: date.fromisoformat,
+        datetime: datetime.fromisoformat,
+        int: int,
+        str: str,
+    }
+    try:
+        values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        return tuple(parsers[kind](value) for kind, value in zip(kinds, values, strict=True))
+    except (binascii.Error, ValueError, TypeError, UnicodeDecodeError):
+        raise Invalid.field("query/cursor", "The cursor is not one of ours: start again without it.") from None
+
+
+async def fetch_page(
+    session: AsyncSession,
+    statement: Select[Any],
+    paging: PageQuery,
+    keys: Sequence[tuple[SQLColumnExpression[Any], type]],
+) -> tuple[list[Any], str | None]:
+    """Return the rows of one page in the order of `keys`, and the cursor of the next page or None.
+
+    Parameters
+    ----------
+    statement
+        A select whose first column is the entity, without order or limit.
+    keys
+        The sort key, as pairs of a never-null column and its Python type; the last must be unique.
+    """
+    columns = [column for column, _ in keys]
+    if paging.cursor:
+        after = decode_cursor(paging.cursor, [kind for _, kind in keys])
+        statement = statement.where(tuple_(*columns) > tuple_(*after))
+    statement = statement.add_columns(*columns).order_by(*columns).limit(paging.limit + 1)
+    rows = (await session.execute(statement)).all()
+    page = rows[: paging.limit]
+    more = len(rows) > paging.limit
+    return [row[0] for row in page], encode_cursor(page[-1][-len(columns) :]) if more else None

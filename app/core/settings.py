@@ -1,0 +1,67 @@
+"""Settings come from the environment, and from nowhere else."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import make_url
+
+APPLICATION_ROLE = "creneau_app"
+OWNER_ROLE = "creneau_owner"
+
+
+def _with_asyncpg(url: SecretStr | None) -> SecretStr | None:
+    """Accept the usual `postgres://` and `postgresql://` forms and name the asyncpg driver."""
+    if url is None:
+        return None
+    parsed = make_url(url.get_secret_value())
+    if parsed.get_backend_name() not in {"postgresql", "postgres"}:
+        raise ValueError("must be a PostgreSQL address: postgresql://user:password@host/database")
+    return SecretStr(parsed.set(drivername="postgresql+asyncpg").render_as_string(hide_password=False))
+
+
+DatabaseUrl = Annotated[SecretStr | None, AfterValidator(_with_asyncpg)]
+
+
+class Settings(BaseSettings):
+    """The whole configuration of a process.
+
+    `DATABASE_URL` is the application's role, `DATABASE_OWNER_URL` the owner's (migrations, seed); the second
+    defaults to the first. Without either, `creneau up` starts the embedded server and sets both for its children.
+    """
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
+
+    database_url: DatabaseUrl = None
+    database_owner_url: DatabaseUrl = None
+    database_read_url: DatabaseUrl = None
+    database_pool_size: int = Field(default=16, ge=1, le=200)
+    lock_timeout_ms: int = Field(default=3_000, ge=100)
+    statement_timeout_ms: int = Field(default=15_000, ge=100)
+
+    data_dir: Path = Field(default=Path("var"), validation_alias="DATA")
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=1, le=65_535)
+
+    hold_minutes: int = Field(default=30, ge=1)
+    offer_hours: int = Field(default=72, ge=1)
+    solver_workers: int = Field(default=2, ge=1)
+    solver_memory_bytes: int = Field(default=8 * 1024**3, ge=2 * 1024**3)
+
+    log_json: bool = True
+    log_level: str = "INFO"
+
+    @model_validator(mode="after")
+    def _owner_defaults_to_application(self) -> Self:
+        """Let one address serve both roles where only one is given."""
+        if self.database_owner_url is None and self.database_url is not None:
+            object.__setattr__(self, "database_owner_url", self.database_url)
+        return self
+
+
+@lru_cache
+def get_settings() -> Settings:
+    """Return the settings of this process, read once."""
+    return Settings()

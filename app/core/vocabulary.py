@@ -1,0 +1,45 @@
+"""Closed vocabularies that several capabilities share."""
+
+from enum import StrEnum
+
+
+class GmpPhase(StrEnum):
+    """The stage of development that a lot is made for; `tox` covers non-GMP material."""
+
+    TOX = "tox"
+    PHASE_1 = "phase_1"
+    PHASE_2 = "phase_2"
+    PHASE_3 = "phase_3"
+    COMMERCIAL = "commercial"
+
+
+class Reserve(StrEnum):
+    """Whom a slot is kept for: anyone, French start-ups, or a health crisis."""
+
+    OPEN = "open"
+    STARTUP = "startup"
+    CRISIS = "crisis"
+
+
+class Basis(StrEnum):
+    """Where a figure comes from; an illustrative one is never shown as the CDMO's own."""
+
+    DECLARED = "declared"
+    SOURCED = "sourced"
+    ILLUSTRATIVE = "illustrative"
+
+
+class Confidence(StrEnum):
+    """How far a catalogue row can be trusted."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+    ILLUSTRATIVE = "illustrative"
+
+
+class Origin(StrEnum):
+    """Whether a row is about the real world, or was generated for a scenario."""
+
+    REAL = "real"
+    SCENARIO = "scenario"

@@ -1,0 +1,32 @@
+"""Who is acting in a request, and for whom."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from app.audit.author import Author
+from app.core.errors import NotAllowed
+from app.identity.models import Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor(Author):
+    """The author of a request, signed in: always of one organisation, in one role."""
+
+    organisation_id: UUID
+    role: Role
+
+    def require(self, *roles: Role) -> None:
+        """Let pass only an actor in one of these roles.
+
+        Raises
+        ------
+        NotAllowed
+            In any other role.
+        """
+        if self.role not in roles:
+            needed = " or ".join(role.value for role in roles)
+            raise NotAllowed(f"This takes the role {needed}; this key's role is {self.role.value}.")
+
+    def sees(self, organisation_id: UUID) -> bool:
+        """Tell whether what belongs to an organisation may be seen: one's own, or anybody's by the coordinator."""
+        return self.organisation_id == organisation_id or self.role in {Role.COORDINATOR, Role.ADMIN}

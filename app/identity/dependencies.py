@@ -1,0 +1,36 @@
+"""The actor of a request, for routers."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from app.core.errors import NotAuthenticated
+from app.core.http import DbSession
+from app.identity.actor import Actor
+from app.identity.service import authenticate
+
+_bearer = HTTPBearer(auto_error=False, description="An API key: `Authorization: Bearer crn_...`")
+Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+
+
+async def _optional_actor(request: Request, session: DbSession, credentials: Credentials) -> Actor | None:
+    """Return who is acting, or None without a key; a wrong key is refused all the same."""
+    if credentials is None:
+        return None
+    return await authenticate(session, credentials.credentials, request_id=request.scope.get("request_id"))
+
+
+OptionalActor = Annotated[Actor | None, Depends(_optional_actor, scope="function")]
+"""Who is acting, where everybody may read."""
+
+
+async def _current_actor(actor: OptionalActor) -> Actor:
+    """Return who is acting."""
+    if actor is None:
+        raise NotAuthenticated("Send a key: `Authorization: Bearer crn_...`.")
+    return actor
+
+
+CurrentActor = Annotated[Actor, Depends(_current_actor, scope="function")]
+"""Who is acting; without a valid key the answer is 401."""

@@ -1,0 +1,67 @@
+"""Queries on organisations, people and keys."""
+
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from app.core.paging import PageQuery, fetch_page
+from app.identity.models import ApiKey, Organisation, OrganisationKind, OrganisationLabel, Role
+
+
+class LiveKey(NamedTuple):
+    """What a live key stands for."""
+
+    api_key_id: UUID
+    organisation_id: UUID
+    person_id: UUID | None
+    role: Role
+
+
+async def find_live_key(session: AsyncSession, sha256: bytes) -> LiveKey | None:
+    """Return the key with this digest if it is neither revoked nor expired."""
+    statement = select(col(ApiKey.id), col(ApiKey.organisation_id), col(ApiKey.person_id), col(ApiKey.role)).where(
+        col(ApiKey.secret_sha256) == sha256,
+        col(ApiKey.revoked_at).is_(None),
+        or_(col(ApiKey.expires_at).is_(None), col(ApiKey.expires_at) > func.now()),
+    )
+    row = (await session.execute(statement)).one_or_none()
+    return LiveKey(*row) if row else None
+
+
+async def page_organisations(
+    session: AsyncSession, paging: PageQuery, *, kind: OrganisationKind | None, region: str | None
+) -> tuple[list[Organisation], str | None]:
+    """Return one page of organisations in the order of their creation."""
+    statement = select(Organisation)
+    if kind is not None:
+        statement = statement.where(col(Organisation.kind) == kind)
+    if region is not None:
+        statement = statement.where(col(Organisation.region) == region)
+    return await fetch_page(session, statement, paging, [(col(Organisation.id), UUID)])
+
+
+async def get_organisation(session: AsyncSession, organisation_id: UUID) -> Organisation | None:
+    """Return the organisation, or None."""
+    return await session.get(Organisation, organisation_id)
+
+
+async def labels_of(session: AsyncSession, organisation_ids: list[UUID]) -> dict[UUID, list[OrganisationLabel]]:
+    """Return the labels of each of these organisations, by name."""
+    statement = (
+        select(OrganisationLabel)
+        .where(col(OrganisationLabel.organisation_id).in_(organisation_ids))
+        .order_by(col(OrganisationLabel.name))
+    )
+    labels: dict[UUID, list[OrganisationLabel]] = {identifier: [] for identifier in organisation_ids}
+    for label in await session.scalars(statement):
+        labels[label.organisation_id].append(label)
+    return labels
+
+
+async def name_is_taken(session: AsyncSession, name: str) -> bool:
+    """Tell whether an organisation has this name."""
+    statement = select(col(Organisation.id)).where(col(Organisation.name) == name)
+    return (await session.scalar(statement)) is not None

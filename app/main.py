@@ -1,0 +1,63 @@
+"""The composition root."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from app.core import http, logs
+from app.core.database import make_engine, make_session_factory
+from app.core.request_context import RequestContext
+from app.core.settings import Settings, get_settings
+from app.identity.router import router as identity
+from app.web.router import router as web
+
+DESCRIPTION = """
+Start-ups reserve manufacturing slots for their clinical lots, contract makers publish capacity, and the national
+coordinator allocates the reserved part of it; in a health crisis, production moves to the countermeasure.
+
+* **Dates** are whole days at the site; a period is half-open: `start` is its first day, `end` the day after its last.
+* **Money** is in euro cents. **Identifiers** are UUIDs in the order of creation.
+* **Refusals** are `application/problem+json` (RFC 9457), with the field and the rule, or the facts in the way.
+* **Lists** answer `{"items": [...], "next": url or null}`, 50 a page unless `limit` says otherwise.
+* What belongs to someone else does not exist for you: the answer is 404.
+"""
+
+ROUTERS = (identity, web)
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Return the application, wired to the database of the settings.
+
+    Raises
+    ------
+    ValueError
+        If the settings name no database.
+    """
+    settings = settings or get_settings()
+    url = settings.database_url
+    if url is None:
+        raise ValueError("DATABASE_URL is not set: name a PostgreSQL server, or run `creneau up`")
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        engine = make_engine(url, settings, application_name="creneau-api")
+        app.state.settings = settings
+        app.state.sessions = make_session_factory(engine)
+        yield
+        await engine.dispose()
+
+    logs.configure(settings)
+    app = FastAPI(
+        title="Créneau",
+        summary="The marketplace for the manufacturing capacity of biological medicines",
+        description=DESCRIPTION,
+        version="0.1.0",
+        lifespan=lifespan,
+        license_info={"name": "EUPL-1.2", "identifier": "EUPL-1.2"},
+    )
+    http.install(app)
+    app.add_middleware(RequestContext)
+    for router in ROUTERS:
+        app.include_router(router)
+    return app

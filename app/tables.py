@@ -1,0 +1,23 @@
+"""Every table, imported once, so that Alembic sees the whole schema."""
+
+from app.allocation import models as allocation
+from app.audit import models as audit
+from app.bookings import models as bookings
+from app.capacity import models as capacity
+from app.catalogue import models as catalogue
+from app.core.model import metadata
+from app.crisis import models as crisis
+from app.identity import models as identity
+from app.requests import models as requests
+
+__all__ = [
+    "allocation",
+    "audit",
+    "bookings",
+    "capacity",
+    "catalogue",
+    "crisis",
+    "identity",
+    "metadata",
+    "requests",
+]

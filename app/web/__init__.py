@@ -1,0 +1,1 @@
+"""Pages, and the addresses that tell whether the service is alive and ready."""

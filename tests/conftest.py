@@ -1,0 +1,124 @@
+"""One server a run, one database a worker made by the real migrations, emptied after each test that used it."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator, Iterator
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy.engine import URL
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.pool import NullPool
+
+from app.core.database import make_engine, make_session_factory
+from app.core.embedded import EmbeddedPostgres
+from app.core.settings import APPLICATION_ROLE, OWNER_ROLE, Settings
+from app.main import create_app
+from tests.support import server
+from tests.support.world import World
+
+_running: list[EmbeddedPostgres] = []
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the server before the workers, for roles belong to the whole server."""
+    if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        _start()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a server, so that the same tests can be run once more on another one."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "database" in item.fixturenames:
+            item.add_marker(pytest.mark.database)
+
+
+def _start() -> None:
+    started = server.start()
+    if started:
+        _running.append(started)
+
+
+def pytest_unconfigure() -> None:
+    """Stop the server that this process started."""
+    while _running:
+        started = _running.pop()
+        started.stop()
+        shutil.rmtree(started.data_dir, ignore_errors=True)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def database(worker_id: str) -> Iterator[str]:
+    """The name of this worker's database, at the present schema."""
+    if worker_id == "master":
+        _start()
+    name = f"creneau_test_{worker_id}_{os.getpid()}"
+    server.copy_template(name)
+    yield name
+    server.drop(name)
+
+
+@pytest.fixture(scope="session")
+def owner_url(database: str) -> URL:
+    """The address of the worker's database under the role that owns it."""
+    return server.address(database, OWNER_ROLE)
+
+
+@pytest.fixture(scope="session")
+def settings(database: str, owner_url: URL) -> Settings:
+    """Settings of a service on this worker's database, under the application's role."""
+    return Settings(
+        database_url=server.secret(server.address(database, APPLICATION_ROLE)),
+        database_owner_url=server.secret(owner_url),
+        log_level="CRITICAL",
+    )
+
+
+@pytest.fixture
+async def owner(settings: Settings) -> AsyncIterator[AsyncEngine]:
+    """An engine of the owner; afterwards every table is empty again."""
+    assert settings.database_owner_url is not None
+    engine = make_engine(settings.database_owner_url, settings, poolclass=NullPool)
+    yield engine
+    async with engine.begin() as connection:
+        await connection.exec_driver_sql(
+            """
+            DO $$ DECLARE names text; BEGIN
+                SELECT string_agg(format('%I.%I', schemaname, tablename), ', ') INTO names FROM pg_tables
+                    WHERE schemaname IN ('public', 'jobs') AND tablename <> 'alembic_version'
+                    AND tableowner = current_user;
+                EXECUTE 'TRUNCATE ' || names || ' CASCADE';
+            END $$
+            """
+        )
+    await engine.dispose()
+
+
+@pytest.fixture
+async def world(owner: AsyncEngine) -> World:
+    """A small world of organisations, lines and slots, made as a test needs it."""
+    made = World(make_session_factory(owner))
+    await made.add_modalities()
+    return made
+
+
+@pytest.fixture
+async def app(settings: Settings, owner: AsyncEngine) -> AsyncIterator[FastAPI]:
+    """The application on this worker's database."""
+    application = create_app(settings)
+    async with application.router.lifespan_context(application):
+        yield application
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A client without a key; `world.headers(...)` makes keys."""
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as made:
+        yield made

@@ -1,0 +1,79 @@
+"""The PostgreSQL server of a test run: ours, or the one that TEST_DATABASE_SUPERUSER_URL names."""
+
+import asyncio
+import os
+import tempfile
+from pathlib import Path
+
+import asyncpg
+from pydantic import SecretStr
+from sqlalchemy.engine import URL, make_url
+
+from app.commands.migrate import migrate_database
+from app.core.embedded import EmbeddedPostgres
+from app.core.settings import APPLICATION_ROLE, OWNER_ROLE
+
+SUPERUSER_VARIABLE = "TEST_DATABASE_SUPERUSER_URL"
+TEMPLATE = "creneau_test_template"
+
+
+def address(database: str, user: str | None = None) -> URL:
+    """Return the address of a database on the test server, under its superuser or another role."""
+    url = make_url(os.environ[SUPERUSER_VARIABLE]).set(database=database)
+    return url.set(username=user) if user else url
+
+
+def secret(url: URL) -> SecretStr:
+    """Return an address as settings keep it."""
+    return SecretStr(url.set(drivername="postgresql+asyncpg").render_as_string(hide_password=False))
+
+
+async def run(url: URL, *statements: str) -> None:
+    """Run statements one by one, each in a transaction of its own."""
+    connection = await asyncpg.connect(secret(url).get_secret_value().replace("+asyncpg", ""))
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def start() -> EmbeddedPostgres | None:
+    """Start a server unless one is named, and make the migrated template that every worker copies."""
+    server = None
+    if SUPERUSER_VARIABLE not in os.environ:
+        folder = Path(tempfile.mkdtemp(prefix="creneau-test-"))
+        server = EmbeddedPostgres(folder, max_connections=300, durable=False)
+        server.start()
+        os.environ[SUPERUSER_VARIABLE] = server.superuser_url
+    asyncio.run(_make_roles_and_template())
+    migrate_database(secret(address(TEMPLATE, OWNER_ROLE)), secret(address(TEMPLATE, APPLICATION_ROLE)))
+    return server
+
+
+async def _make_roles_and_template() -> None:
+    make_role = (
+        "DO $$ BEGIN CREATE ROLE {} LOGIN CREATEROLE CREATEDB; EXCEPTION WHEN duplicate_object THEN NULL; END $$"
+    )
+    await run(
+        address("postgres"),
+        make_role.format(OWNER_ROLE),
+        f"DROP DATABASE IF EXISTS {TEMPLATE} WITH (FORCE)",
+        f"CREATE DATABASE {TEMPLATE} OWNER {OWNER_ROLE}",
+    )
+
+
+def copy_template(name: str) -> None:
+    """Make a database of its own for one worker or one test, as the migrations leave it."""
+    asyncio.run(
+        run(
+            address("postgres"),
+            f"DROP DATABASE IF EXISTS {name} WITH (FORCE)",
+            f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} OWNER {OWNER_ROLE}",
+        )
+    )
+
+
+def drop(name: str) -> None:
+    """Remove a database made by `copy_template`."""
+    asyncio.run(run(address("postgres"), f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
