@@ -50,3 +50,16 @@ async def transaction(sessions: SessionFactory) -> AsyncIterator[AsyncSession]:
     """Give a session in one transaction: committed at the end, rolled back on any error."""
     async with sessions() as session, session.begin():
         yield session
+
+
+@asynccontextmanager
+async def snapshot_beside(session: AsyncSession) -> AsyncIterator[AsyncSession]:
+    """Give a second session for reading, in which everything is as of one moment, beside the caller's.
+
+    It sees what others have committed, and nothing that the caller has written.
+    """
+    engine = session.bind
+    if not isinstance(engine, AsyncEngine):
+        raise TypeError("the session is not bound to an engine")
+    async with AsyncSession(engine.execution_options(isolation_level="REPEATABLE READ")) as beside, beside.begin():
+        yield beside

@@ -8,6 +8,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.heartbeats import worker_fault
+
 REPOSITORY = Path(__file__).parents[2]
 
 
@@ -29,5 +31,7 @@ async def schema_fault(session: AsyncSession) -> str | None:
 
 async def readiness_faults(session: AsyncSession) -> list[str]:
     """Return what keeps the service from being ready, one sentence each; empty when it is."""
-    fault = await schema_fault(session)
+    if fault := await schema_fault(session):
+        return [fault]
+    fault = await worker_fault(session)
     return [fault] if fault else []

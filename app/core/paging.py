@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 from sqlalchemy import Select, SQLColumnExpression, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -27,11 +27,20 @@ class Page(BaseModel, Generic[Item]):
     next: str | None = Field(default=None, description="Address of the next page, or null at the end")
 
 
+def storable(value: object) -> object:
+    """Return the value, unless it is a text that PostgreSQL cannot hold."""
+    if isinstance(value, str) and "\x00" in value:
+        raise ValueError("must not contain the character U+0000")
+    return value
+
+
 class PageQuery(BaseModel):
     """How many items a page holds, and where it starts; a list with filters extends this model with them."""
 
     limit: int = Field(default=DEFAULT_LIMIT, ge=1, le=MAX_LIMIT, description="Items on a page")
     cursor: str | None = Field(default=None, max_length=600, description="Opaque: taken from `next`")
+
+    _storable = field_validator("*")(storable)
 
 
 def encode_cursor(values: Sequence[object]) -> str:

@@ -16,6 +16,16 @@ from app.core import tether
 _TETHER = str(Path(tether.__file__))
 
 
+def tethered(
+    program: Sequence[str], *, death_signal: signal.Signals = signal.SIGKILL, ids: tuple[int, int] | None = None
+) -> list[str]:
+    """Return the command that runs a program tied to the life of this process's main thread."""
+    command = [sys.executable, "-I", "-S", _TETHER, f"--parent={os.getpid()}", f"--signal={death_signal:d}"]
+    if ids is not None:
+        command += [f"--uid={ids[0]}", f"--gid={ids[1]}"]
+    return [*command, "--", *program]
+
+
 def start_tethered(
     program: Sequence[str],
     *,
@@ -53,11 +63,8 @@ def start_tethered(
     """
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError("tethered programs are started from the main thread")
-    command = [sys.executable, "-I", "-S", _TETHER, f"--parent={os.getpid()}", f"--signal={death_signal:d}"]
-    if ids is not None:
-        command += [f"--uid={ids[0]}", f"--gid={ids[1]}"]
     return subprocess.Popen(  # noqa: S603 - our own programs
-        [*command, "--", *program],
+        tethered(program, death_signal=death_signal, ids=ids),
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=output,

@@ -1,11 +1,20 @@
 """What all request bodies share: no unknown field, bounded text, real periods."""
 
 from datetime import date
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
 
 from app.core.model import Period, period
+from app.core.paging import storable
 
 EARLIEST_DAY = date(2000, 1, 1)
 LATEST_DAY = date(2100, 1, 1)
@@ -30,6 +39,16 @@ LongText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=40
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,40}$")]
 """A word of a vocabulary that is data."""
 
+
+def _given(value: object) -> object:
+    if value is None:
+        raise ValueError("may be left out, but not null")
+    return value
+
+
+NotNull = AfterValidator(_given)
+"""For a field of a partial update: left out, it stays; null is refused, for the thing has always a value."""
+
 Cents = Annotated[int, Field(ge=0, le=MAX_CENTS)]
 """An amount in euro cents."""
 
@@ -39,6 +58,15 @@ class Body(BaseModel):
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
+    _storable = field_validator("*")(storable)
+
+
+class Days(BaseModel):
+    """A half-open period [start, end) of whole days, as answers show it."""
+
+    start: date = Field(description="First day, included")
+    end: date = Field(description="Day after the last one: the period is half-open")
+
 
 class PeriodBody(Body):
     """A body with a half-open period [start, end) of whole days."""
@@ -46,11 +74,13 @@ class PeriodBody(Body):
     start: Day = Field(description="First day, included")
     end: Day = Field(description="Day after the last one: the period is half-open")
 
-    @model_validator(mode="after")
-    def _ends_after_start(self) -> Self:
-        if self.end <= self.start:
-            raise ValueError(f"end ({self.end}) must be after start ({self.start})")
-        return self
+    @field_validator("end")
+    @classmethod
+    def _after_start(cls, end: date, others: ValidationInfo) -> date:
+        start = others.data.get("start")
+        if start is not None and end <= start:
+            raise ValueError(f"end ({end}) must be after start ({start})")
+        return end
 
     @property
     def period(self) -> Period:

@@ -43,3 +43,28 @@ class Origin(StrEnum):
 
     REAL = "real"
     SCENARIO = "scenario"
+
+
+class Containment(StrEnum):
+    """What working with a product calls for; a biosafety level includes those below it.
+
+    Source: Directive 2000/54/EC (biological agents, levels 2 to 4); Directive 2009/41/EC (GMO).
+    """
+
+    BSL_1 = "bsl_1"
+    BSL_2 = "bsl_2"
+    BSL_3 = "bsl_3"
+    BSL_4 = "bsl_4"
+    GMO = "gmo"
+    CYTOTOXIC = "cytotoxic"
+    SPORE_FORMING = "spore_forming"
+
+
+class QuantityUnit(StrEnum):
+    """What a quantity, or the yield of a batch, is counted in: grams, vector genomes, transducing units and so on."""
+
+    G = "g"
+    VG = "vg"
+    TU = "TU"
+    CELLS = "cells"
+    DOSES = "doses"

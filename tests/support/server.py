@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -38,17 +39,24 @@ async def run(url: URL, *statements: str) -> None:
         await connection.close()
 
 
-def start() -> EmbeddedPostgres | None:
+def start(*, durable: bool = False) -> EmbeddedPostgres | None:
     """Start a server unless one is named, and make the migrated template that every worker copies."""
     server = None
     if SUPERUSER_VARIABLE not in os.environ:
         folder = Path(tempfile.mkdtemp(prefix="creneau-test-"))
-        server = EmbeddedPostgres(folder, max_connections=300, durable=False)
+        server = EmbeddedPostgres(folder, max_connections=300, durable=durable)
         server.start()
         os.environ[SUPERUSER_VARIABLE] = server.superuser_url
     asyncio.run(_make_roles_and_template())
     migrate_database(secret(address(TEMPLATE, OWNER_ROLE)), secret(address(TEMPLATE, APPLICATION_ROLE)))
     return server
+
+
+def discard(started: EmbeddedPostgres) -> None:
+    """Stop a server that `start` returned, and remove its data."""
+    started.stop()
+    shutil.rmtree(started.data_dir, ignore_errors=True)
+    os.environ.pop(SUPERUSER_VARIABLE, None)
 
 
 async def _make_roles_and_template() -> None:

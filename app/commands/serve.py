@@ -1,0 +1,36 @@
+"""`creneau serve`: the API."""
+
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from app.commands.checks import ensure_port_free
+from app.commands.failure import CommandFailed, read_settings
+
+EXAMPLE = "creneau serve --host 0.0.0.0 --port 8000"
+_LAST_REQUESTS_SECONDS = 5
+
+
+def serve(
+    host: Annotated[str, typer.Option(envvar="HOST", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(envvar="PORT", min=1, max=65_535, help="Port to listen on.")] = 8000,
+) -> None:
+    """Serve the API; any number of these may run behind a balancer.
+
+    Needs DATABASE_URL, and a database that `creneau migrate` has brought to the present schema.
+    """
+    if read_settings().database_url is None:
+        raise CommandFailed("DATABASE_URL is not set: name the database, or run `creneau up` for everything")
+    ensure_port_free(host, port)
+    typer.echo(f"Serving on http://{host}:{port}")
+    uvicorn.run(
+        "app.main:create_app",
+        factory=True,
+        host=host,
+        port=port,
+        server_header=False,
+        access_log=False,  # the application logs each request itself
+        log_config=None,  # leaves warnings and errors, on standard error
+        timeout_graceful_shutdown=_LAST_REQUESTS_SECONDS,
+    )

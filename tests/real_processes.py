@@ -1,0 +1,38 @@
+"""Looking at real processes from tests: which still run, and waiting for what they do."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+
+
+def processes_of(folder: Path) -> list[psutil.Process]:
+    """Living processes that work in a folder or below, or name it in their command or environment.
+
+    PostgreSQL's processes, whose command may not name the folder, work in it.
+    """
+    return [process for process in psutil.process_iter() if _concerns(process, folder)]
+
+
+def _concerns(process: psutil.Process, folder: Path) -> bool:
+    try:
+        if process.status() == psutil.STATUS_ZOMBIE or process.pid == psutil.Process().pid:
+            return False
+        texts: Iterator[str] = iter((process.cwd(), *process.cmdline(), *process.environ().values()))
+        return any(str(folder) in text for text in texts)
+    except psutil.Error:
+        return False
+
+
+def wait_until(condition: Callable[[], object], *, seconds: float, what: str) -> None:
+    """Wait until a condition holds; fail, saying what was awaited, if it does not in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.05)
+
+
+def wait_until_none_of(folder: Path, *, seconds: float = 15) -> None:
+    """Wait until no process of a folder is left."""
+    wait_until(lambda: not processes_of(folder), seconds=seconds, what=f"the end of {processes_of(folder)}")
