@@ -1,0 +1,62 @@
+"""How the time, or the deterministic work, of a solve is shared out between levels and tasks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from scheduler.tasks import Effort
+
+FIRST_SHARE = 0.4
+GRACE_SECONDS = 1.0
+CLOSING_SECONDS = 0.05
+# Tasks of different lengths never fill all workers to the end.
+PACKED_SHARE = 0.95
+
+
+@dataclass(slots=True)
+class Clock:
+    """The effort that a whole solve may take, and what it has taken so far.
+
+    Under a budget, in the solver's deterministic time summed over the tasks, the wall clock decides nothing.
+    """
+
+    time_limit_s: float
+    workers: int
+    budget: float | None
+    started: float = field(default_factory=time.time)
+    deadline: float = 0.0
+    work: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.deadline = self.started + self.time_limit_s
+
+    def forgive_loading(self) -> None:
+        """Do not count the loading of the solver, up to a second, against the limit."""
+        self.deadline += min(GRACE_SECONDS, time.time() - self.started)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start."""
+        return time.time() - self.started
+
+    def left(self) -> float:
+        """Return what is left: seconds of wall time, or work."""
+        if self.budget is not None:
+            return max(0.0, self.budget - self.work)
+        return max(0.0, self.deadline - CLOSING_SECONDS - time.time())
+
+    def level_share(self, levels_left: int) -> float:
+        """Return the part of what is left that the first of so many levels may take."""
+        return self.left() * max(1 / levels_left, FIRST_SHARE)
+
+    def efforts(self, share: float, sizes: Sequence[float]) -> list[Effort]:
+        """Return each task's effort: a share of the clock split by the tasks' sizes over the workers."""
+        total = sum(sizes)
+        if self.budget is not None:
+            return [Effort(work=share * size / total) for size in sizes]
+        until = min(time.time() + share, self.deadline - CLOSING_SECONDS)
+        whole = PACKED_SHARE * share * self.workers
+        seconds = [min(share, whole * size / total) for size in sizes]
+        return [Effort(seconds=most, deadline=until) for most in seconds]

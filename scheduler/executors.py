@@ -1,0 +1,89 @@
+"""Where tasks run: in this process, or in a pool of processes that end with it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from multiprocessing.connection import wait
+from typing import ParamSpec, Self, TypeVar
+
+from scheduler.engines import warm_up
+from scheduler.tasks import EngineError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class InlineExecutor(Executor):
+    """Runs each call at once, in the caller's process."""
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Run the call and return its outcome as a finished future."""
+        future: Future[T] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - a future carries whatever the call raises
+            future.set_exception(error)
+        return future
+
+
+class SolverPool:
+    """An executor of its own for one solve: this process for one worker, else a pool of that many.
+
+    The pool's processes are forked from a clean one, so that threads of the caller do not matter, and end when
+    the caller's process ends, however it ends. They load the solver while the caller prepares the tasks.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self.executor: Executor
+        self._loading: list[Future[None]] = []
+        if workers <= 1:
+            self.executor = InlineExecutor()
+            return
+        methods = multiprocessing.get_all_start_methods()
+        context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+        if context.get_start_method() == "forkserver":
+            context.set_forkserver_preload(["scheduler.engines.cpsat.engine"])
+        self.executor = ProcessPoolExecutor(workers, context, initializer=_end_with_parent)
+        self._loading = [self.executor.submit(warm_up) for _ in range(workers)]
+
+    def wait_until_loaded(self) -> None:
+        """Return when every process has the solver.
+
+        Raises
+        ------
+        EngineError
+            The processes do not start.
+        """
+        if not self._loading:
+            warm_up()
+            return
+        try:
+            for loaded in self._loading:
+                loaded.result()
+        except BrokenExecutor as error:
+            raise EngineError(
+                "the worker processes did not start: they import the caller's main module, which must be a file "
+                'that does its work under `if __name__ == "__main__"`'
+            ) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.executor.shutdown(cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -1,0 +1,200 @@
+"""The one public entry: a problem in, a verified solution out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+
+from scheduler.ascent import Ascent, Part, outcome_of
+from scheduler.baselines import BASELINES
+from scheduler.clock import Clock
+from scheduler.components import components, joined, joined_by_party
+from scheduler.engines import engine_name, run_task
+from scheduler.executors import SolverPool
+from scheduler.objectives import standing, value, within_limits
+from scheduler.plan import Plan, merged, solution_of
+from scheduler.problem import Problem
+from scheduler.progress import Listener, Progress
+from scheduler.solution import Level, Solution
+from scheduler.tasks import EngineError, Task
+from scheduler.tidy import without_idle_runs
+from scheduler.verify import fixed_conflicts, violations
+
+QUICK_PASSES = (True, False)
+
+
+class NoPlan(Exception):
+    """No plan respects the limits, proven or as far as the time allowed to see.
+
+    Attributes
+    ----------
+    proven : bool
+        Whether the solver excluded every plan, with presolve and without.
+    """
+
+    def __init__(self, *, proven: bool) -> None:
+        self.proven = proven
+        super().__init__(
+            "no plan respects the limits" if proven else "no plan within the limits was found in the time given"
+        )
+
+
+def solve(
+    problem: Problem,
+    *,
+    time_limit_s: float = 60.0,
+    seed: int = 1,
+    workers: int = 1,
+    budget: float | None = None,
+    on_progress: Listener | None = None,
+    executor: Executor | None = None,
+) -> Solution:
+    """Return the best plan found, each level with a bound, checked by `scheduler.verify`.
+
+    Parameters
+    ----------
+    problem : Problem
+        What to solve.
+    time_limit_s : float
+        Wall time in seconds, kept within 2 s; not looked at under a budget.
+    seed : int
+        The solver's random seed, 0 or more.
+    workers : int
+        Processes to use; components are spread over them.
+    budget : float, optional
+        Deterministic work, summed over all tasks: the result is then the same for any number of workers.
+    on_progress : callable, optional
+        Called with a `Progress` when a level begins, gets better, or is done.
+    executor : concurrent.futures.Executor, optional
+        Where to run the tasks, `workers` of them at a time, instead of a pool of its own.
+
+    Raises
+    ------
+    NoPlan
+        No plan was found that respects the limits.
+    EngineError
+        The solver failed, a process of it died, or a plan did not pass the checker.
+    """
+    _check_arguments(time_limit_s, seed, workers, budget)
+    clock = Clock(time_limit_s, workers, budget)
+    if conflicts := tuple(fixed_conflicts(problem)):
+        seconds = 0.0 if budget is not None else round(clock.elapsed, 3)
+        return Solution("infeasible", seconds=seconds, engine=engine_name(), seed=seed, conflicts=conflicts)
+    if executor is not None:
+        solution = _Run(problem, clock, executor, seed, on_progress).solution()
+    else:
+        with SolverPool(workers) as pool:
+            run = _Run(problem, clock, pool.executor, seed, on_progress)
+            pool.wait_until_loaded()
+            clock.forgive_loading()
+            solution = run.solution()
+    if broken := violations(problem, solution):
+        raise EngineError(f"the plan does not pass the checker: {broken[0]} ({len(broken)} violations)")
+    return solution
+
+
+def _check_arguments(time_limit_s: float, seed: int, workers: int, budget: float | None) -> None:
+    if not time_limit_s > 0:
+        raise ValueError(f"time_limit_s must be above 0, not {time_limit_s}")
+    if not 0 <= seed < 2**31:
+        raise ValueError(f"seed must be from 0 to {2**31 - 1}, not {seed}")
+    if workers < 1:
+        raise ValueError(f"workers must be at least 1, not {workers}")
+    if budget is not None and not budget > 0:
+        raise ValueError(f"budget must be above 0, not {budget}")
+
+
+class _Run:
+    """One solve: baselines, then level after level over the components."""
+
+    def __init__(
+        self, problem: Problem, clock: Clock, executor: Executor, seed: int, listener: Listener | None
+    ) -> None:
+        self.problem, self.clock, self.executor = problem, clock, executor
+        self.seed, self.listener = seed, listener
+        self.starts = [baseline(problem) for baseline in BASELINES.values()]
+        self.parts = components(problem)
+
+    def solution(self) -> Solution:
+        """Climb every level, and return the plan with its levels."""
+        names = self.problem.objectives
+        parts = self._first_parts()
+        for level, name in enumerate(names):
+            if name == "parties":
+                parts = self._joined(parts)
+            self._climb(Ascent(parts, level, self.clock, self.executor, self.seed))
+        plan = merged(part.plan for part in parts)
+        levels = []
+        for level, name in enumerate(names):
+            reached = value(self.problem, plan, name)
+            bound = sum(part.bounds[level] for part in parts)
+            levels.append(Level(name, reached, bound, reached == bound))
+        best = all(level.proven for level in levels)
+        return solution_of(
+            self.problem,
+            plan,
+            status="optimal" if best else "feasible",
+            levels=tuple(levels),
+            seconds=round(self.clock.elapsed if self.clock.budget is None else self.clock.work, 3),
+            engine=engine_name(),
+            seed=self.seed,
+        )
+
+    def _climb(self, ascent: Ascent) -> None:
+        self._tell(ascent, done=False)
+        before = self.clock.left()
+        share = self.clock.level_share(len(self.problem.objectives) - ascent.level)
+        for quick in QUICK_PASSES:
+            rest = share - (before - self.clock.left())
+            still_open = len(ascent.open_parts())
+            if quick and still_open == 1:
+                continue  # Nobody waits for it.
+            if rest > 0 and still_open:
+                ascent.climb(rest, quick=quick)
+                self._tell(ascent, done=False)
+        self._tell(ascent, done=True)
+
+    def _tell(self, ascent: Ascent, *, done: bool) -> None:
+        if self.listener is None:
+            return
+        name = self.problem.objectives[ascent.level]
+        reached = sum(part.value(name) for part in ascent.parts)
+        bound = sum(part.bounds[ascent.level] for part in ascent.parts)
+        elapsed = round(self.clock.elapsed, 3)
+        levels = len(self.problem.objectives)
+        self.listener(Progress(name, reached, bound, elapsed, ascent.level + 1, levels, done))
+
+    def _first_parts(self) -> list[Part]:
+        names = self.problem.objectives
+        compared = len(names)
+        if not self.problem.caps.bind and "parties" in names:
+            compared = names.index("parties")  # Parties do not add up over components that share some.
+        return [Part(part, self._start(part), compared, []) for part in self.parts]
+
+    def _start(self, part: Problem) -> Plan:
+        plans = [plan for plan in self._restarts(part) if within_limits(part, plan)]
+        if plans:
+            return max(plans, key=lambda plan: standing(part, plan))
+        effort = self.clock.efforts(self.clock.level_share(len(part.objectives) + 1), [1.0])[0]
+        task = Task(part, part.objectives[0], (), None, effort, self.seed)
+        outcome = outcome_of(self.executor.submit(run_task, task))
+        self.clock.work += outcome.work
+        if outcome.plan is None:
+            raise NoPlan(proven=outcome.infeasible)
+        return without_idle_runs(part, outcome.plan)
+
+    def _restarts(self, part: Problem) -> list[Plan]:
+        return [plan.within(part) for plan in self.starts]
+
+    def _joined(self, parts: Sequence[Part]) -> list[Part]:
+        """Return the components that keep each party together, with what is known of the smaller ones."""
+        wholes = []
+        for indices in joined_by_party([part.problem for part in parts]):
+            inner = [parts[index] for index in indices]
+            problem = joined([part.problem for part in inner])
+            bounds = [sum(level) for level in zip(*(part.bounds for part in inner), strict=True)]
+            whole = Part(problem, merged(part.plan for part in inner), len(problem.objectives), bounds)
+            for plan in self._restarts(problem):
+                whole.compare(plan)
+            wholes.append(whole)
+        return wholes

@@ -1,0 +1,85 @@
+"""What is handed to an engine and what comes back: plain data that crosses processes."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from scheduler.plan import Plan
+from scheduler.problem import Problem
+
+
+class EngineError(RuntimeError):
+    """The solver failed: an invalid model, a contradiction with a plan known to be right, or a dead process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """An objective held at least as good as a value."""
+
+    objective: str
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How long a task may take: seconds of wall time until a deadline, or deterministic work, never both.
+
+    Attributes
+    ----------
+    seconds : float or None
+        Wall time from the task's start.
+    deadline : float or None
+        Seconds since the epoch, when the task must be over.
+    work : float or None
+        The solver's deterministic time.
+    """
+
+    seconds: float | None = None
+    deadline: float | None = None
+    work: float | None = None
+
+    def seconds_left(self) -> float | None:
+        """Return the wall time that a task which starts now has, None when work alone limits it."""
+        if self.seconds is None or self.deadline is None:
+            return None
+        return max(0.0, min(self.seconds, self.deadline - time.time()))
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Improve one objective of a problem, the earlier ones held, from a plan that respects the holds.
+
+    `start` is None only while it is not known whether any plan respects the limits. With `bound_only` no time goes
+    into better plans.
+    """
+
+    problem: Problem
+    objective: str
+    holds: tuple[Hold, ...]
+    start: Plan | None
+    effort: Effort
+    seed: int
+    bound_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The best plan found, if any, a bound valid for the task's problem under its holds, if any, and the work.
+
+    `infeasible` says that no plan at all respects holds and limits; it was confirmed without presolve.
+    """
+
+    plan: Plan | None
+    bound: int | None
+    work: float
+    infeasible: bool = False
+
+
+def option_count(problem: Problem) -> int:
+    """Return how many places the problem offers to choose from: what makes a task long."""
+    return (
+        sum(len(demand.options) for demand in problem.demands)
+        + sum(1 + len(booking.options) for booking in problem.movable)
+        + sum(10 * len(surge.options) for surge in problem.surges)
+    )

@@ -1,0 +1,107 @@
+"""Synthetic problems for the engine's tests and measurements, deterministic from a seed."""
+
+from __future__ import annotations
+
+import random
+from datetime import date
+
+from scheduler.problem import Demand, Movable, Option, Problem, Surge, SurgeOption, Target, Window
+
+ORIGIN = date(2027, 1, 1)
+HORIZON_DAYS = 720
+MODALITIES = 8
+
+
+def national(lines: int, requests: int, seed: int = 1, objectives: tuple[str, ...] = ("weight",)) -> Problem:
+    """Return lines of eight modalities with windows of 45 to 160 days, and requests that compete for them."""
+    chance = random.Random(seed)
+    windows = _windows(chance, lines)
+    demands = tuple(_demand(chance, f"r{number}", windows) for number in range(requests))
+    return Problem(ORIGIN, windows, objectives, demands=demands)
+
+
+def crisis(lines: int, bookings: int, seed: int = 1, objectives: tuple[str, ...] = ()) -> Problem:
+    """Return a booked calendar and a surge on a third of its windows."""
+    chance = random.Random(seed)
+    windows = _windows(chance, lines)
+    ends = {window.id: window.start for window in windows}
+    movable = []
+    for number in range(bookings):
+        window = chance.choice(windows)
+        duration = chance.randint(12, 60)
+        start = ends[window.id] + chance.choice((0, 0, 3, 10))
+        if start + duration > window.end:
+            continue
+        ends[window.id] = start + duration
+        options = tuple(
+            Option(other.id, duration, start, start + 180, rank, 0, 28)
+            for rank, other in enumerate(_kin(windows, window), start=1)
+            if other.end - duration >= start and chance.random() < 0.5
+        )
+        weight = chance.choice((1, 2, 4, 8))
+        recallable = chance.random() < 0.2
+        movable.append(
+            Movable(f"b{number}", window.id, start, start + duration, f"o{number}", weight, recallable, options)
+        )
+    chosen = [window for window in windows if chance.random() < 1 / 3]
+    surge = Surge(
+        "s1",
+        (Target(120, 3_000_000), Target(210, 9_000_000), Target(300, 20_000_000)),
+        tuple(SurgeOption(window.id, 24, 20, 400, 50_000, cost=900_000, lag=14) for window in chosen),
+    )
+    return Problem(
+        ORIGIN,
+        windows,
+        objectives or ("surge_output", "displacement", "delay", "cost"),
+        movable=tuple(movable),
+        surges=(surge,),
+    )
+
+
+def _windows(chance: random.Random, lines: int) -> tuple[Window, ...]:
+    windows: list[Window] = []
+    for line in range(lines):
+        day = chance.randint(0, 60)
+        while day < HORIZON_DAYS and len(windows) < 100_000:
+            length = chance.randint(45, 160)
+            windows.append(Window(f"w{line}-{day}", f"l{line}", day, day + length))
+            day += length + chance.randint(10, 240)
+    return tuple(windows)
+
+
+def _line_of(window: Window) -> int:
+    return int(window.line[1:])
+
+
+def _kin(windows: tuple[Window, ...], window: Window) -> list[Window]:
+    return [other for other in windows if _line_of(other) % MODALITIES == _line_of(window) % MODALITIES]
+
+
+def _demand(chance: random.Random, name: str, windows: tuple[Window, ...]) -> Demand:
+    modality = chance.choices(range(MODALITIES), weights=(30, 20, 15, 10, 10, 5, 5, 5))[0]
+    duration = chance.choice((12, 18, 25, 33, 40, 55, 70, 90, 110))
+    earliest = chance.randint(0, HORIZON_DAYS - 200)
+    due = earliest + duration + chance.randint(30, 300)
+    scale = chance.randint(0, 3)
+    places = [
+        window
+        for window in windows
+        if _line_of(window) % MODALITIES == modality
+        and (_line_of(window) // MODALITIES) % 4 in {scale, (scale + 1) % 4}
+        and max(earliest, window.start) + duration <= min(due, window.end)
+    ]
+    chance.shuffle(places)
+    options = tuple(
+        Option(
+            place.id,
+            duration,
+            max(earliest, place.start),
+            min(due, place.end) - duration,
+            rank,
+            chance.randint(100, 900) * 1000,
+            28,
+        )
+        for rank, place in enumerate(places, start=1)
+    )
+    tier = chance.choice((1, 2, 2, 3, 3, 3))
+    return Demand(name, f"o{chance.randint(1, 150)}", tier, chance.choice((1, 1, 2, 2, 4, 8)), options)

@@ -1,0 +1,78 @@
+"""The pool's processes: a dead one fails the run cleanly, and none outlives the caller."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import Executor, Future
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from scheduler.problem import Problem
+from scheduler.solve import solve
+from scheduler.tasks import EngineError, Outcome
+from tests.scheduler.scenarios import national
+
+
+class DyingExecutor(Executor):
+    """Fails every task as a pool does when one of its processes is killed."""
+
+    def submit(self, *_: Any, **__: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_exception(BrokenProcessPool("a process was terminated abruptly"))
+        return future
+
+
+class LyingExecutor(Executor):
+    """Claims bounds that plans already pass."""
+
+    def submit(self, *_: Any, **__: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_result(Outcome(None, 0, 1.0))
+        return future
+
+
+SMALL: Problem = national(10, 60)
+
+
+def test_a_dead_process_is_an_engine_error() -> None:
+    with pytest.raises(EngineError, match="died"):
+        solve(SMALL, budget=1.0, executor=DyingExecutor())
+
+
+def test_a_bound_that_a_plan_passes_is_an_engine_error() -> None:
+    with pytest.raises(EngineError, match="contradicts"):
+        solve(SMALL, budget=1.0, executor=LyingExecutor())
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"time_limit_s": 0}, {"seed": -1}, {"workers": 0}, {"budget": 0.0}, {"time_limit_s": float("nan")}]
+)
+def test_arguments_are_checked(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        solve(SMALL, **wrong)
+
+
+def test_no_process_outlives_a_killed_caller(tmp_path: Path) -> None:
+    problem = tmp_path / "p.json"
+    problem.write_text(national(60, 500).to_json())
+    command = [sys.executable, "-m", "scheduler", "solve", str(problem), "--workers", "2", "--time-limit", "60"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as parent:
+        below: list[psutil.Process] = []
+        deadline = time.monotonic() + 30
+        while len(below) < 4 and time.monotonic() < deadline:  # the fork server, the tracker, two workers
+            time.sleep(0.2)
+            below = psutil.Process(parent.pid).children(recursive=True)
+        assert len(below) >= 4
+        time.sleep(1.0)
+        os.kill(parent.pid, signal.SIGKILL)
+        parent.wait()
+        gone, alive = psutil.wait_procs(below, timeout=10)
+    assert not alive, gone
