@@ -1,6 +1,6 @@
 """Leaving a record of a write, in the transaction of that write."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic_core import to_jsonable_python
@@ -49,20 +49,41 @@ async def record(
         Coded reason; free text stands beside it in `reason_text`, never instead.
     """
     await session.flush()
-    session.add(
-        AuditRecord(
-            actor=author.kind,
-            person_id=author.person_id,
-            api_key_id=author.api_key_id,
-            job=author.job,
-            organisation_id=author.organisation_id,
-            action=action,
-            object_type=str(row.__tablename__),
-            object_id=row.id,  # type: ignore[attr-defined]
-            before=dict(before) if before is not None else None,
-            after=snapshot(row),
-            reason_code=reason_code,
-            reason_text=reason_text,
-            request_id=author.request_id,
-        )
+    entry = _entry(author, action, row, before=before, after=snapshot(row))
+    entry.reason_code, entry.reason_text = reason_code, reason_text
+    session.add(entry)
+
+
+async def record_all(
+    session: AsyncSession, author: Author, action: str, rows: Iterable[SQLModel], *, gone: bool = False
+) -> None:
+    """Add the audit record of each of many rows that were added, or with `gone`, that are about to be deleted."""
+    await session.flush()
+    for row in rows:
+        state = snapshot(row)
+        before, after = (state, None) if gone else (None, state)
+        session.add(_entry(author, action, row, before=before, after=after))
+
+
+def _entry(
+    author: Author,
+    action: str,
+    row: SQLModel,
+    *,
+    before: Mapping[str, Any] | None,
+    after: Mapping[str, Any] | None,
+) -> AuditRecord:
+    """Return the record of one write, without a reason."""
+    return AuditRecord(
+        actor=author.kind,
+        person_id=author.person_id,
+        api_key_id=author.api_key_id,
+        job=author.job,
+        organisation_id=author.organisation_id,
+        action=action,
+        object_type=str(row.__tablename__),
+        object_id=row.id,  # type: ignore[attr-defined]
+        before=dict(before) if before is not None else None,
+        after=dict(after) if after is not None else None,
+        request_id=author.request_id,
     )

@@ -498,6 +498,7 @@ def upgrade() -> None:
     sa.UniqueConstraint('id', 'unit_id', name=op.f('uq_slots_id_unit_id'))
     )
     op.create_index('ix_slots_period', 'slots', ['period'], unique=False, postgresql_using='gist')
+    op.create_index('ix_slots_published_start', 'slots', [sa.literal_column('lower(period)'), 'id'], unique=False, postgresql_where=sa.text("status = 'published'"))
     op.create_index('ix_slots_unit_id', 'slots', ['unit_id'], unique=False)
     op.create_table('bookings',
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -653,6 +654,7 @@ def upgrade() -> None:
     sa.Column('kind', sa.Enum('moved', 'displaced', name='displacementkind', native_enum=False, create_constraint=True, length=40), nullable=False),
     sa.Column('status', sa.Enum('pending', 'effective', 'dropped', name='displacementstatus', native_enum=False, create_constraint=True, length=40), nullable=False),
     sa.Column('replacement_id', sa.Uuid(), nullable=True),
+    sa.Column('replacement', postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
     sa.Column('compensation_cents', sa.BigInteger(), nullable=False),
     sa.Column('effective_at', sa.DateTime(timezone=True), nullable=True),
     sa.ForeignKeyConstraint(['booking_id'], ['bookings.id'], name=op.f('fk_displacements_booking_id')),
@@ -691,6 +693,7 @@ def downgrade() -> None:
     op.drop_index('ix_bookings_hold_expires_at', table_name='bookings', postgresql_where=sa.text("status = 'held'"))
     op.drop_table('bookings')
     op.drop_index('ix_slots_unit_id', table_name='slots')
+    op.drop_index('ix_slots_published_start', table_name='slots', postgresql_where=sa.text("status = 'published'"))
     op.drop_index('ix_slots_period', table_name='slots', postgresql_using='gist')
     op.drop_table('slots')
     op.drop_index('ix_crisis_plans_crisis_id', table_name='crisis_plans')

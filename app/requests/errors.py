@@ -1,0 +1,15 @@
+"""Refusals about products, requests and feasibilities."""
+
+from app.core.errors import Conflict, StateConflict
+
+
+class RequestSettled(StateConflict):
+    """What a CDMO or a round has already relied on does not change any more."""
+
+    type, title = "request-settled", "This can no longer be changed"
+
+
+class AlreadyAsked(Conflict):
+    """The CDMO has this question already, or has given an answer that still holds."""
+
+    type, title = "feasibility-already-asked", "This line has already been asked about this request"

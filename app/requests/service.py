@@ -1,0 +1,234 @@
+"""Start-ups' requests: made, changed, submitted, withdrawn, and moved on by rounds and bookings."""
+
+from typing import Any
+from uuid import UUID
+
+from pydantic import ValidationError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.audit.author import Author
+from app.audit.service import record, snapshot
+from app.core.clock import now, today
+from app.core.errors import FieldFault, Invalid, NotFound, StateConflict
+from app.identity.actor import Actor
+from app.identity.models import Role
+from app.requests import repository
+from app.requests.errors import RequestSettled
+from app.requests.facts import priorities
+from app.requests.models import Request, RequestStatus
+from app.requests.rules import TECHNICAL, TRANSITIONS, WAITING, request_faults
+from app.requests.schemas import Grounds, GroundsConfirm, RequestCreate, RequestFilter, RequestUpdate
+from app.requests.visibility import confined_to
+
+
+async def get_request(session: AsyncSession, actor: Actor, request_id: UUID, *, lock: bool = False) -> Request:
+    """Return a request to its owner or the coordinator; with `lock`, nobody else changes it meanwhile.
+
+    Raises
+    ------
+    NotFound
+        If there is none, or it is another's.
+    """
+    request = await repository.find_request(session, request_id, lock=lock)
+    if request is None or not actor.sees(request.organisation_id):
+        raise NotFound.of("request", request_id)
+    return request
+
+
+async def list_requests(session: AsyncSession, actor: Actor, query: RequestFilter) -> tuple[list[Request], str | None]:
+    """Return one page of the requests that the actor may see, and the cursor of the next."""
+    return await repository.page_requests(session, query, organisation_id=confined_to(actor))
+
+
+async def create_request(
+    session: AsyncSession, actor: Actor, command: RequestCreate, *, status: RequestStatus = RequestStatus.DRAFT
+) -> Request:
+    """Add a request of the actor's start-up: a draft, or at once submitted, as a direct booking makes it.
+
+    A request that no line can serve is accepted: its matches say why.
+
+    Raises
+    ------
+    Invalid
+        If its fields contradict each other, or name a product or a site that is not there.
+    """
+    actor.require(Role.STARTUP_MEMBER)
+    await _check(session, actor.organisation_id, command)
+    request = Request(
+        organisation_id=actor.organisation_id,
+        status=status,
+        submitted_at=now() if status is RequestStatus.SUBMITTED else None,
+        priority_grounds=_claimed(command.grounds),
+        **_columns(command),
+    )
+    session.add(request)
+    await _derive_priority(session, request)
+    await record(session, actor, "request.created", request)
+    return request
+
+
+async def update_request(session: AsyncSession, actor: Actor, request_id: UUID, command: RequestUpdate) -> Request:
+    """Change a request of the actor's start-up as long as nothing is offered or booked.
+
+    Raises
+    ------
+    NotFound
+        If there is none, or it is another's.
+    RequestSettled
+        If it is past changing, or a CDMO or a round relies on what would change.
+    Invalid
+        If its fields would contradict each other.
+    """
+    actor.require(Role.STARTUP_MEMBER)
+    request = await get_request(session, actor, request_id, lock=True)
+    wanted = _merged(request, command)
+    await _check(session, request.organisation_id, wanted)
+    changes = {name: value for name, value in _columns(wanted).items() if value != getattr(request, name)}
+    await _check_unsettled(session, request, changes)
+    before = snapshot(request)
+    for name, value in changes.items():
+        setattr(request, name, value)
+    if command.grounds is not None:
+        request.priority_grounds = _claimed(command.grounds)
+    await _derive_priority(session, request)
+    await record(session, actor, "request.updated", request, before=before)
+    return request
+
+
+async def submit_request(session: AsyncSession, actor: Actor, request_id: UUID) -> Request:
+    """Submit a draft: from now on it waits, and rounds consider it.
+
+    Raises
+    ------
+    StateConflict
+        If it is no draft.
+    """
+    actor.require(Role.STARTUP_MEMBER)
+    request = await get_request(session, actor, request_id, lock=True)
+    if request.status is not RequestStatus.DRAFT:
+        raise _wrong_status(request, RequestStatus.SUBMITTED)
+    return await move_request(session, actor, request, RequestStatus.SUBMITTED)
+
+
+async def withdraw_request(session: AsyncSession, actor: Actor, request_id: UUID) -> Request:
+    """Withdraw a request for good; an offer must be declined first, and a booking cancelled.
+
+    Raises
+    ------
+    StateConflict
+        If its status does not allow it.
+    """
+    actor.require(Role.STARTUP_MEMBER)
+    request = await get_request(session, actor, request_id, lock=True)
+    return await move_request(session, actor, request, RequestStatus.WITHDRAWN)
+
+
+async def confirm_grounds(session: AsyncSession, actor: Actor, request_id: UUID, command: GroundsConfirm) -> Request:
+    """Confirm what the coordinator finds true of the grounds claimed; the rest counts for nothing.
+
+    Raises
+    ------
+    Invalid
+        If a ground is confirmed that was not claimed.
+    """
+    actor.require(Role.COORDINATOR)
+    request = await get_request(session, actor, request_id, lock=True)
+    confirmed = command.model_dump(include={"continuity", "orphan", "unmet_need"})
+    claimed = request.priority_grounds
+    faults = [
+        FieldFault(f"/{name}", "was not claimed") for name, true in confirmed.items() if true and not claimed.get(name)
+    ]
+    if faults:
+        raise Invalid("Only a ground that the requester claims can be confirmed.", faults=faults)
+    before = snapshot(request)
+    request.priority_grounds = {**claimed, **confirmed, "to_confirm": False}
+    await _derive_priority(session, request)
+    await record(session, actor, "request.grounds_confirmed", request, before=before, reason_text=command.note)
+    return request
+
+
+async def move_request(
+    session: AsyncSession, author: Author, request: Request, status: RequestStatus, *, reason_code: str | None = None
+) -> Request:
+    """Move a request on to another status; nothing happens if it has that status already.
+
+    Raises
+    ------
+    StateConflict
+        If the table of transitions does not hold this one.
+    """
+    if request.status is status:
+        return request
+    if status not in TRANSITIONS[request.status]:
+        raise _wrong_status(request, status)
+    before = snapshot(request)
+    request.status = status
+    if status is not RequestStatus.WITHDRAWN and request.submitted_at is None:
+        request.submitted_at = now()
+        await _derive_priority(session, request)
+    await record(session, author, f"request.{status.value}", request, before=before, reason_code=reason_code)
+    return request
+
+
+def _wrong_status(request: Request, status: RequestStatus) -> StateConflict:
+    return StateConflict(
+        f"The request is {request.status.value}: it cannot become {status.value}.",
+        facts={"request_status": request.status.value, "allowed": sorted(TRANSITIONS[request.status])},
+    )
+
+
+def _columns(command: RequestCreate) -> dict[str, Any]:
+    """Return the command as the columns of the table."""
+    return command.model_dump(exclude={"grounds"})
+
+
+def _claimed(grounds: Grounds) -> dict[str, Any]:
+    """Return grounds as they are stored: to be confirmed wherever anything is claimed."""
+    return {**grounds.model_dump(), "to_confirm": grounds.continuity or grounds.orphan or grounds.unmet_need}
+
+
+def _merged(request: Request, command: RequestUpdate) -> RequestCreate:
+    """Return the request as it would be after the change, whole."""
+    names = RequestCreate.model_fields.keys() - {"grounds"}
+    state = {name: getattr(request, name) for name in names}
+    try:
+        return RequestCreate.model_validate(state | command.model_dump(exclude_unset=True, exclude={"grounds"}))
+    except ValidationError as error:
+        faults = [FieldFault("/" + "/".join(map(str, one["loc"])), one["msg"]) for one in error.errors()]
+        raise Invalid("The request as changed would not be sound.", faults=faults) from None
+
+
+async def _check(session: AsyncSession, organisation_id: UUID, command: RequestCreate) -> None:
+    """Refuse a request whose fields contradict each other, or name what is not there."""
+    faults = list(request_faults(command))
+    product = await repository.find_product(session, command.product_id)
+    if product is None or product.organisation_id != organisation_id:
+        faults.append(FieldFault("/product_id", f"there is no product {command.product_id} among yours"))
+    for name in ("sites_preferred", "sites_excluded"):
+        unknown = await repository.unknown_sites(session, getattr(command, name))
+        faults += [FieldFault(f"/{name}", f"there is no site {site_id}") for site_id in sorted(unknown)]
+    if faults:
+        raise Invalid("; ".join(f"{fault.pointer[1:]}: {fault.detail}" for fault in faults), faults=faults)
+
+
+async def _check_unsettled(session: AsyncSession, request: Request, changes: dict[str, Any]) -> None:
+    """Refuse a change to what others rely on already."""
+    if request.status not in WAITING:
+        raise RequestSettled(f"The request is {request.status.value}: it can no longer be changed.")
+    settled = sorted(changes.keys() & TECHNICAL)
+    if not settled:
+        return
+    disclosed = await repository.feasibilities_of(session, [request.id])
+    if request.status is not RequestStatus.DRAFT or disclosed:
+        raise RequestSettled(
+            "It has been submitted or disclosed to a CDMO: withdraw it, and make a new request.",
+            faults=[FieldFault(f"/{name}", "is settled") for name in settled],
+        )
+
+
+async def _derive_priority(session: AsyncSession, request: Request) -> None:
+    """Set tier, points and their derivation as of today."""
+    await session.flush()
+    priority = (await priorities(session, [request.id], today()))[request.id]
+    request.priority_tier, request.priority_points = priority.tier, priority.points
+    request.priority_grounds = {**request.priority_grounds, "derivation": priority.as_document()}

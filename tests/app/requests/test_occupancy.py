@@ -1,0 +1,50 @@
+"""What the database function tells of occupied periods: exactly the live bookings, to the service's role alone."""
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+import app.tables  # noqa: F401 - bookings refer to the tables of every capability
+from app.bookings.models import LIVE, Booking, BookingStatus
+from app.capacity.occupancy import occupied_periods
+from app.core.database import transaction
+from app.core.model import period
+from app.core.vocabulary import Reserve
+from tests.support.world import World, day
+
+
+async def test_exactly_what_is_live_occupies(world: World) -> None:
+    startup, _ = await world.startup()
+    cdmo, _ = await world.cdmo()
+    unit = await world.unit(cdmo)
+    slot = await world.slot(unit, 0, 400)
+    for number, status in enumerate(BookingStatus):
+        held = status is BookingStatus.HELD
+        await world.add(
+            Booking(
+                slot_id=slot.id,
+                unit_id=unit.id,
+                organisation_id=startup.id,
+                batches=1,
+                period=period(day(10 * number), day(10 * number + 10)),
+                delivery_on=day(400),
+                reserve=Reserve.OPEN,
+                status=status,
+                price_cents=1,
+                hold_expires_at=datetime.now(UTC) + timedelta(minutes=5) if held else None,
+            )
+        )
+    async with transaction(world.sessions) as session:
+        found = await occupied_periods(session, [unit.id])
+    starts = [one.period.start_on for one in found[unit.id]]
+    assert starts == [day(10 * number) for number, status in enumerate(BookingStatus) if status in LIVE]
+
+
+async def test_only_the_services_role_may_ask(owner: AsyncEngine) -> None:
+    rights = text(
+        "SELECT has_function_privilege('creneau_app', 'unit_occupancy(uuid[])', 'EXECUTE'),"
+        " EXISTS (SELECT FROM pg_proc, aclexplode(proacl) WHERE proname = 'unit_occupancy' AND grantee = 0)"
+    )
+    async with owner.connect() as connection:
+        assert tuple((await connection.execute(rights)).one()) == (True, False)
