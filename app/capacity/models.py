@@ -101,6 +101,7 @@ class Slot(Versioned, table=True):
             initially="IMMEDIATE",
         ),
         Index("ix_slots_period", "period", postgresql_using="gist"),
+        Index("ix_slots_published_start", text("lower(period)"), "id", postgresql_where=text("status = 'published'")),
         Index("ix_slots_unit_id", "unit_id"),
     )
 

@@ -1,0 +1,73 @@
+"""Reserve agreements over HTTP."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+
+from app.capacity import agreements
+from app.capacity.agreement_schemas import (
+    AgreementCreate,
+    AgreementFilter,
+    AgreementRead,
+    ComplianceRead,
+    QuarterRead,
+)
+from app.capacity.models import Agreement
+from app.capacity.occupancy import span_of
+from app.core.http import DbSession, next_url
+from app.core.paging import Page
+from app.identity.dependencies import CurrentActor
+
+router = APIRouter(prefix="/v1/agreements", tags=["capacity"])
+
+
+def _read(row: Agreement) -> AgreementRead:
+    span = span_of(row.period)
+    return AgreementRead(**row.model_dump(exclude={"period"}), start=span.start_on, end=span.end_on)
+
+
+@router.get("", summary="List agreements")
+async def list_agreements(
+    request: Request, session: DbSession, actor: CurrentActor, query: Annotated[AgreementFilter, Query()]
+) -> Page[AgreementRead]:
+    """Funded promises of reserved capacity: all for the coordinator, its own for a CDMO or an integrator."""
+    rows, cursor = await agreements.list_agreements(session, actor, query)
+    return Page(items=[_read(row) for row in rows], next=next_url(request, cursor))
+
+
+@router.get("/{agreement_id}", summary="Read one agreement")
+async def get_agreement(session: DbSession, actor: CurrentActor, agreement_id: UUID) -> AgreementRead:
+    """One agreement."""
+    return _read(await agreements.get_agreement(session, actor, agreement_id))
+
+
+@router.post("", status_code=201, summary="Add an agreement")
+async def create_agreement(session: DbSession, actor: CurrentActor, command: AgreementCreate) -> AgreementRead:
+    """The coordinator writes down what a funder buys: batch-days a quarter for one reserve, and the capped price."""
+    return _read(await agreements.create_agreement(session, actor, command))
+
+
+@router.get("/{agreement_id}/compliance", summary="Promised against published")
+async def get_compliance(session: DbSession, actor: CurrentActor, agreement_id: UUID) -> ComplianceRead:
+    """Batch-days promised against those of published slots, by calendar quarter cut to the agreement.
+
+    A part of a quarter promises in proportion, rounded up. A day of a published slot of the reserve is one
+    batch-day; slots that name another agreement do not count.
+    """
+    found = await agreements.compliance_of(session, actor, agreement_id)
+    return ComplianceRead(
+        agreement_id=agreement_id,
+        promised_batch_days=sum(one.promised_batch_days for one in found),
+        published_batch_days=sum(one.published_batch_days for one in found),
+        quarters=[
+            QuarterRead(
+                start=one.span.start_on,
+                end=one.span.end_on,
+                promised_batch_days=one.promised_batch_days,
+                published_batch_days=one.published_batch_days,
+                is_met=one.is_met,
+            )
+            for one in found
+        ],
+    )

@@ -1,0 +1,71 @@
+"""What is sent and answered about reserve agreements."""
+
+from datetime import date
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from app.core.paging import PageQuery
+from app.core.schemas import Cents, Code, Name, PeriodBody
+from app.core.vocabulary import Origin, Reserve
+
+
+class AgreementRead(BaseModel):
+    """A funded promise of capacity for one reserve."""
+
+    id: UUID
+    organisation_id: UUID
+    funder: str
+    reserve: Reserve
+    line_id: UUID | None
+    modality: str | None
+    start: date
+    end: date
+    batch_days_per_quarter: int
+    readiness_fee_cents: int
+    capped_price_cents: int | None
+    recoverable_within_days: int
+    origin: Origin
+    version: int
+
+
+class AgreementCreate(PeriodBody):
+    """An agreement with one CDMO or integrator, about a line of its own, a modality, or both."""
+
+    organisation_id: UUID = Field(description="The CDMO or integrator that promises")
+    funder: Name
+    reserve: Reserve = Field(description="`startup` or `crisis`")
+    line_id: UUID | None = None
+    modality: Code | None = None
+    batch_days_per_quarter: Annotated[int, Field(gt=0, le=1_000_000)]
+    readiness_fee_cents: Cents = 0
+    capped_price_cents: Cents | None = Field(default=None, description="The most a start-up pays for a batch")
+    recoverable_within_days: Annotated[int, Field(ge=0, le=3650)] = 0
+
+
+class AgreementFilter(PageQuery):
+    """Filters of the list of agreements; all that are given must hold."""
+
+    organisation_id: UUID | None = None
+    reserve: Reserve | None = None
+    line_id: UUID | None = None
+
+
+class QuarterRead(BaseModel):
+    """Promised against published batch-days in one calendar quarter, cut to the agreement."""
+
+    start: date
+    end: date
+    promised_batch_days: int
+    published_batch_days: int
+    is_met: bool
+
+
+class ComplianceRead(BaseModel):
+    """What was promised against what is published, quarter by quarter."""
+
+    agreement_id: UUID
+    promised_batch_days: int
+    published_batch_days: int
+    quarters: list[QuarterRead]

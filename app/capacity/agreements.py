@@ -1,0 +1,97 @@
+"""Reserve agreements, and whether they are kept."""
+
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.audit.service import record
+from app.capacity import agreement_repository
+from app.capacity.agreement_rules import QuarterCompliance, compliance
+from app.capacity.agreement_schemas import AgreementCreate, AgreementFilter
+from app.capacity.models import Agreement
+from app.capacity.occupancy import span_of
+from app.catalogue.rules import MAKERS
+from app.catalogue.service import get_line, require_modalities
+from app.core.errors import FieldFault, Invalid, NotFound
+from app.core.vocabulary import Reserve
+from app.identity.actor import Actor
+from app.identity.models import Role
+from app.identity.service import get_organisation
+
+OVERSEERS = (Role.COORDINATOR, Role.ADMIN)
+
+
+async def list_agreements(
+    session: AsyncSession, actor: Actor, query: AgreementFilter
+) -> tuple[list[Agreement], str | None]:
+    """Return one page of agreements: all for the coordinator, its own for a CDMO."""
+    actor.require(Role.CDMO_PLANNER, *OVERSEERS)
+    owner_id = None if actor.role in OVERSEERS else actor.organisation_id
+    return await agreement_repository.page_agreements(session, query, owner_id=owner_id)
+
+
+async def get_agreement(session: AsyncSession, actor: Actor, agreement_id: UUID) -> Agreement:
+    """Return one agreement.
+
+    Raises
+    ------
+    NotFound
+        If there is none, or it is another's.
+    """
+    actor.require(Role.CDMO_PLANNER, *OVERSEERS)
+    found = await agreement_repository.find_agreement(session, agreement_id)
+    if found is None or not actor.sees(found.organisation_id):
+        raise NotFound.of("agreement", agreement_id)
+    return found
+
+
+async def create_agreement(session: AsyncSession, actor: Actor, command: AgreementCreate) -> Agreement:
+    """Write down an agreement; the coordinator does.
+
+    Raises
+    ------
+    NotFound
+        If there is no such organisation or line.
+    Invalid
+        If it is about nothing, about the open market, or about what the organisation does not have.
+    """
+    actor.require(*OVERSEERS)
+    owner, _ = await get_organisation(session, command.organisation_id)
+    await require_modalities(session, [command.modality] if command.modality else [], "/modality")
+    faults = await _faults(session, command)
+    if owner.kind not in MAKERS:
+        faults.append(FieldFault("/organisation_id", "Only a CDMO or an integrator promises capacity."))
+    if faults:
+        raise Invalid("The agreement does not fit the organisation that promises.", faults=faults)
+    row = Agreement(**command.model_dump(exclude={"start", "end"}), period=command.period)
+    session.add(row)
+    await record(session, actor, "agreement.created", row)
+    return row
+
+
+async def _faults(session: AsyncSession, command: AgreementCreate) -> list[FieldFault]:
+    faults = []
+    if command.reserve is Reserve.OPEN:
+        faults.append(FieldFault("/reserve", "Nothing is reserved on the open market: `startup` or `crisis`."))
+    if command.line_id is None and command.modality is None:
+        faults.append(FieldFault("/line_id", "Name a line, a modality, or both."))
+    if command.line_id is not None:
+        view = await get_line(session, command.line_id)
+        if view.organisation.id != command.organisation_id:
+            faults.append(FieldFault("/line_id", "It is a line of another organisation."))
+        elif command.modality is not None and command.modality not in view.line.modalities:
+            faults.append(FieldFault("/modality", "The line does not make it."))
+    return faults
+
+
+async def compliance_of(session: AsyncSession, actor: Actor, agreement_id: UUID) -> list[QuarterCompliance]:
+    """Return promised against published batch-days, quarter by quarter.
+
+    Raises
+    ------
+    NotFound
+        If there is no such agreement, or it is another's.
+    """
+    agreement = await get_agreement(session, actor, agreement_id)
+    published = await agreement_repository.published_spans(session, agreement)
+    return compliance(span_of(agreement.period), agreement.batch_days_per_quarter, published)

@@ -1,0 +1,70 @@
+"""Queries behind the facts of units and slots: one for each kind of row, whatever their number."""
+
+from collections.abc import Collection
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import Range
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from app.capacity.models import Agreement, Slot, SlotStatus
+from app.capacity.supply import Span
+from app.catalogue.models import LineModality, ProductionLine, Site, Unit
+from app.core.vocabulary import Reserve
+
+
+async def unit_rows(
+    session: AsyncSession,
+    *,
+    unit_ids: Collection[UUID] | None,
+    line_ids: Collection[UUID] | None,
+    modalities: Collection[str] | None,
+) -> list[tuple[Unit, ProductionLine, Site]]:
+    """Return units with their line and site, in the order of their creation."""
+    statement = (
+        select(Unit, ProductionLine, Site)
+        .join(ProductionLine, col(ProductionLine.id) == col(Unit.line_id))
+        .join(Site, col(Site.id) == col(ProductionLine.site_id))
+        .order_by(col(Unit.id))
+    )
+    if unit_ids is not None:
+        statement = statement.where(col(Unit.id).in_(unit_ids))
+    if line_ids is not None:
+        statement = statement.where(col(Unit.line_id).in_(line_ids))
+    if modalities is not None:
+        statement = statement.where(col(ProductionLine.modalities).overlap(list(modalities)))  # type: ignore[attr-defined]
+    return [(unit, line, site) for unit, line, site in await session.execute(statement)]
+
+
+async def line_modalities(session: AsyncSession, line_ids: Collection[UUID]) -> list[LineModality]:
+    """Return what these lines take for each modality."""
+    statement = select(LineModality).where(col(LineModality.line_id).in_(line_ids))
+    return list(await session.scalars(statement))
+
+
+async def published_slots(
+    session: AsyncSession,
+    *,
+    unit_ids: Collection[UUID] | None,
+    slot_ids: Collection[UUID] | None,
+    reserves: Collection[Reserve] | None,
+    within: Span | None,
+) -> list[tuple[Slot, Agreement | None]]:
+    """Return published slots with their agreement, by unit and in order of time."""
+    statement = (
+        select(Slot, Agreement)
+        .outerjoin(Agreement, col(Agreement.id) == col(Slot.agreement_id))
+        .where(col(Slot.status) == SlotStatus.PUBLISHED)
+        .order_by(col(Slot.unit_id), col(Slot.period))
+    )
+    if unit_ids is not None:
+        statement = statement.where(col(Slot.unit_id).in_(unit_ids))
+    if slot_ids is not None:
+        statement = statement.where(col(Slot.id).in_(slot_ids))
+    if reserves is not None:
+        statement = statement.where(col(Slot.reserve).in_(reserves))
+    if within is not None:
+        span = Range(within.start_on, within.end_on, bounds="[)")
+        statement = statement.where(col(Slot.period).overlaps(span))  # type: ignore[attr-defined]
+    return [(slot, agreement) for slot, agreement in await session.execute(statement)]

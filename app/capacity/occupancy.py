@@ -1,0 +1,41 @@
+"""When units are occupied by live bookings; the capability of bookings lies above, so a database function tells."""
+
+from collections.abc import Collection
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Uuid, bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY, DATERANGE, Range
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.capacity.supply import Span
+
+UNIT_OCCUPANCY = (
+    text("SELECT unit_id, slot_id, period FROM unit_occupancy(:unit_ids)")
+    .bindparams(bindparam("unit_ids", type_=ARRAY(Uuid)))
+    .columns(unit_id=Uuid, slot_id=Uuid, period=DATERANGE)
+)
+
+
+class Occupied(NamedTuple):
+    """A period that a live booking holds on a unit; nothing tells whose it is."""
+
+    unit_id: UUID
+    slot_id: UUID
+    period: Span
+
+
+def span_of(days: Range) -> Span:  # type: ignore[type-arg]
+    """Return a stored period, which is always bounded, as a span."""
+    if days.lower is None or days.upper is None:
+        raise ValueError(f"the period {days} is not bounded")
+    return Span(days.lower, days.upper)
+
+
+async def occupied_periods(session: AsyncSession, unit_ids: Collection[UUID]) -> dict[UUID, list[Occupied]]:
+    """Return the occupied periods of each of these units, in order; a hold that has run out occupies nothing."""
+    found: dict[UUID, list[Occupied]] = {unit_id: [] for unit_id in unit_ids}
+    if found:
+        for unit_id, slot_id, days in await session.execute(UNIT_OCCUPANCY, {"unit_ids": list(found)}):
+            found[unit_id].append(Occupied(unit_id, slot_id, span_of(days)))
+    return found

@@ -1,0 +1,55 @@
+"""Slots over HTTP."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+
+from app.capacity import slots
+from app.capacity.schemas import SlotCreate, SlotFilter, SlotRead, SlotUpdate
+from app.capacity.slot_views import slot_read, slot_reads
+from app.core.http import DbSession, next_url
+from app.core.paging import Page
+from app.identity.dependencies import CurrentActor
+
+router = APIRouter(prefix="/v1/slots", tags=["capacity"])
+
+
+@router.get("", summary="Search slots")
+async def search_slots(
+    request: Request, session: DbSession, actor: CurrentActor, query: Annotated[SlotFilter, Query()]
+) -> Page[SlotRead]:
+    """Slots by their first day: all that are published for start-ups, the coordinator and the authority.
+
+    A CDMO or an integrator sees its own alone, in any status, and never a competitor's.
+    """
+    found, cursor = await slots.search_slots(session, actor, query)
+    return Page(items=await slot_reads(session, found, modality=query.modality), next=next_url(request, cursor))
+
+
+@router.get("/{slot_id}", summary="Read one slot")
+async def get_slot(session: DbSession, actor: CurrentActor, slot_id: UUID) -> SlotRead:
+    """One slot, with what of it is free."""
+    return await slot_read(session, await slots.read_slot(session, actor, slot_id))
+
+
+@router.post("", status_code=201, summary="Publish a slot")
+async def create_slot(session: DbSession, actor: CurrentActor, command: SlotCreate) -> SlotRead:
+    """A CDMO or an integrator publishes a period on one of its units, or stores a draft of it.
+
+    Refused where the line is not bookable, or where another slot or a commitment is in the way: the answer names it.
+    """
+    return await slot_read(session, await slots.create_slot(session, actor, command))
+
+
+@router.patch("/{slot_id}", summary="Change a slot")
+async def update_slot(session: DbSession, actor: CurrentActor, slot_id: UUID, command: SlotUpdate) -> SlotRead:
+    """Its own people change a slot; what is left out stays, and live bookings keep it around them."""
+    return await slot_read(session, await slots.update_slot(session, actor, slot_id, command))
+
+
+@router.delete("/{slot_id}", status_code=204, summary="Withdraw a slot")
+async def withdraw_slot(session: DbSession, actor: CurrentActor, slot_id: UUID) -> Response:
+    """Its own people take a slot out of the market; the row stays, as `withdrawn`. A live booking forbids it."""
+    await slots.withdraw_slot(session, actor, slot_id)
+    return Response(status_code=204)

@@ -1,0 +1,134 @@
+"""What a slot may be, which changes of status it goes through, and what a batch in it costs."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import NamedTuple
+from uuid import UUID
+
+from app.capacity.models import Approval, SlotStatus
+from app.capacity.supply import Span
+from app.core.errors import FieldFault
+from app.core.vocabulary import Basis, Reserve
+
+TRANSITIONS: Mapping[SlotStatus, frozenset[SlotStatus]] = {
+    SlotStatus.DRAFT: frozenset({SlotStatus.PUBLISHED, SlotStatus.WITHDRAWN}),
+    SlotStatus.PUBLISHED: frozenset({SlotStatus.WITHDRAWN}),
+    SlotStatus.WITHDRAWN: frozenset({SlotStatus.PUBLISHED}),
+}
+"""From each status, those that may follow it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlotDraft:
+    """A slot as its CDMO wants it, before it is stored."""
+
+    start: date
+    end: date
+    reserve: Reserve = Reserve.OPEN
+    status: SlotStatus = SlotStatus.PUBLISHED
+    releases_on: date | None = None
+    lendable: bool = False
+    recall_notice_days: int | None = None
+    max_lent_days: int | None = None
+    divisible: bool = True
+    approval: Approval = Approval.BY_CDMO
+    price_cents: int | None = None
+    agreement_id: UUID | None = None
+
+    @property
+    def span(self) -> Span:
+        """The period of the slot."""
+        return Span(self.start, self.end)
+
+
+def slot_faults(slot: SlotDraft) -> Iterator[FieldFault]:
+    """Yield what contradicts itself in a slot, field by field."""
+    if slot.end <= slot.start:
+        yield FieldFault("/end", f"end ({slot.end}) must be after start ({slot.start})")
+    if slot.releases_on is not None and slot.reserve is not Reserve.STARTUP:
+        yield FieldFault("/releases_on", "Only a slot of the start-up reserve is released to the open market.")
+    if slot.lendable and slot.reserve is not Reserve.CRISIS:
+        yield FieldFault("/lendable", "Only a slot of the crisis reserve is lent.")
+    if slot.lendable and slot.recall_notice_days is None:
+        yield FieldFault("/recall_notice_days", "A slot that is lent needs the notice by which it is recalled.")
+    if not slot.lendable:
+        for name in ("recall_notice_days", "max_lent_days"):
+            if getattr(slot, name) is not None:
+                yield FieldFault(f"/{name}", "Only a slot that is lent has terms of lending.")
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What an agreement says of the slots that count towards it."""
+
+    organisation_id: UUID
+    reserve: Reserve
+    line_id: UUID | None
+    modality: str | None
+    span: Span
+
+
+def agreement_faults(
+    promise: Promise, slot: SlotDraft, *, organisation_id: UUID, line_id: UUID, modalities: Iterable[str]
+) -> Iterator[FieldFault]:
+    """Yield why a slot cannot count towards an agreement."""
+    pointer = "/agreement_id"
+    if promise.organisation_id != organisation_id:
+        yield FieldFault(pointer, "There is no such agreement among those you can see.")
+        return
+    if promise.reserve is not slot.reserve:
+        yield FieldFault(pointer, f"It is about the {promise.reserve.value} reserve, the slot {slot.reserve.value}.")
+    if promise.line_id not in {None, line_id}:
+        yield FieldFault(pointer, "It is about another line.")
+    if promise.modality is not None and promise.modality not in modalities:
+        yield FieldFault(pointer, f"It is about {promise.modality}, which the line does not make.")
+    if slot.end <= promise.span.start_on or promise.span.end_on <= slot.start:
+        yield FieldFault(pointer, f"It runs from {promise.span.start_on} to {promise.span.end_on}.")
+
+
+def in_the_way(before: SlotDraft, after: SlotDraft, booked: Iterable[Span]) -> list[Span]:
+    """Return the booked periods that a change of a slot contradicts, in order."""
+    spans = sorted(booked)
+    withdrawn = before.status is SlotStatus.PUBLISHED and after.status is not SlotStatus.PUBLISHED
+    if withdrawn or before.reserve is not after.reserve:
+        return spans
+    if before.divisible and not after.divisible and len(spans) > 1:
+        return spans
+    return [one for one in spans if one.start_on < after.start or after.end < one.end_on]
+
+
+class BatchPrice(NamedTuple):
+    """The price of one batch of a modality in a slot, and whose word it is."""
+
+    modality: str
+    price_cents: int | None
+    basis: Basis
+
+
+def effective_reserve(reserve: Reserve, releases_on: date | None, today: date) -> Reserve:
+    """Return the reserve whose rules apply today: a start-up slot that has been released is open."""
+    released = releases_on is not None and today >= releases_on
+    return Reserve.OPEN if reserve is Reserve.STARTUP and released else reserve
+
+
+def batch_price(
+    line_price: BatchPrice, *, own_cents: int | None, own_basis: Basis, cap_cents: int | None, cap_basis: Basis
+) -> BatchPrice:
+    """Return what a batch costs in a slot.
+
+    The slot's own price stands before the line's; a cap, where one applies, is the most there is to pay, and the
+    price where none is published.
+    """
+    listed = line_price
+    if own_cents is not None:
+        listed = BatchPrice(line_price.modality, own_cents, own_basis)
+    if cap_cents is not None and (listed.price_cents is None or cap_cents < listed.price_cents):
+        return BatchPrice(line_price.modality, cap_cents, cap_basis)
+    return listed
+
+
+def lowest(prices: Iterable[BatchPrice]) -> BatchPrice | None:
+    """Return the lowest known price, or None if none is known."""
+    known = [one for one in prices if one.price_cents is not None]
+    return min(known, key=lambda one: one.price_cents or 0, default=None)

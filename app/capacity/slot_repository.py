@@ -1,0 +1,176 @@
+"""Queries on slots: their search, and what of them is free."""
+
+from collections.abc import Collection, Iterator
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Date, Select, SQLColumnExpression, Uuid, case, column, func, literal, or_, select
+from sqlalchemy.dialects.postgresql import DATEMULTIRANGE, DATERANGE, array
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from app.capacity.calendar_repository import first_day, overlaps, span_literal
+from app.capacity.models import Agreement, Slot, SlotStatus
+from app.capacity.schemas import SlotFilter
+from app.capacity.supply import Span
+from app.catalogue.models import LineModality, ProductionLine, Site, Unit
+from app.core.paging import fetch_page
+
+START = first_day(col(Slot.period))
+NOTHING = literal([], DATEMULTIRANGE)
+
+
+async def page_slots(
+    session: AsyncSession, query: SlotFilter, *, today: date, owner_id: UUID | None
+) -> tuple[list[Slot], str | None]:
+    """Return one page of slots by their first day: an owner's own in any status, for others the published ones."""
+    return await fetch_page(session, search(query, today, owner_id), query, [(START, date), (col(Slot.id), UUID)])
+
+
+def search(query: SlotFilter, today: date, owner_id: UUID | None) -> Select[Slot]:
+    """Return the statement of a search, without order or limit."""
+    statement = (
+        select(Slot)
+        .join(Unit, col(Unit.id) == col(Slot.unit_id))
+        .join(ProductionLine, col(ProductionLine.id) == col(Unit.line_id))
+        .join(Site, col(Site.id) == col(ProductionLine.site_id))
+    )
+    if owner_id is not None:
+        statement = statement.where(col(Site.organisation_id) == owner_id)
+    else:
+        statement = statement.where(
+            col(Slot.status) == SlotStatus.PUBLISHED, col(ProductionLine.not_bookable_reason).is_(None)
+        )
+    return statement.where(*_named(query), *_eligible(query), *_fits(query, today))
+
+
+def _named(query: SlotFilter) -> Iterator[ColumnElement[bool]]:
+    """Yield the conditions on single columns."""
+    equal = (
+        (col(Slot.status), query.status),
+        (col(Slot.reserve), query.reserve),
+        (col(Slot.unit_id), query.unit_id),
+        (col(ProductionLine.id), query.line_id),
+        (col(Site.id), query.site_id),
+        (col(Site.region), query.region),
+    )
+    for name, value in equal:
+        if value is not None:
+            yield name == value
+    if query.volume_min is not None:
+        yield col(ProductionLine.working_volume_l) >= query.volume_min
+    if query.volume_max is not None:
+        yield col(ProductionLine.working_volume_l) <= query.volume_max
+    if query.start is not None or query.end is not None:
+        yield overlaps(col(Slot.period), query.start, query.end)
+
+
+def _eligible(query: SlotFilter) -> Iterator[ColumnElement[bool]]:
+    """Yield what matching asks of a line for a modality, a phase and a platform; unknown is not eligible."""
+    if query.modality is not None:
+        made = [query.modality]
+        yield col(ProductionLine.modalities).contains(made)
+        yield or_(col(Site.modalities) == [], col(Site.modalities).contains(made))
+        yield _release_days(query).is_not(None)
+    if query.phase is not None:
+        phase = [query.phase.value]
+        yield col(ProductionLine.gmp_phases).contains(phase)
+        yield or_(col(Site.gmp_phases) == [], col(Site.gmp_phases).contains(phase))
+    if query.platform is not None:
+        yield col(ProductionLine.platforms).contains([query.platform])
+
+
+def _release_days(query: SlotFilter) -> ColumnElement[Any]:
+    """Return the release lag of a line for the modality asked for, else its shortest; null where it has no terms."""
+    statement = select(func.min(col(LineModality.release_days))).where(
+        col(LineModality.line_id) == col(ProductionLine.id)
+    )
+    if query.modality is not None:
+        statement = statement.where(col(LineModality.modality) == query.modality)
+    return statement.correlate(ProductionLine).scalar_subquery()
+
+
+def _fits(query: SlotFilter, today: date) -> Iterator[ColumnElement[bool]]:
+    """Yield the conditions on the usable part of a slot, and on what of it is free."""
+    window = span_literal(max(query.start or today, today), query.end)
+    free = _has_stretch(_free(window, today), query)
+    if query.available:
+        yield free
+        return
+    if query.min_days is not None or query.deliver_by is not None:
+        yield _has_stretch(_usable(window, today), query)
+    if query.available is not None:
+        yield ~free
+
+
+def _has_stretch(stretches: ColumnElement[Any], query: SlotFilter) -> ColumnElement[bool]:
+    """Return whether one of the stretches is long enough, and lets one batch be delivered in time."""
+    stretch: ColumnElement[Any] = func.unnest(stretches, type_=DATERANGE).column_valued("stretch")
+    first, last = func.lower(stretch, type_=Date), func.upper(stretch, type_=Date)
+    conditions: list[ColumnElement[bool]] = [last - first >= (query.min_days or 1)]
+    if query.deliver_by is not None:
+        batch_days = col(ProductionLine.first_batch_days)
+        conditions += [
+            last - first >= batch_days + col(ProductionLine.changeover_days),
+            first + batch_days + _release_days(query) <= query.deliver_by,
+        ]
+    return select(literal(1)).where(*conditions).correlate(Slot, ProductionLine).exists()
+
+
+def _multirange(span: SQLColumnExpression[Any]) -> ColumnElement[Any]:
+    return func.datemultirange(span, type_=DATEMULTIRANGE)
+
+
+def _within(window: ColumnElement[Any]) -> ColumnElement[Any]:
+    return _multirange(col(Slot.period).op("*", return_type=DATERANGE())(window))
+
+
+def _usable(window: ColumnElement[Any], today: date) -> ColumnElement[Any]:
+    """Return what could be used of a slot, booked or not."""
+    return case(
+        (col(Slot.divisible), _within(window)),
+        (today <= START, _multirange(col(Slot.period))),
+        else_=NOTHING,
+    )
+
+
+def _free(window: ColumnElement[Any], today: date) -> ColumnElement[Any]:
+    """Return what can still be booked of a slot."""
+    booked = _booked()
+    return case(
+        (col(Slot.divisible), _within(window).op("-", return_type=DATEMULTIRANGE())(booked)),
+        ((today <= START) & func.isempty(booked), _multirange(col(Slot.period))),
+        else_=NOTHING,
+    )
+
+
+def _booked() -> ColumnElement[Any]:
+    """Return the periods that live bookings occupy in a slot."""
+    occupied = (
+        func.unit_occupancy(array([col(Slot.unit_id)]))
+        .table_valued(column("slot_id", Uuid), column("period", DATERANGE))
+        .alias("occupied")
+    )
+    periods = (
+        select(func.range_agg(occupied.c.period, type_=DATEMULTIRANGE))
+        .where(occupied.c.slot_id == col(Slot.id))
+        .correlate(Slot)
+        .scalar_subquery()
+    )
+    return func.coalesce(periods, NOTHING)
+
+
+async def free_spans(session: AsyncSession, slot_ids: Collection[UUID], today: date) -> dict[UUID, list[Span]]:
+    """Return what can still be booked of each of these slots from today on, in order."""
+    statement = select(col(Slot.id), _free(span_literal(today, None), today)).where(col(Slot.id).in_(slot_ids))
+    return {
+        slot_id: [Span(one.lower, one.upper) for one in stretches]
+        for slot_id, stretches in await session.execute(statement)
+    }
+
+
+async def agreements_by_id(session: AsyncSession, agreement_ids: Collection[UUID]) -> dict[UUID, Agreement]:
+    """Return these agreements; one that does not exist is left out."""
+    found = await session.scalars(select(Agreement).where(col(Agreement.id).in_(agreement_ids)))
+    return {one.id: one for one in found}

@@ -1,0 +1,226 @@
+"""Publishing, changing, withdrawing and searching slots."""
+
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.audit.service import record, snapshot
+from app.capacity import calendar_repository, repository, slot_repository
+from app.capacity.errors import CommitmentOverlap, LineNotBookable, SlotBooked, SlotOverlap
+from app.capacity.models import Slot, SlotStatus
+from app.capacity.occupancy import occupied_periods, span_of
+from app.capacity.rules import TRANSITIONS, Promise, SlotDraft, agreement_faults, in_the_way, slot_faults
+from app.capacity.schemas import SlotCreate, SlotFilter, SlotUpdate
+from app.catalogue.place import UnitPlace
+from app.catalogue.service import place_of, require_modalities, require_volume_order
+from app.core.clock import today
+from app.core.errors import FieldFault, Invalid, NotAllowed, NotFound, StateConflict
+from app.core.model import period
+from app.identity.actor import Actor
+from app.identity.models import Role
+
+BUYERS = frozenset({Role.STARTUP_MEMBER, Role.COORDINATOR, Role.AUTHORITY, Role.ADMIN})
+"""Roles that see every published slot; a CDMO sees its own slots alone."""
+
+
+def _owner_filter(actor: Actor) -> UUID | None:
+    """Return whose slots the actor is confined to, or None if to all that are published.
+
+    Raises
+    ------
+    NotAllowed
+        If the actor's role sees no slots at all.
+    """
+    if actor.role in BUYERS:
+        return None
+    if actor.role is Role.CDMO_PLANNER:
+        return actor.organisation_id
+    raise NotAllowed("Slots are for those who buy, sell or allocate them; observers see aggregates.")
+
+
+async def search_slots(session: AsyncSession, actor: Actor, query: SlotFilter) -> tuple[list[Slot], str | None]:
+    """Return one page of the slots that pass every filter, by their first day, and the cursor of the next.
+
+    Raises
+    ------
+    Invalid
+        If the filters contradict each other, or name an unknown modality.
+    """
+    owner_id = _owner_filter(actor)
+    if query.start is not None and query.end is not None and query.end <= query.start:
+        detail = f"end ({query.end}) must be after start ({query.start})"
+        raise Invalid(detail, faults=[FieldFault("query/end", detail)])
+    require_volume_order(query.volume_min, query.volume_max)
+    await require_modalities(session, [query.modality] if query.modality else [], "query/modality")
+    return await slot_repository.page_slots(session, query, today=today(), owner_id=owner_id)
+
+
+async def read_slot(session: AsyncSession, actor: Actor, slot_id: UUID) -> Slot:
+    """Return one slot that the actor may see.
+
+    Raises
+    ------
+    NotFound
+        If there is none, it is another CDMO's, or it is not published and not one's own.
+    """
+    owner_id = _owner_filter(actor)
+    slot = await repository.find_slot(session, slot_id)
+    if slot is not None:
+        owned = owner_id is not None and (await place_of(session, slot.unit_id)).organisation_id == owner_id
+        if owned or (owner_id is None and slot.status is SlotStatus.PUBLISHED):
+            return slot
+    raise NotFound.of("slot", slot_id)
+
+
+async def own_place(session: AsyncSession, actor: Actor, unit_id: UUID) -> UnitPlace:
+    """Return where a unit of the actor's own stands.
+
+    Raises
+    ------
+    NotFound
+        If there is no such unit, or it is another's.
+    """
+    place = await place_of(session, unit_id)
+    if place.organisation_id != actor.organisation_id:
+        raise NotFound.of("unit", unit_id)
+    return place
+
+
+async def create_slot(session: AsyncSession, actor: Actor, command: SlotCreate) -> Slot:
+    """Publish a slot, or store a draft of one.
+
+    Raises
+    ------
+    NotFound
+        If the unit is another's, or none.
+    Invalid
+        If the slot contradicts itself, its line or its agreement.
+    LineNotBookable, SlotOverlap, CommitmentOverlap
+        If it cannot be published.
+    """
+    actor.require(Role.CDMO_PLANNER)
+    place = await own_place(session, actor, command.unit_id)
+    draft = SlotDraft(**command.model_dump(exclude={"unit_id"}))
+    if draft.status is SlotStatus.WITHDRAWN:
+        raise Invalid.field("status", "A new slot is published or a draft.")
+    await repository.lock_units(session, [place.unit_id])
+    await _check(session, place, draft)
+    slot = Slot(unit_id=place.unit_id, **_columns(draft))
+    session.add(slot)
+    await calendar_repository.flush_calendar(session)
+    await record(session, actor, "slot.published" if draft.status is SlotStatus.PUBLISHED else "slot.drafted", slot)
+    return slot
+
+
+async def update_slot(session: AsyncSession, actor: Actor, slot_id: UUID, command: SlotUpdate) -> Slot:
+    """Change a slot of one's own; what is left out stays.
+
+    Raises
+    ------
+    NotFound
+        If there is none, or it is another's.
+    StateConflict
+        If its status may not become the one asked for.
+    SlotBooked
+        If a live booking stands against the change.
+    Invalid, LineNotBookable, SlotOverlap, CommitmentOverlap
+        As for a new slot.
+    """
+    return await _change(session, actor, slot_id, command.model_dump(exclude_unset=True))
+
+
+async def withdraw_slot(session: AsyncSession, actor: Actor, slot_id: UUID) -> Slot:
+    """Take a slot of one's own out of the market; nothing happens if it is out already.
+
+    Raises
+    ------
+    NotFound
+        If there is none, or it is another's.
+    SlotBooked
+        If it has a live booking.
+    """
+    return await _change(session, actor, slot_id, {"status": SlotStatus.WITHDRAWN})
+
+
+async def _change(session: AsyncSession, actor: Actor, slot_id: UUID, changes: dict[str, Any]) -> Slot:
+    actor.require(Role.CDMO_PLANNER)
+    place = await own_place(session, actor, (await read_slot(session, actor, slot_id)).unit_id)
+    await repository.lock_units(session, [place.unit_id])
+    slot = await read_slot(session, actor, slot_id)
+    before = _draft_of(slot)
+    after = replace(before, **changes)
+    if after == before:
+        return slot
+    if after.status is not before.status and after.status not in TRANSITIONS[before.status]:
+        raise StateConflict(f"A {before.status.value} slot cannot become {after.status.value}.")
+    only_withdrawn = after == replace(before, status=SlotStatus.WITHDRAWN)
+    if not only_withdrawn:
+        await _check(session, place, after, slot_id=slot.id)
+    occupied = (await occupied_periods(session, [place.unit_id]))[place.unit_id]
+    booked = in_the_way(before, after, [one.period for one in occupied if one.slot_id == slot.id])
+    if booked:
+        raise SlotBooked.by(booked)
+    old = snapshot(slot)
+    slot.sqlmodel_update(_columns(after))
+    await calendar_repository.flush_calendar(session)
+    await record(session, actor, _action(before, after), slot, before=old)
+    return slot
+
+
+def _action(before: SlotDraft, after: SlotDraft) -> str:
+    """Return the verb of a change."""
+    if before.status is after.status:
+        return "slot.updated"
+    return "slot.published" if after.status is SlotStatus.PUBLISHED else "slot.withdrawn"
+
+
+async def _check(session: AsyncSession, place: UnitPlace, draft: SlotDraft, *, slot_id: UUID | None = None) -> None:
+    """Let pass only a slot that its line, its agreement and the unit's calendar allow; the unit is locked."""
+    faults = list(slot_faults(draft))
+    if place.commissioned_on is not None and draft.start < place.commissioned_on:
+        faults.append(FieldFault("/start", f"The line is commissioned on {place.commissioned_on}."))
+    faults += await _agreement_faults(session, place, draft)
+    if faults:
+        raise Invalid("The slot contradicts itself, its line or its agreement.", faults=faults)
+    if draft.status is not SlotStatus.PUBLISHED:
+        return
+    if place.not_bookable_reason is not None:
+        raise LineNotBookable.because(place.not_bookable_reason)
+    other = await calendar_repository.slot_over(session, place.unit_id, draft.span, but=slot_id)
+    if other is not None:
+        raise SlotOverlap.of(other.id, span_of(other.period))
+    commitment = await calendar_repository.commitment_over(session, place.unit_id, draft.span)
+    if commitment is not None:
+        raise CommitmentOverlap.of(commitment.id, span_of(commitment.period))
+
+
+async def _agreement_faults(session: AsyncSession, place: UnitPlace, draft: SlotDraft) -> list[FieldFault]:
+    if draft.agreement_id is None:
+        return []
+    found = (await slot_repository.agreements_by_id(session, [draft.agreement_id])).get(draft.agreement_id)
+    if found is None:
+        return [FieldFault("/agreement_id", "There is no such agreement among those you can see.")]
+    promise = Promise(found.organisation_id, found.reserve, found.line_id, found.modality, span_of(found.period))
+    return list(
+        agreement_faults(
+            promise,
+            draft,
+            organisation_id=place.organisation_id,
+            line_id=place.line_id,
+            modalities=place.modalities,
+        )
+    )
+
+
+def _draft_of(slot: Slot) -> SlotDraft:
+    span = span_of(slot.period)
+    kept = {name: getattr(slot, name) for name in SlotDraft.__slots__ if name not in {"start", "end"}}
+    return SlotDraft(start=span.start_on, end=span.end_on, **kept)
+
+
+def _columns(draft: SlotDraft) -> dict[str, Any]:
+    """Return the columns of a slot."""
+    kept = {name: getattr(draft, name) for name in SlotDraft.__slots__ if name not in {"start", "end"}}
+    return kept | {"period": period(draft.start, draft.end)}

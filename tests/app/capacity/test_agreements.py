@@ -1,0 +1,131 @@
+"""Reserve agreements: written by the coordinator, seen by their CDMO, kept or not quarter by quarter."""
+
+from datetime import date
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from app.core.model import period
+from app.core.vocabulary import Reserve
+from tests.app.capacity.rows import agreement
+from tests.support.world import World, day
+
+NEW = {
+    "funder": "State",
+    "reserve": "startup",
+    "modality": "monoclonal_antibody",
+    "start": "2030-01-01",
+    "end": "2031-01-01",
+    "batch_days_per_quarter": 45,
+    "capped_price_cents": 50_000_000,
+}
+
+
+async def test_the_coordinator_writes_it_down_and_its_cdmo_reads_it(client: httpx.AsyncClient, world: World) -> None:
+    cdmo, own = await world.cdmo()
+    _, other = await world.cdmo()
+    _, startup = await world.startup()
+    coordinator = await world.coordinator()
+    unit = await world.unit(cdmo)
+    command = NEW | {"organisation_id": str(cdmo.id), "line_id": str(unit.line_id)}
+    for headers, status in ((None, 401), (own, 403), (startup, 403), (coordinator, 201)):
+        made = await client.post("/v1/agreements", json=command, headers=headers)
+        assert made.status_code == status, made.text
+    assert made.json() | command == made.json()
+    url = f"/v1/agreements/{made.json()['id']}"
+    for headers, status, count in ((coordinator, 200, 1), (own, 200, 1), (other, 404, 0), (startup, 403, None)):
+        for path in (url, f"{url}/compliance"):
+            assert (await client.get(path, headers=headers)).status_code == status
+        listed = (await client.get("/v1/agreements", headers=headers)).json()
+        assert (len(listed["items"]) if count is not None else None) == count
+    for query, count in (("reserve=crisis", 0), ("reserve=startup", 1), (f"line_id={uuid4()}", 0)):
+        assert len((await client.get(f"/v1/agreements?{query}", headers=coordinator)).json()["items"]) == count
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"end": "2030-01-01"}, "/end"),
+        ({"end": None}, "/end"),
+        ({"modality": "alchemy"}, "/modality"),
+        ({"modality": None}, "/line_id"),
+        ({"reserve": "open"}, "/reserve"),
+        ({"capped_price_cents": -1}, "/capped_price_cents"),
+        ({"readiness_fee_cents": -1}, "/readiness_fee_cents"),
+        ({"batch_days_per_quarter": 0}, "/batch_days_per_quarter"),
+        ({"funder": "x" * 10_000}, "/funder"),
+    ],
+)
+async def test_bad_agreements_are_refused_by_field(
+    client: httpx.AsyncClient, world: World, change: dict[str, Any], pointer: str
+) -> None:
+    cdmo, _ = await world.cdmo()
+    headers = await world.coordinator()
+    answer = await client.post("/v1/agreements", json=NEW | {"organisation_id": str(cdmo.id)} | change, headers=headers)
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["errors"][0]["pointer"] == pointer
+    assert (await client.get("/v1/agreements", headers=headers)).json()["items"] == []
+
+
+async def test_it_is_about_what_the_organisation_has(client: httpx.AsyncClient, world: World) -> None:
+    cdmo, _ = await world.cdmo()
+    other, _ = await world.cdmo()
+    startup, _ = await world.startup()
+    headers = await world.coordinator()
+    unit = await world.unit(cdmo)
+    for change, status, pointer in (
+        ({"organisation_id": str(startup.id)}, 422, "/organisation_id"),
+        ({"organisation_id": str(other.id), "line_id": str(unit.line_id)}, 422, "/line_id"),
+        ({"line_id": str(unit.line_id), "modality": "viral_vector_aav"}, 422, "/modality"),
+        ({"organisation_id": str(uuid4())}, 404, None),
+        ({"line_id": str(uuid4())}, 404, None),
+    ):
+        command = NEW | {"organisation_id": str(cdmo.id)} | change
+        answer = await client.post("/v1/agreements", json=command, headers=headers)
+        assert answer.status_code == status, answer.text
+        if pointer:
+            assert answer.json()["errors"][0]["pointer"] == pointer
+
+
+async def test_compliance_counts_published_days_of_the_reserve_once(client: httpx.AsyncClient, world: World) -> None:
+    cdmo, own = await world.cdmo()
+    other, _ = await world.cdmo()
+    unit, vector_unit = await world.unit(cdmo), await world.unit(cdmo, modalities=["viral_vector_aav"])
+    covered = period(date(2030, 1, 1), date(2030, 8, 16))
+    made = await agreement(world, cdmo, period=covered, batch_days_per_quarter=91)
+    elsewhere = await agreement(world, cdmo, period=covered)
+    reserved: dict[str, Any] = {"reserve": Reserve.STARTUP}
+    await world.slot(unit, -10, 10, **reserved, agreement_id=made.id)
+    await world.slot(unit, 80, 100, **reserved)
+    await world.slot(unit, 20, 40)
+    await world.slot(unit, 40, 50, **reserved, status="draft")
+    await world.slot(unit, 50, 60, **reserved, agreement_id=elsewhere.id)
+    await world.slot(vector_unit, 0, 90, **reserved)
+    await world.slot(await world.unit(other), 0, 90, **reserved)
+    answer = await client.get(f"/v1/agreements/{made.id}/compliance", headers=own)
+    assert answer.status_code == 200, answer.text
+    # 90 days in the first quarter: 10 of the first slot and 10 of the second; 91 in the second: its other 10.
+    # The third is covered on 46 of its 92 days: half of 91, rounded up.
+    assert answer.json() == {
+        "agreement_id": str(made.id),
+        "promised_batch_days": 91 + 91 + 46,
+        "published_batch_days": 30,
+        "quarters": [
+            _quarter("2030-01-01", "2030-04-01", 91, 20),
+            _quarter("2030-04-01", "2030-07-01", 91, 10),
+            _quarter("2030-07-01", "2030-08-16", 46, 0),
+        ],
+    }
+    assert day(90) == date(2030, 4, 1)
+
+
+def _quarter(start: str, end: str, promised: int, published: int) -> dict[str, Any]:
+    return {
+        "start": start,
+        "end": end,
+        "promised_batch_days": promised,
+        "published_batch_days": published,
+        "is_met": published >= promised,
+    }

@@ -1,0 +1,312 @@
+"""The search for slots: every filter against a reading row by row, paging, and the index behind it."""
+
+import random
+from datetime import date, timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import httpx
+import pytest
+from sqlalchemy import ClauseElement, Executable, Select, insert, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlmodel import col
+
+from app.capacity import slot_repository
+from app.capacity.facts import unit_facts
+from app.capacity.models import Slot
+from app.capacity.schemas import SlotFilter
+from app.capacity.supply import Span, UnitFacts
+from app.core.clock import today
+from app.core.database import transaction
+from app.core.model import new_id, period
+from app.core.vocabulary import GmpPhase, Reserve
+from app.matching.facts import RequestFacts
+from app.matching.technical import technical_reasons
+from tests.app.capacity.rows import book
+from tests.support.world import World, day
+
+
+class Explain(Executable, ClauseElement):
+    """The plan that the server makes for a statement, in place of its rows."""
+
+    inherit_cache = False
+
+    def __init__(self, statement: Select[Slot]) -> None:
+        self.statement = statement
+
+
+@compiles(Explain)
+def _compile_explain(element: Explain, compiler: SQLCompiler, **options: Any) -> str:
+    return "EXPLAIN " + compiler.process(element.statement, **options)
+
+
+class Known(NamedTuple):
+    """A slot, with the days that are booked in it."""
+
+    slot: Slot
+    booked: set[date]
+
+
+def _some(random_: random.Random, *values: str) -> list[str]:
+    return random_.sample(values, random_.randint(0, len(values)))
+
+
+async def _market(world: World, random_: random.Random) -> list[Known]:
+    """Store lines of every kind, some unknown in one respect or another, with slots and bookings."""
+    cdmo, _ = await world.cdmo()
+    buyer, _ = await world.startup()
+    market = []
+    for number in range(24):
+        unit = await world.unit(
+            cdmo,
+            site={
+                "region": random_.choice(["Bretagne", "Grand Est"]),
+                "modalities": _some(random_, "monoclonal_antibody", "viral_vector_aav"),
+                "gmp_phases": _some(random_, "phase_1", "phase_2"),
+            },
+            modalities=_some(random_, "monoclonal_antibody", "viral_vector_aav"),
+            platforms=_some(random_, "CHO", "HEK293"),
+            gmp_phases=random_.choice([["phase_1"], ["phase_1", "phase_2"], ["unknown"]]),
+            working_volume_l=random_.choice([None, 50.0, 200.0, 2000.0]),
+            first_batch_days=random_.choice([5, 20, 40]),
+            changeover_days=random_.choice([0, 6]),
+            not_bookable_reason="captive" if number % 12 == 11 else None,
+        )
+        start = random_.randint(-10, 30)
+        for _ in range(5):
+            length = random_.randint(1, 60)
+            slot = await world.slot(
+                unit,
+                start,
+                start + length,
+                divisible=random_.random() < 0.7,
+                reserve=random_.choice([Reserve.OPEN, Reserve.STARTUP]),
+            )
+            booked: set[date] = set()
+            if random_.random() < 0.5:
+                first = random_.randint(start, start + length - 1)
+                last = random_.randint(first + 1, start + length)
+                await book(world, slot, buyer, first, last)
+                booked = {day(offset) for offset in range(first, last)}
+            market.append(Known(slot, booked))
+            start += length + random_.randint(0, 9)
+    return market
+
+
+def _query(random_: random.Random) -> dict[str, Any]:
+    """Return a random choice of filters."""
+    start = random_.randint(-15, 120)
+    offered: dict[str, Any] = {
+        "modality": random_.choice(["monoclonal_antibody", "viral_vector_aav"]),
+        "phase": random_.choice(["phase_1", "phase_2"]),
+        "platform": random_.choice(["CHO", "HEK293"]),
+        "volume_min": random_.choice([50, 100, 200]),
+        "volume_max": random_.choice([200, 1000, 2000]),
+        "region": random_.choice(["Bretagne", "Grand Est"]),
+        "reserve": random_.choice(["open", "startup"]),
+        "start": str(day(start)),
+        "end": str(day(start + random_.randint(1, 90))),
+        "deliver_by": str(day(random_.randint(40, 220))),
+        "min_days": random_.choice([1, 10, 30]),
+        "available": random_.choice(["true", "false"]),
+    }
+    return {name: offered[name] for name in random_.sample(sorted(offered), random_.randint(0, 5))}
+
+
+def _stretches(days: set[date]) -> list[Span]:
+    """Return the runs of consecutive days."""
+    found: list[Span] = []
+    for one in sorted(days):
+        if found and found[-1].end_on == one:
+            found[-1] = Span(found[-1].start_on, one + timedelta(days=1))
+        else:
+            found.append(Span(one, one + timedelta(days=1)))
+    return found
+
+
+def _days(slot: Slot) -> set[date]:
+    start, end = slot.period.lower, slot.period.upper
+    assert start is not None
+    assert end is not None
+    return {start + timedelta(days=offset) for offset in range((end - start).days)}
+
+
+def _makes(query: dict[str, Any], unit: UnitFacts) -> bool:
+    modality, phase, platform = query.get("modality"), query.get("phase"), query.get("platform")
+    low, high, volume = query.get("volume_min"), query.get("volume_max"), unit.working_volume_l
+    return (
+        unit.not_bookable_reason is None
+        and (modality is None or (modality in unit.modalities and modality in (unit.site_modalities or [modality])))
+        and (phase is None or (phase in unit.gmp_phases and phase in (unit.site_gmp_phases or [phase])))
+        and (platform is None or platform in unit.platforms)
+        and (low is None or (volume is not None and volume >= low))
+        and (high is None or (volume is not None and volume <= high))
+        and query.get("region") in {None, unit.region}
+    )
+
+
+def _fits(query: dict[str, Any], known: Known, unit: UnitFacts) -> bool:
+    """Read the filters on time day by day."""
+    whole = _days(known.slot)
+    start = date.fromisoformat(query["start"]) if "start" in query else date.min
+    end = date.fromisoformat(query["end"]) if "end" in query else date.max
+    window = {one for one in whole if start <= one < end}
+    if ("start" in query or "end" in query) and not window:
+        return False
+    usable = window if known.slot.divisible else whole
+    free = usable - known.booked if known.slot.divisible or not known.booked else set()
+    release = [terms.release_days for name, terms in unit.terms.items() if query.get("modality") in {None, name}]
+
+    def serves(stretch: Span) -> bool:
+        if stretch.days < query.get("min_days", 1):
+            return False
+        if "deliver_by" not in query:
+            return True
+        released = stretch.start_on + timedelta(days=unit.first_batch_days + min(release, default=10**5))
+        one_batch = unit.first_batch_days + unit.changeover_days
+        return stretch.days >= one_batch and released <= date.fromisoformat(query["deliver_by"])
+
+    if ("min_days" in query or "deliver_by" in query) and not any(map(serves, _stretches(usable))):
+        return False
+    return "available" not in query or any(map(serves, _stretches(free))) == (query["available"] == "true")
+
+
+def _matching_agrees(query: dict[str, Any], unit: UnitFacts, owner_id: UUID) -> bool:
+    """Tell what matching says of a line, for a request in the words of the search."""
+    request = RequestFacts(
+        request_id=new_id(),
+        organisation_id=owner_id,
+        modality=query["modality"],
+        gmp_phase=GmpPhase(query["phase"]),
+        earliest_on=day(0),
+        latest_delivery_on=day(900),
+        batches=1,
+        platform=query.get("platform"),
+        volume_min_l=query.get("volume_min"),
+        volume_max_l=query.get("volume_max"),
+    )
+    return not list(technical_reasons(request, unit)) and query.get("region") in {None, unit.region}
+
+
+async def _found(client: httpx.AsyncClient, query: dict[str, Any], headers: Any) -> list[dict[str, Any]]:
+    """Return all pages of a search."""
+    answer = await client.get("/v1/slots", params=query | {"limit": 37}, headers=headers)
+    assert answer.status_code == 200, answer.text
+    items: list[dict[str, Any]] = answer.json()["items"]
+    while url := answer.json()["next"]:
+        answer = await client.get(url, headers=headers)
+        items += answer.json()["items"]
+    return items
+
+
+@pytest.mark.parametrize(("seed", "queries"), [(1, 40), pytest.param(2, 400, marks=pytest.mark.prove)])
+async def test_every_filter_is_what_a_reading_row_by_row_finds(
+    client: httpx.AsyncClient, world: World, seed: int, queries: int
+) -> None:
+    random_ = random.Random(seed)
+    market = await _market(world, random_)
+    startup, headers = await world.startup()
+    async with transaction(world.sessions) as session:
+        units = await unit_facts(session)
+    sizes = set()
+    for _ in range(queries):
+        query = _query(random_)
+        expected = {
+            str(known.slot.id)
+            for known in market
+            if _makes(query, units[known.slot.unit_id])
+            and _fits(query, known, units[known.slot.unit_id])
+            and query.get("reserve") in {None, known.slot.reserve}
+        }
+        items = await _found(client, query, headers)
+        assert {one["id"] for one in items} == expected, query
+        assert len(items) == len(expected)
+        assert [(one["start"], one["id"]) for one in items] == sorted((one["start"], one["id"]) for one in items)
+        sizes.add(len(items))
+        if {"modality", "phase"} <= query.keys():
+            for unit in units.values():
+                assert _makes(query, unit) == _matching_agrees(query, unit, startup.id), query
+    assert len(sizes) > 12, "the queries tell slots apart"
+
+
+async def test_a_cdmo_searches_among_its_own_in_any_status(client: httpx.AsyncClient, world: World) -> None:
+    cdmo, own = await world.cdmo()
+    other, _ = await world.cdmo()
+    unit = await world.unit(cdmo)
+    mine = [await world.slot(unit, 0, 10), await world.slot(unit, 5, 30, status="draft")]
+    await world.slot(await world.unit(other), 0, 10)
+    assert [one["id"] for one in await _found(client, {}, own)] == [str(one.id) for one in mine]
+    assert [one["id"] for one in await _found(client, {"status": "draft"}, own)] == [str(mine[1].id)]
+    assert await _found(client, {"status": "published", "min_days": 11}, own) == []
+
+
+async def test_what_has_passed_is_not_free(client: httpx.AsyncClient, world: World) -> None:
+    cdmo, _ = await world.cdmo()
+    _, startup = await world.startup()
+    unit, now = await world.unit(cdmo), today()
+    running = await world.add(Slot(unit_id=unit.id, period=period(now - timedelta(days=20), now + timedelta(days=5))))
+    (found,) = await _found(client, {"min_days": 5, "available": "true"}, startup)
+    assert found["id"] == str(running.id)
+    assert found["free"] == [{"start": str(now), "end": str(now + timedelta(days=5))}]
+    assert await _found(client, {"min_days": 6, "available": "true"}, startup) == []
+
+
+async def test_the_price_shown_is_that_of_the_modality_asked_for(client: httpx.AsyncClient, world: World) -> None:
+    cdmo, _ = await world.cdmo()
+    _, startup = await world.startup()
+    unit = await world.unit(cdmo)
+    await world.slot(unit)
+    (found,) = await _found(client, {"modality": "monoclonal_antibody"}, startup)
+    assert found["price_cents"] == found["prices"][0]["price_cents"] == 100_000_000
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer"),
+    [
+        ("modality=alchemy", "query/modality"),
+        ("phase=phase_9", "query/phase"),
+        ("start=2030-02-01&end=2030-02-01", "query/end"),
+        ("start=tomorrow", "query/start"),
+        ("deliver_by=infinity", "query/deliver_by"),
+        ("min_days=0", "query/min_days"),
+        ("volume_min=2&volume_max=1", "query/volume_max"),
+        ("volume_min=inf", "query/volume_min"),
+        ("reserve=everyone", "query/reserve"),
+        ("available=perhaps", "query/available"),
+        ("cursor=nonsense", "/query/cursor"),
+    ],
+)
+async def test_bad_filters_are_refused_by_name(
+    client: httpx.AsyncClient, world: World, query: str, pointer: str
+) -> None:
+    _, headers = await world.startup()
+    answer = await client.get(f"/v1/slots?{query}", headers=headers)
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["errors"][0]["pointer"] == pointer
+
+
+async def test_the_search_reads_an_index_and_no_whole_table(world: World, owner: AsyncEngine) -> None:
+    cdmo, _ = await world.cdmo()
+    units = [await world.unit(cdmo) for _ in range(10)]
+    rows = [
+        {"unit_id": unit.id, "period": period(day(10 * number), day(10 * number + 9))}
+        for unit in units
+        for number in range(500)
+    ]
+    async with owner.begin() as connection:
+        await connection.execute(insert(Slot), rows)
+    async with owner.connect() as connection:
+        await (await connection.execution_options(isolation_level="AUTOCOMMIT")).execute(text("ANALYZE"))
+    narrow = {"start": day(2000), "end": day(2100), "available": True, "min_days": 5}
+    for query in ({}, narrow, narrow | {"modality": "monoclonal_antibody", "phase": "phase_1"}):
+        plan = await _plan(world, SlotFilter.model_validate(query))
+        assert "Seq Scan on slots" not in plan, plan
+        assert "ix_slots_published_start" in plan or "ix_slots_period" in plan, plan
+
+
+async def _plan(world: World, query: SlotFilter) -> str:
+    statement = slot_repository.search(query, today(), None).order_by(slot_repository.START, col(Slot.id)).limit(51)
+    async with transaction(world.sessions) as session:
+        return "\n".join((await session.execute(Explain(statement))).scalars().all())
