@@ -1,0 +1,1 @@
+"""The real French catalogue, the scenario generator, the loader, and the demonstration."""
