@@ -8,6 +8,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from app.capacity.supply import ModalityTerms, UnitFacts
+from app.catalogue.rules import batches_in_parallel_of_a_unit
 from seed.rows import LineModalityRow, LineRow, SiteRow, UnitRow
 
 
@@ -75,7 +76,7 @@ def _facts(unit: UnitRow, line: LineRow, site: SiteRow, terms: Mapping[str, Moda
         site_modalities=tuple(site.modalities),
         site_gmp_phases=tuple(site.gmp_phases),
         working_volume_l=line.working_volume_l,
-        batches_in_parallel=max(1, line.batches_in_parallel // units),
+        batches_in_parallel=batches_in_parallel_of_a_unit(line.batches_in_parallel, units),
         cadence_days=line.cadence_days,
         changeover_days=line.changeover_days,
         transfer_days=line.transfer_days,

@@ -11,6 +11,7 @@ from app.capacity.models import Agreement, Approval, Slot
 from app.capacity.occupancy import occupied_periods, span_of
 from app.capacity.supply import ModalityTerms, SlotFacts, Span, UnitFacts
 from app.catalogue.models import LineModality, ProductionLine, Site, Unit
+from app.catalogue.rules import batches_in_parallel_of_a_unit
 from app.core.vocabulary import Reserve
 
 
@@ -30,9 +31,9 @@ async def unit_facts(
     """
     rows = await repository.unit_rows(session, unit_ids=unit_ids, line_ids=line_ids, modalities=modalities)
     terms: dict[UUID, dict[str, ModalityTerms]] = defaultdict(dict)
-    for offer in await repository.line_modalities(session, {line.id for _, line, _ in rows}):
+    for offer in await repository.line_modalities(session, {line.id for _, line, _, _ in rows}):
         terms[offer.line_id][offer.modality] = _terms(offer)
-    return {unit.id: _unit(unit, line, site, terms.get(line.id, {})) for unit, line, site in rows}
+    return {unit.id: _unit(unit, line, site, units, terms.get(line.id, {})) for unit, line, site, units in rows}
 
 
 async def slot_facts(
@@ -76,7 +77,7 @@ def _terms(offer: LineModality) -> ModalityTerms:
     )
 
 
-def _unit(unit: Unit, line: ProductionLine, site: Site, terms: dict[str, ModalityTerms]) -> UnitFacts:
+def _unit(unit: Unit, line: ProductionLine, site: Site, units: int, terms: dict[str, ModalityTerms]) -> UnitFacts:
     """Return the facts of one unit; containment is the line's own where it states any, else the site's."""
     return UnitFacts(
         unit_id=unit.id,
@@ -95,7 +96,7 @@ def _unit(unit: Unit, line: ProductionLine, site: Site, terms: dict[str, Modalit
         site_modalities=tuple(site.modalities),
         site_gmp_phases=tuple(site.gmp_phases),
         working_volume_l=line.working_volume_l,
-        batches_in_parallel=line.batches_in_parallel,
+        batches_in_parallel=batches_in_parallel_of_a_unit(line.batches_in_parallel, units),
         first_batch_days=line.first_batch_days,
         cadence_days=line.cadence_days,
         changeover_days=line.changeover_days,

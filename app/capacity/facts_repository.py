@@ -3,9 +3,10 @@
 from collections.abc import Collection
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from app.capacity.models import Agreement, Slot, SlotStatus
@@ -20,10 +21,14 @@ async def unit_rows(
     unit_ids: Collection[UUID] | None,
     line_ids: Collection[UUID] | None,
     modalities: Collection[str] | None,
-) -> list[tuple[Unit, ProductionLine, Site]]:
-    """Return units with their line and site, in the order of their creation."""
+) -> list[tuple[Unit, ProductionLine, Site, int]]:
+    """Return units with their line, its site, and how many units it has, in the order of their creation."""
+    sister = aliased(Unit)
+    units_of_line = (
+        select(func.count()).where(col(sister.line_id) == col(ProductionLine.id)).correlate(ProductionLine)
+    ).scalar_subquery()
     statement = (
-        select(Unit, ProductionLine, Site)
+        select(Unit, ProductionLine, Site, units_of_line)
         .join(ProductionLine, col(ProductionLine.id) == col(Unit.line_id))
         .join(Site, col(Site.id) == col(ProductionLine.site_id))
         .order_by(col(Unit.id))
@@ -34,7 +39,7 @@ async def unit_rows(
         statement = statement.where(col(Unit.line_id).in_(line_ids))
     if modalities is not None:
         statement = statement.where(col(ProductionLine.modalities).overlap(list(modalities)))  # type: ignore[attr-defined]
-    return [(unit, line, site) for unit, line, site in await session.execute(statement)]
+    return [(unit, line, site, units) for unit, line, site, units in await session.execute(statement)]
 
 
 async def line_modalities(session: AsyncSession, line_ids: Collection[UUID]) -> list[LineModality]:

@@ -64,3 +64,8 @@ def rebased(
 def sees_prices(role: Role | None, *, is_owner: bool) -> bool:
     """Tell whether the reader, None for the public, may see the prices of a line."""
     return is_owner or role in PRICE_READERS
+
+
+def batches_in_parallel_of_a_unit(batches_of_line: int, units: int) -> int:
+    """Return how many batches one unit runs at once: the line's vessels are shared out among its units."""
+    return max(1, batches_of_line // units)

@@ -115,6 +115,7 @@ BEGIN
 END $$
 """
 
+# A hold that has run out binds nobody, swept or not.
 SLOT_RULES = """
 CREATE FUNCTION check_slot_keeps_bookings() RETURNS trigger LANGUAGE plpgsql
     SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -123,19 +124,23 @@ DECLARE
 BEGIN
     IF OLD.status = 'published' AND NEW.status <> 'published' AND EXISTS (
         SELECT FROM bookings b WHERE b.slot_id = OLD.id
-            AND b.status IN ('held', 'awaiting_cdmo', 'confirmed', 'in_production')) THEN
+            AND b.status IN ('held', 'awaiting_cdmo', 'confirmed', 'in_production')
+            AND (b.status <> 'held' OR b.hold_expires_at > now())) THEN
         refused := 'ck_slots_keep_published';
     ELSIF NOT NEW.period @> OLD.period AND EXISTS (
         SELECT FROM bookings b WHERE b.slot_id = OLD.id AND NOT NEW.period @> b.period
-            AND b.status IN ('held', 'awaiting_cdmo', 'confirmed', 'in_production')) THEN
+            AND b.status IN ('held', 'awaiting_cdmo', 'confirmed', 'in_production')
+            AND (b.status <> 'held' OR b.hold_expires_at > now())) THEN
         refused := 'ck_slots_keep_period';
     ELSIF OLD.reserve <> NEW.reserve AND EXISTS (
         SELECT FROM bookings b WHERE b.slot_id = OLD.id
-            AND b.status IN ('held', 'awaiting_cdmo', 'confirmed', 'in_production')) THEN
+            AND b.status IN ('held', 'awaiting_cdmo', 'confirmed', 'in_production')
+            AND (b.status <> 'held' OR b.hold_expires_at > now())) THEN
         refused := 'ck_slots_keep_reserve';
     ELSIF OLD.divisible AND NOT NEW.divisible AND 1 < (
         SELECT count(*) FROM bookings b WHERE b.slot_id = OLD.id
-            AND b.status IN ('held', 'awaiting_cdmo', 'confirmed', 'in_production')) THEN
+            AND b.status IN ('held', 'awaiting_cdmo', 'confirmed', 'in_production')
+            AND (b.status <> 'held' OR b.hold_expires_at > now())) THEN
         refused := 'ck_slots_keep_divisible';
     END IF;
     IF refused IS NOT NULL THEN
