@@ -8,7 +8,6 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.pool import NullPool
 
 from app.core.database import make_engine, make_session_factory
 from app.core.embedded import EmbeddedPostgres
@@ -78,23 +77,13 @@ def settings(database: str, owner_url: URL) -> Settings:
 
 
 @pytest.fixture
-async def owner(settings: Settings) -> AsyncIterator[AsyncEngine]:
+async def owner(settings: Settings, database: str) -> AsyncIterator[AsyncEngine]:
     """An engine of the owner; afterwards every table is empty again."""
     assert settings.database_owner_url is not None
-    engine = make_engine(settings.database_owner_url, settings, poolclass=NullPool)
+    engine = make_engine(settings.database_owner_url, settings)
     yield engine
-    async with engine.begin() as connection:
-        await connection.exec_driver_sql(
-            """
-            DO $$ DECLARE names text; BEGIN
-                SELECT string_agg(format('%I.%I', schemaname, tablename), ', ') INTO names FROM pg_tables
-                    WHERE schemaname IN ('public', 'jobs') AND tablename <> 'alembic_version'
-                    AND tableowner = current_user;
-                EXECUTE 'TRUNCATE ' || names || ' CASCADE';
-            END $$
-            """
-        )
     await engine.dispose()
+    await server.empty(database)
 
 
 @pytest.fixture

@@ -85,3 +85,19 @@ def copy_template(name: str) -> None:
 def drop(name: str) -> None:
     """Remove a database made by `copy_template`."""
     asyncio.run(run(address("postgres"), f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+
+
+async def empty(name: str) -> None:
+    """Remove all rows of a database, past every trigger: quicker than TRUNCATE where there are few."""
+    await run(
+        address(name),
+        """
+        DO $$ DECLARE one record; BEGIN
+            SET LOCAL session_replication_role = replica;
+            FOR one IN SELECT schemaname, tablename FROM pg_tables
+                WHERE schemaname IN ('public', 'jobs') AND tablename <> 'alembic_version' LOOP
+                EXECUTE format('DELETE FROM %I.%I', one.schemaname, one.tablename);
+            END LOOP;
+        END $$
+        """,
+    )
