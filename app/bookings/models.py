@@ -82,9 +82,7 @@ class Booking(Versioned, table=True):
     __tablename__ = "bookings"
     __table_args__ = (
         real_period(),
-        ForeignKeyConstraint(
-            ["slot_id", "unit_id"], ["slots.id", "slots.unit_id"], name="fk_bookings_slot_id_unit_id"
-        ),
+        ForeignKeyConstraint(["slot_id", "unit_id"], ["slots.id", "slots.unit_id"], name="fk_bookings_slot_id_unit_id"),
         CheckConstraint("batches > 0", name="batches"),
         CheckConstraint("price_cents >= 0", name="price_cents"),
         CheckConstraint("(status = 'held') = (hold_expires_at IS NOT NULL)", name="hold_expires_at"),

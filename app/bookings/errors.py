@@ -1,0 +1,110 @@
+"""Why a booking is refused: bare facts, each with the field of a hold that it is about."""
+
+from typing import Any, ClassVar
+
+from app.core.errors import Conflict, FieldFault, StateConflict
+
+
+class BookingRefused(Conflict):
+    """The calendar does not take this booking.
+
+    Attributes
+    ----------
+    pointer
+        The field of a new hold that is at fault.
+    sentence
+        What stands in the way, and what to do next.
+    """
+
+    type, title = "booking-refused", "The calendar does not take this booking"
+    pointer: ClassVar[str] = "/slot_id"
+    sentence: ClassVar[str] = "The calendar does not take this booking."
+
+    def __init__(self, detail: str | None = None, *, pointer: str | None = None, **facts: Any) -> None:
+        told = detail or self.sentence
+        super().__init__(told, faults=[FieldFault(pointer or self.pointer, told)], facts=facts)
+
+
+class SlotTaken(BookingRefused):
+    """Another live booking of the unit lies in the period; whose, nobody learns."""
+
+    type, title = "slot-taken", "The period is taken"
+    pointer = "/start"
+    sentence = "Another booking lies in this period. Take the nearest free period, or another slot."
+
+
+class OutsideSlot(BookingRefused):
+    """The period does not lie inside its slot."""
+
+    type, title, status = "outside-slot", "The period lies outside its slot", 422
+    pointer = "/start"
+    sentence = "The booking would not lie inside its slot. Take a start inside it, or another slot."
+
+
+class SlotNotPublished(BookingRefused):
+    """The slot is a draft, or was withdrawn."""
+
+    type, title = "slot-not-published", "The slot is not published"
+    sentence = "This slot cannot be booked: its CDMO does not publish it. Search for another."
+
+
+class SlotFrozen(BookingRefused):
+    """The slot is held still for an allocation round, or for the plan of a crisis."""
+
+    type, title = "slot-frozen", "The slot is held still by a round or a crisis"
+    sentence = "This slot is held still while a round or a crisis is being planned. Try again later, or take another."
+
+
+class SlotWhole(BookingRefused):
+    """The slot is taken whole or not at all, and somebody has it."""
+
+    type, title = "slot-whole", "The slot is taken whole"
+    sentence = "This slot is booked whole or not at all, and it is taken. Take another."
+
+
+class UnderOrder(BookingRefused):
+    """A crisis order awaits its CDMO's answer over the period."""
+
+    type, title = "under-order", "The period is under a crisis order"
+    pointer = "/start"
+    sentence = "A crisis order lies over this period. Take another period, or wait for the CDMO's answer."
+
+
+class InThePast(BookingRefused):
+    """The period starts before today."""
+
+    type, title, status = "in-the-past", "The period starts in the past", 422
+    pointer = "/start"
+    sentence = "A booking cannot start in the past."
+
+
+class NotEligible(BookingRefused):
+    """The line does not serve the request, or not from this day; the reasons say why."""
+
+    type, title = "not-eligible", "The line cannot serve this request"
+    sentence = "This line cannot serve this request in this slot: see the reasons."
+
+
+class RequestAlreadyBooked(BookingRefused):
+    """The request has a live booking."""
+
+    type, title = "request-already-booked", "The request has a booking"
+    pointer = "/request_id"
+    sentence = "This request already has a live booking. Release or cancel that one first."
+
+
+class HoldExpired(StateConflict):
+    """The hold was not confirmed in time."""
+
+    type, title = "hold-expired", "The hold has expired"
+
+
+REFUSALS: dict[str, type[BookingRefused]] = {
+    "ex_bookings_live_overlap": SlotTaken,
+    "ck_bookings_inside_slot": OutsideSlot,
+    "ck_bookings_slot_published": SlotNotPublished,
+    "ck_bookings_slot_not_frozen": SlotFrozen,
+    "ck_bookings_slot_whole": SlotWhole,
+    "ck_bookings_not_ordered": UnderOrder,
+}
+"""The rule that each constraint of the bookings table stands for."""

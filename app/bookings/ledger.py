@@ -1,0 +1,80 @@
+"""The ledger of charges: rows are only ever added, in cents."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.audit.author import Author
+from app.audit.service import record
+from app.bookings import ledger_repository as repository
+from app.bookings.fees import BookingTerms
+from app.bookings.models import Booking, Charge, ChargeKind
+from app.core.paging import PageQuery
+
+
+async def add_charge(
+    session: AsyncSession,
+    author: Author,
+    *,
+    organisation_id: UUID,
+    kind: ChargeKind,
+    amount_cents: int,
+    counterparty_id: UUID | None = None,
+    booking_id: UUID | None = None,
+    crisis_id: UUID | None = None,
+    detail: Mapping[str, Any] | None = None,
+) -> Charge | None:
+    """Add one amount, owed by an organisation (positive) or credited to it (negative); nothing for zero.
+
+    Parameters
+    ----------
+    counterparty_id
+        To whom it is owed, or who credits it.
+    detail
+        How the amount came about: figures and codes, nothing confidential, for both sides read it.
+    """
+    if amount_cents == 0:
+        return None
+    charge = Charge(
+        organisation_id=organisation_id,
+        counterparty_id=counterparty_id,
+        booking_id=booking_id,
+        crisis_id=crisis_id,
+        kind=kind,
+        amount_cents=amount_cents,
+        detail=dict(detail or {}),
+    )
+    session.add(charge)
+    await record(session, author, "charge.added", charge)
+    return charge
+
+
+async def charge_reservation(session: AsyncSession, author: Author, booking: Booking) -> None:
+    """Charge the reservation fee that was quoted; a booking without terms owes none."""
+    if not booking.terms:
+        return
+    terms = BookingTerms.model_validate(booking.terms)
+    await add_charge(
+        session,
+        author,
+        organisation_id=booking.organisation_id,
+        counterparty_id=await repository.seller_of(session, booking.unit_id),
+        booking_id=booking.id,
+        kind=ChargeKind.RESERVATION_FEE,
+        amount_cents=terms.reservation_fee_cents,
+        detail={"policy_version": terms.policy_version, "price_cents": terms.price_cents},
+    )
+
+
+async def charged_cents(session: AsyncSession, booking_id: UUID) -> int:
+    """Return the sum of what is charged for a booking's reservation and cancellation so far."""
+    return await repository.sum_of(session, booking_id, (ChargeKind.RESERVATION_FEE, ChargeKind.CANCELLATION_FEE))
+
+
+async def list_charges(
+    session: AsyncSession, organisation_id: UUID | None, paging: PageQuery
+) -> tuple[list[Charge], str | None]:
+    """Return one page of the charges that an organisation owes or is owed, oldest first; None for all there are."""
+    return await repository.page_charges(session, organisation_id, paging)

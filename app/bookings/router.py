@@ -1,0 +1,101 @@
+"""Bookings and charges over HTTP."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+
+from app.bookings import decisions, direct, ledger, reading
+from app.bookings.schemas import (
+    BookingCreate,
+    BookingFilter,
+    BookingRead,
+    CancelBody,
+    ChargeRead,
+    DeclineBody,
+    QuoteRead,
+)
+from app.core.http import DbSession, Paging, next_url
+from app.core.paging import Page
+from app.identity.dependencies import CurrentActor
+from app.identity.models import Role
+
+router = APIRouter(tags=["bookings"])
+
+
+@router.post("/v1/bookings", status_code=201, summary="Hold a period")
+async def hold(
+    request: Request, response: Response, session: DbSession, actor: CurrentActor, command: BookingCreate
+) -> BookingRead:
+    """A start-up holds a period for a while, at the price and terms of its quote; nobody else can take it meanwhile.
+
+    Taken: 409 with what is in the way and the nearest free period. Not eligible: 409 with the typed reasons.
+    """
+    minutes: int = request.app.state.settings.hold_minutes
+    booking = await direct.hold(session, actor, command, hold_minutes=minutes)
+    response.headers["Location"] = f"/v1/bookings/{booking.id}"
+    return await reading.get_booking(session, actor, booking.id)
+
+
+@router.get("/v1/bookings", summary="List bookings")
+async def list_bookings(
+    request: Request, session: DbSession, actor: CurrentActor, query: Annotated[BookingFilter, Query()]
+) -> Page[BookingRead]:
+    """A start-up's own bookings, those on a CDMO's lines, or all for the coordinator."""
+    items, cursor = await reading.list_bookings(session, actor, query)
+    return Page(items=items, next=next_url(request, cursor))
+
+
+@router.get("/v1/bookings/{booking_id}", summary="Read one booking")
+async def get_booking(session: DbSession, actor: CurrentActor, booking_id: UUID) -> BookingRead:
+    """One booking; its CDMO is not told which product it is."""
+    return await reading.get_booking(session, actor, booking_id)
+
+
+@router.get("/v1/bookings/{booking_id}/quote", summary="What it costs, and what it costs to leave")
+async def quote(session: DbSession, actor: CurrentActor, booking_id: UUID) -> QuoteRead:
+    """Price lines, reservation fee, and the cost of a cancellation on every day: what is quoted is what is charged."""
+    return await reading.quote(session, actor, booking_id)
+
+
+@router.post("/v1/bookings/{booking_id}/confirm", summary="Confirm a hold")
+async def confirm(session: DbSession, actor: CurrentActor, booking_id: UUID) -> BookingRead:
+    """The start-up confirms: `confirmed`, the reservation fee charged, or `awaiting_cdmo` until its CDMO approves."""
+    await decisions.confirm(session, actor, booking_id)
+    return await reading.get_booking(session, actor, booking_id)
+
+
+@router.post("/v1/bookings/{booking_id}/release", summary="Let go of a hold")
+async def release(session: DbSession, actor: CurrentActor, booking_id: UUID) -> BookingRead:
+    """The start-up lets go of a hold, at no cost."""
+    await decisions.release(session, actor, booking_id)
+    return await reading.get_booking(session, actor, booking_id)
+
+
+@router.post("/v1/bookings/{booking_id}/approve", summary="Approve a booking")
+async def approve(session: DbSession, actor: CurrentActor, booking_id: UUID) -> BookingRead:
+    """The CDMO approves a booking that awaits it; the reservation fee is charged."""
+    await decisions.approve(session, actor, booking_id)
+    return await reading.get_booking(session, actor, booking_id)
+
+
+@router.post("/v1/bookings/{booking_id}/decline", summary="Decline a booking")
+async def decline(session: DbSession, actor: CurrentActor, booking_id: UUID, command: DeclineBody) -> BookingRead:
+    """The CDMO declines a booking that awaits it, with a coded reason; nobody owes anything."""
+    await decisions.decline(session, actor, booking_id, command)
+    return await reading.get_booking(session, actor, booking_id)
+
+
+@router.post("/v1/bookings/{booking_id}/cancel", summary="Cancel a booking")
+async def cancel(session: DbSession, actor: CurrentActor, booking_id: UUID, command: CancelBody) -> BookingRead:
+    """Either side cancels, with a coded reason: the start-up at the quoted fee, the CDMO with all fees credited."""
+    await decisions.cancel(session, actor, booking_id, command)
+    return await reading.get_booking(session, actor, booking_id)
+
+
+@router.get("/v1/charges", summary="List charges", tags=["charges"])
+async def list_charges(request: Request, session: DbSession, actor: CurrentActor, query: Paging) -> Page[ChargeRead]:
+    """What an organisation owes or is owed, line by line; all of it for the coordinator."""
+    everything = actor.role in {Role.COORDINATOR, Role.ADMIN}
+    rows, cursor = await ledger.list_charges(session, None if everything else actor.organisation_id, query)
+    return Page(items=[ChargeRead.model_validate(row) for row in rows], next=next_url(request, cursor))

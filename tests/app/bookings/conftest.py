@@ -1,0 +1,85 @@
+"""A market of one start-up, one CDMO and one slot, and the steps of a booking over HTTP."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from app.capacity.models import Approval, Slot
+from app.catalogue.models import Unit
+from app.core.clock import today
+from app.core.model import period
+from app.identity.models import Organisation
+from app.requests.models import Product, Request
+from tests.support.world import World, day
+
+Headers = Mapping[str, str]
+
+
+@dataclass
+class Market:
+    """A start-up with an antibody, and a CDMO with a standard line: 40 days a batch and 3 to change, 1,000,000 EUR."""
+
+    world: World
+    client: httpx.AsyncClient
+    startup: Organisation
+    buyer: Headers
+    cdmo: Organisation
+    seller: Headers
+    unit: Unit
+    slot: Slot
+    product: Product
+    request: Request
+
+    async def hold(self, start: int | str = 10, *, expect: int = 201, **body: Any) -> dict[str, Any]:
+        """Hold the slot from so many days after day one, for the request unless the body says otherwise."""
+        body = {"slot_id": str(self.slot.id), "start": str(day(start)) if isinstance(start, int) else start, **body}
+        if "product_id" not in body:
+            body = {"request_id": str(self.request.id), **body}
+        return await self.send("/v1/bookings", body, headers=self.buyer, expect=expect)
+
+    async def step(
+        self, booking: Mapping[str, Any], verb: str, *, by: Headers, expect: int = 200, **body: Any
+    ) -> dict[str, Any]:
+        """Take a booking one step on."""
+        return await self.send(f"/v1/bookings/{booking['id']}/{verb}", body or None, headers=by, expect=expect)
+
+    async def send(self, path: str, body: object, *, headers: Headers, expect: int) -> dict[str, Any]:
+        """Post, and check the status of the answer."""
+        answer = await self.client.post(path, json=body, headers=headers)
+        assert answer.status_code == expect, answer.text
+        read: dict[str, Any] = answer.json()
+        return read
+
+    async def read(self, path: str, headers: Headers, expect: int = 200) -> dict[str, Any]:
+        """Get, and check the status of the answer."""
+        answer = await self.client.get(path, headers=headers)
+        assert answer.status_code == expect, answer.text
+        read: dict[str, Any] = answer.json()
+        return read
+
+    async def charges(self, headers: Headers | None = None) -> list[tuple[str, int]]:
+        """The ledger as one side sees it: kinds and amounts, in order."""
+        page = await self.read("/v1/charges", headers or self.buyer)
+        return [(line["kind"], line["amount_cents"]) for line in page["items"]]
+
+    async def slot_in(self, days: int, **given: Any) -> Slot:
+        """A slot of the same unit that begins so many days from today and lasts 60."""
+        start = today() + timedelta(days=days)
+        whole = period(start, start + timedelta(days=60))
+        return await self.world.add(Slot(unit_id=self.unit.id, period=whole, approval=Approval.INSTANT, **given))
+
+
+@pytest.fixture
+async def market(world: World, client: httpx.AsyncClient) -> Market:
+    """A market whose slot is confirmed at once."""
+    startup, buyer = await world.startup()
+    cdmo, seller = await world.cdmo()
+    unit = await world.unit(cdmo)
+    slot = await world.slot(unit, approval=Approval.INSTANT)
+    product = await world.product(startup)
+    request = await world.request(product)
+    return Market(world, client, startup, buyer, cdmo, seller, unit, slot, product, request)

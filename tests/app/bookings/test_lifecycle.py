@@ -1,0 +1,247 @@
+"""Confirming, approving, declining, cancelling, releasing: statuses, money, and who may see and do what."""
+
+from datetime import timedelta
+
+import httpx
+import pytest
+from sqlalchemy import select, update
+from sqlmodel import col
+
+from app.audit.models import AuditRecord
+from app.bookings.models import Booking, BookingSource
+from app.capacity.models import Approval, Slot
+from app.catalogue.models import LineModality
+from app.core.clock import now, today
+from app.core.database import transaction
+from app.requests.models import Feasibility, Request, RequestStatus
+from tests.app.bookings.conftest import Market
+
+FEE = 15_000_000
+PRICE = 100_000_000
+
+
+async def by_approval(market: Market) -> None:
+    async with transaction(market.world.sessions) as session:
+        await session.execute(update(Slot).values(approval=Approval.BY_CDMO))
+
+
+async def request_status(market: Market) -> RequestStatus:
+    async with transaction(market.world.sessions) as session:
+        return (await session.get_one(Request, market.request.id)).status
+
+
+async def test_an_instant_slot_on_a_standard_line_is_confirmed_at_once(market: Market) -> None:
+    held = await market.hold()
+    assert held["instant"] is True
+    confirmed = await market.step(held, "confirm", by=market.buyer)
+    assert (confirmed["status"], confirmed["hold_expires_at"]) == ("confirmed", None)
+    assert confirmed["version"] == held["version"] + 1
+    assert await market.charges() == [("reservation_fee", FEE)]
+    assert await request_status(market) is RequestStatus.BOOKED
+
+
+async def test_a_line_that_is_not_standard_awaits_its_cdmo_even_in_an_instant_slot(market: Market) -> None:
+    async with transaction(market.world.sessions) as session:
+        await session.execute(update(LineModality).values(is_standard=False))
+    confirmed = await market.step(await market.hold(), "confirm", by=market.buyer)
+    assert confirmed["status"] == "awaiting_cdmo"
+
+
+async def test_the_fee_is_charged_when_the_cdmo_approves(market: Market) -> None:
+    await by_approval(market)
+    asked = await market.step(await market.hold(), "confirm", by=market.buyer)
+    assert asked["status"] == "awaiting_cdmo"
+    assert await market.charges() == []
+    approved = await market.step(asked, "approve", by=market.seller)
+    assert approved["status"] == "confirmed"
+    assert await market.charges() == [("reservation_fee", FEE)]
+    assert await market.charges(market.seller) == [("reservation_fee", FEE)]
+
+
+async def test_a_decline_costs_nothing_frees_the_period_and_the_request_waits_again(market: Market) -> None:
+    await by_approval(market)
+    asked = await market.step(await market.hold(), "confirm", by=market.buyer)
+    declined = await market.step(asked, "decline", by=market.seller, reason_code="technical", reason_text="No filter.")
+    assert (declined["status"], declined["ended_reason_code"]) == ("declined", "technical")
+    assert await market.charges() == []
+    assert await request_status(market) is RequestStatus.SUBMITTED
+    await market.hold()
+
+
+@pytest.mark.parametrize(
+    ("days", "total"), [(200, FEE), (181, FEE), (180, 25_000_000), (91, 25_000_000), (90, 55_000_000), (30, PRICE)]
+)
+async def test_leaving_costs_what_was_quoted(market: Market, days: int, total: int) -> None:
+    slot = await market.slot_in(days)
+    start = today() + timedelta(days=days)
+    held = await market.hold(str(start), slot_id=str(slot.id), product_id=str(market.product.id))
+    await market.step(held, "confirm", by=market.buyer)
+    quote = await market.read(f"/v1/bookings/{held['id']}/quote", market.buyer)
+    assert quote["cancellation_today_cents"] == total
+    on = str(today())
+    [quoted] = [
+        one
+        for one in quote["cancellation"]
+        if (one["start"] is None or one["start"] <= on) and (one["end"] is None or on < one["end"])
+    ]
+    assert (quoted["total_cents"], quoted["due_cents"]) == (total, total - FEE)
+    cancelled = await market.step(held, "cancel", by=market.buyer, reason_code="funding")
+    assert cancelled["status"] == "cancelled"
+    assert sum(amount for _, amount in await market.charges()) == total
+
+
+async def test_terms_are_those_of_the_day_of_the_hold(market: Market) -> None:
+    held = await market.hold()
+    async with transaction(market.world.sessions) as session:
+        await session.execute(update(LineModality).values(price_cents=1))
+    quote = await market.read(f"/v1/bookings/{held['id']}/quote", market.buyer)
+    assert (quote["price_cents"], quote["reservation_fee_cents"]) == (PRICE, FEE)
+    await market.step(held, "confirm", by=market.buyer)
+    assert await market.charges() == [("reservation_fee", FEE)]
+
+
+async def test_a_cancellation_by_the_cdmo_credits_everything(market: Market) -> None:
+    held = await market.hold()
+    await market.step(held, "confirm", by=market.buyer)
+    await market.step(held, "cancel", by=market.seller, reason_code="equipment_failure")
+    assert await market.charges() == [("reservation_fee", FEE), ("reservation_fee", -FEE)]
+    assert await request_status(market) is RequestStatus.SUBMITTED
+
+
+async def test_leaving_before_the_cdmo_has_approved_costs_nothing(market: Market) -> None:
+    await by_approval(market)
+    asked = await market.step(await market.hold(), "confirm", by=market.buyer)
+    await market.step(asked, "cancel", by=market.buyer, reason_code="funding")
+    assert await market.charges() == []
+
+
+async def test_reasons_are_coded_and_each_side_has_its_own(market: Market) -> None:
+    held = await market.hold()
+    await market.step(held, "confirm", by=market.buyer)
+    for body in ({}, {"reason_code": "because"}, {"reason_code": "equipment_failure"}):
+        problem = await market.step(held, "cancel", by=market.buyer, expect=422, **body)
+        assert problem["errors"][0]["pointer"] in {"/reason_code", ""}
+    problem = await market.step(held, "cancel", by=market.seller, expect=422, reason_code="funding")
+    assert "equipment_failure" in problem["allowed"]
+    assert await market.charges() == [("reservation_fee", FEE)]
+
+
+async def test_a_step_that_the_status_does_not_allow_changes_nothing(market: Market) -> None:
+    held = await market.hold()
+    await market.step(held, "cancel", by=market.buyer, expect=409, reason_code="funding")
+    await market.step(held, "approve", by=market.seller, expect=409)
+    await market.step(held, "decline", by=market.seller, expect=409, reason_code="planning")
+    await market.step(held, "confirm", by=market.buyer)
+    for verb in ("confirm", "release"):
+        problem = await market.step(held, verb, by=market.buyer, expect=409)
+        assert problem["booking_status"] == "confirmed"
+    assert await market.charges() == [("reservation_fee", FEE)]
+
+
+async def test_what_is_held_for_an_offer_is_answered_there(market: Market) -> None:
+    held = await market.hold()
+    async with transaction(market.world.sessions) as session:
+        await session.execute(update(Booking).values(source=BookingSource.ROUND))
+    for verb in ("confirm", "release"):
+        problem = await market.step(held, verb, by=market.buyer, expect=409)
+        assert problem["source"] == "round"
+    assert (await market.read(f"/v1/bookings/{held['id']}", market.buyer))["status"] == "held"
+
+
+async def test_the_other_side_and_the_coordinator_do_not_decide(market: Market) -> None:
+    held = await market.hold()
+    coordinator = await market.world.coordinator()
+    for headers, verbs in ((market.seller, ("confirm", "release")), (market.buyer, ("approve",))):
+        for verb in verbs:
+            await market.step(held, verb, by=headers, expect=403)
+            await market.step(held, verb, by=coordinator, expect=403)
+    await market.step(held, "cancel", by=coordinator, expect=403, reason_code="other")
+
+
+async def test_to_strangers_a_booking_does_not_exist(market: Market) -> None:
+    held = await market.hold()
+    _, rival = await market.world.startup()
+    _, competitor = await market.world.cdmo()
+    for headers in (rival, competitor, await market.world.authority()):
+        await market.read(f"/v1/bookings/{held['id']}", headers, expect=404)
+        await market.read(f"/v1/bookings/{held['id']}/quote", headers, expect=404)
+        await market.step(held, "confirm", by=headers, expect=404)
+        await market.step(held, "cancel", by=headers, expect=404, reason_code="other")
+        assert (await market.read("/v1/bookings", headers))["items"] == []
+        assert (await market.read("/v1/charges", headers))["items"] == []
+
+
+async def test_a_cdmo_is_never_told_which_product_it_is(market: Market) -> None:
+    async with transaction(market.world.sessions) as session:
+        session.add(
+            Feasibility(
+                request_id=market.request.id,
+                line_id=market.unit.line_id,
+                disclosed_summary="An IgG1 from CHO.",
+                consented_at=now(),
+            )
+        )
+    held = await market.hold()
+    await market.step(held, "confirm", by=market.buyer)
+    for path in ("/v1/bookings", f"/v1/bookings/{held['id']}", f"/v1/bookings/{held['id']}/quote", "/v1/charges"):
+        answer: httpx.Response = await market.client.get(path, headers=market.seller)
+        assert answer.status_code == 200
+        assert market.product.code_name not in answer.text
+        assert str(market.product.id) not in answer.text
+    seen = await market.read(f"/v1/bookings/{held['id']}", market.seller)
+    assert (seen["modality"], seen["gmp_phase"]) == ("monoclonal_antibody", "phase_1")
+    assert seen["disclosed_summary"] == "An IgG1 from CHO."
+    assert (await market.read(f"/v1/bookings/{held['id']}", market.buyer))["product_code_name"] is not None
+
+
+async def test_the_list_is_whole_and_filtered(market: Market) -> None:
+    made = [await market.hold(start, product_id=str(market.product.id)) for start in (0, 43)]
+    await market.step(made[0], "release", by=market.buyer)
+    url: str | None = "/v1/bookings?limit=1"
+    seen: list[str] = []
+    while url:
+        page = await market.read(url, market.seller)
+        seen += [one["id"] for one in page["items"]]
+        url = page["next"]
+    assert seen == [one["id"] for one in made]
+    held = await market.read("/v1/bookings?status=held", market.buyer)
+    assert [one["id"] for one in held["items"]] == [made[1]["id"]]
+    everything = await market.read("/v1/bookings", await market.world.coordinator())
+    assert len(everything["items"]) == 2
+
+
+async def test_every_write_leaves_a_record(market: Market) -> None:
+    held = await market.hold()
+    await market.step(held, "confirm", by=market.buyer)
+    await market.step(held, "cancel", by=market.seller, reason_code="staffing", reason_text="Two people are ill.")
+    async with transaction(market.world.sessions) as session:
+        found = list(
+            await session.scalars(
+                select(AuditRecord)
+                .where(col(AuditRecord.object_type).in_(["bookings", "charges", "requests"]))
+                .order_by(col(AuditRecord.id))
+            )
+        )
+    assert [one.action for one in found] == [
+        "booking.held",
+        "booking.confirmed",
+        "request.booked",
+        "charge.added",
+        "booking.cancelled",
+        "request.submitted",
+        "charge.added",
+    ]
+    cancelled = found[4]
+    assert (cancelled.reason_code, cancelled.reason_text) == ("staffing", "Two people are ill.")
+    assert cancelled.before is not None
+    assert cancelled.after is not None
+    assert (cancelled.before["status"], cancelled.after["status"]) == ("confirmed", "cancelled")
+    assert cancelled.organisation_id == market.cdmo.id
+
+
+async def test_a_booking_in_the_database_keeps_its_terms(market: Market) -> None:
+    held = await market.hold()
+    async with transaction(market.world.sessions) as session:
+        booking = await session.get_one(Booking, held["id"])
+    assert booking.terms["policy_version"] == "fees/1"
+    assert booking.terms["bands"][0] == {"notice_days_from": 181, "percent": None}

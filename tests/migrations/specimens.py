@@ -1,0 +1,181 @@
+"""One valid row of every table: what each constraint lets pass, before a test changes one thing about it."""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from sqlmodel import SQLModel
+
+from app.allocation.models import Offer, Round, RoundRequest, Run, RunKind
+from app.audit.models import ActorKind, AuditRecord
+from app.bookings.models import Booking, BookingSource, Charge, ChargeKind
+from app.capacity.models import Agreement, Commitment, FreezeHolder, Slot, SlotFreeze
+from app.catalogue.models import LineModality, Modality, ProductionLine, Site, SiteKind, Unit
+from app.core.model import new_id, period
+from app.core.vocabulary import Basis, Confidence, GmpPhase, Reserve
+from app.crisis.models import (
+    Crisis,
+    CrisisMode,
+    CrisisOrder,
+    CrisisPlan,
+    CrisisPower,
+    CrisisSignature,
+    Displacement,
+    DisplacementKind,
+    PowerKind,
+)
+from app.identity.models import ApiKey, Organisation, OrganisationKind, OrganisationLabel, Person, Role
+from app.requests.models import Feasibility, Product, Qualification, QualificationLevel, Request
+from tests.support.world import day
+
+INSTANT = datetime(2030, 1, 1, tzinfo=UTC)
+YEAR = period(day(0), day(365))
+MODALITY = "monoclonal_antibody"
+
+
+def specimens() -> list[SQLModel]:
+    """Return a row of every table that the application writes, in an order in which they can be stored."""
+    parties = _parties()
+    supply = _supply(parties)
+    demand = _demand(parties, supply)
+    return [*parties, *supply, *demand, *_decisions(parties, supply, demand)]
+
+
+def _of(rows: list[SQLModel], kind: type[SQLModel]) -> Any:
+    return next(row for row in rows if isinstance(row, kind))
+
+
+def _parties() -> list[SQLModel]:
+    organisation = Organisation(kind=OrganisationKind.CDMO, name="Maker")
+    person = Person(organisation_id=organisation.id, name="P", email="p@example.org", role=Role.COORDINATOR)
+    key = ApiKey(
+        organisation_id=organisation.id,
+        person_id=person.id,
+        role=Role.COORDINATOR,
+        name="k",
+        prefix="crn_",
+        secret_sha256=b"1" * 32,
+    )
+    label = OrganisationLabel(organisation_id=organisation.id, name="MEARY", issuer="State")
+    trail = AuditRecord(actor=ActorKind.JOB, action="row.made", object_type="rows", object_id=new_id())
+    return [organisation, person, key, label, trail]
+
+
+def _supply(parties: list[SQLModel]) -> list[SQLModel]:
+    maker: Organisation = _of(parties, Organisation)
+    modality = Modality(code=MODALITY, name_en=MODALITY, name_fr=MODALITY)
+    site = Site(
+        organisation_id=maker.id,
+        name="Site",
+        kind=SiteKind.CDMO,
+        city="Évry",
+        region="Île-de-France",
+        confidence=Confidence.HIGH,
+    )
+    line = ProductionLine(site_id=site.id, name="Line", first_batch_days=40, confidence=Confidence.HIGH)
+    unit = Unit(line_id=line.id, name="Unit")
+    terms = LineModality(line_id=line.id, modality=MODALITY, release_days=42, basis=Basis.DECLARED)
+    agreement = Agreement(
+        organisation_id=maker.id,
+        funder="State",
+        reserve=Reserve.STARTUP,
+        line_id=line.id,
+        modality=MODALITY,
+        period=YEAR,
+        batch_days_per_quarter=30,
+    )
+    slot = Slot(unit_id=unit.id, period=period(day(0), day(120)), agreement_id=agreement.id)
+    commitment = Commitment(unit_id=unit.id, period=period(day(200), day(220)))
+    return [modality, site, line, unit, terms, agreement, slot, commitment]
+
+
+def _demand(parties: list[SQLModel], supply: list[SQLModel]) -> list[SQLModel]:
+    maker: Organisation = _of(parties, Organisation)
+    product = Product(organisation_id=maker.id, code_name="X-1", modality=MODALITY)
+    request = Request(
+        organisation_id=maker.id,
+        product_id=product.id,
+        batches=1,
+        gmp_phase=GmpPhase.PHASE_1,
+        earliest_on=day(0),
+        latest_delivery_on=day(365),
+    )
+    qualification = Qualification(
+        product_id=product.id, site_id=_of(supply, Site).id, level=QualificationLevel.TRANSFERRED
+    )
+    feasibility = Feasibility(
+        request_id=request.id,
+        line_id=_of(supply, ProductionLine).id,
+        disclosed_summary="An antibody.",
+        consented_at=INSTANT,
+    )
+    return [product, request, qualification, feasibility]
+
+
+def _decisions(parties: list[SQLModel], supply: list[SQLModel], demand: list[SQLModel]) -> list[SQLModel]:
+    maker: Organisation = _of(parties, Organisation)
+    person: Person = _of(parties, Person)
+    slot: Slot = _of(supply, Slot)
+    request: Request = _of(demand, Request)
+    crisis = Crisis(title="Flu", mode=CrisisMode.REAL, validity=YEAR, as_of_on=day(0), declared_by_id=person.id)
+    made = Round(name="R", horizon=YEAR, as_of_on=day(0), policy_version="1")
+    run = Run(kind=RunKind.ROUND, round_id=made.id)
+    booking = _booking(maker, slot, request, crisis)
+    plan = CrisisPlan(crisis_id=crisis.id, run_id=run.id, tier=1, plan_hash="0" * 64)
+    order = _order(maker, slot, crisis, plan)
+    return [
+        crisis,
+        CrisisPower(crisis_id=crisis.id, kind=PowerKind.VOLUNTARY, act_reference="A", signatory="S", validity=YEAR),
+        made,
+        RoundRequest(round_id=made.id, request_id=request.id, tier=1, points=1),
+        run,
+        booking,
+        Charge(organisation_id=maker.id, booking_id=booking.id, kind=ChargeKind.PRICE, amount_cents=1),
+        Offer(
+            round_id=made.id,
+            run_id=run.id,
+            request_id=request.id,
+            organisation_id=maker.id,
+            booking_id=booking.id,
+            expires_at=INSTANT,
+        ),
+        SlotFreeze(slot_id=slot.id, holder=FreezeHolder.ROUND, holder_id=made.id),
+        plan,
+        CrisisSignature(plan_id=plan.id, person_id=person.id, role="coordinator", plan_hash=plan.plan_hash),
+        order,
+        Displacement(crisis_id=crisis.id, order_id=order.id, booking_id=booking.id, kind=DisplacementKind.DISPLACED),
+    ]
+
+
+def _booking(maker: Organisation, slot: Slot, request: Request, crisis: Crisis) -> Booking:
+    return Booking(
+        slot_id=slot.id,
+        unit_id=slot.unit_id,
+        organisation_id=maker.id,
+        request_id=request.id,
+        product_id=request.product_id,
+        crisis_id=crisis.id,
+        source=BookingSource.CRISIS,
+        batches=1,
+        period=period(day(10), day(50)),
+        delivery_on=day(90),
+        reserve=Reserve.OPEN,
+        hold_expires_at=INSTANT,
+        price_cents=100,
+    )
+
+
+def _order(maker: Organisation, slot: Slot, crisis: Crisis, plan: CrisisPlan) -> CrisisOrder:
+    return CrisisOrder(
+        crisis_id=crisis.id,
+        plan_id=plan.id,
+        organisation_id=maker.id,
+        slot_id=slot.id,
+        unit_id=slot.unit_id,
+        period=period(day(60), day(100)),
+        batches=1,
+        output=1,
+        delivery_on=date(2030, 6, 1),
+        price_cents=1,
+        tier=1,
+        respond_by_at=INSTANT,
+    )

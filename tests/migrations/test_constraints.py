@@ -1,0 +1,171 @@
+"""The invariants are in the database: each named constraint exists, and refuses what it says, by its name."""
+
+import json
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+from sqlalchemy.engine import URL
+
+from app.core.model import Versioned
+from app.tables import metadata
+from tests.migrations.specimens import specimens
+from tests.migrations.violations import IMPLIED, Violation, declared
+from tests.support.world import World
+
+pytestmark = pytest.mark.database
+
+APPEND_ONLY = {"audit_records", "charges", "crisis_signatures"}
+OTHER_TRIGGERS = {
+    "tr_bookings_calendar",
+    "tr_bookings_in_slot",
+    "tr_commitments_calendar",
+    "tr_commitments_shadow",
+    "tr_slots_calendar",
+    "tr_slots_keep_bookings",
+    "tr_slots_shadow",
+    "tr_slots_shadow_change",
+    "tr_units_calendar",
+}
+
+
+@pytest.fixture
+async def connection(world: World, owner_url: URL) -> AsyncIterator[asyncpg.Connection]:
+    """The owner's connection, in a transaction that ends with the test."""
+    made = await asyncpg.connect(owner_url.set(drivername="postgresql").render_as_string(hide_password=False))
+    transaction = made.transaction()
+    await transaction.start()
+    yield made
+    await transaction.rollback()
+    await made.close()
+
+
+async def names(connection: asyncpg.Connection, query: str) -> set[str]:
+    return {row[0] for row in await connection.fetch(query)}
+
+
+async def refusal(connection: asyncpg.Connection, statement: str, *parameters: object) -> str | None:
+    """Return the name of the constraint that refuses a statement, which leaves no trace; None if none does."""
+    attempt = connection.transaction()
+    await attempt.start()
+    try:
+        await connection.execute(statement, *parameters)
+        await connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    except asyncpg.IntegrityConstraintViolationError as error:
+        return str(error.constraint_name)
+    finally:
+        await attempt.rollback()
+    return None
+
+
+async def store_specimens(world: World) -> None:
+    for row in specimens():
+        if row.__tablename__ != "modalities":
+            await world.add(row)
+
+
+async def test_the_database_has_the_constraints_that_the_models_declare(connection: asyncpg.Connection) -> None:
+    found = await names(
+        connection,
+        "SELECT conname FROM pg_constraint"
+        " WHERE connamespace = 'public'::regnamespace AND contype IN ('c', 'f', 'u', 'x')",
+    )
+    assert found == set(declared(metadata))
+
+
+async def test_each_constraint_refuses_what_it_says_by_its_name(world: World, connection: asyncpg.Connection) -> None:
+    await store_specimens(world)
+    answers = {
+        name: await refusal(connection, violation.sql, json.dumps(violation.changes))
+        for name, violation in declared(metadata).items()
+        if name not in IMPLIED
+    }
+    assert {name: answer for name, answer in answers.items() if name != answer} == {}
+    assert len(answers) > 150
+
+
+async def test_the_database_has_the_triggers_that_keep_what_no_constraint_can(connection: asyncpg.Connection) -> None:
+    found = await names(
+        connection,
+        "SELECT tgname FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid"
+        " WHERE NOT tgisinternal AND c.relnamespace = 'public'::regnamespace AND tgenabled = 'O'",
+    )
+    versioned = {f"tr_{model.__tablename__}_version" for model in Versioned.__subclasses__()}
+    assert found == versioned | {f"tr_{table}_append_only" for table in APPEND_ONLY} | OTHER_TRIGGERS
+
+
+async def test_every_update_raises_the_version(world: World, connection: asyncpg.Connection) -> None:
+    await store_specimens(world)
+    for model in Versioned.__subclasses__():
+        table = model.__tablename__
+        versions = await connection.fetch(f"UPDATE {table} SET version = 40 RETURNING version")  # noqa: S608
+        assert versions, table
+        assert {row["version"] for row in versions} == {2}, table
+
+
+BOOK = Violation("bookings", {}).sql
+FAR = "[2030-02-20,2030-02-28)"
+
+
+WITHDRAW = (
+    "UPDATE bookings SET status = 'expired', hold_expires_at = NULL",
+    "UPDATE slots SET status = 'withdrawn'",
+)
+HELD = {"status": "held", "hold_expires_at": "2030-01-01T00:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "changes"),
+    [
+        ("ck_bookings_slot_published", WITHDRAW, HELD),
+        ("ck_bookings_inside_slot", (), {"period": "[2030-04-25,2030-05-02)"}),
+        ("ck_bookings_slot_whole", ("UPDATE slots SET divisible = false",), {"period": FAR}),
+        ("ck_bookings_slot_not_frozen", (), {"source": "direct", "period": FAR}),
+        (
+            "ck_bookings_slot_not_frozen",
+            ("UPDATE slot_freezes SET holder = 'crisis'",),
+            {"source": "round", "period": FAR},
+        ),
+        (
+            "ck_bookings_not_ordered",
+            ("DELETE FROM slot_freezes",),
+            {"source": "direct", "crisis_id": None, "period": "[2030-03-05,2030-03-10)"},
+        ),
+    ],
+)
+async def test_each_rule_between_a_booking_and_its_slot_is_kept(
+    world: World, connection: asyncpg.Connection, name: str, before: tuple[str, ...], changes: dict[str, str | None]
+) -> None:
+    await store_specimens(world)
+    for statement in before:
+        await connection.execute(statement)
+    changed = json.dumps({"id": "01900000-0000-7000-8000-000000000001", **changes})
+    assert await refusal(connection, BOOK, changed) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "statement"),
+    [
+        ("ck_slots_keep_published", "UPDATE slots SET status = 'withdrawn'"),
+        ("ck_slots_keep_period", "UPDATE slots SET period = '[2030-01-12,2030-05-01)'"),
+        ("ck_slots_keep_reserve", "UPDATE slots SET reserve = 'crisis'"),
+        ("ck_slots_keep_divisible", "UPDATE slots SET divisible = false"),
+        ("ck_audit_records_append_only", "UPDATE audit_records SET action = 'row.unmade'"),
+        ("ck_charges_append_only", "DELETE FROM charges"),
+        ("ck_crisis_signatures_append_only", "DELETE FROM crisis_signatures"),
+    ],
+)
+async def test_each_rule_on_what_may_change_is_kept_even_for_the_owner(
+    world: World, connection: asyncpg.Connection, name: str, statement: str
+) -> None:
+    await store_specimens(world)
+    second = json.dumps({"id": "01900000-0000-7000-8000-000000000001", "period": FAR})
+    await connection.execute(BOOK, second)
+    assert await refusal(connection, statement) == name
+
+
+async def test_a_slot_may_change_what_contradicts_no_booking(world: World, connection: asyncpg.Connection) -> None:
+    await store_specimens(world)
+    assert await refusal(connection, "UPDATE slots SET period = '[2030-01-11,2030-02-20)'") is None
+    await connection.execute("UPDATE bookings SET status = 'released', hold_expires_at = NULL")
+    assert await refusal(connection, "UPDATE slots SET status = 'withdrawn', reserve = 'startup'") is None

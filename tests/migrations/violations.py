@@ -1,0 +1,177 @@
+"""What each constraint refuses: the change of a valid row that it, and no other, stands against."""
+
+from typing import Any, NamedTuple
+
+from sqlalchemy import CheckConstraint, Constraint, Enum, ForeignKeyConstraint, MetaData, Table, UniqueConstraint
+from sqlalchemy.dialects.postgresql import ExcludeConstraint
+
+from app.core.model import new_id
+
+NOTHING = "empty"
+
+
+class Violation(NamedTuple):
+    """A valid row of a table with some columns changed, as JSON: a copy of it, or the row itself."""
+
+    table: str
+    changes: dict[str, Any]
+    copy: bool = True
+
+    @property
+    def sql(self) -> str:
+        """The statement; its one parameter is the changes."""
+        if self.copy:
+            return (
+                f"INSERT INTO {self.table} OVERRIDING SYSTEM VALUE"  # noqa: S608 - names of our own tables
+                f" SELECT changed.* FROM {self.table} valid, jsonb_populate_record(valid, $1) changed LIMIT 1"
+            )
+        values = ", ".join(f"{name} = (jsonb_populate_record(valid, $1)).{name}" for name in self.changes)
+        return f"UPDATE {self.table} valid SET {values}"  # noqa: S608
+
+
+def _named(table: str, **rules: dict[str, Any]) -> dict[str, Violation]:
+    return {f"ck_{table}_{name}": Violation(table, changes) for name, changes in rules.items()}
+
+
+EXAMPLES: dict[str, Violation] = {
+    **_named(
+        "agreements",
+        period_real={"period": NOTHING},
+        batch_days_per_quarter={"batch_days_per_quarter": 0},
+        capped_price_cents={"capped_price_cents": -1},
+        readiness_fee_cents={"readiness_fee_cents": -1},
+        recoverable_within_days={"recoverable_within_days": -1},
+    ),
+    **_named(
+        "slots",
+        period_real={"period": "[2030-01-01,infinity)"},
+        price_cents={"price_cents": -1},
+        recall_notice_days={"recall_notice_days": -1},
+        max_lent_days={"max_lent_days": 0},
+        releases_on_startup={"releases_on": "2030-01-01"},
+        lendable_crisis={"lendable": True},
+    ),
+    **_named("commitments", period_real={"period": "[2030-01-01,)"}),
+    **_named(
+        "production_lines",
+        working_volume_l={"working_volume_l": 0},
+        first_batch_days={"first_batch_days": 0},
+        cadence_days={"cadence_days": 0},
+        changeover_days={"changeover_days": -1},
+        transfer_days={"transfer_days": -1},
+        batches_in_parallel={"batches_in_parallel": 0},
+    ),
+    **_named(
+        "line_modalities",
+        release_days={"release_days": -1},
+        price_cents={"price_cents": -1},
+        yield_per_batch={"yield_per_batch": 0},
+    ),
+    **_named(
+        "requests",
+        batches_or_quantity={"batches": None},
+        batches={"batches": 0},
+        quantity={"batches": None, "quantity": 0, "quantity_unit": "g"},
+        quantity_unit={"quantity_unit": "g"},
+        volume={"volume_min_l": 2, "volume_max_l": 1},
+        dates={"latest_delivery_on": "2030-01-01"},
+        budget_cents={"budget_cents": -1},
+        priority_tier={"priority_tier": 4},
+        priority_points={"priority_points": -1},
+    ),
+    **_named("feasibilities", reason_code={"status": "not_feasible"}, condition={"status": "feasible_if"}),
+    **_named(
+        "bookings",
+        period_real={"period": NOTHING},
+        batches={"batches": 0},
+        price_cents={"price_cents": -1},
+        hold_expires_at={"status": "cancelled"},
+    ),
+    **_named("charges", amount_cents={"amount_cents": 0}),
+    **_named("rounds", horizon_real={"horizon": NOTHING}, offer_hours={"offer_hours": 0}),
+    **_named(
+        "runs",
+        attempt={"attempt": -1},
+        round_id={"round_id": None},
+        crisis_id={"kind": "crisis", "round_id": None},
+        solution={"state": "succeeded"},
+    ),
+    **_named("crises", validity_real={"validity": NOTHING}),
+    **_named("crisis_powers", validity_real={"validity": NOTHING}),
+    **_named("crisis_plans", tier={"tier": 7}),
+    **_named("crisis_orders", period_real={"period": NOTHING}, counter={"status": "countered"}),
+    "ex_slots_published_overlap": Violation("slots", {"id": str(new_id())}),
+    "ex_calendar_entries_slot_commitment": Violation(
+        "commitments", {"id": str(new_id()), "period": "[2030-01-05,2030-01-06)"}
+    ),
+    "ex_bookings_live_overlap": Violation("bookings", {"id": str(new_id())}),
+}
+"""The changes that cannot be told from the declaration alone."""
+
+
+IMPLIED = frozenset({"fk_bookings_unit_id", "fk_crisis_orders_unit_id", "uq_slots_id_unit_id"})
+"""Constraints that cannot be broken alone: a stronger one of the same table speaks first."""
+
+
+def declared(metadata: MetaData) -> dict[str, Violation]:
+    """Return a violation for each constraint that the models declare, by the constraint's name.
+
+    Those of closed vocabularies, references and unique columns follow from the declaration; `EXAMPLES` has the rest.
+
+    Raises
+    ------
+    KeyError
+        If a constraint has no example.
+    """
+    found: dict[str, Violation] = {}
+    for table in metadata.tables.values():
+        for constraint in table.constraints:
+            name = str(constraint.name)
+            if isinstance(constraint, ForeignKeyConstraint):
+                found[name] = _dangling(table, constraint)
+            elif isinstance(constraint, UniqueConstraint):
+                found[name] = _twice(table, constraint)
+            elif isinstance(constraint, CheckConstraint | ExcludeConstraint):
+                found[name] = _outside_vocabulary(table, constraint) or EXAMPLES[name]
+    return found
+
+
+def _outside_vocabulary(table: Table, constraint: Constraint) -> Violation | None:
+    """Return a value outside a closed vocabulary, where that is what the constraint is about."""
+    for column in table.columns:
+        kind = column.type
+        if isinstance(kind, Enum) and str(constraint.name) == f"ck_{table.name}_{kind.name}":
+            return Violation(table.name, {column.name: "nonsense"} | AROUND.get((table.name, column.name), {}))
+    return None
+
+
+AROUND: dict[tuple[str, str], dict[str, Any]] = {
+    ("bookings", "status"): {"hold_expires_at": None},
+    ("runs", "kind"): {"round_id": None},
+    ("runs", "crisis_id"): {"kind": "crisis", "round_id": None},
+}
+"""What else must change for no other constraint to speak first."""
+
+
+def _dangling(table: Table, constraint: ForeignKeyConstraint) -> Violation:
+    """Return a reference to nothing: in a copy where the row may not change, or others refer to it."""
+    column = constraint.column_keys[0]
+    changes: dict[str, Any] = {column: "nothing_such" if column == "modality" else str(new_id())}
+    changes |= AROUND.get((table.name, column), {})
+    if table.name == "slots":
+        return Violation(table.name, changes | {"id": str(new_id()), "status": "draft"})
+    if table.name == "crisis_signatures":
+        return Violation(table.name, changes | {"id": str(new_id()), "role": "another"})
+    if table.name == "charges":
+        return Violation(table.name, changes | {"id": str(new_id())})
+    return Violation(table.name, changes, copy=False)
+
+
+def _twice(table: Table, constraint: UniqueConstraint) -> Violation:
+    """Return a copy that differs in every unique column but those of one constraint."""
+    kept = {column.name for column in constraint.columns}
+    changes: dict[str, Any] = {"id": str(new_id())}
+    for other in table.constraints:
+        if isinstance(other, UniqueConstraint) and other is not constraint:
+            changes |= {column.name: str(new_id()) for column in other.columns if column.name not in kept}
+    return Violation(table.name, changes)
