@@ -5,11 +5,21 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from app.allocation.offers_router import router as offers
+from app.allocation.router import router as rounds
+from app.allocation.runs_router import router as runs
+from app.bookings.router import router as bookings
+from app.capacity.agreement_router import router as agreements
+from app.capacity.commitment_router import router as commitments
+from app.capacity.router import router as slots
+from app.catalogue.router import router as catalogue
 from app.core import http, logs
 from app.core.database import make_engine, make_session_factory
 from app.core.request_context import RequestContext
 from app.core.settings import Settings, get_settings
+from app.crisis.router import router as crises
 from app.identity.router import router as identity
+from app.requests.router import router as requests
 from app.web.router import router as web
 
 DESCRIPTION = """
@@ -23,7 +33,7 @@ coordinator allocates the reserved part of it; in a health crisis, production mo
 * What belongs to someone else does not exist for you: the answer is 404.
 """
 
-ROUTERS = (identity, web)
+ROUTERS = (identity, catalogue, slots, commitments, agreements, requests, bookings, rounds, runs, offers, crises, web)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:

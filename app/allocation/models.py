@@ -102,9 +102,7 @@ class Run(Versioned, table=True):
         CheckConstraint("(kind = 'crisis') = (crisis_id IS NOT NULL)", name="crisis_id"),
         CheckConstraint("(state = 'succeeded') = (solution IS NOT NULL)", name="solution"),
         Index("ix_runs_round_id", "round_id"),
-        Index(
-            "uq_runs_round_id_published", "round_id", unique=True, postgresql_where=text("published_at IS NOT NULL")
-        ),
+        Index("uq_runs_round_id_published", "round_id", unique=True, postgresql_where=text("published_at IS NOT NULL")),
         Index("ix_runs_crisis_id", "crisis_id"),
         Index("ix_runs_state", "state", postgresql_where=text("state IN ('queued', 'running')")),
     )
