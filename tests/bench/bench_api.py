@@ -1,0 +1,192 @@
+"""The service beside a bare FastAPI and asyncpg app: same server, same run, 16 connections."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import islice
+from typing import Any
+
+import asyncpg
+import httpx
+from pydantic import SecretStr
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy.engine import URL
+from sqlalchemy.pool import NullPool
+
+from app.core.database import make_engine, make_session_factory
+from app.core.settings import APPLICATION_ROLE, OWNER_ROLE, Settings
+from tests.bench import bare
+from tests.bench.data import OCCUPANCY_DAYS, BenchData, prepare
+from tests.bench.load import Call, Load, drive
+from tests.support import server
+from tests.support.ports import free_port
+
+CONNECTIONS = 16
+DATABASE = "creneau_bench"
+SEARCH = {
+    "modality": "monoclonal_antibody",
+    "phase": "phase_1",
+    "region": "Île-de-France",
+    "start": "2031-01-01",
+    "end": "2034-01-01",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One kind of work, done by the service and by the bare app."""
+
+    work: str
+    service: Load
+    bare: Load
+
+    @property
+    def ratio(self) -> float:
+        """Requests a second of the service, as a share of the bare app's."""
+        return self.service.requests_per_second / self.bare.requests_per_second
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the figures for a report."""
+        return {
+            "work": self.work,
+            "service": self.service.as_json(),
+            "bare": self.bare.as_json(),
+            "ratio": round(self.ratio, 3),
+        }
+
+
+@contextmanager
+def serving(application: str, environment: dict[str, str]) -> Iterator[int]:
+    """Serve an ASGI application from a process of its own on a free port of the loopback, and stop it."""
+    port = free_port()
+    command = [sys.executable, "-m", "uvicorn", application, "--port", str(port), "--no-access-log"]
+    command += ["--log-level", "warning"]
+    if application.endswith("create_app"):
+        command.append("--factory")
+    process = subprocess.Popen(command, env=os.environ | environment)
+    try:
+        _wait_until_served(port)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _wait_until_served(port: int) -> None:
+    for _ in range(300):
+        try:
+            httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=1)
+        except httpx.TransportError:
+            time.sleep(0.1)
+        else:
+            return
+    raise RuntimeError("the server did not start within 30 s")
+
+
+def _holds(data: BenchData, count: int) -> Iterator[Call]:
+    headers = {"authorization": data.authorization, "content-type": "application/json"}
+    for slot_id, _, start in islice(data.starts(), count):
+        body = {"slot_id": slot_id, "start": str(start), "product_id": data.product_id, "batches": 1}
+        yield Call("POST", "/v1/bookings", headers, json.dumps(body | {"gmp_phase": "phase_1"}).encode())
+
+
+def _inserts(data: BenchData, count: int) -> Iterator[Call]:
+    for _, unit_id, start in islice(data.starts(), count):
+        body = {"unit_id": unit_id, "start": str(start), "end": str(start + timedelta(days=OCCUPANCY_DAYS))}
+        yield Call("POST", "/insert", {"content-type": "application/json"}, json.dumps(body).encode())
+
+
+def _searches(data: BenchData, count: int) -> Iterator[Call]:
+    path = "/v1/slots?" + str(httpx.QueryParams(SEARCH))
+    return (Call("GET", path, {"authorization": data.authorization}) for _ in range(count))
+
+
+def _selects(count: int) -> Iterator[Call]:
+    query = str(httpx.QueryParams({"start": SEARCH["start"], "end": SEARCH["end"]}))
+    return (Call("GET", f"/select?{query}") for _ in range(count))
+
+
+def _plain(url: URL) -> str:
+    return server.secret(url).get_secret_value().replace("+asyncpg", "")
+
+
+async def _prepare_database(owner: SecretStr) -> BenchData:
+    engine = make_engine(owner, Settings(), poolclass=NullPool)
+    data = await prepare(make_session_factory(engine))
+    await engine.dispose()
+    connection = await asyncpg.connect(_plain(server.address(DATABASE, OWNER_ROLE)))
+    await connection.execute(bare.TABLE)
+    await connection.close()
+    return data
+
+
+async def _compare(service: int, bare_port: int, data: BenchData, count: int) -> list[Comparison]:
+    async def pair(work: str, ours: Iterator[Call], theirs: Iterator[Call]) -> Comparison:
+        warm, calls = islice(ours, 50), ours
+        await drive(service, warm, connections=CONNECTIONS)
+        await drive(bare_port, islice(theirs, 50), connections=CONNECTIONS)
+        return Comparison(
+            work,
+            await drive(service, calls, connections=CONNECTIONS),
+            await drive(bare_port, theirs, connections=CONNECTIONS),
+        )
+
+    return [
+        await pair("hold: POST /v1/bookings", _holds(data, count), _inserts(data, count)),
+        await pair("search: GET /v1/slots, five filters", _searches(data, count), _selects(count)),
+    ]
+
+
+def run(count: int) -> list[Comparison]:
+    """Measure both kinds of work with so many calls each, on a server of its own, and stop everything."""
+    embedded = server.start(durable=True)
+    try:
+        server.copy_template(DATABASE)
+        owner = server.secret(server.address(DATABASE, OWNER_ROLE))
+        application = server.address(DATABASE, APPLICATION_ROLE)
+        data = asyncio.run(_prepare_database(owner))
+        with (
+            serving("app.main:create_app", {"DATABASE_URL": _plain(application), "LOG_LEVEL": "WARNING"}) as service,
+            serving(
+                "tests.bench.bare:app", {"BARE_DATABASE_URL": _plain(server.address(DATABASE, OWNER_ROLE))}
+            ) as other,
+        ):
+            return asyncio.run(_compare(service, other, data, count))
+    finally:
+        if embedded:
+            server.discard(embedded)
+
+
+def table(comparisons: list[Comparison]) -> Table:
+    """Return the comparison as people read it."""
+    made = Table(title=f"The service beside a bare FastAPI + asyncpg app, {CONNECTIONS} connections")
+    for heading in ("work", "app", "requests/s", "p50 ms", "p99 ms", "ratio"):
+        made.add_column(heading, justify="left" if heading in {"work", "app"} else "right")
+    for comparison in comparisons:
+        for name, load in (("service", comparison.service), ("bare", comparison.bare)):
+            made.add_row(
+                comparison.work if name == "service" else "",
+                name,
+                f"{load.requests_per_second:,.0f}",
+                f"{load.percentile_ms(50):.1f}",
+                f"{load.percentile_ms(99):.1f}",
+                f"{comparison.ratio:.2f}" if name == "service" else "",
+            )
+    return made
+
+
+def check(comparisons: list[Comparison], console: Console) -> bool:
+    """Tell whether every call succeeded; a refused one makes the figures worthless, and is shown."""
+    loads = [load for comparison in comparisons for load in (comparison.service, comparison.bare)]
+    for load in loads:
+        if load.first_refusal:
+            console.print(f"[red]a call was refused:[/red] {load.first_refusal}")
+    return not any(load.first_refusal for load in loads)
