@@ -67,7 +67,7 @@ class SlotBooked(Conflict):
         """Return the refusal with the periods that are booked, and nothing of whose they are."""
         periods = spans_as_facts(spans)
         if not periods:
-            return cls("A hold on this slot has just run out, and is being cleared: send the same request again.")
+            return cls("A booking of this slot is changing at this moment: send the same request again.")
         named = ", ".join(f"{one['start']} to {one['end']}" for one in periods[:5])
         return cls(
             f"Booked in this slot: {named}. Move or cancel these bookings first, or keep the slot around them.",

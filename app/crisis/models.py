@@ -170,7 +170,10 @@ class CrisisOrder(Versioned, table=True):
 
 
 class Displacement(Versioned, table=True):
-    """A booking in the way of an order: to be moved or displaced, when the CDMO has accepted."""
+    """A booking in the way of an order: to be moved or displaced, when the CDMO has accepted.
+
+    `replacement` is the place that it moves to; `replacement_id` the booking that keeps it, which a drill never has.
+    """
 
     __tablename__ = "displacements"
     __table_args__ = (
@@ -184,5 +187,6 @@ class Displacement(Versioned, table=True):
     kind: DisplacementKind = one_of(DisplacementKind)
     status: DisplacementStatus = one_of(DisplacementStatus, default=DisplacementStatus.PENDING)
     replacement_id: UUID | None = Field(default=None, foreign_key="bookings.id")
+    replacement: dict[str, Any] | None = document(nullable=True)
     compensation_cents: int = Field(default=0, sa_type=BigInteger)
     effective_at: datetime | None = instant()

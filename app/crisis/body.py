@@ -1,0 +1,178 @@
+"""The body of a plan, which is what is signed, and its hash.
+
+Pure. The body is JSON without fractions, so that reading it back from the database gives the same hash.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+from app.crisis.campaigns import Brief
+from app.crisis.declaration import CrisisTarget
+from app.crisis.references import References
+from app.crisis.rules import Tier, compensation_cents
+from app.crisis.settling import PlannedCampaign, PlannedDisplacement, Settled, overlaps
+
+FORMAT = "creneau-crisis-plan/1"
+DOSE_UNIT = "bulk dose-equivalents"
+DAYS_A_WEEK = 7
+
+
+def plan_hash(body: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a body's canonical JSON: keys sorted, no spaces, UTF-8."""
+    text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def plan_body(
+    brief: Brief,
+    references: References,
+    settled: Settled,
+    *,
+    mode: str,
+    tiers_tried: Sequence[Mapping[str, Any]],
+    calendar_versions: Mapping[str, int],
+) -> dict[str, Any]:
+    """Return the body of a plan: campaigns, doses against time and targets, who gives way, and what it costs.
+
+    Parameters
+    ----------
+    tiers_tried
+        For each tier solved, what it reached.
+    calendar_versions
+        The calendars that the plan was made from; it is out of date when one has changed.
+    """
+    curve = dose_curve(brief, settled.campaigns)
+    campaigns = [_campaign(brief, references, settled, one) for one in settled.campaigns]
+    displacements = [_displacement(brief, references, settled, one) for one in settled.displacements]
+    orders = sum(one["price_cents"] for one in campaigns)
+    compensation = sum(one["compensation_cents"] for one in displacements)
+    targets = [_target(target, curve) for target in brief.targets]
+    return {
+        "format": FORMAT,
+        "crisis_id": str(brief.crisis_id),
+        "mode": mode,
+        "dose_unit": DOSE_UNIT,
+        "as_of": brief.as_of_on.isoformat(),
+        "rules": brief.rules.model_dump(mode="json"),
+        "open_tiers": [int(tier) for tier in brief.tiers],
+        "tiers": [dict(one) for one in tiers_tried],
+        "tier": max([int(Tier.IDLE_CRISIS), *(one["tier"] for one in campaigns)]),
+        "targets": targets,
+        "targets_met": all(target["met"] for target in targets),
+        "doses": curve,
+        "totals": _totals(settled.campaigns),
+        "campaigns": campaigns,
+        "displacements": displacements,
+        "withheld_campaigns": len(settled.withheld),
+        "cost": {
+            "orders_cents": orders,
+            "compensation_cents": compensation,
+            "total_cents": orders + compensation,
+        },
+        "reasons": [reason.model_dump(mode="json") for reason in references.reasons],
+        "calendar_versions": dict(calendar_versions),
+    }
+
+
+def dose_curve(brief: Brief, campaigns: Iterable[PlannedCampaign]) -> list[dict[str, Any]]:
+    """Return the doses released day by day: each day's, their sum, and how many of them are filled by then.
+
+    Where the filling capacity is not known, all that is released counts as filled. What waits to be filled is filled
+    at the weekly rate, from the day of planning on.
+    """
+    released: dict[date, int] = {}
+    for campaign in campaigns:
+        each: int = getattr(campaign.option, brief.rules.yield_basis.value)
+        for on, batches in campaign.releases:
+            released[on] = released.get(on, 0) + batches * each
+    for target in brief.targets:
+        released.setdefault(target.by, 0)
+    cap = brief.countermeasure.fill_cap_per_week
+    curve: list[dict[str, Any]] = []
+    total = filled = 0
+    before = brief.as_of_on
+    for on in sorted(released):
+        if cap is not None:
+            filled = min(total, filled + cap * (on - before).days // DAYS_A_WEEK)
+        before = on
+        total += released[on]
+        reached = total if cap is None else filled
+        curve.append({"on": on.isoformat(), "doses": released[on], "cumulative": total, "filled": reached})
+    return curve
+
+
+def _target(target: CrisisTarget, curve: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    at = next(point for point in curve if point["on"] == target.by.isoformat())
+    return {
+        "by": target.by.isoformat(),
+        "quantity": target.quantity,
+        "reached": at["cumulative"],
+        "filled": at["filled"],
+        "met": at["cumulative"] >= target.quantity,
+    }
+
+
+def _totals(campaigns: Iterable[PlannedCampaign]) -> dict[str, int]:
+    totals = {"low": 0, "expected": 0, "high": 0}
+    for campaign in campaigns:
+        for basis in totals:
+            each: int = getattr(campaign.option, basis)
+            totals[basis] += each * sum(batches for _, batches in campaign.option.releases)
+    return totals
+
+
+def _campaign(brief: Brief, references: References, settled: Settled, one: PlannedCampaign) -> dict[str, Any]:
+    option = one.option
+    ousted = [gone.booking for gone in settled.displacements if overlaps(one, gone.booking)]
+    each: int = getattr(option, brief.rules.yield_basis.value)
+    return {
+        **references.places[option.slot_id].model_dump(mode="json"),
+        "number": settled.campaigns.index(one) + 1,
+        "start": one.start_on.isoformat(),
+        "end": one.end_on.isoformat(),
+        "batches": option.batches,
+        "engineering_batches": option.engineering_batches,
+        "output": each * option.batches,
+        "deliveries": [{"on": on.isoformat(), "doses": batches * each} for on, batches in one.releases],
+        "delivery_on": one.releases[-1][0].isoformat(),
+        "price_cents": option.price_cents,
+        "tier": max([option.tier, *(booking.tier for booking in ousted)]),
+    }
+
+
+def _displacement(brief: Brief, references: References, settled: Settled, one: PlannedDisplacement) -> dict[str, Any]:
+    booking, move = one.booking, one.move
+    recallable = booking.tier < Tier.CONFIRMED
+    causes = [number for number, campaign in enumerate(settled.campaigns, 1) if overlaps(campaign, booking)]
+    to = None
+    if move is not None:
+        to = {
+            **references.places[move.option.slot_id].model_dump(mode="json"),
+            "start": move.start_on.isoformat(),
+            "end": move.end_on.isoformat(),
+            "delivery_on": move.delivery_on.isoformat(),
+            "batches": move.option.batches,
+            "instant": move.option.instant,
+            "later_days": (move.start_on - booking.start_on) // timedelta(days=1),
+        }
+    return {
+        "booking_id": str(booking.booking_id),
+        "organisation_id": str(booking.organisation_id),
+        "kind": "displaced" if move is None else "moved",
+        "tier": booking.tier,
+        "recallable": recallable,
+        "from": {
+            **references.places[booking.slot_id].model_dump(mode="json"),
+            "start": booking.start_on.isoformat(),
+            "end": booking.end_on.isoformat(),
+            "delivery_on": booking.delivery_on.isoformat(),
+        },
+        "to": to,
+        "campaigns": causes,
+        "compensation_cents": compensation_cents(
+            brief.rules, booking.price_cents, moved=move is not None, recallable=recallable
+        ),
+    }

@@ -1,0 +1,133 @@
+"""What a declaration says: the countermeasure, the targets, the scope, and the rules it is planned under.
+
+Stored as JSON with the crisis, and read back through the same models. Doses are bulk dose-equivalents.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Self
+from uuid import UUID
+
+from pydantic import Field, StringConstraints, model_validator
+
+from app.core.schemas import Body, Code, Day, Name
+from app.core.vocabulary import GmpPhase
+
+POLICY_VERSION = "crisis/1"
+MOST_DOSES = 10**10
+MOST_LITRES = 1_000_000
+
+Doses = Annotated[int, Field(ge=0, le=MOST_DOSES)]
+Percent = Annotated[int, Field(ge=0, le=1_000)]
+SomeDays = Annotated[int, Field(ge=0, le=3_650)]
+Litres = Annotated[float, Field(gt=0, le=MOST_LITRES, allow_inf_nan=False)]
+Word = Annotated[str, StringConstraints(min_length=1, max_length=40)]
+Place = Annotated[str, StringConstraints(min_length=1, max_length=120)]
+
+
+class YieldBasis(StrEnum):
+    """Which of the three figures of a yield a plan counts on."""
+
+    LOW = "low"
+    EXPECTED = "expected"
+    HIGH = "high"
+
+
+class DoseYield(Body):
+    """Doses from one batch, or from one litre of it: what is feared, expected and hoped."""
+
+    low: Doses
+    expected: Doses
+    high: Doses
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if not self.low <= self.expected <= self.high:
+            raise ValueError("low, expected and high must not decrease")
+        return self
+
+
+class Countermeasure(Body):
+    """What is to be made, and how a batch of it runs.
+
+    `first_batch_days`, `cadence_days` and `release_days` stand before the line's own figures where given. At the
+    prequalified sites the transfer is done and no engineering batch is due.
+    """
+
+    name: Name
+    modality: Code
+    gmp_phase: GmpPhase
+    platform: Word | None = None
+    containment: list[Code] = Field(default=[], max_length=20)
+    volume_min_l: Litres | None = None
+    volume_max_l: Litres | None = None
+    doses_per_litre: DoseYield | None = Field(default=None, description="Of the line's working volume")
+    doses_per_batch: DoseYield | None = None
+    fill_cap_per_week: Doses | None = Field(default=None, description="Doses that can be filled in a week, if known")
+    prequalified_site_ids: list[UUID] = Field(default=[], max_length=500)
+    first_batch_days: Annotated[int, Field(gt=0, le=730)] | None = None
+    cadence_days: Annotated[int, Field(gt=0, le=730)] | None = None
+    release_days: SomeDays | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.doses_per_litre is None) == (self.doses_per_batch is None):
+            raise ValueError("give exactly one of doses_per_litre and doses_per_batch")
+        low, high = self.volume_min_l, self.volume_max_l
+        if low is not None and high is not None and low > high:
+            raise ValueError(f"volume_min_l ({low:g}) must not be above volume_max_l ({high:g})")
+        return self
+
+
+class CrisisTarget(Body):
+    """Doses wanted by a day, counted from the start of the crisis; what is delivered on the day itself counts."""
+
+    by: Day
+    quantity: Annotated[int, Field(gt=0, le=MOST_DOSES)]
+
+
+class CrisisScope(Body):
+    """Which lines may be called upon; an empty list leaves that side open."""
+
+    modalities: list[Code] = Field(default=[], max_length=100, description="Lines that make one of these")
+    regions: list[Place] = Field(default=[], max_length=100)
+    site_ids: list[UUID] = Field(default=[], max_length=1_000)
+
+
+class CrisisRules(Body):
+    """The policy that a crisis is planned and carried out under: stored with it, and signed with the plan.
+
+    Attributes
+    ----------
+    frozen_days
+        A booking that starts sooner after the day of planning than this is never touched.
+    protection_days
+        Nor is one that was displaced within so many days before.
+    minimum_doses_per_displacement
+        What every booking moved or displaced must buy, in doses delivered by the last target.
+    response_hours
+        What a CDMO has to accept or counter an order; no campaign starts before it is over.
+    recall_notice_days
+        Notice of a recallable booking whose slot names none.
+    max_delay_days
+        A booking that could only move to a delivery later than its latest by more than this is displaced.
+    weights
+        What displacing a booking counts, by the tier of its request: 1, 2 and 3.
+    """
+
+    version: str = Field(default=POLICY_VERSION, pattern=r"^[a-z]{1,20}/[0-9]{1,6}$")
+    frozen_days: SomeDays = 14
+    protection_days: SomeDays = 180
+    minimum_doses_per_displacement: Doses = 1
+    response_hours: Annotated[int, Field(gt=0, le=720)] = 48
+    recall_notice_days: SomeDays = 30
+    max_delay_days: SomeDays = 180
+    yield_basis: YieldBasis = YieldBasis.EXPECTED
+    displaced_compensation_percent: Percent = 30
+    moved_compensation_percent: Percent = 10
+    recalled_compensation_percent: Percent = 0
+    accepts_europe: bool = False
+    weights: tuple[
+        Annotated[int, Field(ge=1, le=1_000)],
+        Annotated[int, Field(ge=1, le=1_000)],
+        Annotated[int, Field(ge=1, le=1_000)],
+    ] = (20, 5, 1)

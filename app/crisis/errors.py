@@ -1,0 +1,45 @@
+"""Refusals about crises."""
+
+from app.core.errors import Conflict, NotAllowed
+
+
+class PlanChanged(Conflict):
+    """The hash sent is not that of the plan: the signer has read something else."""
+
+    type, title = "plan-hash-mismatch", "The hash is not that of this plan"
+
+
+class AlreadySigned(Conflict):
+    """The person, or the role, has signed this plan: two different people sign."""
+
+    type, title = "already-signed", "This plan already carries that signature"
+
+
+class NotAPerson(NotAllowed):
+    """A key in nobody's hands cannot sign: a signature is a person's."""
+
+    type, title = "signature-takes-a-person", "Only a person can sign"
+
+
+class PlanOutdated(Conflict):
+    """A calendar in the plan's scope has changed since it was made: the crisis is back in planning."""
+
+    type, title = "plan-outdated", "A calendar has changed since the plan was made"
+
+
+class PlaceTaken(Conflict):
+    """The place of an order is held by somebody whom no displacement of the plan names."""
+
+    type, title = "place-taken", "The place of the order is taken"
+
+
+class NothingToPlan(Conflict):
+    """There is no published slot in the scope of the crisis at all."""
+
+    type, title = "nothing-to-plan", "There is no published slot in the scope of the crisis"
+
+
+class CrisisExpired(Conflict):
+    """The declaration's validity has ended."""
+
+    type, title = "crisis-expired", "The declaration has expired"

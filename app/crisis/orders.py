@@ -1,0 +1,201 @@
+"""A CDMO's answer to an order: accepted, and only then its displacements take effect; or countered, and freed."""
+
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.audit.author import Author
+from app.audit.service import record, snapshot
+from app.bookings.models import BookingStatus
+from app.capacity.occupancy import span_of
+from app.capacity.service import lock_units
+from app.core.clock import now
+from app.core.errors import Invalid, NotFound, StateConflict
+from app.core.paging import PageQuery
+from app.crisis import repository
+from app.crisis.calendar_repository import bookings_by_id
+from app.crisis.effects import Outside, in_the_way
+from app.crisis.models import (
+    Crisis,
+    CrisisMode,
+    CrisisOrder,
+    CrisisStatus,
+    Displacement,
+    DisplacementStatus,
+    OrderStatus,
+)
+from app.crisis.rules import ORDER_TRANSITIONS
+from app.crisis.schemas import CounterCommand
+from app.crisis.service import SEES_ALL, get_crisis, locked_crisis, require_status
+from app.identity.actor import Actor
+from app.identity.models import Role
+
+
+async def list_orders(
+    session: AsyncSession, actor: Actor, crisis_id: UUID, paging: PageQuery
+) -> tuple[list[tuple[CrisisOrder, list[Displacement]]], str | None]:
+    """Return one page of the orders that an actor may see, with what must give way to each: a CDMO sees its own."""
+    await get_crisis(session, actor, crisis_id)
+    own = None if actor.role in SEES_ALL else actor.organisation_id
+    rows, cursor = await repository.page_orders(session, crisis_id, own, paging)
+    displacements = await repository.displacements_of_orders(session, [row.id for row in rows])
+    return [(row, displacements[row.id]) for row in rows], cursor
+
+
+async def with_displacements(session: AsyncSession, order: CrisisOrder) -> tuple[CrisisOrder, list[Displacement]]:
+    """Return an order with what must give way to it."""
+    return order, (await repository.displacements_of_orders(session, [order.id]))[order.id]
+
+
+async def accept_order(session: AsyncSession, actor: Actor, crisis_id: UUID, order_id: UUID) -> CrisisOrder:
+    """Accept an order: in this transaction its displacements take effect, and its campaign is confirmed.
+
+    Raises
+    ------
+    NotFound
+        If there is no such order to the actor's organisation.
+    StateConflict
+        If the crisis is not active, or the order has been answered.
+    BookingRefused
+        If somebody whom the plan does not name holds the place by now.
+    """
+    crisis, _, order = await _to_answer(session, actor, crisis_id, order_id)
+    _require_change(order, OrderStatus.ACCEPTED)
+    outside = await outside_of(session, actor, crisis, order.plan_id)
+    pending = await pending_of(session, order)
+    await lock_for(session, crisis, [order], pending)
+    for displacement in pending:
+        before = snapshot(displacement)
+        effective = await outside.displace(displacement, order)
+        displacement.status = DisplacementStatus.EFFECTIVE if effective else DisplacementStatus.DROPPED
+        displacement.effective_at = now() if effective else None
+        await record(session, actor, f"displacement.{displacement.status.value}", displacement, before=before)
+    await outside.confirm_campaign(order)
+    return await _answered(session, actor, order, OrderStatus.ACCEPTED)
+
+
+async def counter_order(
+    session: AsyncSession, actor: Actor, crisis_id: UUID, order_id: UUID, command: CounterCommand
+) -> CrisisOrder:
+    """Counter an order with the earliest day it could start: it is recorded, its place freed, nobody gives way to it.
+
+    Raises
+    ------
+    NotFound
+        If there is no such order to the actor's organisation.
+    StateConflict
+        If the crisis is not active, or the order has been answered.
+    Invalid
+        If the day proposed is no later than the one ordered.
+    """
+    crisis, orders, order = await _to_answer(session, actor, crisis_id, order_id)
+    _require_change(order, OrderStatus.COUNTERED)
+    ordered_on = span_of(order.period).start_on
+    if command.earliest <= ordered_on:
+        raise Invalid.field("earliest", f"The order starts on {ordered_on}: accept it, or propose a later day.")
+    outside = await outside_of(session, actor, crisis, order.plan_id)
+    pending = await pending_of(session, order)
+    await lock_for(session, crisis, [order], pending)
+    await outside.free_campaign(order, BookingStatus.DECLINED, "crisis_order_countered")
+    answered = await _answered(session, actor, order, OrderStatus.COUNTERED, command)
+    await let_stand(outside, orders, pending, "crisis_order_countered")
+    return answered
+
+
+async def let_stand(
+    outside: Outside, orders: Sequence[CrisisOrder], pending: Iterable[Displacement], reason_code: str
+) -> None:
+    """Drop pending displacements that no live order needs; one that another order needs now waits for that one."""
+    session, author = outside.session, outside.author
+    for displacement in pending:
+        before = snapshot(displacement)
+        needed_by = await _needed_by(session, displacement, orders)
+        if needed_by is not None:
+            displacement.order_id = needed_by.id
+            await record(session, author, "displacement.passed_on", displacement, before=before)
+            continue
+        await outside.drop_replacement(displacement, reason_code)
+        displacement.status = DisplacementStatus.DROPPED
+        await record(session, author, "displacement.dropped", displacement, before=before, reason_code=reason_code)
+
+
+async def _needed_by(
+    session: AsyncSession, displacement: Displacement, orders: Iterable[CrisisOrder]
+) -> CrisisOrder | None:
+    booking = (await bookings_by_id(session, [displacement.booking_id]))[displacement.booking_id]
+    open_orders = (order for order in orders if order.status is OrderStatus.ISSUED)
+    return next((order for order in open_orders if in_the_way(order, booking)), None)
+
+
+async def pending_of(session: AsyncSession, order: CrisisOrder) -> list[Displacement]:
+    """Return the pending displacements that an order waits for; two orders may wait for the same booking."""
+    pending = await repository.pending_displacements(session, order.crisis_id)
+    bookings = await bookings_by_id(session, [one.booking_id for one in pending])
+    return [one for one in pending if one.order_id == order.id or in_the_way(order, bookings[one.booking_id])]
+
+
+async def lock_for(
+    session: AsyncSession, crisis: Crisis, orders: Iterable[CrisisOrder], pending: Iterable[Displacement]
+) -> None:
+    """Lock every unit that answering or releasing these orders touches, in one call; a drill touches none."""
+    if crisis.mode is CrisisMode.DRILL:
+        return
+    units = {order.unit_id for order in orders}
+    units |= {UUID(one.replacement["unit_id"]) for one in pending if one.replacement}
+    await lock_units(session, units)
+
+
+async def outside_of(session: AsyncSession, author: Author, crisis: Crisis, plan_id: UUID) -> Outside:
+    """Return the world outside an active crisis, whose lots are those of the authority that signed."""
+    authority_id = await repository.signing_authority(session, plan_id)
+    if authority_id is None:
+        raise StateConflict("The plan of this order carries no signature of the authority.")
+    return Outside(session, author, crisis, authority_id)
+
+
+async def _to_answer(
+    session: AsyncSession, actor: Actor, crisis_id: UUID, order_id: UUID
+) -> tuple[Crisis, list[CrisisOrder], CrisisOrder]:
+    """Return an active crisis, its orders, and the one that the actor's organisation is to answer, all locked."""
+    await get_crisis(session, actor, crisis_id)
+    actor.require(Role.CDMO_PLANNER)
+    crisis = await locked_crisis(session, crisis_id)
+    orders = await repository.orders_of(session, crisis_id)
+    order = next((one for one in orders if one.id == order_id and one.organisation_id == actor.organisation_id), None)
+    if order is None:
+        raise NotFound.of("order", order_id)
+    require_status(crisis, {CrisisStatus.ACTIVE}, "have its orders answered")
+    return crisis, orders, order
+
+
+def _require_change(order: CrisisOrder, status: OrderStatus) -> None:
+    if status not in ORDER_TRANSITIONS[order.status]:
+        raise StateConflict(
+            f"This order is {order.status.value}: it cannot become {status.value}.",
+            facts={"order_status": order.status.value, "allowed": sorted(ORDER_TRANSITIONS[order.status])},
+        )
+
+
+async def _answered(
+    session: AsyncSession,
+    author: Author,
+    order: CrisisOrder,
+    status: OrderStatus,
+    counter: CounterCommand | None = None,
+) -> CrisisOrder:
+    before = snapshot(order)
+    order.status = status
+    order.answered_at = now()
+    if counter is not None:
+        order.counter_earliest_on = counter.earliest
+        order.counter_reason_code = counter.reason_code.value
+    await record(
+        session,
+        author,
+        f"crisis_order.{status.value}",
+        order,
+        before=before,
+        reason_code=order.counter_reason_code,
+    )
+    return order

@@ -1,0 +1,157 @@
+"""Planning a crisis: a run over the tiers that its powers open, and what follows when it has ended."""
+
+import asyncio
+import json
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.allocation.escalation import FURTHER_PROBLEMS
+from app.allocation.models import Run, RunKind, RunState
+from app.allocation.runs import create_run
+from app.audit.author import Author
+from app.audit.service import record, snapshot
+from app.capacity.models import FreezeHolder
+from app.capacity.service import calendar_versions, freeze_slots, lock_units, thaw
+from app.core.database import snapshot_beside
+from app.core.errors import Conflict
+from app.core.settings import get_settings
+from app.crisis import repository
+from app.crisis.body import plan_body, plan_hash
+from app.crisis.campaigns import Brief
+from app.crisis.errors import NothingToPlan, PlanOutdated
+from app.crisis.models import Crisis, CrisisMode, CrisisPlan, CrisisStatus, PlanStatus
+from app.crisis.planner import tier_problems
+from app.crisis.references import References
+from app.crisis.schemas import PlanCommand
+from app.crisis.scoping import board_of, brief_of, read_calendars, references_of
+from app.crisis.service import change_status, locked_crisis, require_status
+from app.crisis.settling import settle
+from app.identity.actor import Actor
+from app.identity.models import Role
+
+PLANNABLE = frozenset({CrisisStatus.DECLARED, CrisisStatus.PLANNED, CrisisStatus.SIGNED})
+SUPERSEDABLE = frozenset({PlanStatus.PROPOSED, PlanStatus.SIGNED})
+PLANNER = Author.of_job("crisis_plan")
+
+
+async def request_plan(session: AsyncSession, actor: Actor, crisis_id: UUID, command: PlanCommand) -> Run:
+    """Store the problems of a crisis as a run, and have them solved, tier by tier.
+
+    Raises
+    ------
+    StateConflict
+        If the crisis is active, or has ended.
+    Conflict
+        If it is being planned, or no power is in force on its first day.
+    NothingToPlan
+        If nobody publishes any slot at all.
+    """
+    actor.require(Role.COORDINATOR)
+    crisis = await locked_crisis(session, crisis_id)
+    require_status(crisis, PLANNABLE, "be planned")
+    if running := await repository.active_run(session, crisis_id):
+        raise Conflict("This crisis is being planned: wait for the run, or cancel it.", facts={"run_id": str(running)})
+    brief = await brief_of(session, crisis)
+    if not brief.tiers:
+        raise Conflict(f"No power is in force on {max(brief.as_of_on, brief.start_on)}: nothing may be called.")
+    async with snapshot_beside(session) as reading:
+        calendars = await read_calendars(reading, brief)
+    if not calendars.slots:
+        raise NothingToPlan("Nobody publishes any slot: there is no calendar to plan on.")
+    board, reasons = await asyncio.to_thread(board_of, brief, calendars)
+    problems = await asyncio.to_thread(tier_problems, board)
+    references = references_of(board, reasons)
+    units = {place.unit_id for place in references.places.values()}
+    documents: list[dict[str, Any]] = [json.loads(one.problem.to_json()) for one in problems]
+    return await create_run(
+        session,
+        actor,
+        kind=RunKind.CRISIS,
+        crisis_id=crisis.id,
+        problem=documents[0],
+        references={
+            **references.model_dump(mode="json"),
+            "solved_tiers": [int(one.tier) for one in problems],
+            FURTHER_PROBLEMS: documents[1:],
+        },
+        calendar_versions={str(unit): version for unit, version in calendars.versions.items() if unit in units},
+        parameters={
+            "time_limit_s": command.time_limit_s,
+            "seed": command.seed,
+            "workers": get_settings().solver_workers,
+        },
+    )
+
+
+async def take_up_plan(session: AsyncSession, run: Run) -> None:
+    """Make a run that has succeeded the plan of its crisis, in the transaction that ends the run.
+
+    The slots of the plan are held still until activation; in a drill nothing is. Earlier plans are superseded.
+
+    Raises
+    ------
+    PlanOutdated
+        If a calendar in scope changed while it was solved: the run has then failed.
+    """
+    if run.state is not RunState.SUCCEEDED or run.crisis_id is None or run.solution is None:
+        return
+    crisis = await repository.lock_crisis(session, run.crisis_id)
+    if crisis is None or crisis.status not in PLANNABLE:
+        return
+    references = _references(run)
+    if crisis.mode is CrisisMode.REAL:
+        await lock_units(session, {place.unit_id for place in references.places.values()})
+    if changed := await changed_units(session, run.calendar_versions):
+        raise PlanOutdated(f"The calendars of {len(changed)} units changed while the plan was made: plan again.")
+    body = compose(await brief_of(session, crisis), run, references, crisis.mode)
+    await _supersede(session, crisis)
+    plan = CrisisPlan(crisis_id=crisis.id, run_id=run.id, tier=body["tier"], plan_hash=plan_hash(body), body=body)
+    session.add(plan)
+    await record(session, PLANNER, "crisis_plan.proposed", plan)
+    await change_status(session, PLANNER, crisis, CrisisStatus.PLANNED)
+    if crisis.mode is CrisisMode.REAL:
+        await thaw(session, PLANNER, crisis.id)
+    if crisis.mode is CrisisMode.REAL and references.campaigns:
+        await freeze_slots(session, PLANNER, FreezeHolder.CRISIS, crisis.id, list(references.places))
+
+
+def _references(run: Run) -> References:
+    return References.model_validate({name: run.references[name] for name in References.model_fields})
+
+
+async def changed_units(session: AsyncSession, seen: dict[str, int]) -> list[str]:
+    """Return the units whose calendar has changed since these versions were read."""
+    present = await calendar_versions(session, [UUID(unit) for unit in seen])
+    return sorted(unit for unit, version in seen.items() if present.get(UUID(unit)) != version)
+
+
+def compose(brief: Brief, run: Run, references: References, mode: CrisisMode) -> dict[str, Any]:
+    """Return the body of the plan that a run's solution comes to."""
+    reached = (run.baselines or {}).get("surge_output_by_step")
+    if reached is None:
+        levels = (run.solution or {}).get("levels", ())
+        reached = [level["value"] for level in levels if level["objective"] == "surge_output"]
+    tried = [
+        {"tier": tier, "target_doses": doses}
+        for tier, doses in zip(run.references["solved_tiers"], reached, strict=False)
+    ]
+    settled = settle(run.solution or {}, references, brief.rules, brief.last_target_on)
+    return plan_body(
+        brief, references, settled, mode=mode.value, tiers_tried=tried, calendar_versions=run.calendar_versions
+    )
+
+
+async def _supersede(session: AsyncSession, crisis: Crisis) -> None:
+    for plan in await repository.plans_of(session, crisis.id):
+        if plan.status in SUPERSEDABLE:
+            before = snapshot(plan)
+            plan.status = PlanStatus.SUPERSEDED
+            await record(session, PLANNER, "crisis_plan.superseded", plan, before=before)
+
+
+async def back_to_planning(session: AsyncSession, author: Author, crisis: Crisis) -> None:
+    """Take a crisis whose plan is out of date back to where it is planned anew; its slots stay held still."""
+    await _supersede(session, crisis)
+    await change_status(session, author, crisis, CrisisStatus.DECLARED, reason_code="calendar_changed")

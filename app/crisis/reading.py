@@ -1,0 +1,137 @@
+"""Crises, plans, orders and displacements as each actor may see them."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.capacity.occupancy import span_of
+from app.core.errors import NotFound
+from app.core.paging import PageQuery
+from app.core.schemas import Days
+from app.crisis import repository
+from app.crisis.declaration import Countermeasure, CrisisRules, CrisisScope, CrisisTarget
+from app.crisis.models import Crisis, CrisisOrder, CrisisPlan, CrisisPower, CrisisSignature, Displacement
+from app.crisis.schemas import (
+    CrisisNotice,
+    CrisisRead,
+    OrderDisplacement,
+    OrderRead,
+    PlanRead,
+    PowerRead,
+    SignatureRead,
+)
+from app.crisis.service import SEES_ALL, get_whole_crisis
+from app.identity.actor import Actor
+
+
+async def show_crises(session: AsyncSession, actor: Actor, rows: Sequence[Crisis]) -> list[CrisisRead | CrisisNotice]:
+    """Return crises as an actor may see them: whole, or as the notice that goes with an order."""
+    if actor.role not in SEES_ALL:
+        return [_notice(row) for row in rows]
+    powers = await repository.powers_of(session, [row.id for row in rows])
+    return [_whole(row, powers[row.id]) for row in rows]
+
+
+async def read_crisis(session: AsyncSession, row: Crisis) -> CrisisRead:
+    """Return one crisis, whole."""
+    return _whole(row, (await repository.powers_of(session, [row.id]))[row.id])
+
+
+def _notice(row: Crisis) -> CrisisNotice:
+    days = span_of(row.validity)
+    return CrisisNotice(
+        id=row.id,
+        title=row.title,
+        mode=row.mode,
+        start=days.start_on,
+        end=days.end_on,
+        countermeasure=Countermeasure.model_validate(row.countermeasure),
+    )
+
+
+def _whole(row: Crisis, powers: Sequence[CrisisPower]) -> CrisisRead:
+    return CrisisRead(
+        **dict(_notice(row)),
+        status=row.status,
+        as_of_on=row.as_of_on,
+        powers=[_power(power) for power in powers],
+        scope=CrisisScope.model_validate(row.scope),
+        targets=[CrisisTarget.model_validate(target) for target in row.targets],
+        rules=CrisisRules.model_validate(row.rules),
+        ended_reason_code=row.ended_reason_code,
+        created_at=row.created_at,
+        version=row.version,
+    )
+
+
+def _power(power: CrisisPower) -> PowerRead:
+    days = span_of(power.validity)
+    return PowerRead(
+        kind=power.kind,
+        act_reference=power.act_reference,
+        signatory=power.signatory,
+        start=days.start_on,
+        end=days.end_on,
+    )
+
+
+async def list_plans(
+    session: AsyncSession, actor: Actor, crisis_id: UUID, paging: PageQuery
+) -> tuple[list[PlanRead], str | None]:
+    """Return one page of the plans of a crisis, to the coordinator and the authority."""
+    await get_whole_crisis(session, actor, crisis_id)
+    rows, cursor = await repository.page_plans(session, crisis_id, paging)
+    signatures = await repository.signatures_of(session, [row.id for row in rows])
+    return [_plan(row, signatures[row.id]) for row in rows], cursor
+
+
+async def read_plan(session: AsyncSession, row: CrisisPlan) -> PlanRead:
+    """Return one plan with its signatures."""
+    return _plan(row, (await repository.signatures_of(session, [row.id]))[row.id])
+
+
+def _plan(row: CrisisPlan, signatures: Sequence[CrisisSignature]) -> PlanRead:
+    return PlanRead(
+        id=row.id,
+        crisis_id=row.crisis_id,
+        run_id=row.run_id,
+        tier=row.tier,
+        status=row.status,
+        plan_hash=row.plan_hash,
+        body=row.body,
+        signatures=[SignatureRead.model_validate(signature) for signature in signatures],
+        created_at=row.created_at,
+        version=row.version,
+    )
+
+
+def read_order(row: CrisisOrder, displacements: Sequence[Displacement]) -> OrderRead:
+    """Return one order with what must give way to it; where that goes is not its CDMO's concern."""
+    days = span_of(row.period)
+    return OrderRead(
+        **row.model_dump(exclude={"period", "plan_id", "created_at"}),
+        period=Days(start=days.start_on, end=days.end_on),
+        displacements=[
+            OrderDisplacement(booking_id=one.booking_id, kind=one.kind, status=one.status) for one in displacements
+        ],
+    )
+
+
+async def list_displacements(
+    session: AsyncSession, actor: Actor, crisis_id: UUID, paging: PageQuery
+) -> tuple[list[Displacement], str | None]:
+    """Return one page of displacements: all to the coordinator and the authority, to an owner its bookings' alone.
+
+    Raises
+    ------
+    NotFound
+        If none concerns the actor: the crisis is then not theirs to know of.
+    """
+    if actor.role in SEES_ALL:
+        await get_whole_crisis(session, actor, crisis_id)
+        return await repository.page_displacements(session, crisis_id, paging, owner_id=None)
+    rows, cursor = await repository.page_displacements(session, crisis_id, paging, owner_id=actor.organisation_id)
+    if not rows and paging.cursor is None:
+        raise NotFound.of("crisis", crisis_id)
+    return rows, cursor

@@ -1,0 +1,185 @@
+"""Queries on crises, their plans, orders and displacements."""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, delete, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from app.allocation.models import Run, RunState
+from app.bookings.models import Booking
+from app.catalogue.models import Modality, Site
+from app.core.paging import PageQuery, fetch_page
+from app.crisis.models import (
+    Crisis,
+    CrisisMode,
+    CrisisOrder,
+    CrisisPlan,
+    CrisisPower,
+    CrisisSignature,
+    CrisisStatus,
+    Displacement,
+    DisplacementStatus,
+)
+from app.crisis.schemas import CrisisFilter
+from app.identity.models import Person, Role
+
+
+async def get_crisis(session: AsyncSession, crisis_id: UUID) -> Crisis | None:
+    """Return the crisis, or None."""
+    return await session.get(Crisis, crisis_id)
+
+
+async def lock_crisis(session: AsyncSession, crisis_id: UUID) -> Crisis | None:
+    """Return the crisis as it is now, locked until the transaction ends, or None."""
+    statement = select(Crisis).where(col(Crisis.id) == crisis_id).with_for_update()
+    return (await session.scalars(statement.execution_options(populate_existing=True))).one_or_none()
+
+
+async def page_crises(
+    session: AsyncSession, query: CrisisFilter, *, ordered_from: UUID | None
+) -> tuple[list[Crisis], str | None]:
+    """Return one page of crises: all, or those with an order to one organisation."""
+    statement: Select[Any] = select(Crisis)
+    if query.status is not None:
+        statement = statement.where(col(Crisis.status) == query.status)
+    if query.mode is not None:
+        statement = statement.where(col(Crisis.mode) == query.mode)
+    if ordered_from is not None:
+        own = select(col(CrisisOrder.crisis_id)).where(col(CrisisOrder.organisation_id) == ordered_from)
+        statement = statement.where(col(Crisis.id).in_(own))
+    return await fetch_page(session, statement, query, [(col(Crisis.id), UUID)])
+
+
+async def has_order(session: AsyncSession, crisis_id: UUID, organisation_id: UUID) -> bool:
+    """Tell whether an organisation has an order of a crisis."""
+    statement = select(col(CrisisOrder.id)).where(
+        col(CrisisOrder.crisis_id) == crisis_id, col(CrisisOrder.organisation_id) == organisation_id
+    )
+    return (await session.scalar(statement.limit(1))) is not None
+
+
+async def powers_of(session: AsyncSession, crisis_ids: Collection[UUID]) -> dict[UUID, list[CrisisPower]]:
+    """Return the powers behind each of these crises, in the order in which they were given."""
+    statement = (
+        select(CrisisPower).where(col(CrisisPower.crisis_id).in_(list(crisis_ids))).order_by(col(CrisisPower.id))
+    )
+    powers: dict[UUID, list[CrisisPower]] = defaultdict(list)
+    for power in await session.scalars(statement):
+        powers[power.crisis_id].append(power)
+    return powers
+
+
+async def remove_powers(session: AsyncSession, crisis_id: UUID) -> None:
+    """Remove the powers of a crisis that is only declared; the audit trail keeps them."""
+    await session.execute(delete(CrisisPower).where(col(CrisisPower.crisis_id) == crisis_id))
+
+
+async def unknown_sites(session: AsyncSession, site_ids: Collection[UUID]) -> set[UUID]:
+    """Return those of these identifiers that are no site's."""
+    found = await session.scalars(select(col(Site.id)).where(col(Site.id).in_(list(site_ids))))
+    return set(site_ids) - set(found)
+
+
+async def modality_exists(session: AsyncSession, code: str) -> bool:
+    """Tell whether the vocabulary knows a modality."""
+    return (await session.scalar(select(col(Modality.id)).where(col(Modality.code) == code))) is not None
+
+
+async def active_run(session: AsyncSession, crisis_id: UUID) -> UUID | None:
+    """Return the run that plans this crisis now, or None."""
+    states = (RunState.QUEUED, RunState.RUNNING)
+    statement = select(col(Run.id)).where(col(Run.crisis_id) == crisis_id, col(Run.state).in_(states))
+    return (await session.scalars(statement.limit(1))).one_or_none()
+
+
+async def page_plans(session: AsyncSession, crisis_id: UUID, paging: PageQuery) -> tuple[list[CrisisPlan], str | None]:
+    """Return one page of a crisis's plans, in the order in which they were made."""
+    statement = select(CrisisPlan).where(col(CrisisPlan.crisis_id) == crisis_id)
+    return await fetch_page(session, statement, paging, [(col(CrisisPlan.id), UUID)])
+
+
+async def plans_of(session: AsyncSession, crisis_id: UUID) -> list[CrisisPlan]:
+    """Return all plans of a crisis, in the order in which they were made, as they are now."""
+    statement = select(CrisisPlan).where(col(CrisisPlan.crisis_id) == crisis_id).order_by(col(CrisisPlan.id))
+    return list(await session.scalars(statement.execution_options(populate_existing=True)))
+
+
+async def signatures_of(session: AsyncSession, plan_ids: Collection[UUID]) -> dict[UUID, list[CrisisSignature]]:
+    """Return the signatures of each of these plans, in order."""
+    statement = select(CrisisSignature).where(col(CrisisSignature.plan_id).in_(list(plan_ids)))
+    found: dict[UUID, list[CrisisSignature]] = defaultdict(list)
+    for signature in await session.scalars(statement.order_by(col(CrisisSignature.id))):
+        found[signature.plan_id].append(signature)
+    return found
+
+
+async def signing_authority(session: AsyncSession, plan_id: UUID) -> UUID | None:
+    """Return the organisation for which the authority's signature of a plan was given, or None."""
+    statement = (
+        select(col(Person.organisation_id))
+        .join(CrisisSignature, col(CrisisSignature.person_id) == col(Person.id))
+        .where(col(CrisisSignature.plan_id) == plan_id, col(CrisisSignature.role) == Role.AUTHORITY.value)
+    )
+    return (await session.scalars(statement)).one_or_none()
+
+
+async def page_orders(
+    session: AsyncSession, crisis_id: UUID, organisation_id: UUID | None, paging: PageQuery
+) -> tuple[list[CrisisOrder], str | None]:
+    """Return one page of a crisis's orders: all, or those to one organisation."""
+    statement = select(CrisisOrder).where(col(CrisisOrder.crisis_id) == crisis_id)
+    if organisation_id is not None:
+        statement = statement.where(col(CrisisOrder.organisation_id) == organisation_id)
+    return await fetch_page(session, statement, paging, [(col(CrisisOrder.id), UUID)])
+
+
+async def orders_of(session: AsyncSession, crisis_id: UUID) -> list[CrisisOrder]:
+    """Return all orders of a crisis as they are now, locked until the transaction ends."""
+    statement = select(CrisisOrder).where(col(CrisisOrder.crisis_id) == crisis_id).order_by(col(CrisisOrder.id))
+    return list(await session.scalars(statement.with_for_update().execution_options(populate_existing=True)))
+
+
+async def pending_displacements(session: AsyncSession, crisis_id: UUID) -> list[Displacement]:
+    """Return the displacements of a crisis that have not taken effect and were not dropped, locked."""
+    statement = select(Displacement).where(
+        col(Displacement.crisis_id) == crisis_id, col(Displacement.status) == DisplacementStatus.PENDING
+    )
+    statement = statement.order_by(col(Displacement.id)).with_for_update()
+    return list(await session.scalars(statement.execution_options(populate_existing=True)))
+
+
+async def page_displacements(
+    session: AsyncSession, crisis_id: UUID, paging: PageQuery, *, owner_id: UUID | None
+) -> tuple[list[Displacement], str | None]:
+    """Return one page of the displacements of a crisis: all, or of a real one, those of one owner's bookings."""
+    statement: Select[Any] = select(Displacement).where(col(Displacement.crisis_id) == crisis_id)
+    if owner_id is not None:
+        statement = (
+            statement.join(Booking, col(Booking.id) == col(Displacement.booking_id))
+            .join(Crisis, col(Crisis.id) == col(Displacement.crisis_id))
+            .where(col(Booking.organisation_id) == owner_id, col(Crisis.mode) == CrisisMode.REAL)
+        )
+    return await fetch_page(session, statement, paging, [(col(Displacement.id), UUID)])
+
+
+async def displacements_of_orders(session: AsyncSession, order_ids: Sequence[UUID]) -> dict[UUID, list[Displacement]]:
+    """Return the displacements that each of these orders causes."""
+    statement = select(Displacement).where(col(Displacement.order_id).in_(order_ids)).order_by(col(Displacement.id))
+    found: dict[UUID, list[Displacement]] = defaultdict(list)
+    for displacement in await session.scalars(statement):
+        found[displacement.order_id].append(displacement)
+    return found
+
+
+async def past_validity(session: AsyncSession, today: date) -> list[UUID]:
+    """Return the crises whose validity has ended by a day and that have not ended themselves."""
+    ended = (CrisisStatus.STOOD_DOWN, CrisisStatus.EXPIRED)
+    statement = select(col(Crisis.id)).where(
+        col(Crisis.status).not_in(ended), func.upper(col(Crisis.validity)) <= today
+    )
+    return list(await session.scalars(statement))

@@ -1,0 +1,149 @@
+"""Crises over HTTP."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+
+from app.allocation.plan_view import RunRead, read_run
+from app.core.http import DbSession, Paging, next_url, problem
+from app.core.paging import Page
+from app.crisis import activation, ending, orders, planning, reading, service, signing
+from app.crisis.errors import PlanOutdated
+from app.crisis.schemas import (
+    CounterCommand,
+    CrisisCreate,
+    CrisisFilter,
+    CrisisNotice,
+    CrisisRead,
+    CrisisUpdate,
+    DisplacementRead,
+    OrderRead,
+    PlanCommand,
+    PlanRead,
+    SignCommand,
+    StandDownCommand,
+)
+from app.identity.dependencies import CurrentActor
+
+router = APIRouter(prefix="/v1/crises", tags=["crises"])
+
+
+@router.post("", status_code=201, summary="Declare a crisis or a drill")
+async def declare_crisis(session: DbSession, actor: CurrentActor, command: CrisisCreate) -> CrisisRead:
+    """The coordinator declares what is to be made by when, on which powers, and until when the declaration holds."""
+    return await reading.read_crisis(session, await service.declare_crisis(session, actor, command))
+
+
+@router.get("", summary="List crises")
+async def list_crises(
+    request: Request, session: DbSession, actor: CurrentActor, query: Annotated[CrisisFilter, Query()]
+) -> Page[CrisisRead | CrisisNotice]:
+    """All crises for the coordinator and the authority; for a CDMO, a notice of those that sent it an order."""
+    rows, cursor = await service.list_crises(session, actor, query)
+    return Page(items=await reading.show_crises(session, actor, rows), next=next_url(request, cursor))
+
+
+@router.get("/{crisis_id}", summary="Read one crisis")
+async def get_crisis(session: DbSession, actor: CurrentActor, crisis_id: UUID) -> CrisisRead | CrisisNotice:
+    """One crisis; a CDMO with an order sees its title, countermeasure and validity."""
+    row = await service.get_crisis(session, actor, crisis_id)
+    return (await reading.show_crises(session, actor, [row]))[0]
+
+
+@router.patch("/{crisis_id}", summary="Change a declaration")
+async def update_crisis(session: DbSession, actor: CurrentActor, crisis_id: UUID, command: CrisisUpdate) -> CrisisRead:
+    """The coordinator changes what is only declared; what is left out stays."""
+    return await reading.read_crisis(session, await service.update_crisis(session, actor, crisis_id, command))
+
+
+@router.post("/{crisis_id}/plan", status_code=202, summary="Plan a crisis")
+async def plan_crisis(
+    response: Response,
+    session: DbSession,
+    actor: CurrentActor,
+    crisis_id: UUID,
+    command: PlanCommand | None = None,
+) -> RunRead:
+    """Plan tier by tier, in the background: the answer names the run, and `/plans` lists the plan when it is made.
+
+    From then to activation the slots in scope take no other booking.
+    """
+    run = await planning.request_plan(session, actor, crisis_id, command or PlanCommand())
+    response.headers["Location"] = f"/v1/runs/{run.id}"
+    return await read_run(session, run)
+
+
+@router.get("/{crisis_id}/plans", summary="List the plans of a crisis")
+async def list_plans(
+    request: Request, session: DbSession, actor: CurrentActor, crisis_id: UUID, paging: Paging
+) -> Page[PlanRead]:
+    """Every plan with its body: campaigns, doses by date and against targets, who gives way, costs, and the hash."""
+    rows, cursor = await reading.list_plans(session, actor, crisis_id, paging)
+    return Page(items=rows, next=next_url(request, cursor))
+
+
+@router.post("/{crisis_id}/sign", summary="Sign a plan")
+async def sign_plan(session: DbSession, actor: CurrentActor, crisis_id: UUID, command: SignCommand) -> PlanRead:
+    """The coordinator and the authority, two different people, sign the same hash of the same plan."""
+    return await reading.read_plan(session, await signing.sign_plan(session, actor, crisis_id, command))
+
+
+@router.post("/{crisis_id}/activate", summary="Activate a signed plan", response_model=CrisisRead)
+async def activate(request: Request, session: DbSession, actor: CurrentActor, crisis_id: UUID) -> CrisisRead | Response:
+    """All orders, holds and displacements are written in one transaction, or nothing.
+
+    If a calendar in scope has changed since the plan was made the answer is 409, and the crisis is back in planning.
+    """
+    done = await activation.activate(session, actor, crisis_id)
+    if isinstance(done, activation.Outdated):
+        # Answered, not raised: the return to planning is to be committed.
+        outdated = PlanOutdated(
+            f"The calendars of {len(done.unit_ids)} units have changed since the plan was made: plan again.",
+            facts={"unit_ids": list(done.unit_ids), "crisis_status": "declared"},
+        )
+        return problem(outdated, instance=request.url.path)
+    return await reading.read_crisis(session, done)
+
+
+@router.get("/{crisis_id}/orders", summary="List orders")
+async def list_orders(
+    request: Request, session: DbSession, actor: CurrentActor, crisis_id: UUID, paging: Paging
+) -> Page[OrderRead]:
+    """The orders of a crisis; a CDMO sees its own."""
+    rows, cursor = await orders.list_orders(session, actor, crisis_id, paging)
+    return Page(items=[reading.read_order(*row) for row in rows], next=next_url(request, cursor))
+
+
+@router.post("/{crisis_id}/orders/{order_id}/accept", summary="Accept an order")
+async def accept_order(session: DbSession, actor: CurrentActor, crisis_id: UUID, order_id: UUID) -> OrderRead:
+    """Its CDMO accepts: its displacements take effect now, never before, and its campaign is confirmed."""
+    order = await orders.accept_order(session, actor, crisis_id, order_id)
+    return reading.read_order(*await orders.with_displacements(session, order))
+
+
+@router.post("/{crisis_id}/orders/{order_id}/counter", summary="Counter an order")
+async def counter_order(
+    session: DbSession, actor: CurrentActor, crisis_id: UUID, order_id: UUID, command: CounterCommand
+) -> OrderRead:
+    """Its CDMO names the earliest day it could start: the place is freed, and nobody gives way to the order."""
+    order = await orders.counter_order(session, actor, crisis_id, order_id, command)
+    return reading.read_order(*await orders.with_displacements(session, order))
+
+
+@router.get("/{crisis_id}/displacements", summary="List displacements")
+async def list_displacements(
+    request: Request, session: DbSession, actor: CurrentActor, crisis_id: UUID, paging: Paging
+) -> Page[DisplacementRead]:
+    """Who gives way, to where, and what is owed for it; a start-up sees its own bookings' alone."""
+    rows, cursor = await reading.list_displacements(session, actor, crisis_id, paging)
+    return Page(items=[DisplacementRead.model_validate(row) for row in rows], next=next_url(request, cursor))
+
+
+@router.post("/{crisis_id}/stand-down", summary="End a crisis")
+async def stand_down(
+    session: DbSession, actor: CurrentActor, crisis_id: UUID, command: StandDownCommand | None = None
+) -> CrisisRead:
+    """Unstarted campaigns are released, pending displacements dropped, and what was held still is free again."""
+    reason_code = (command or StandDownCommand()).reason_code
+    return await reading.read_crisis(session, await ending.stand_down(session, actor, crisis_id, reason_code))

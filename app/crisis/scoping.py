@@ -1,0 +1,210 @@
+"""From a declared crisis to the board that it is planned on: everything in its scope, read as of one moment."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.capacity.facts import slot_facts, unit_facts
+from app.capacity.occupancy import span_of
+from app.capacity.service import calendar_versions
+from app.capacity.supply import SlotFacts, Span, UnitFacts
+from app.crisis import calendar_repository, repository
+from app.crisis.campaigns import Brief, CampaignOption, campaigns_of_unit, in_scope
+from app.crisis.declaration import Countermeasure, CrisisRules, CrisisScope, CrisisTarget
+from app.crisis.models import Crisis
+from app.crisis.moves import Movable, places_for
+from app.crisis.planner import Board, called_campaigns, used_slots
+from app.crisis.references import (
+    BookingReference,
+    CampaignReference,
+    MoveReference,
+    PlaceReference,
+    References,
+    UnmetReason,
+)
+from app.crisis.rules import BookingFacts, Power, open_tiers, tier_of_booking
+from app.matching.facts import RequestFacts
+from app.matching.outcome import Reason
+from app.matching.slots import effective_reserve
+from app.matching.wording import sentence
+from app.requests.facts import request_facts
+
+
+@dataclass(frozen=True, slots=True)
+class Calendars:
+    """What is read of the calendars in scope, with their versions."""
+
+    units: Mapping[UUID, UnitFacts]
+    slots: Mapping[UUID, list[SlotFacts]]
+    bookings: tuple[BookingFacts, ...]
+    requests: Mapping[UUID, RequestFacts]
+    reserved: Mapping[UUID, tuple[Span, ...]]
+    versions: Mapping[UUID, int]
+
+
+async def brief_of(session: AsyncSession, crisis: Crisis) -> Brief:
+    """Return what the planner needs of a crisis; its powers decide which tiers are open on its first day."""
+    powers = (await repository.powers_of(session, [crisis.id]))[crisis.id]
+    validity = span_of(crisis.validity)
+    in_force = [Power(power.kind, *span_of(power.validity)) for power in powers]
+    return Brief(
+        crisis_id=crisis.id,
+        as_of_on=crisis.as_of_on,
+        start_on=validity.start_on,
+        end_on=validity.end_on,
+        countermeasure=Countermeasure.model_validate(crisis.countermeasure),
+        targets=tuple(CrisisTarget.model_validate(target) for target in crisis.targets),
+        scope=CrisisScope.model_validate(crisis.scope),
+        rules=CrisisRules.model_validate(crisis.rules),
+        tiers=open_tiers(in_force, crisis.mode, max(crisis.as_of_on, validity.start_on)),
+    )
+
+
+async def read_calendars(session: AsyncSession, brief: Brief) -> Calendars:
+    """Return the calendars of every unit: those outside the scope can still take a booking that has to move."""
+    units = await unit_facts(session)
+    bookable = {unit_id for unit_id, unit in units.items() if unit.not_bookable_reason is None}
+    slots = await slot_facts(session, unit_ids=bookable)
+    bookings = await calendar_repository.live_bookings(session, slots.keys())
+    asked = {booking.request_id for booking in bookings if booking.request_id is not None}
+    return Calendars(
+        units=units,
+        slots=slots,
+        bookings=tuple(bookings),
+        requests=await request_facts(session, asked),
+        reserved=await calendar_repository.awaited_periods(session, slots.keys(), brief.crisis_id),
+        versions=await calendar_versions(session, slots.keys()),
+    )
+
+
+def board_of(brief: Brief, calendars: Calendars) -> tuple[Board, tuple[UnmetReason, ...]]:
+    """Return the board of a crisis, and why units in its scope make none of the countermeasure."""
+    campaigns: list[CampaignOption] = []
+    reasons: list[tuple[UUID, Reason]] = []
+    for unit_id, unit in calendars.units.items():
+        if in_scope(unit, brief.scope):
+            found, against = campaigns_of_unit(brief, unit, calendars.slots.get(unit_id, ()))
+            campaigns += found
+            reasons += [(unit_id, reason) for reason in against]
+    slots = {slot.slot_id: slot for listed in calendars.slots.values() for slot in listed}
+    board = Board(
+        brief=brief,
+        units=calendars.units,
+        slots=slots,
+        campaigns=tuple(campaigns),
+        bookings=calendars.bookings,
+        movable=_movable(brief, calendars, slots, {one.slot_id for one in campaigns if one.tier in brief.tiers}),
+        reserved=calendars.reserved,
+    )
+    return board, _counted(reasons)
+
+
+def _movable(
+    brief: Brief, calendars: Calendars, slots: Mapping[UUID, SlotFacts], wanted: set[UUID]
+) -> dict[UUID, Movable]:
+    """Return the bookings in the way of a campaign that the rules and the powers let give way."""
+    found: dict[UUID, Movable] = {}
+    for booking in calendars.bookings:
+        slot = slots[booking.slot_id]
+        if booking.slot_id not in wanted or _is_awaited(booking, calendars.reserved):
+            continue
+        reserve = effective_reserve(slot, brief.as_of_on)
+        tier = tier_of_booking(booking, reserve, slot.recall_notice_days, brief.rules, brief.as_of_on)
+        if tier is None or tier not in brief.tiers:
+            continue
+        request = calendars.requests.get(booking.request_id) if booking.request_id else None
+        places = (
+            places_for(booking, request, calendars.units, calendars.slots, rules=brief.rules, as_of_on=brief.as_of_on)
+            if request
+            else ()
+        )
+        found[booking.booking_id] = Movable(booking, tier, places)
+    return found
+
+
+def _is_awaited(booking: BookingFacts, reserved: Mapping[UUID, tuple[Span, ...]]) -> bool:
+    spans = reserved.get(booking.slot_id, ())
+    return any(span.start_on < booking.end_on and booking.start_on < span.end_on for span in spans)
+
+
+def _counted(reasons: Iterable[tuple[UUID, Reason]]) -> tuple[UnmetReason, ...]:
+    """Return each kind of reason once, the most frequent first, worded as it was met first."""
+    units: dict[str, set[UUID]] = defaultdict(set)
+    first: dict[str, Reason] = {}
+    for unit_id, reason in reasons:
+        units[reason.code.value].add(unit_id)
+        first.setdefault(reason.code.value, reason)
+    counts = Counter({code: len(found) for code, found in units.items()})
+    return tuple(
+        UnmetReason(code=code, units=count, en=sentence(first[code], "en"), fr=sentence(first[code], "fr"))
+        for code, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    )
+
+
+def references_of(board: Board, reasons: tuple[UnmetReason, ...]) -> References:
+    """Return what the plan will be written from when the problems are solved."""
+    return References(
+        as_of_on=board.brief.as_of_on,
+        tiers=tuple(int(tier) for tier in board.brief.tiers),
+        places={slot.slot_id: _place(board, slot) for slot in used_slots(board)},
+        campaigns=tuple(
+            CampaignReference(
+                slot_id=one.slot_id,
+                tier=int(one.tier),
+                batches=one.batches,
+                engineering_batches=one.engineering_batches,
+                releases=one.releases,
+                low=one.doses.low,
+                expected=one.doses.expected,
+                high=one.doses.high,
+                price_cents=one.price_cents,
+            )
+            for one in called_campaigns(board)
+        ),
+        bookings={booking_id: _booking(movable) for booking_id, movable in board.movable.items()},
+        reasons=reasons,
+    )
+
+
+def _place(board: Board, slot: SlotFacts) -> PlaceReference:
+    unit = board.units[slot.unit_id]
+    return PlaceReference(
+        slot_id=slot.slot_id,
+        unit_id=unit.unit_id,
+        line_id=unit.line_id,
+        site_id=unit.site_id,
+        organisation_id=unit.organisation_id,
+        site_name=unit.site_name,
+        line_name=unit.line_name,
+        unit_name=unit.unit_name,
+        region=unit.region,
+    )
+
+
+def _booking(movable: Movable) -> BookingReference:
+    booking = movable.booking
+    return BookingReference(
+        booking_id=booking.booking_id,
+        organisation_id=booking.organisation_id,
+        slot_id=booking.slot_id,
+        unit_id=booking.unit_id,
+        start_on=booking.start_on,
+        end_on=booking.end_on,
+        delivery_on=booking.delivery_on,
+        tier=int(movable.tier),
+        recallable=booking.recallable,
+        price_cents=booking.price_cents,
+        moves=tuple(
+            MoveReference(
+                slot_id=place.slot_id,
+                batches=place.terms.batches,
+                lag_days=place.lag_days,
+                instant=place.instant,
+            )
+            for place in movable.places
+            for _ in place.start_windows
+        ),
+    )

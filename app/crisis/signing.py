@@ -1,0 +1,69 @@
+"""Signatures: two different people, the coordinator's and the authority's, sign the same hash of the same plan."""
+
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.audit.service import record, snapshot
+from app.core.errors import NotFound, StateConflict
+from app.crisis import repository
+from app.crisis.body import plan_hash
+from app.crisis.errors import AlreadySigned, NotAPerson, PlanChanged
+from app.crisis.models import Crisis, CrisisPlan, CrisisSignature, CrisisStatus, PlanStatus
+from app.crisis.schemas import SignCommand
+from app.crisis.service import change_status, locked_crisis, require_status
+from app.identity.actor import Actor
+from app.identity.models import Role
+
+SIGNATORIES = (Role.COORDINATOR, Role.AUTHORITY)
+
+
+async def sign_plan(session: AsyncSession, actor: Actor, crisis_id: UUID, command: SignCommand) -> CrisisPlan:
+    """Sign a plan for one's role; with the second signature the plan and its crisis are signed.
+
+    Raises
+    ------
+    NotAPerson
+        If the key is in nobody's hands.
+    PlanChanged
+        If the hash sent is not that of the plan.
+    AlreadySigned
+        If the person has signed it, under whatever key, or the role has.
+    StateConflict
+        If the crisis is not planned, or the plan is superseded.
+    """
+    actor.require(*SIGNATORIES)
+    if actor.person_id is None:
+        raise NotAPerson("This key is in nobody's hands: sign with a key that was issued to a person.")
+    crisis = await locked_crisis(session, crisis_id)
+    require_status(crisis, {CrisisStatus.PLANNED}, "be signed")
+    plan = await _signable(session, crisis, command)
+    signed = (await repository.signatures_of(session, [plan.id]))[plan.id]
+    if any(one.person_id == actor.person_id for one in signed):
+        raise AlreadySigned("You have signed this plan: another person signs for the other role.")
+    if any(one.role == actor.role.value for one in signed):
+        raise AlreadySigned(f"The {actor.role.value} has signed this plan already.")
+    signature = CrisisSignature(
+        plan_id=plan.id, person_id=actor.person_id, role=actor.role.value, plan_hash=command.plan_hash
+    )
+    session.add(signature)
+    await record(session, actor, "crisis_plan.signature", signature)
+    if {one.role for one in [*signed, signature]} == {role.value for role in SIGNATORIES}:
+        before = snapshot(plan)
+        plan.status = PlanStatus.SIGNED
+        await record(session, actor, "crisis_plan.signed", plan, before=before)
+        await change_status(session, actor, crisis, CrisisStatus.SIGNED)
+    return plan
+
+
+async def _signable(session: AsyncSession, crisis: Crisis, command: SignCommand) -> CrisisPlan:
+    """Return the plan to be signed, whose body still has the hash that it was proposed with."""
+    plans = {plan.id: plan for plan in await repository.plans_of(session, crisis.id)}
+    plan = plans.get(command.plan_id)
+    if plan is None:
+        raise NotFound.of("plan", command.plan_id)
+    if plan.status is not PlanStatus.PROPOSED:
+        raise StateConflict(f"This plan is {plan.status.value}.", facts={"plan_status": plan.status.value})
+    if not command.plan_hash == plan.plan_hash == plan_hash(plan.body):
+        raise PlanChanged("The hash is not that of this plan: read the plan again, and sign what it says now.")
+    return plan

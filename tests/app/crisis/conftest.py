@@ -1,0 +1,245 @@
+"""A crisis told through the interface, its runs solved by the real engine."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.allocation.escalation import is_met, steps_of
+from app.allocation.runs import Success, claim_run, end_run
+from app.allocation.solving import Workshop, solve_run
+from app.bookings.models import Booking, BookingStatus
+from app.capacity.models import Slot
+from app.catalogue.models import Unit
+from app.core.database import transaction
+from app.core.model import period
+from app.core.vocabulary import Reserve
+from app.crisis.planner import OBJECTIVES
+from app.identity.models import Organisation
+from app.worker import FOLLOW_UPS
+from scheduler.baselines import BASELINES
+from scheduler.objectives import plain_bound, value
+from scheduler.plan import solution_of
+from scheduler.problem import Problem
+from scheduler.solution import Level
+from tests.support.world import World, day
+
+Headers = Mapping[str, str]
+MEMORY_BYTES = 4 * 2**30
+
+
+def iso(offset: int) -> str:
+    """Return the day so many days after day one as JSON has it."""
+    return day(offset).isoformat()
+
+
+def power(kind: str = "requisition_or_order", **given: Any) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "act_reference": f"Act on {kind}",
+        "signatory": "The minister",
+        "start": iso(-10),
+        "end": iso(400),
+        **given,
+    }
+
+
+def declaration(**given: Any) -> dict[str, Any]:
+    """A real crisis as of day one: 10 doses a litre of an antibody that leaves testing after 10 days."""
+    return {
+        "title": "Outbreak",
+        "mode": "real",
+        "start": iso(0),
+        "end": iso(300),
+        "as_of_on": iso(0),
+        "powers": [power()],
+        "countermeasure": countermeasure(),
+        "targets": [{"by": iso(86), "quantity": 60_000}],
+        **given,
+    }
+
+
+def countermeasure(**given: Any) -> dict[str, Any]:
+    return {
+        "name": "Antibody",
+        "modality": "monoclonal_antibody",
+        "platform": "CHO",
+        "gmp_phase": "phase_2",
+        "doses_per_litre": {"low": 5, "expected": 10, "high": 20},
+        "release_days": 10,
+        **given,
+    }
+
+
+@dataclass
+class Crises:
+    """What the coordinator, the authority and the CDMOs do in a crisis, each step checked."""
+
+    client: httpx.AsyncClient
+    world: World
+    coordinator: Headers
+    authority: Headers
+
+    async def post(self, path: str, body: Any = None, *, by: Headers | None = None, expect: int | None = None) -> Any:
+        answer = await self.client.post(f"/v1/crises{path}", json=body, headers=by or self.coordinator)
+        assert answer.status_code == (expect or 200), answer.text
+        return answer.json()
+
+    async def get(self, path: str, *, by: Headers | None = None, expect: int = 200) -> Any:
+        answer = await self.client.get(f"/v1/crises{path}", headers=by or self.coordinator)
+        assert answer.status_code == expect, answer.text
+        return answer.json()
+
+    async def declared(self, **given: Any) -> str:
+        return str((await self.post("", declaration(**given), expect=201))["id"])
+
+    async def run_of(self, crisis_id: str) -> UUID:
+        """Have a plan asked for, and return the run that is to be solved."""
+        return UUID((await self.post(f"/{crisis_id}/plan", expect=202))["id"])
+
+    async def solve(self, run_id: UUID) -> Any:
+        """Solve a run as a worker does, and return how it ended."""
+        await solve_run(Workshop(self.world.sessions, FOLLOW_UPS, MEMORY_BYTES, asyncio.Event()), run_id)
+        return (await self.client.get(f"/v1/runs/{run_id}", headers=self.coordinator)).json()
+
+    async def plan_by_greed(self, crisis_id: str) -> Any:
+        """Plan a crisis without the solver: the baseline's plan is a right one too, made at once."""
+        run_id = await self.run_of(crisis_id)
+        async with transaction(self.world.sessions) as session:
+            run = await claim_run(session, run_id, FOLLOW_UPS)
+        assert run is not None
+        for document in steps_of(run.problem, run.references):
+            problem = Problem.from_json(json.dumps(document))
+            plan = BASELINES["greedy"](problem)
+            levels = [Level(name, value(problem, plan, name), plain_bound(problem, name), False) for name in OBJECTIVES]
+            made = solution_of(problem, plan, status="feasible", levels=tuple(levels), engine="greedy", seed=0)
+            if is_met(document, json.loads(made.to_json())):
+                break
+        ending = Success(json.loads(made.to_json()), {}, dict(document))
+        async with transaction(self.world.sessions) as session:
+            await end_run(session, run_id, run.attempt, ending, FOLLOW_UPS)
+        return (await self.get(f"/{crisis_id}/plans"))["items"][-1]
+
+    async def plan(self, crisis_id: str) -> Any:
+        """Plan a crisis, and return the newest of its plans."""
+        run = await self.solve(await self.run_of(crisis_id))
+        assert run["state"] == "succeeded", run["error"]
+        return (await self.get(f"/{crisis_id}/plans"))["items"][-1]
+
+    async def planned(self, **given: Any) -> tuple[str, Any]:
+        crisis_id = await self.declared(**given)
+        return crisis_id, await self.plan(crisis_id)
+
+    async def sketched(self, **given: Any) -> tuple[str, Any]:
+        """Declare a crisis and plan it by greed: for what does not hang on the best plan."""
+        crisis_id = await self.declared(**given)
+        return crisis_id, await self.plan_by_greed(crisis_id)
+
+    async def sign(self, crisis_id: str, plan: Any, *, by: Headers, expect: int = 200) -> Any:
+        body = {"plan_id": plan["id"], "plan_hash": plan["plan_hash"]}
+        return await self.post(f"/{crisis_id}/sign", body, by=by, expect=expect)
+
+    async def signed(self, **given: Any) -> tuple[str, Any]:
+        crisis_id, plan = await self.sketched(**given)
+        await self.sign(crisis_id, plan, by=self.coordinator)
+        await self.sign(crisis_id, plan, by=self.authority)
+        return crisis_id, plan
+
+    async def activated(self, **given: Any) -> tuple[str, Any]:
+        crisis_id, plan = await self.signed(**given)
+        await self.post(f"/{crisis_id}/activate")
+        return crisis_id, plan
+
+    async def order_of(self, crisis_id: str) -> Any:
+        [order] = (await self.get(f"/{crisis_id}/orders"))["items"]
+        return order
+
+
+@pytest.fixture
+async def crises(client: httpx.AsyncClient, world: World) -> Crises:
+    return Crises(client, world, await world.coordinator(), await world.authority())
+
+
+@dataclass
+class Maker:
+    """A CDMO with a line of 2,000 L, so 20,000 doses a batch: 40 days for one, 17 more for each after, 3 to change."""
+
+    cdmo: Organisation
+    headers: Headers
+    unit: Unit
+
+
+async def maker(world: World, **line: Any) -> Maker:
+    cdmo, headers = await world.cdmo()
+    return Maker(cdmo, headers, await world.unit(cdmo, **line))
+
+
+@dataclass
+class Booked:
+    """A confirmed lot of a start-up."""
+
+    startup: Organisation
+    headers: Headers
+    booking: Booking
+
+
+async def booked(world: World, slot: Slot, start: int, end: int, **given: Any) -> Booked:
+    """Store a confirmed booking of one batch over the days [start, end), for a request deliverable within a year."""
+    startup, headers = await world.startup()
+    product = await world.product(startup)
+    request = await world.request(product, status="booked")
+    booking = await world.add(
+        Booking(
+            **{
+                "slot_id": slot.id,
+                "unit_id": slot.unit_id,
+                "organisation_id": startup.id,
+                "request_id": request.id,
+                "product_id": product.id,
+                "batches": 1,
+                "period": period(day(start), day(end)),
+                "delivery_on": day(end + 39),
+                "reserve": slot.reserve,
+                "status": BookingStatus.CONFIRMED,
+                "price_cents": 100_000_000,
+                **given,
+            }
+        )
+    )
+    return Booked(startup, headers, booking)
+
+
+@dataclass
+class Contested:
+    """A crisis that needs the place of one booking."""
+
+    made: Maker
+    slot: Slot
+    first: Booked
+    second: Booked
+
+
+async def contested(world: World) -> Contested:
+    """Store an open slot [0, 200) with lots at [20, 63) and [100, 143).
+
+    A batch released by day 60 starts by day 10, and so needs [10, 20) at least: the first lot gives way. What is free
+    after it, [63, 100), is too short for its 43 days; [143, 200) is not.
+    """
+    made = await maker(world)
+    slot = await world.slot(made.unit, 0, 200, reserve=Reserve.OPEN)
+    return Contested(made, slot, await booked(world, slot, 20, 63), await booked(world, slot, 100, 143))
+
+
+CONTESTED_TARGET = [{"by": iso(60), "quantity": 20_000}]
+
+
+async def scalar(owner: AsyncEngine, query: str, **parameters: Any) -> Any:
+    async with owner.connect() as connection:
+        return await connection.scalar(text(query), parameters)

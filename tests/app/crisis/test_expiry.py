@@ -1,0 +1,50 @@
+"""A crisis ends by itself when its validity is over."""
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.core.database import transaction
+from app.core.vocabulary import Reserve
+from app.crisis.ending import expire_crises
+from tests.app.crisis.conftest import CONTESTED_TARGET, Crises, contested, maker, power, scalar
+from tests.support.world import World
+
+pytestmark = pytest.mark.database
+
+OVER = {
+    "start": "2025-01-01",
+    "end": "2025-06-01",
+    "as_of_on": "2025-01-01",
+    "powers": [power(start="2025-01-01", end="2025-12-31")],
+    "targets": [{"by": "2025-04-01", "quantity": 1}],
+}
+
+
+async def test_nothing_rests_on_a_declaration_that_is_over(crises: Crises, world: World) -> None:
+    made = await maker(world)
+    await world.slot(made.unit, 0, 120, reserve=Reserve.CRISIS)
+    over, lasting = await crises.declared(**OVER), await crises.declared()
+    answer = await crises.post(f"/{over}/plan", expect=409)
+    assert answer["type"].endswith("crisis-expired")
+    async with transaction(world.sessions) as session:
+        assert await expire_crises(session) == 1
+    async with transaction(world.sessions) as session:
+        assert await expire_crises(session) == 0
+    assert (await crises.get(f"/{over}"))["status"] == "expired"
+    assert (await crises.get(f"/{over}"))["ended_reason_code"] == "validity_over"
+    assert (await crises.get(f"/{lasting}"))["status"] == "declared"
+
+
+async def test_an_active_crisis_that_expires_displaces_nobody_any_more(
+    crises: Crises, world: World, owner: AsyncEngine
+) -> None:
+    await contested(world)
+    crisis_id, _ = await crises.activated(targets=CONTESTED_TARGET)
+    async with owner.begin() as connection:
+        await connection.exec_driver_sql("UPDATE crises SET validity = '[2025-01-01,2025-06-01)'")
+    async with transaction(world.sessions) as session:
+        assert await expire_crises(session) == 1
+    assert (await crises.get(f"/{crisis_id}"))["status"] == "expired"
+    assert await scalar(owner, "SELECT status FROM displacements") == "dropped"
+    assert await scalar(owner, "SELECT count(*) FROM bookings WHERE status = 'confirmed'") == 2
+    assert await scalar(owner, "SELECT count(*) FROM bookings WHERE status = 'held'") == 0
