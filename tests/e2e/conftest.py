@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,16 +12,11 @@ import httpx
 import psutil
 import pytest
 
-from tests.real_processes import processes_of, wait_until
+from tests.support.ports import free_port
+from tests.support.processes import processes_of, wait_until
 
 UP_SECONDS = 90.0
 _UNSET = ("DATABASE_URL", "DATABASE_OWNER_URL", "DATABASE_READ_URL", "PORT", "DATA", "HOST")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Up:

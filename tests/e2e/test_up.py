@@ -15,7 +15,7 @@ import pytest
 
 from app.core.embedded import EmbeddedPostgres
 from tests.e2e.conftest import UP_SECONDS, Up
-from tests.real_processes import processes_of, wait_until, wait_until_none_of
+from tests.support.processes import processes_of, wait_until, wait_until_none_of
 
 StartUp = Callable[..., Up]
 ROLES = {"coordinator", "authority", "observer", "startup", "startup_2", "cdmo", "cdmo_2"}

@@ -20,9 +20,9 @@ from app.core.settings import APPLICATION_ROLE, OWNER_ROLE, Settings
 from app.core.vocabulary import Reserve
 from app.main import create_app
 from tests.app.crisis.conftest import Crises, booked, iso, maker
-from tests.real_processes import wait_until
 from tests.support import server
 from tests.support.ports import free_port
+from tests.support.processes import wait_until
 from tests.support.world import World
 
 pytestmark = [pytest.mark.database, pytest.mark.races, pytest.mark.timeout(600)]

@@ -13,7 +13,7 @@ import pytest
 
 from app.core import tether
 from app.core.processes import Children, end_process, start_tethered
-from tests.real_processes import wait_until
+from tests.support.processes import wait_until
 
 SLEEP = (sys.executable, "-c", "import time; time.sleep(60)")
 IGNORE_SIGTERM = """

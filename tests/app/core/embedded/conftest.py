@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.real_processes import processes_of
+from tests.support.processes import processes_of
 
 _HOLDER = """
 import sys, time

@@ -10,7 +10,7 @@ import pytest
 from app.core.embedded import DataFolderLocked, EmbeddedPostgres
 from app.core.embedded.lock import FolderLock
 from tests.app.core.embedded.conftest import Holder
-from tests.real_processes import wait_until_none_of
+from tests.support.processes import wait_until_none_of
 
 
 def test_kill_9_of_the_parent_shuts_the_server_down_cleanly(data_dir: Path) -> None:

@@ -16,7 +16,7 @@ from app.core.embedded.binaries import find_binaries
 from app.core.embedded.cluster import telling_line
 from app.core.embedded.errors import BinariesMissing, DataFolderUnusable, ServerDidNotStart
 from app.core.embedded.socket_path import fits
-from tests.real_processes import processes_of, wait_until
+from tests.support.processes import processes_of, wait_until
 
 
 def ask(url: str, sql: str) -> object:

@@ -1,0 +1,1 @@
+"""The whole story, told through the HTTP API as its users would live it."""
