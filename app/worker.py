@@ -142,8 +142,9 @@ async def _run_jobs(settings: Settings, workshop: Workshop) -> None:
     while not workshop.stop.is_set():
         try:
             await _run_jobs_while_connected(settings, workshop)
-        except (OSError, TimeoutError, RuntimeError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            log.warning("queue_lost", error=str(error) or type(error).__name__)
+        except Exception:
+            # A connection that is cut shows as any of the driver's errors, its internal ones too.
+            log.exception("queue_lost")
         await _pause(workshop.stop, RECONNECT_SECONDS)
 
 
@@ -192,7 +193,8 @@ async def _pool(settings: Settings) -> AsyncIterator[asyncpg.Pool]:
         try:
             async with asyncio.timeout(3):
                 await pool.close()
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        except Exception:
+            log.exception("queue_connections_cut")
             pool.terminate()
 
 
