@@ -10,7 +10,7 @@ import typer
 
 from app.commands.failure import CommandFailed
 
-_OWN_COMMANDS = ("up", "serve", "worker", "migrate")
+_OWN_COMMANDS = ("up", "serve", "worker", "migrate", "key")
 _ENTRY_POINT_GROUP = "creneau.commands"
 
 

@@ -13,7 +13,8 @@ from app.capacity.agreement_router import router as agreements
 from app.capacity.commitment_router import router as commitments
 from app.capacity.router import router as slots
 from app.catalogue.router import router as catalogue
-from app.core import http, logs
+from app.core import http, logs, problem_docs
+from app.core.body_limit import BodyLimit
 from app.core.database import make_engine, make_session_factory
 from app.core.request_context import RequestContext
 from app.core.settings import Settings, get_settings
@@ -67,7 +68,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         license_info={"name": "EUPL-1.2", "identifier": "EUPL-1.2"},
     )
     http.install(app)
+    app.add_middleware(BodyLimit)
     app.add_middleware(RequestContext)
     for router in ROUTERS:
         app.include_router(router)
+    problem_docs.install(app)
     return app

@@ -28,7 +28,6 @@ class _Named(Protocol):
 
 def check_problem(problem: Problem) -> None:
     """Raise `FieldError` at the first rule that the problem breaks."""
-    require(len(problem.windows) > 0, "windows", "must hold at least one window")
     _check_unique([("windows", problem.windows)])
     _check_unique([("fixed", problem.fixed), ("movable", problem.movable)])
     _check_unique([("demands", problem.demands)])

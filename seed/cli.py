@@ -9,9 +9,10 @@ import asyncpg
 import typer
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from app.commands.failure import CommandFailed, read_settings
+from app.core.constraints import UNDEFINED_TABLE, sqlstate_of
 from seed.csv_rows import MalformedRow
 from seed.demo_keys import NoHolder
 from seed.loader import AlreadySeeded
@@ -78,6 +79,8 @@ def load(
     except (MalformedRow, AlreadySeeded, NoHolder) as error:
         raise CommandFailed(str(error)) from error
     except (OSError, SQLAlchemyError, asyncpg.PostgresError) as error:
+        if isinstance(error, DBAPIError) and sqlstate_of(error) == UNDEFINED_TABLE:
+            raise CommandFailed("the database has no tables yet: run `creneau migrate` first") from error
         raise CommandFailed(f"nothing was loaded: {' '.join(str(error).split())[:300]}") from error
     _tell(report, plan)
 

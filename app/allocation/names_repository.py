@@ -11,17 +11,19 @@ from sqlmodel import col
 from app.allocation.models import RoundRequest
 from app.capacity.models import Slot
 from app.catalogue.models import ProductionLine, Site, Unit
+from app.core.vocabulary import Origin
 from app.identity.models import Organisation
 from app.requests.models import Product, Request
 
 
 class NamedRequest(NamedTuple):
-    """What people call a request."""
+    """What people call a request, and whether it was generated."""
 
     product: str
     organisation_id: UUID
     organisation: str
     modality: str
+    origin: Origin
 
 
 async def named_requests(session: AsyncSession, round_id: UUID | None) -> dict[UUID, NamedRequest]:
@@ -33,6 +35,7 @@ async def named_requests(session: AsyncSession, round_id: UUID | None) -> dict[U
             col(Organisation.id),
             col(Organisation.name),
             col(Product.modality),
+            col(Request.origin),
         )
         .join(RoundRequest, col(RoundRequest.request_id) == col(Request.id))
         .join(Product, col(Product.id) == col(Request.product_id))
@@ -43,18 +46,19 @@ async def named_requests(session: AsyncSession, round_id: UUID | None) -> dict[U
 
 
 class NamedPlace(NamedTuple):
-    """What people call the place of a slot."""
+    """What people call the place of a slot, and whether the slot was generated."""
 
     unit_id: UUID
     unit: str
     line: str
     site: str
+    origin: Origin
 
 
 async def named_places(session: AsyncSession, slot_ids: Collection[UUID]) -> dict[UUID, NamedPlace]:
     """Return the names of the units, lines and sites of slots."""
     statement = (
-        select(col(Slot.id), col(Unit.id), col(Unit.name), col(ProductionLine.name), col(Site.name))
+        select(col(Slot.id), col(Unit.id), col(Unit.name), col(ProductionLine.name), col(Site.name), col(Slot.origin))
         .join(Unit, col(Unit.id) == col(Slot.unit_id))
         .join(ProductionLine, col(ProductionLine.id) == col(Unit.line_id))
         .join(Site, col(Site.id) == col(ProductionLine.site_id))

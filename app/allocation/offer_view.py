@@ -33,6 +33,7 @@ async def read_offers(session: AsyncSession, offers: Sequence[Offer]) -> list[Of
                 price_cents=booking.price_cents,
                 booking_status=booking.status.value,
                 instant=bool(booking.terms.get("instant")),
+                origin=booking.origin,
             )
         )
     return answers

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.allocation import names_repository as names
 from app.allocation.models import Run, RunKind, RunState
+from app.core.vocabulary import Origin
 
 Document = Mapping[str, Any]
 
@@ -45,10 +46,11 @@ class RequestInPlan(BaseModel):
     modality: str
     tier: int
     weight: int
+    origin: Origin = Field(description="`scenario`: generated for a demonstration, not a fact")
 
 
 class PlacedRead(RequestInPlan):
-    """A request and its place."""
+    """A request and its place; `origin` is `scenario` where either was generated."""
 
     slot_id: UUID
     unit_id: UUID
@@ -177,9 +179,9 @@ class _View:
         """Return one placed request."""
         option: Document = self._demands[item["demand"]]["options"][item["option"]]
         place = self._places[UUID(item["window"])]
+        request = self._request(item["demand"])
         return PlacedRead(
-            **self._request(item["demand"]),
-            **place._asdict(),
+            **(request | place._asdict() | {"origin": Origin.of(request["origin"], place.origin)}),
             slot_id=UUID(item["window"]),
             start=self._day(item["start"]),
             end=self._day(item["end"]),

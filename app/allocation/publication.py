@@ -24,6 +24,7 @@ from app.bookings.models import BookingSource
 from app.bookings.service import BookingDraft, create_bookings, draft_of
 from app.capacity.service import calendar_versions, lock_units, thaw
 from app.core.clock import now
+from app.core.vocabulary import Origin
 from app.identity.actor import Actor
 from app.matching.facts import RequestFacts
 from app.matching.outcome import Option
@@ -85,7 +86,7 @@ async def _require_same_calendars(session: AsyncSession, run: Run) -> None:
     changed = sorted(str(unit_id) for unit_id, version in seen.items() if present.get(unit_id) != version)
     if changed:
         raise CalendarChanged(
-            f"The calendars of {len(changed)} units have changed since the plan was made. Nothing was published: "
+            f"Calendars have changed in {len(changed)} places since the plan was made. Nothing was published: "
             "solve again.",
             facts={"unit_ids": changed},
         )
@@ -139,7 +140,7 @@ def _draft(row: Round, place: _Place, facts: RequestFacts, supply: Supply, expir
         place.start_on,
         source=BookingSource.ROUND,
         hold_expires_at=expires_at,
-        origin=place.request.origin,
+        origin=Origin.of(place.request.origin, option.origin),
     )
 
 

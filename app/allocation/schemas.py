@@ -5,7 +5,6 @@ from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import (
-    AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
@@ -19,8 +18,8 @@ from app.allocation.models import OfferStatus, RoundStatus
 from app.allocation.policy import RoundPolicy
 from app.allocation.rules import AdjustmentReason, DeclineReason
 from app.core.paging import PageQuery
-from app.core.schemas import Body, Code, Day, LongText, Name, NotNull, PeriodBody
-from app.core.vocabulary import Reserve
+from app.core.schemas import Body, Code, Day, Instant, LongText, Name, NotNull, PeriodBody
+from app.core.vocabulary import Origin, Reserve
 
 Title = Annotated[Name, StringConstraints(max_length=120)]
 Region = Annotated[str, StringConstraints(min_length=1, max_length=120)]
@@ -38,7 +37,7 @@ class RoundCreate(PeriodBody):
     modalities: Modalities = Field(default_factory=list)
     regions: Regions = Field(default_factory=list)
     as_of_on: Day | None = Field(default=None, description="The day it reasons from; today if left out")
-    closes_at: AwareDatetime | None = Field(default=None, description="When the coordinator means to close it")
+    closes_at: Instant | None = Field(default=None, description="When the coordinator means to close it")
     offer_hours: OfferHours | None = None
     policy: RoundPolicy = RoundPolicy()
 
@@ -53,7 +52,7 @@ class RoundUpdate(Body):
     start: Annotated[Day | None, NotNull] = Field(default=None, description="Changes together with `end`")
     end: Annotated[Day | None, NotNull] = Field(default=None, description="Changes together with `start`")
     as_of_on: Annotated[Day | None, NotNull] = None
-    closes_at: AwareDatetime | None = None
+    closes_at: Instant | None = None
     offer_hours: OfferHours = 1
     policy: RoundPolicy = RoundPolicy()
 
@@ -186,6 +185,7 @@ class OfferRead(BaseModel):
     price_cents: int
     booking_status: str
     instant: bool = Field(description="Accepting confirms it; otherwise its CDMO approves it first")
+    origin: Origin = Field(description="`scenario`: generated for a demonstration, not a fact")
     version: int
 
 

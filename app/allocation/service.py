@@ -19,6 +19,7 @@ from app.audit.author import Author
 from app.audit.service import record, snapshot
 from app.capacity.models import FreezeHolder
 from app.capacity.service import freeze_slots, thaw
+from app.catalogue.service import require_modalities
 from app.core.clock import now, today
 from app.core.errors import Invalid, NotFound, StateConflict
 from app.core.model import period
@@ -27,6 +28,7 @@ from app.core.settings import get_settings
 from app.identity.actor import Actor
 from app.identity.models import Role
 
+MODALITIES = "/modalities/{}"
 COORDINATES = (Role.COORDINATOR, Role.ADMIN)
 
 
@@ -41,9 +43,10 @@ async def create_round(session: AsyncSession, actor: Actor, command: RoundCreate
     Raises
     ------
     Invalid
-        If its horizon ends before the day it reasons from.
+        If its horizon ends before the day it reasons from, or it names an unknown modality.
     """
     actor.require(*COORDINATES)
+    await require_modalities(session, command.modalities, MODALITIES)
     as_of_on = command.as_of_on or today()
     if command.end <= as_of_on:
         raise Invalid.field("end", f"The horizon ends on {command.end}, not after {as_of_on}, when the round begins.")
@@ -87,9 +90,10 @@ async def update_round(session: AsyncSession, actor: Actor, round_id: UUID, comm
     StateConflict
         If what is to change has been relied on already.
     Invalid
-        If its horizon would end before the day it reasons from.
+        If its horizon would end before the day it reasons from, or it names an unknown modality.
     """
     row = await locked_round(session, actor, round_id)
+    await require_modalities(session, command.modalities, MODALITIES)
     before = snapshot(row)
     changes = _changes(command)
     settled = sorted(set(changes) - CHANGEABLE.get(row.status, frozenset()))

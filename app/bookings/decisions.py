@@ -5,13 +5,14 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bookings import ledger, reading, service
+from app.bookings.direct import require_same_need
 from app.bookings.fees import BookingTerms, cancellation_fee_cents
 from app.bookings.models import Booking, BookingSource, BookingStatus, ChargeKind
 from app.bookings.rules import CDMO_REASONS, STARTUP_REASONS
 from app.bookings.schemas import CancelBody, DeclineBody
 from app.bookings.views import BookingView
 from app.capacity.occupancy import span_of
-from app.core.clock import today
+from app.core.clock import now, today
 from app.core.errors import Invalid, NotAllowed, StateConflict
 from app.identity.actor import Actor
 
@@ -23,12 +24,17 @@ async def confirm(session: AsyncSession, actor: Actor, booking_id: UUID) -> None
     ------
     HoldExpired
         If it comes too late.
+    NotEligible
+        If the draft that it was made for has become another need.
     StateConflict
         If it is not held, or held for an offer of a round, which is to be answered itself.
     """
     view = await _as_buyer(session, actor, booking_id)
     _require_direct(view.booking)
-    await service.confirm(session, actor, view.booking)
+    booking = await service.locked(session, booking_id)
+    if booking.hold_expires_at is not None and booking.hold_expires_at > now():
+        await require_same_need(session, booking)
+    await service.confirm(session, actor, booking)
 
 
 async def release(session: AsyncSession, actor: Actor, booking_id: UUID) -> None:
@@ -45,14 +51,28 @@ async def release(session: AsyncSession, actor: Actor, booking_id: UUID) -> None
 
 
 async def approve(session: AsyncSession, actor: Actor, booking_id: UUID) -> None:
-    """The CDMO approves a booking that awaits it."""
+    """The CDMO approves a booking that awaits it.
+
+    Raises
+    ------
+    StateConflict
+        If it awaits nothing, or a crisis ordered it.
+    """
     view = await _as_seller(session, actor, booking_id)
+    _require_not_ordered(view.booking)
     await service.approve(session, actor, view.booking)
 
 
 async def decline(session: AsyncSession, actor: Actor, booking_id: UUID, command: DeclineBody) -> None:
-    """The CDMO declines a booking that awaits it; nobody owes anything."""
+    """The CDMO declines a booking that awaits it; nobody owes anything.
+
+    Raises
+    ------
+    StateConflict
+        If it awaits nothing, or a crisis ordered it.
+    """
     view = await _as_seller(session, actor, booking_id)
+    _require_not_ordered(view.booking)
     await service.end_booking(
         session,
         actor,
@@ -72,11 +92,14 @@ async def cancel(session: AsyncSession, actor: Actor, booking_id: UUID, command:
     ------
     Invalid
         If this side may not give that reason.
+    StateConflict
+        If there is nothing left to cancel, or a crisis ordered it.
     """
     view = await reading.get_view(session, actor, booking_id)
     sides = reading.sides_of(actor, view)
     if not (sides.buyer or sides.seller):
         raise NotAllowed("Only the start-up whose lot it is or the CDMO whose line it is cancels a booking.")
+    _require_not_ordered(view.booking)
     reasons = STARTUP_REASONS if sides.buyer else CDMO_REASONS
     if command.reason_code not in reasons:
         known = sorted(reason.value for reason in reasons)
@@ -131,6 +154,19 @@ def _require_direct(booking: Booking) -> None:
         raise StateConflict(
             told,
             facts={"booking_status": booking.status.value, "source": booking.source.value},
+        )
+
+
+def _require_not_ordered(booking: Booking) -> None:
+    """Let pass what no order of a crisis decides; a replacement, once taken up, is a booking like any other."""
+    if booking.source is BookingSource.CRISIS:
+        raise StateConflict(
+            "This campaign was ordered in a crisis: its CDMO accepts or counters the order, and the crisis ends it.",
+            facts={
+                "booking_status": booking.status.value,
+                "source": booking.source.value,
+                "crisis_id": str(booking.crisis_id),
+            },
         )
 
 

@@ -28,7 +28,7 @@ from app.capacity.models import Slot, SlotStatus
 from app.capacity.occupancy import span_of
 from app.capacity.service import lock_units
 from app.capacity.supply import SlotFacts, UnitFacts
-from app.core.clock import now, today
+from app.core.clock import day_of, now, today
 from app.core.errors import FieldFault, NotFound
 from app.core.model import period
 from app.core.schemas import LATEST_DAY
@@ -37,10 +37,10 @@ from app.identity.actor import Actor
 from app.identity.models import Role
 from app.matching.facts import RequestFacts
 from app.matching.match import match
-from app.matching.outcome import Match, Option, Reason
+from app.matching.outcome import Match, Option, Reason, ReasonCode
 from app.matching.wording import sentence
 from app.requests.facts import request_facts
-from app.requests.models import Request
+from app.requests.models import Request, RequestStatus
 from app.requests.products import get_product
 from app.requests.rules import WAITING
 from app.requests.service import create_request, get_request
@@ -65,14 +65,14 @@ async def hold(session: AsyncSession, actor: Actor, command: BookingCreate, *, h
     place = await _place(session, slot)
     request = await _request(session, actor, command, unit)
     facts = (await request_facts(session, [request.id]))[request.id]
-    option = _option(facts, unit, place, command.start)
+    option = _option(facts, unit, place, command.start, today())
     draft = service.draft_of(
         facts,
         option,
         command.start,
         source=BookingSource.DIRECT,
         hold_expires_at=now() + timedelta(minutes=hold_minutes),
-        origin=Origin.SCENARIO if Origin.SCENARIO in {slot.origin, request.origin} else Origin.REAL,
+        origin=Origin.of(slot.origin, request.origin),
     )
     if command.product_id is not None and command.latest_delivery_on is None:
         draft = replace(draft, starts_between=period(_first_start(option, unit), LATEST_DAY))
@@ -82,6 +82,34 @@ async def hold(session: AsyncSession, actor: Actor, command: BookingCreate, *, h
         await lock_units(session, [slot.unit_id])
         await _require_unserved(session, await get_request(session, actor, request.id, lock=True))
     return await service.create_booking(session, actor, draft)
+
+
+async def require_same_need(session: AsyncSession, booking: Booking) -> None:
+    """Let pass a live hold whose request is still what it was made for; a draft, or its product, may have changed.
+
+    Judged as of the day on which it was held, so that a hold outlasts midnight.
+
+    Raises
+    ------
+    NotEligible
+        If the line would not serve the request as it is now, or not with these batches and days.
+    """
+    if booking.request_id is None:
+        return
+    request = await repository.lock_request(session, booking.request_id)
+    if request.status is not RequestStatus.DRAFT:
+        return
+    slot = (await repository.slots_by_id(session, [booking.slot_id]))[booking.slot_id]
+    facts = (await request_facts(session, [request.id]))[request.id]
+    unit = (await unit_facts(session, unit_ids=[slot.unit_id]))[slot.unit_id]
+    held = span_of(booking.period)
+    option = _option(facts, unit, await _place(session, slot), held.start_on, day_of(booking.created_at))
+    if (option.terms.batches, option.duration_days) != (booking.batches, held.days):
+        raise NotEligible(
+            "The request has changed since this hold was made: release it, and make a new one.",
+            batches=option.terms.batches,
+            duration_days=option.duration_days,
+        )
 
 
 async def _bookable_slot(session: AsyncSession, command: BookingCreate) -> Slot:
@@ -142,15 +170,15 @@ async def _refuse_taken(session: AsyncSession, draft: BookingDraft, place: SlotF
         raise refusal(**await facts_of(session, refusal, place.slot_id, draft.period, draft.starts_between))
 
 
-def _option(request: RequestFacts, unit: UnitFacts, slot: SlotFacts, start_on: date) -> Option:
+def _option(request: RequestFacts, unit: UnitFacts, slot: SlotFacts, start_on: date, as_of_on: date) -> Option:
     """Return what matching finds in the slot, were it empty, for a campaign that starts on a day."""
-    found = match(request, unit, [replace(slot, busy=())], today())
+    found = match(request, unit, [replace(slot, busy=())], as_of_on)
     if not found.options:
+        _refuse_past_the_end(found, slot, start_on)
         raise NotEligible(**_reasons(found))
     [option] = found.options
     if start_on + timedelta(days=option.duration_days) > slot.period.end_on:
-        detail = f"The campaign takes {option.duration_days} days from its start, {start_on}: past the slot's end"
-        raise _outside(slot.slot_id, *slot.period, detail, duration_days=option.duration_days)
+        raise _past_the_end(slot, start_on, option.duration_days)
     if not any(window.first_on <= start_on <= window.last_on for window in option.start_windows):
         first, last = option.earliest_start_on, option.latest_start_on
         raise NotEligible(
@@ -162,6 +190,20 @@ def _option(request: RequestFacts, unit: UnitFacts, slot: SlotFacts, start_on: d
             reasons=[],
         )
     return option
+
+
+def _refuse_past_the_end(found: Match, slot: SlotFacts, start_on: date) -> None:
+    """Refuse a start after the slot's last where nothing else stands against it: that is the start's fault alone."""
+    [reason, *others] = found.reasons
+    if others or reason.code is not ReasonCode.SLOT_TOO_EARLY or not isinstance(reason.offered, date):
+        return
+    if start_on > reason.offered:
+        raise _past_the_end(slot, start_on, (slot.period.end_on - reason.offered).days)
+
+
+def _past_the_end(slot: SlotFacts, start_on: date, duration_days: int) -> OutsideSlot:
+    detail = f"The campaign takes {duration_days} days from its start, {start_on}: past the slot's end"
+    return _outside(slot.slot_id, *slot.period, detail, duration_days=duration_days)
 
 
 def _first_start(option: Option, unit: UnitFacts) -> date:

@@ -129,11 +129,15 @@ def cancellation_fee_cents(terms: BookingTerms, notice_days: int, *, by_cdmo: bo
     return terms.reservation_fee_cents if percent is None else share_cents(terms.price_cents, percent)
 
 
-def cancellation_schedule(terms: BookingTerms, start_on: date, charged_cents: int) -> tuple[CancellationCost, ...]:
+def cancellation_schedule(
+    terms: BookingTerms, start_on: date, charged_cents: int, *, from_on: date = date.min
+) -> tuple[CancellationCost, ...]:
     """Return what a cancellation by the start-up costs on every day, as periods without a gap, earliest first.
 
     Parameters
     ----------
+    from_on
+        What ends on or before this day is over, and left out.
     start_on
         First day of the booking.
     charged_cents
@@ -144,6 +148,8 @@ def cancellation_schedule(terms: BookingTerms, start_on: date, charged_cents: in
     for band in terms.bands:
         least = band.notice_days_from
         ends = None if least is None else start_on - timedelta(days=least - 1)
+        if ends is not None and ends <= from_on:
+            continue
         total = terms.reservation_fee_cents if band.percent is None else share_cents(terms.price_cents, band.percent)
         costs.append(
             CancellationCost(

@@ -132,6 +132,7 @@ class Charge(Table, table=True):
     __table_args__ = (
         CheckConstraint("amount_cents <> 0", name="amount_cents"),
         Index("ix_charges_organisation_id", "organisation_id", "id"),
+        Index("ix_charges_counterparty_id", "counterparty_id", "id"),
         Index("ix_charges_booking_id", "booking_id"),
     )
 

@@ -124,6 +124,6 @@ async def quote(session: AsyncSession, actor: Actor, booking_id: UUID) -> QuoteR
         reservation_fee_cents=terms.reservation_fee_cents,
         charged_cents=await ledger.charged_cents(session, booking.id),
         cancellation_today_cents=cancellation_fee_cents(terms, notice_days, by_cdmo=False) if confirmed else 0,
-        cancellation=cancellation_schedule(terms, start_on, terms.reservation_fee_cents),
+        cancellation=cancellation_schedule(terms, start_on, terms.reservation_fee_cents, from_on=today()),
         origin=booking.origin,
     )

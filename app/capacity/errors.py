@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from app.capacity.supply import Span
-from app.core.errors import Conflict
+from app.core.errors import Conflict, FieldFault
 
 
 def spans_as_facts(spans: Iterable[Span]) -> list[dict[str, str]]:
@@ -37,8 +37,10 @@ class SlotOverlap(Conflict):
     @classmethod
     def of(cls, slot_id: UUID, span: Span) -> "SlotOverlap":
         """Return the refusal that names the slot in the way."""
+        detail = f"Slot {slot_id} is published from {span.start_on} to {span.end_on} on this unit."
         return cls(
-            f"Slot {slot_id} is published from {span.start_on} to {span.end_on} on this unit.",
+            detail,
+            faults=[FieldFault("/start", detail)],
             facts={"slot_id": str(slot_id), **spans_as_facts([span])[0]},
         )
 
@@ -51,8 +53,10 @@ class CommitmentOverlap(Conflict):
     @classmethod
     def of(cls, commitment_id: UUID, span: Span) -> "CommitmentOverlap":
         """Return the refusal that names the commitment in the way; its owner alone ever sees it."""
+        detail = f"The unit is committed from {span.start_on} to {span.end_on}."
         return cls(
-            f"The unit is committed from {span.start_on} to {span.end_on}.",
+            detail,
+            faults=[FieldFault("/start", detail)],
             facts={"commitment_id": str(commitment_id), **spans_as_facts([span])[0]},
         )
 

@@ -112,20 +112,29 @@ def effective_reserve(reserve: Reserve, releases_on: date | None, today: date) -
     return Reserve.OPEN if reserve is Reserve.STARTUP and released else reserve
 
 
-def batch_price(
-    line_price: BatchPrice, *, own_cents: int | None, own_basis: Basis, cap_cents: int | None, cap_basis: Basis
-) -> BatchPrice:
-    """Return what a batch costs in a slot.
+def effective_price_cents(line_cents: int | None, *, own_cents: int | None, cap_cents: int | None) -> int | None:
+    """Return what a batch costs in a slot, or None if nobody has said.
 
     The slot's own price stands before the line's; a cap, where one applies, is the most there is to pay, and the
     price where none is published.
     """
+    listed = line_cents if own_cents is None else own_cents
+    if cap_cents is None:
+        return listed
+    return cap_cents if listed is None else min(listed, cap_cents)
+
+
+def batch_price(
+    line_price: BatchPrice, *, own_cents: int | None, own_basis: Basis, cap_cents: int | None, cap_basis: Basis
+) -> BatchPrice:
+    """Return what a batch costs in a slot, on the word of whoever set the price that stands."""
     listed = line_price
     if own_cents is not None:
         listed = BatchPrice(line_price.modality, own_cents, own_basis)
-    if cap_cents is not None and (listed.price_cents is None or cap_cents < listed.price_cents):
-        return BatchPrice(line_price.modality, cap_cents, cap_basis)
-    return listed
+    price_cents = effective_price_cents(line_price.price_cents, own_cents=own_cents, cap_cents=cap_cents)
+    if price_cents == listed.price_cents:
+        return listed
+    return BatchPrice(line_price.modality, price_cents, cap_basis)
 
 
 def lowest(prices: Iterable[BatchPrice]) -> BatchPrice | None:

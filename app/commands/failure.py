@@ -25,6 +25,5 @@ def read_settings() -> Settings:
         raise CommandFailed(f"the environment cannot be used: {'; '.join(faults)}") from None
     except ArgumentError:
         raise CommandFailed(
-            "DATABASE_URL, DATABASE_OWNER_URL or DATABASE_READ_URL cannot be read; "
-            "write postgresql://user:password@host:port/database"
+            "DATABASE_URL or DATABASE_OWNER_URL cannot be read; write postgresql://user:password@host:port/database"
         ) from None

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 import uvicorn
 
-from app.commands.checks import ensure_port_free
+from app.commands.checks import ensure_port_free, ensure_reachable
 from app.commands.failure import CommandFailed, read_settings
 
 EXAMPLE = "creneau serve --host 0.0.0.0 --port 8000"
@@ -20,8 +20,10 @@ def serve(
 
     Needs DATABASE_URL, and a database that `creneau migrate` has brought to the present schema.
     """
-    if read_settings().database_url is None:
+    url = read_settings().database_url
+    if url is None:
         raise CommandFailed("DATABASE_URL is not set: name the database, or run `creneau up` for everything")
+    ensure_reachable("DATABASE_URL", url.get_secret_value())
     ensure_port_free(host, port)
     typer.echo(f"Serving on http://{host}:{port}")
     uvicorn.run(

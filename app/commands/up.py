@@ -102,7 +102,6 @@ class _Up:
                 raise CommandFailed("DATABASE_OWNER_URL is set but DATABASE_URL is not: set both, or neither")
             self._server = stack.enter_context(EmbeddedPostgres(self._data_dir))
             app_url, owner_url = self._server.app_url(), self._server.owner_url
-            self._environment.pop("DATABASE_READ_URL", None)
             words = f"embedded PostgreSQL, socket in {self._server.host}"
             self._console.print("PostgreSQL is running.")
         else:

@@ -13,4 +13,9 @@ def now() -> datetime:
 
 def today() -> date:
     """Return the present day at the sites; production periods are whole days there."""
-    return datetime.now(SITE_ZONE).date()
+    return day_of(now())
+
+
+def day_of(instant: datetime) -> date:
+    """Return the day at the sites on which an instant falls."""
+    return instant.astimezone(SITE_ZONE).date()

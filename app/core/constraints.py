@@ -7,7 +7,18 @@ LOCK_NOT_AVAILABLE = "55P03"
 DEADLOCK_DETECTED = "40P01"
 SERIALIZATION_FAILURE = "40001"
 QUERY_CANCELED = "57014"
+UNDEFINED_TABLE = "42P01"
 RETRYABLE = frozenset({LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED, SERIALIZATION_FAILURE, QUERY_CANCELED})
+CONNECTION_REFUSED_CLASSES = ("08", "28", "3D", "53", "57P")
+"""Connection lost, wrong role or password, no such database, too many clients, shutting down or starting up.
+
+Source: PostgreSQL documentation, appendix A, error codes.
+"""
+
+
+def is_connection_refused(sqlstate: str) -> bool:
+    """Tell whether a SQLSTATE says that the server would not serve this connection at all."""
+    return sqlstate.startswith(CONNECTION_REFUSED_CLASSES)
 
 
 def _cause(error: DBAPIError) -> PostgresError | None:

@@ -78,8 +78,8 @@ class Invalid(DomainError):
 
     @classmethod
     def field(cls, name: str, detail: str, **facts: object) -> "Invalid":
-        """Return the error for one body field, given by name or by JSON Pointer."""
-        pointer = name if name.startswith("/") else f"/{name}"
+        """Return the error for one body field, given by name or by JSON Pointer, or for `query/name`."""
+        pointer = name if name.startswith(("/", "query/")) else f"/{name}"
         return cls(detail, faults=[FieldFault(pointer, detail)], facts=facts)
 
 
@@ -93,12 +93,6 @@ class StateConflict(Conflict):
     """A transition that the object's status does not allow."""
 
     type, title = "wrong-status", "The status does not allow this transition"
-
-
-class Stale(DomainError):
-    """The caller's copy is out of date."""
-
-    type, title, status = "stale-version", "The object has changed since it was read", 412
 
 
 class Busy(DomainError):

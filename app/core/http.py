@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Annotated, Any
 
 import structlog
+from asyncpg import PostgresError
 from fastapi import Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -11,13 +12,14 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.exceptions import HTTPException
 
-from app.core.constraints import RETRYABLE, sqlstate_of
+from app.core.constraints import RETRYABLE, is_connection_refused, sqlstate_of
 from app.core.database import SessionFactory, transaction
 from app.core.errors import Busy, DomainError, FieldFault, Invalid, NotFound, Unavailable
 from app.core.paging import PageQuery
 
 PROBLEM_JSON = "application/problem+json"
 TYPE_PREFIX = "urn:creneau:problem:"
+NOT_JSON = "The body is not JSON that can be read: send one JSON object, encoded in UTF-8."
 
 log = structlog.get_logger(__name__)
 
@@ -69,11 +71,16 @@ def _pointer(location: tuple[int | str, ...]) -> str:
     return "/".join(parts)
 
 
+def _rule(message: str) -> str:
+    """Return the rule alone, without what Pydantic puts before the words of a validator of ours."""
+    return message.removeprefix("Value error, ")
+
+
 def _from_validation(error: RequestValidationError) -> DomainError:
     """Return the refusal of a body, query or path that does not fit its schema, naming each field and rule."""
     if any(fault["type"] == "json_invalid" for fault in error.errors()):
-        return MalformedJson("The body is not JSON: send one JSON object, encoded in UTF-8.")
-    faults = [FieldFault(_pointer(tuple(fault["loc"])), str(fault["msg"])) for fault in error.errors()]
+        return MalformedJson(NOT_JSON)
+    faults = [FieldFault(_pointer(tuple(fault["loc"])), _rule(fault["msg"])) for fault in error.errors()]
     named = ", ".join(fault.pointer or "body" for fault in faults[:5])
     return Invalid(f"The input does not fit: see {named}.", faults=faults)
 
@@ -99,6 +106,9 @@ def _from_http(error: HTTPException) -> DomainError:
     """Return the refusal of the framework as one of ours, status and headers kept."""
     if error.status_code == NotFound.status:
         return NotFound("There is nothing at this path: see /docs for those that exist.")
+    if error.status_code == MalformedJson.status:
+        # FastAPI's word on what no parser takes: another encoding, nesting or numbers beyond all measure.
+        return MalformedJson(NOT_JSON)
     return HttpRefusal(str(error.detail), error.status_code, error.headers or {})
 
 
@@ -106,7 +116,8 @@ def _from_database(error: DBAPIError) -> DomainError | None:
     """Return what a caller can do about a database error, or None if it is our own fault."""
     if sqlstate_of(error) in RETRYABLE:
         return Busy("Someone else is changing the same capacity. Send the same request again.")
-    if error.connection_invalidated or sqlstate_of(error) in {None, "57P01", "57P02", "57P03", "53300"}:
+    state = sqlstate_of(error)
+    if error.connection_invalidated or state is None or is_connection_refused(state):
         return Unavailable("The database did not answer. Send the same request again.")
     return None
 
@@ -132,6 +143,13 @@ async def _on_unreachable(request: Request, error: Exception) -> JSONResponse:
     return problem(refusal, instance=request.url.path)
 
 
+async def _on_driver_error(request: Request, error: Exception) -> JSONResponse:
+    """Answer what the driver raises before SQLAlchemy can wrap it: a connection that the server refuses."""
+    assert isinstance(error, PostgresError)  # noqa: S101
+    refused = is_connection_refused(error.sqlstate or "")
+    return await (_on_unreachable if refused else _on_failure)(request, error)
+
+
 async def _on_database_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, DBAPIError)  # noqa: S101
     refusal = _from_database(error)
@@ -153,6 +171,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(DBAPIError, _on_database_error)
+    app.add_exception_handler(PostgresError, _on_driver_error)
     app.add_exception_handler(OSError, _on_unreachable)
     app.add_exception_handler(TimeoutError, _on_unreachable)
     app.add_exception_handler(Exception, _on_failure)

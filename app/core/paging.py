@@ -28,9 +28,12 @@ class Page(BaseModel, Generic[Item]):
 
 
 def storable(value: object) -> object:
-    """Return the value, unless it is a text that PostgreSQL cannot hold."""
+    """Return the value, unless it is, or holds in a list, a text that PostgreSQL cannot hold."""
     if isinstance(value, str) and "\x00" in value:
         raise ValueError("must not contain the character U+0000")
+    if isinstance(value, list | tuple):
+        for one in value:
+            storable(one)
     return value
 
 

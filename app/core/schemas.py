@@ -1,10 +1,11 @@
 """What all request bodies share: no unknown field, bounded text, real periods."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Annotated
 
 from pydantic import (
     AfterValidator,
+    AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
@@ -18,6 +19,9 @@ from app.core.paging import storable
 
 EARLIEST_DAY = date(2000, 1, 1)
 LATEST_DAY = date(2100, 1, 1)
+EARLIEST_INSTANT, LATEST_INSTANT = (
+    datetime(day.year, day.month, day.day, tzinfo=UTC) for day in (EARLIEST_DAY, LATEST_DAY)
+)
 MAX_CENTS = 10**13
 
 
@@ -29,6 +33,17 @@ def _plausible(day: date) -> date:
 
 Day = Annotated[date, AfterValidator(_plausible)]
 """A calendar day at the site."""
+
+
+def _plausible_instant(value: datetime) -> datetime:
+    # Compared first: at the ends of the calendar another time zone has no date.
+    if not EARLIEST_INSTANT <= value <= LATEST_INSTANT:
+        raise ValueError(f"must lie between {EARLIEST_DAY} and {LATEST_DAY}")
+    return value
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_plausible_instant)]
+"""A moment, with its offset from UTC."""
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 """A short text that is not blank."""

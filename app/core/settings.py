@@ -1,7 +1,6 @@
 """Settings come from the environment, and from nowhere else."""
 
 from functools import lru_cache
-from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
@@ -36,14 +35,9 @@ class Settings(BaseSettings):
 
     database_url: DatabaseUrl = None
     database_owner_url: DatabaseUrl = None
-    database_read_url: DatabaseUrl = None
     database_pool_size: int = Field(default=16, ge=1, le=200)
     lock_timeout_ms: int = Field(default=3_000, ge=100)
     statement_timeout_ms: int = Field(default=15_000, ge=100)
-
-    data_dir: Path = Field(default=Path("var"), validation_alias="DATA")
-    host: str = "127.0.0.1"
-    port: int = Field(default=8000, ge=1, le=65_535)
 
     hold_minutes: int = Field(default=30, ge=1)
     offer_hours: int = Field(default=72, ge=1)

@@ -44,6 +44,11 @@ class Origin(StrEnum):
     REAL = "real"
     SCENARIO = "scenario"
 
+    @classmethod
+    def of(cls, *sources: "Origin") -> "Origin":
+        """Return the origin of what was made from these: generated as soon as one of them is."""
+        return cls.SCENARIO if cls.SCENARIO in sources else cls.REAL
+
 
 class Containment(StrEnum):
     """What working with a product calls for; a biosafety level includes those below it.

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from uuid import UUID
 
+from app.capacity.rules import effective_reserve
 from app.capacity.supply import SlotFacts, UnitFacts
 from app.crisis.declaration import Countermeasure, CrisisRules, CrisisScope, CrisisTarget, YieldBasis
 from app.crisis.rules import Tier, first_start_on, tier_of_free_place
@@ -17,7 +18,6 @@ from app.matching.facts import QualificationFacts, RequestFacts
 from app.matching.match import match_line
 from app.matching.outcome import Reason, ReasonCode, Terms
 from app.matching.pricing import batch_price_cents
-from app.matching.slots import effective_reserve
 
 MOST_STARTS = 12
 """The longest campaign planned, in batches one after the other; a longer run is several campaigns."""
@@ -156,7 +156,7 @@ def _campaigns_in(
     brief: Brief, unit: UnitFacts, slot: SlotFacts, terms: Terms, doses: BatchDoses
 ) -> Iterator[CampaignOption]:
     """Yield the campaigns of a slot, one for each length; of a slot taken whole, the longest alone."""
-    reserve = effective_reserve(slot, brief.as_of_on)
+    reserve = effective_reserve(slot.reserve, slot.releases_on, brief.as_of_on)
     price = batch_price_cents(unit.terms[brief.countermeasure.modality], slot, reserve)
     if price is None:
         return

@@ -27,12 +27,6 @@ class PlanOutdated(Conflict):
     type, title = "plan-outdated", "A calendar has changed since the plan was made"
 
 
-class PlaceTaken(Conflict):
-    """The place of an order is held by somebody whom no displacement of the plan names."""
-
-    type, title = "place-taken", "The place of the order is taken"
-
-
 class NothingToPlan(Conflict):
     """There is no published slot in the scope of the crisis at all."""
 

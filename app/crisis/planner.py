@@ -7,7 +7,7 @@ targets are met. In each, the bookings that may give way at that tier are movabl
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from uuid import UUID
 
 from app.capacity.supply import SlotFacts, Span, UnitFacts
@@ -191,8 +191,3 @@ def merged(spans: Iterable[Span]) -> list[Span]:
         else:
             found.append(span)
     return found
-
-
-def on_day(origin: date, day: int) -> date:
-    """Return the date of a day of the problem."""
-    return origin + timedelta(days=day)

@@ -104,7 +104,7 @@ async def take_up_plan(session: AsyncSession, run: Run) -> None:
     if crisis.mode is CrisisMode.REAL:
         await lock_units(session, {place.unit_id for place in references.places.values()})
     if changed := await changed_units(session, run.calendar_versions):
-        raise PlanOutdated(f"The calendars of {len(changed)} units changed while the plan was made: plan again.")
+        raise PlanOutdated(f"Calendars changed in {len(changed)} places while the plan was made: plan again.")
     body = compose(await brief_of(session, crisis), run, references, crisis.mode)
     await _supersede(session, crisis)
     plan = CrisisPlan(crisis_id=crisis.id, run_id=run.id, tier=body["tier"], plan_hash=plan_hash(body), body=body)

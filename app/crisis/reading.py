@@ -8,7 +8,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.capacity.occupancy import span_of
 from app.core.errors import NotFound
 from app.core.paging import PageQuery
-from app.core.schemas import Days
 from app.crisis import repository
 from app.crisis.declaration import Countermeasure, CrisisRules, CrisisScope, CrisisTarget
 from app.crisis.models import Crisis, CrisisOrder, CrisisPlan, CrisisPower, CrisisSignature, Displacement
@@ -111,7 +110,8 @@ def read_order(row: CrisisOrder, displacements: Sequence[Displacement]) -> Order
     days = span_of(row.period)
     return OrderRead(
         **row.model_dump(exclude={"period", "plan_id", "created_at"}),
-        period=Days(start=days.start_on, end=days.end_on),
+        start=days.start_on,
+        end=days.end_on,
         displacements=[
             OrderDisplacement(booking_id=one.booking_id, kind=one.kind, status=one.status) for one in displacements
         ],

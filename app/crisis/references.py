@@ -9,6 +9,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
+from app.core.vocabulary import Origin
+
 
 class _Kept(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -26,6 +28,7 @@ class PlaceReference(_Kept):
     line_name: str
     unit_name: str
     region: str
+    origin: Origin
 
 
 class CampaignReference(_Kept):

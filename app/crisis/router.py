@@ -99,7 +99,7 @@ async def activate(request: Request, session: DbSession, actor: CurrentActor, cr
     if isinstance(done, activation.Outdated):
         # Answered, not raised: the return to planning is to be committed.
         outdated = PlanOutdated(
-            f"The calendars of {len(done.unit_ids)} units have changed since the plan was made: plan again.",
+            f"Calendars have changed in {len(done.unit_ids)} places since the plan was made: plan again.",
             facts={"unit_ids": list(done.unit_ids), "crisis_status": "declared"},
         )
         return problem(outdated, instance=request.url.path)

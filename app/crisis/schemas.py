@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from app.core.paging import PageQuery
-from app.core.schemas import Body, Day, Days, Name, NotNull, PeriodBody
+from app.core.schemas import Body, Day, Name, NotNull, PeriodBody
 from app.crisis.declaration import Countermeasure, CrisisRules, CrisisScope, CrisisTarget
 from app.crisis.models import (
     CrisisMode,
@@ -182,14 +182,15 @@ class OrderDisplacement(BaseModel):
 
 
 class OrderRead(BaseModel):
-    """An order to a CDMO to run one campaign over `period` of a unit."""
+    """An order to a CDMO to run one campaign of a unit over [start, end)."""
 
     id: UUID
     crisis_id: UUID
     organisation_id: UUID
     slot_id: UUID
     unit_id: UUID
-    period: Days
+    start: date = Field(description="First day")
+    end: date = Field(description="Day after the last one, changeover included")
     batches: int
     output: int = Field(description="Bulk dose-equivalents")
     delivery_on: date

@@ -9,8 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.capacity.facts import slot_facts, unit_facts
 from app.capacity.occupancy import span_of
+from app.capacity.rules import effective_reserve
 from app.capacity.service import calendar_versions
 from app.capacity.supply import SlotFacts, Span, UnitFacts
+from app.core.vocabulary import Origin
 from app.crisis import calendar_repository, repository
 from app.crisis.campaigns import Brief, CampaignOption, campaigns_of_unit, in_scope
 from app.crisis.declaration import Countermeasure, CrisisRules, CrisisScope, CrisisTarget
@@ -28,7 +30,6 @@ from app.crisis.references import (
 from app.crisis.rules import BookingFacts, Power, open_tiers, tier_of_booking
 from app.matching.facts import RequestFacts
 from app.matching.outcome import Reason
-from app.matching.slots import effective_reserve
 from app.matching.wording import sentence
 from app.requests.facts import request_facts
 
@@ -111,7 +112,7 @@ def _movable(
         slot = slots[booking.slot_id]
         if booking.slot_id not in wanted or _is_awaited(booking, calendars.reserved):
             continue
-        reserve = effective_reserve(slot, brief.as_of_on)
+        reserve = effective_reserve(slot.reserve, slot.releases_on, brief.as_of_on)
         tier = tier_of_booking(booking, reserve, slot.recall_notice_days, brief.rules, brief.as_of_on)
         if tier is None or tier not in brief.tiers:
             continue
@@ -181,6 +182,7 @@ def _place(board: Board, slot: SlotFacts) -> PlaceReference:
         line_name=unit.line_name,
         unit_name=unit.unit_name,
         region=unit.region,
+        origin=Origin.of(unit.origin, slot.origin),
     )
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.core.paging import PageQuery, fetch_page
-from app.identity.models import ApiKey, Organisation, OrganisationKind, OrganisationLabel, Role
+from app.identity.models import ApiKey, Organisation, OrganisationKind, OrganisationLabel, Person, Role
 
 
 class LiveKey(NamedTuple):
@@ -65,3 +65,15 @@ async def name_is_taken(session: AsyncSession, name: str) -> bool:
     """Tell whether an organisation has this name."""
     statement = select(col(Organisation.id)).where(col(Organisation.name) == name)
     return (await session.scalar(statement)) is not None
+
+
+async def organisation_named(session: AsyncSession, name: str) -> Organisation | None:
+    """Return the organisation of this name, or None."""
+    found: Organisation | None = await session.scalar(select(Organisation).where(col(Organisation.name) == name))
+    return found
+
+
+async def person_with_email(session: AsyncSession, email: str) -> Person | None:
+    """Return the person with this address, or None."""
+    found: Person | None = await session.scalar(select(Person).where(col(Person.email) == email))
+    return found

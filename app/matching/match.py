@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
+from app.capacity.rules import effective_reserve
 from app.core.vocabulary import Basis, Origin, Reserve
 from app.matching.campaign import date_reasons, plan_campaign, shift
 from app.matching.facts import ModalityTerms, RequestFacts, SlotFacts, UnitFacts
@@ -22,7 +23,6 @@ from app.matching.outcome import (
 from app.matching.policy import DIRECT, MatchPolicy
 from app.matching.pricing import package_price
 from app.matching.slots import (
-    effective_reserve,
     fit_reasons,
     occupancy_days,
     price_reasons,
@@ -117,7 +117,7 @@ class _Case:
 
     def judge(self, slot: SlotFacts) -> tuple[list[Reason], Option | None]:
         """Return what stands against a slot, or the option that it gives."""
-        reserve = effective_reserve(slot, self.as_of_on)
+        reserve = effective_reserve(slot.reserve, slot.releases_on, self.as_of_on)
         price = package_price(self.offer, slot, reserve, self.terms, self.policy)
         against = [
             *reserve_reasons(self.request, slot, self.terms, reserve),
@@ -151,7 +151,7 @@ class _Case:
             instant=slot.instant and (terms.is_standard or terms.is_reviewed),
             preference=preferred.index(here) if here in preferred else len(preferred),
             basis=self.offer.basis,
-            origin=Origin.SCENARIO if Origin.SCENARIO in {slot.origin, self.unit.origin} else Origin.REAL,
+            origin=Origin.of(slot.origin, self.unit.origin),
             cautions=tuple(self._cautions(slot, reserve, windows[0].first_on)),
         )
 

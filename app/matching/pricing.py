@@ -1,5 +1,6 @@
 """The package price of a campaign in a slot, as far as its parts are published."""
 
+from app.capacity.rules import effective_price_cents
 from app.core.vocabulary import Reserve
 from app.matching.facts import ModalityTerms, SlotFacts
 from app.matching.outcome import Price, Terms
@@ -7,15 +8,9 @@ from app.matching.policy import MatchPolicy
 
 
 def batch_price_cents(offer: ModalityTerms, slot: SlotFacts, reserve: Reserve) -> int | None:
-    """Return the price of one batch in a slot, or None if nobody has said.
-
-    The slot's own price stands before the line's. In the start-up reserve the agreement's cap is the most there is
-    to pay, and the price where none is published.
-    """
-    listed = slot.price_cents if slot.price_cents is not None else offer.price_cents
-    if reserve is not Reserve.STARTUP or slot.capped_price_cents is None:
-        return listed
-    return slot.capped_price_cents if listed is None else min(listed, slot.capped_price_cents)
+    """Return the price of one batch in a slot, or None if nobody has said; the cap is for the start-up reserve."""
+    cap = slot.capped_price_cents if reserve is Reserve.STARTUP else None
+    return effective_price_cents(offer.price_cents, own_cents=slot.price_cents, cap_cents=cap)
 
 
 def package_price(

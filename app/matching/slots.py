@@ -1,18 +1,11 @@
 """Rules between a campaign and one slot: its reserve, its length, its dates, what occupies it, its price."""
 
 from collections.abc import Iterable, Iterator
-from datetime import date
 
 from app.core.vocabulary import Reserve
 from app.matching.campaign import shift
 from app.matching.facts import ModalityTerms, RequestFacts, SlotFacts, Span
 from app.matching.outcome import Price, Reason, ReasonCode, StartWindow, Terms
-
-
-def effective_reserve(slot: SlotFacts, as_of_on: date) -> Reserve:
-    """Return the reserve whose rules apply on a day: a start-up slot that has been released is open."""
-    released = slot.releases_on is not None and as_of_on >= slot.releases_on
-    return Reserve.OPEN if slot.reserve is Reserve.STARTUP and released else slot.reserve
 
 
 def occupancy_days(slot: SlotFacts, terms: Terms) -> int:

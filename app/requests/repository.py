@@ -120,11 +120,6 @@ async def request_rows(
     return [(request, product, organisation) for request, product, organisation in await session.execute(statement)]
 
 
-async def find_organisation(session: AsyncSession, organisation_id: UUID) -> Organisation | None:
-    """Return the organisation, or None."""
-    return await session.get(Organisation, organisation_id)
-
-
 async def labels_on(session: AsyncSession, organisation_ids: Collection[UUID], on: date) -> dict[UUID, tuple[str, ...]]:
     """Return the labels that each of these organisations holds on a day, by name."""
     statement = (

@@ -586,6 +586,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_charges'))
     )
     op.create_index('ix_charges_booking_id', 'charges', ['booking_id'], unique=False)
+    op.create_index('ix_charges_counterparty_id', 'charges', ['counterparty_id', 'id'], unique=False)
     op.create_index('ix_charges_organisation_id', 'charges', ['organisation_id', 'id'], unique=False)
     op.create_table('crisis_orders',
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -681,6 +682,7 @@ def downgrade() -> None:
     op.drop_index('ix_crisis_orders_crisis_id', table_name='crisis_orders')
     op.drop_table('crisis_orders')
     op.drop_index('ix_charges_organisation_id', table_name='charges')
+    op.drop_index('ix_charges_counterparty_id', table_name='charges')
     op.drop_index('ix_charges_booking_id', table_name='charges')
     op.drop_table('charges')
     op.drop_index('ix_slot_freezes_holder_id', table_name='slot_freezes')

@@ -9,7 +9,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-TIMELINE_COLUMNS = 60
+TIMELINE_COLUMNS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,11 @@ def euros(cents: int) -> str:
 def count(number: float) -> str:
     """Return a number with thin groups of three."""
     return f"{number:,.0f}".replace(",", " ")
+
+
+def how_many(number: int, thing: str, things: str | None = None) -> str:
+    """Return a number of things in words: 1 booking, 2 bookings."""
+    return f"{count(number)} {thing if number == 1 else things or thing + 's'}"
 
 
 def timeline(bars: Sequence[Bar]) -> Text:

@@ -19,7 +19,7 @@ from app.core.processes import start_tethered
 
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
-OWN_VARIABLES = ("DATABASE_URL", "DATABASE_OWNER_URL", "DATABASE_READ_URL")
+OWN_VARIABLES = ("DATABASE_URL", "DATABASE_OWNER_URL")
 
 
 class DemoFailed(Exception):

@@ -47,7 +47,7 @@ class Size:
 SIZES = {
     size.name: size
     for size in (
-        Size(SizeName.DEMO, 82, 0, 72, 0.0, 0.34, 0.4),
+        Size(SizeName.DEMO, 82, 0, 61, 0.0, 0.34, 0.4),
         Size(SizeName.NATIONAL, 160, 120, 600, 0.0, 0.75, 0.25),
         Size(SizeName.CONTESTED, 160, 150, 1_200, 0.0, 0.75, 0.2),
         Size(SizeName.EUROPE, 600, 600, 4_500, 0.7, 0.75, 0.2),

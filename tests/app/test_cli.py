@@ -7,7 +7,7 @@ import pytest
 
 from app.cli import main
 
-_OWN_VARIABLES = ("DATABASE_URL", "DATABASE_OWNER_URL", "DATABASE_READ_URL", "PORT", "DATA", "HOST")
+_OWN_VARIABLES = ("DATABASE_URL", "DATABASE_OWNER_URL", "PORT", "DATA", "HOST")
 
 
 @pytest.fixture

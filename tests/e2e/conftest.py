@@ -16,7 +16,7 @@ from tests.support.ports import free_port
 from tests.support.processes import processes_of, wait_until
 
 UP_SECONDS = 90.0
-_UNSET = ("DATABASE_URL", "DATABASE_OWNER_URL", "DATABASE_READ_URL", "PORT", "DATA", "HOST")
+_UNSET = ("DATABASE_URL", "DATABASE_OWNER_URL", "PORT", "DATA", "HOST")
 
 
 class Up:

@@ -21,6 +21,7 @@ def test_the_story_is_told_to_its_end_and_leaves_nothing(tmp_path: Path) -> None
     assert told.returncode == 0, told.stderr
     assert [title for title in CHAPTERS if title not in told.stdout] == []
     assert "45 sites, 82 production lines" in told.stdout
+    assert "Closed with 60 requests" in told.stdout
     assert "first come first served" in told.stdout
     assert "Stood down" in told.stdout
     assert processes_of(tmp_path) == []

@@ -25,12 +25,6 @@ WINDOWS = (Window("w1", "l1", 0, 6), Window("w2", "l1", 8, 12), Window("w3", "l2
 NAMES = ["weight:1", "weight:2", "weight", "parties", "delay", "rank", "cost"]
 
 
-def wide(window: str, duration: int, **rest: int) -> Option:
-    """Return an option that may start on any day of its window."""
-    period = next(one for one in WINDOWS if one.id == window)
-    return Option(window, duration, period.start, period.end - duration, **rest)
-
-
 @st.composite
 def options(draw: st.DrawFn) -> Option:
     window = draw(st.sampled_from(WINDOWS))

@@ -157,7 +157,6 @@ def test_a_solution_read_back_is_equal() -> None:
         ("format", "creneau-problem/2", "format", "creneau-problem/1"),
         ("origin", "2027-13-01", "origin", "date"),
         ("windows", GONE, "windows", "missing"),
-        ("windows", [], "windows", "at least one"),
         ("objectives", GONE, "objectives", "missing"),
         ("objectives", [], "objectives", "at least one"),
         ("objectives[1]", "speed", "objectives[1]", "no objective"),

@@ -35,11 +35,6 @@ class Neighbours:
                 self._sharers[window].append(windows)
         self._windows = list(self._sharers)
 
-    @property
-    def covers_all(self) -> bool:
-        """Whether the next neighbourhood is the whole problem."""
-        return self._size >= len(self._windows)
-
     def pick(self, plan: Plan) -> Neighbourhood:
         """Return windows grown from one of them by way of demands that could be in several."""
         size = min(int(self._size), len(self._windows))

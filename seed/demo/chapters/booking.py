@@ -4,7 +4,7 @@ from typing import Any
 
 from seed.demo.cast import Cast
 from seed.demo.client import Json, Person
-from seed.demo.screen import chapter, euros, table
+from seed.demo.screen import chapter, count, euros, how_many, table
 from seed.demo.service import DemoFailed
 
 
@@ -13,8 +13,7 @@ def tell(cast: Cast) -> None:
     chapter(cast.console, "2. A start-up finds a place for its lot")
     person, request, matches = _a_request_with_options(cast)
     cast.console.print(
-        f"{person.organisation} asks for {request['batches'] or request['quantity']}"
-        f" {'batch(es)' if request['batches'] else request['quantity_unit']}, {request['gmp_phase']}, from"
+        f"{person.organisation} asks for {_wanted(request)}, {request['gmp_phase']}, from"
         f" {request['earliest_on']}, delivered by {request['latest_delivery_on']}."
     )
     rows = [
@@ -79,3 +78,9 @@ def _quote(cast: Cast, person: Person, booking: Json) -> None:
         (band["start"] or "now", band["end"] or "then", euros(band["total_cents"])) for band in quote["cancellation"]
     ]
     cast.console.print(table("Leaving it once confirmed", ("from", "until", "costs"), rows, numbers=(2,)))
+
+
+def _wanted(request: Json) -> str:
+    if request["batches"]:
+        return how_many(request["batches"], "batch", "batches")
+    return f"{count(request['quantity'])} {request['quantity_unit']}"

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 from seed.demo.cast import Cast
 from seed.demo.client import Json
-from seed.demo.screen import Bar, chapter, count, euros, table, timeline
+from seed.demo.screen import Bar, chapter, count, euros, how_many, table, timeline
 
 PLAN_SECONDS = 4
 TARGETS = ((120, 15_000), (180, 60_000), (270, 120_000))
@@ -100,7 +100,7 @@ def _show(cast: Cast, body: Json) -> None:
         for one in body["displacements"]
     ]
     headings = ("booking on", "planned", "goes to", "compensation")
-    cast.console.print(table(f"Who moves where: {len(rows)} bookings", headings, rows, numbers=(3,)))
+    cast.console.print(table(f"Who moves where: {how_many(len(rows), 'booking')}", headings, rows, numbers=(3,)))
     cast.console.print(f"Cost: {euros(body['cost']['total_cents'])}.")
 
 
@@ -119,7 +119,7 @@ def _answer_orders(cast: Cast, path: str) -> None:
             accepted += 1
             effective = sum(one["status"] == "effective" for one in answer["displacements"])
             cast.console.print(
-                f"{cdmo.organisation} accepts {order['batches']} batch(es) from {order['period']['start']};"
-                f" {effective} displacement(s) take effect with it, and not before."
+                f"{cdmo.organisation} accepts {how_many(order['batches'], 'batch', 'batches')} from"
+                f" {order['start']}; only now do its displacements take effect: {effective}."
             )
-    cast.console.print(f"Activated in one transaction: {len(orders)} orders, {accepted} accepted so far.")
+    cast.console.print(f"Activated in one transaction: {how_many(len(orders), 'order')}, {accepted} accepted so far.")

@@ -8,7 +8,6 @@ from seed.demo.screen import chapter, count, table
 
 HORIZON_DAYS = 500
 SOLVE_SECONDS = 10
-ENTRANTS = 60
 
 
 def tell(cast: Cast) -> None:

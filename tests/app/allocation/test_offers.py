@@ -39,6 +39,23 @@ async def let_run_out(owner: AsyncEngine) -> None:
         await connection.execute(text("UPDATE bookings SET hold_expires_at = now() - interval '1 minute'"))
 
 
+async def test_a_generated_slot_marks_the_plan_the_offer_and_the_booking(
+    client: httpx.AsyncClient, world: World, rounds: Rounds, owner: AsyncEngine, worker: asyncio.Event
+) -> None:
+    made = await contest(world)
+    async with owner.begin() as connection:
+        await connection.execute(text("UPDATE slots SET origin = 'scenario'"))
+    round_id, run = await rounds.solved()
+    worker.set()
+    assert {one["origin"] for one in run["placed"]} == {"scenario"}
+    assert {one["origin"] for one in run["unplaced"]} <= {"real"}
+    await rounds.post(f"/v1/rounds/{round_id}/publish")
+    offers = (await client.get("/v1/offers", headers=made.headers["second"])).json()["items"]
+    assert [one["origin"] for one in offers] == ["scenario"]
+    booking = await client.get(f"/v1/bookings/{offers[0]['booking_id']}", headers=made.headers["second"])
+    assert booking.json()["origin"] == "scenario"
+
+
 async def test_an_offer_that_ran_out_cannot_be_accepted_and_its_period_is_free(
     client: httpx.AsyncClient,
     world: World,

@@ -238,3 +238,22 @@ async def test_scope_and_policy_of_an_open_round_are_settled(client: httpx.Async
     refused = await client.patch(path, json={"modalities": []}, headers=rounds.headers)
     assert refused.status_code == 409
     assert refused.json()["settled"] == ["modalities"]
+
+
+@pytest.mark.parametrize(
+    ("given", "pointer"),
+    [
+        ({"modalities": ["monoclonal_antibody", "alchemy"]}, "/modalities/1"),
+        ({"regions": ["Bretagne\x00"]}, "/regions"),
+        ({"closes_at": "9999-12-31T23:59:59-14:00"}, "/closes_at"),
+        ({"closes_at": "0001-01-01T00:00:00+14:00"}, "/closes_at"),
+        ({"end": day(0).isoformat()}, "/end"),
+    ],
+)
+async def test_a_scope_that_cannot_be_is_refused_by_field(
+    rounds: Rounds, owner: AsyncEngine, given: dict[str, Any], pointer: str
+) -> None:
+    body = {"name": "Round", "start": day(0).isoformat(), "end": day(365).isoformat()}
+    problem = await rounds.post("/v1/rounds", body | given, expect=422)
+    assert problem["errors"][0]["pointer"] == pointer
+    assert await scalar(owner, "SELECT count(*) FROM rounds") == 0

@@ -26,14 +26,10 @@ def pointer(problem: dict[str, Any]) -> str:
     return str(problem["errors"][0]["pointer"])
 
 
-async def rows(market: Market) -> tuple[int, int, int]:
+async def rows(market: Market) -> list[int | None]:
     """How many bookings, requests and audit records there are."""
     async with transaction(market.world.sessions) as session:
-        counts = [
-            await session.scalar(select(func.count()).select_from(table)) or 0
-            for table in (Booking, Request, AuditRecord)
-        ]
-    return counts[0], counts[1], counts[2]
+        return [await session.scalar(select(func.count()).select_from(one)) for one in (Booking, Request, AuditRecord)]
 
 
 async def test_a_hold_takes_what_matching_says(market: Market) -> None:
@@ -118,9 +114,11 @@ async def test_what_is_in_the_way_is_nobodys(market: Market) -> None:
 
 
 @pytest.mark.parametrize("start", [-1, 78, 119, 120, 500])
-async def test_outside_the_slot(market: Market, start: int) -> None:
+@pytest.mark.parametrize("given", ["request", "product"])
+async def test_outside_the_slot(market: Market, given: str, start: int) -> None:
     before = await rows(market)
-    problem = await market.hold(start, expect=422)
+    asked = {"product_id": str(market.product.id), "batches": 1} if given == "product" else {}
+    problem = await market.hold(start, expect=422, **asked)
     assert problem["type"] == "urn:creneau:problem:outside-slot"
     assert pointer(problem) == "/start"
     assert problem["slot"] == {"start": str(day(0)), "end": str(day(120))}

@@ -8,7 +8,7 @@ from sqlalchemy import select, update
 from sqlmodel import col
 
 from app.audit.models import AuditRecord
-from app.bookings.models import Booking, BookingSource
+from app.bookings.models import Booking, BookingSource, BookingStatus
 from app.capacity.models import Approval, Slot
 from app.catalogue.models import LineModality
 from app.core.clock import now, today
@@ -146,6 +146,47 @@ async def test_what_is_held_for_an_offer_is_answered_there(market: Market) -> No
         problem = await market.step(held, verb, by=market.buyer, expect=409)
         assert problem["source"] == "round"
     assert (await market.read(f"/v1/bookings/{held['id']}", market.buyer))["status"] == "held"
+
+
+async def test_what_a_crisis_ordered_is_answered_by_its_order(market: Market) -> None:
+    held = await market.hold()
+    for status in (BookingStatus.AWAITING_CDMO, BookingStatus.CONFIRMED):
+        async with transaction(market.world.sessions) as session:
+            change = update(Booking).values(source=BookingSource.CRISIS, status=status, hold_expires_at=None)
+            await session.execute(change)
+        for verb, body in (
+            ("approve", {}),
+            ("decline", {"reason_code": "other"}),
+            ("cancel", {"reason_code": "other"}),
+        ):
+            problem = await market.step(held, verb, by=market.seller, expect=409, **body)
+            assert problem["source"] == "crisis"
+        assert (await market.read(f"/v1/bookings/{held['id']}", market.seller))["status"] == status
+    assert await market.charges() == []
+
+
+async def test_a_hold_of_a_draft_is_confirmed_for_the_need_that_it_was_made_for(market: Market) -> None:
+    held = await market.hold(product_id=str(market.product.id))
+    path = f"/v1/requests/{held['request_id']}"
+    changed = await market.client.patch(path, json={"batches": 2}, headers=market.buyer)
+    assert changed.status_code == 200, changed.text
+    problem = await market.step(held, "confirm", by=market.buyer, expect=409)
+    assert problem["type"] == "urn:creneau:problem:not-eligible"
+    assert (await market.read(f"/v1/bookings/{held['id']}", market.buyer))["status"] == "held"
+    assert await market.charges() == []
+    await market.client.patch(path, json={"batches": 1}, headers=market.buyer)
+    assert (await market.step(held, "confirm", by=market.buyer))["status"] == "confirmed"
+
+
+async def test_a_product_that_became_another_does_not_take_the_place_held_for_the_first(market: Market) -> None:
+    product = await market.world.product(market.startup)
+    held = await market.hold(product_id=str(product.id))
+    change = {"modality": "viral_vector_aav", "platform": None}
+    changed = await market.client.patch(f"/v1/products/{product.id}", json=change, headers=market.buyer)
+    assert changed.status_code == 200, changed.text
+    problem = await market.step(held, "confirm", by=market.buyer, expect=409)
+    assert problem["type"] == "urn:creneau:problem:not-eligible"
+    assert "modality" in [reason["code"] for reason in problem["reasons"]]
 
 
 async def test_the_other_side_and_the_coordinator_do_not_decide(market: Market) -> None:

@@ -7,10 +7,8 @@ from uuid import UUID
 
 import httpx
 import pytest
-from sqlalchemy import ClauseElement, Executable, Select, insert, text
+from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
 from sqlmodel import col
 
 from app.capacity import slot_repository
@@ -25,21 +23,8 @@ from app.core.vocabulary import GmpPhase, Reserve
 from app.matching.facts import RequestFacts
 from app.matching.technical import technical_reasons
 from tests.app.capacity.rows import book
+from tests.support.explain import analyze, plan_of
 from tests.support.world import World, day
-
-
-class Explain(Executable, ClauseElement):
-    """The plan that the server makes for a statement, in place of its rows."""
-
-    inherit_cache = False
-
-    def __init__(self, statement: Select[Slot]) -> None:
-        self.statement = statement
-
-
-@compiles(Explain)
-def _compile_explain(element: Explain, compiler: SQLCompiler, **options: Any) -> str:
-    return "EXPLAIN " + compiler.process(element.statement, **options)
 
 
 class Known(NamedTuple):
@@ -275,7 +260,7 @@ async def test_the_price_shown_is_that_of_the_modality_asked_for(client: httpx.A
         ("volume_min=inf", "query/volume_min"),
         ("reserve=everyone", "query/reserve"),
         ("available=perhaps", "query/available"),
-        ("cursor=nonsense", "/query/cursor"),
+        ("cursor=nonsense", "query/cursor"),
     ],
 )
 async def test_bad_filters_are_refused_by_name(
@@ -297,8 +282,7 @@ async def test_the_search_reads_an_index_and_no_whole_table(world: World, owner:
     ]
     async with owner.begin() as connection:
         await connection.execute(insert(Slot), rows)
-    async with owner.connect() as connection:
-        await (await connection.execution_options(isolation_level="AUTOCOMMIT")).execute(text("ANALYZE"))
+    await analyze(owner)
     narrow = {"start": day(2000), "end": day(2100), "available": True, "min_days": 5}
     for query in ({}, narrow, narrow | {"modality": "monoclonal_antibody", "phase": "phase_1"}):
         plan = await _plan(world, SlotFilter.model_validate(query))
@@ -309,4 +293,4 @@ async def test_the_search_reads_an_index_and_no_whole_table(world: World, owner:
 async def _plan(world: World, query: SlotFilter) -> str:
     statement = slot_repository.search(query, today(), None).order_by(slot_repository.START, col(Slot.id)).limit(51)
     async with transaction(world.sessions) as session:
-        return "\n".join((await session.execute(Explain(statement))).scalars().all())
+        return await plan_of(session, statement)

@@ -36,7 +36,7 @@ async def test_a_free_place_is_booked_and_awaits_its_cdmo(crises: Crises, world:
     order = await crises.order_of(crisis_id)
     assert (order["status"], order["organisation_id"]) == ("issued", str(made.cdmo.id))
     assert (order["output"], order["batches"], order["price_cents"]) == (60_000, 3, 300_000_000)
-    assert order["period"]["start"] == plan["body"]["campaigns"][0]["start"]
+    assert order["start"] == plan["body"]["campaigns"][0]["start"]
     assert await rows(owner, BOOKINGS) == [("crisis", "awaiting_cdmo", iso(2))]
     authority = "SELECT o.kind FROM bookings b JOIN organisations o ON o.id = b.organisation_id"
     assert await scalar(owner, authority) == "authority"

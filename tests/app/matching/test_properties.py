@@ -9,12 +9,12 @@ from uuid import UUID
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from app.capacity.rules import effective_reserve
 from app.core.vocabulary import GmpPhase, Reserve
 from app.matching.facts import FeasibilityFacts, QualificationFacts, RequestFacts, SlotFacts, Span, UnitFacts
 from app.matching.match import match, match_line, options
 from app.matching.outcome import Match, Reason, ReasonCode
 from app.matching.policy import DIRECT, ROUND, MatchPolicy
-from app.matching.slots import effective_reserve
 from app.matching.wording import sentence
 from tests.app.matching.made import A_REQUEST, LINE, SITE, TODAY, UNIT, day, unit_with
 
@@ -190,11 +190,11 @@ def test_any_start_of_an_option_fits_and_delivers(
     assert request.budget_cents is None or option.price.package_cents <= request.budget_cents
     if not slot.divisible:
         assert (start, end) == slot.period
-    if effective_reserve(slot, TODAY) is Reserve.CRISIS:
+    if effective_reserve(slot.reserve, slot.releases_on, TODAY) is Reserve.CRISIS:
         assert slot.lendable
         assert request.accepts_recallable
         assert option.duration_days <= (slot.max_lent_days or option.duration_days)
-    if effective_reserve(slot, TODAY) is Reserve.STARTUP:
+    if effective_reserve(slot.reserve, slot.releases_on, TODAY) is Reserve.STARTUP:
         assert request.french_startup
 
 

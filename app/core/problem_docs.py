@@ -1,0 +1,95 @@
+"""Refusals in the interface's description: every operation says which it may answer, all of one shape."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.core.http import PROBLEM_JSON
+
+REFUSALS: Mapping[HTTPStatus, str] = {
+    HTTPStatus.BAD_REQUEST: "The body is not JSON",
+    HTTPStatus.UNAUTHORIZED: "No key, or one that is unknown, expired or revoked",
+    HTTPStatus.FORBIDDEN: "The caller's role does not carry this operation",
+    HTTPStatus.NOT_FOUND: "There is no such object, or it belongs to someone else",
+    HTTPStatus.CONFLICT: "The present state forbids it; the facts in the way are members of the problem",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "The input breaks a rule; `errors` names each field",
+    HTTPStatus.SERVICE_UNAVAILABLE: "Busy or unreachable: send the same request again after `Retry-After` seconds",
+}
+"""What each status means, the same at every operation."""
+
+_MEMBERS = {"$ref": "#/components/schemas/Problem"}
+
+
+class Fault(BaseModel):
+    """A field of the input and the rule that it breaks."""
+
+    pointer: str = Field(
+        description="JSON Pointer (RFC 6901) into the body; `query/name`, `path/name` or `header/name` elsewhere",
+        examples=["/end"],
+    )
+    detail: str
+
+
+class Problem(BaseModel):
+    """A refusal (RFC 9457); by its type it may carry further members with the facts in the way."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(description="Stable name of the kind of problem", examples=["urn:creneau:problem:invalid-input"])
+    title: str = Field(description="What this kind of problem is, the same at every occurrence")
+    status: int = Field(description="The HTTP status code", examples=[422])
+    detail: str = Field(description="What went wrong this time, and what to do next")
+    instance: str = Field(description="Path of the request that was refused")
+    errors: list[Fault] | None = Field(default=None, description="The fields at fault, if any")
+
+
+def _statuses(path: str, method: str, operation: Mapping[str, Any]) -> list[HTTPStatus]:
+    """Return which refusals an operation may answer, from what it takes and who may call it."""
+    writes, guarded = method != "get", "security" in operation
+    takes_input = bool(operation.get("parameters")) or "requestBody" in operation
+    return [
+        *([HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE] if "requestBody" in operation else []),
+        *([HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN] if guarded else []),
+        *([HTTPStatus.NOT_FOUND] if "{" in path or "requestBody" in operation else []),
+        *([HTTPStatus.CONFLICT] if writes else []),
+        *([HTTPStatus.UNPROCESSABLE_ENTITY] if takes_input else []),
+        HTTPStatus.SERVICE_UNAVAILABLE,
+    ]
+
+
+def _describe(schema: dict[str, Any]) -> None:
+    components = schema.setdefault("components", {}).setdefault("schemas", {})
+    for unused in ("HTTPValidationError", "ValidationError"):
+        components.pop(unused, None)
+    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    components.update(problem.pop("$defs"))
+    components["Problem"] = problem
+    for path, operations in schema["paths"].items():
+        for method, operation in operations.items():
+            operation["responses"].update(
+                {
+                    str(status.value): {
+                        "description": REFUSALS[status],
+                        "content": {PROBLEM_JSON: {"schema": _MEMBERS}},
+                    }
+                    for status in _statuses(path, method, operation)
+                }
+            )
+
+
+def install(app: FastAPI) -> None:
+    """Have the description of `app` name the refusals of every operation."""
+    plain = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        before = app.openapi_schema
+        schema = plain()
+        if schema is not before:
+            _describe(schema)
+        return schema
+
+    app.openapi = openapi  # type: ignore[method-assign]

@@ -1,0 +1,75 @@
+"""What a hold asks of the database reads an index, however many bookings there have been."""
+
+import pytest
+from sqlalchemy import insert, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.bookings import ledger_repository, repository
+from app.bookings.models import Booking, BookingStatus, Charge, ChargeKind
+from app.core.clock import now
+from app.core.database import transaction
+from app.core.model import new_id, period
+from tests.app.bookings.conftest import Market
+from tests.support.explain import analyze, plan_of, plans_of
+from tests.support.world import day
+
+UNITS, BOOKINGS_OF_A_UNIT, DAYS = 20, 200, 9
+
+
+@pytest.fixture
+async def crowded(market: Market, owner: AsyncEngine) -> Market:
+    """A market beside twenty units with years of bookings, each with a charge."""
+    slots = [await market.world.slot(await market.world.unit(market.cdmo), 0, 2_000) for _ in range(UNITS)]
+    bookings = [
+        {
+            "id": new_id(),
+            "slot_id": slot.id,
+            "unit_id": slot.unit_id,
+            "organisation_id": market.startup.id,
+            "batches": 1,
+            "period": period(day(number * DAYS), day(number * DAYS + DAYS)),
+            "delivery_on": day(2_000),
+            "reserve": slot.reserve,
+            "price_cents": 1,
+            "status": BookingStatus.CONFIRMED,
+        }
+        for slot in slots
+        for number in range(BOOKINGS_OF_A_UNIT)
+    ]
+    charges = [
+        {
+            "booking_id": one["id"],
+            "organisation_id": market.startup.id,
+            "kind": ChargeKind.RESERVATION_FEE,
+            "amount_cents": 1,
+        }
+        for one in bookings
+    ]
+    async with owner.begin() as connection:
+        await connection.execute(insert(Booking), bookings)
+        await connection.execute(insert(Charge), charges)
+    await analyze(owner)
+    return market
+
+
+async def test_the_way_of_a_hold_reads_no_whole_table(crowded: Market) -> None:
+    slot, request = crowded.slot, crowded.request
+    async with transaction(crowded.world.sessions) as session:
+        plans = [
+            *await plans_of(session, lambda: repository.stale_holds(session, [slot.unit_id], now())),
+            *await plans_of(session, lambda: repository.live_booking_of_request(session, request.id, now())),
+            *await plans_of(session, lambda: repository.units_with_stale_holds(session, now(), 100)),
+            *await plans_of(session, lambda: ledger_repository.sum_of(session, request.id, list(ChargeKind))),
+        ]
+    assert len(plans) == 4
+    for plan in plans:
+        assert "Seq Scan on bookings" not in plan, plan
+        assert "Seq Scan on charges" not in plan, plan
+
+
+async def test_the_occupancy_of_a_unit_reads_no_whole_table(crowded: Market) -> None:
+    async with transaction(crowded.world.sessions) as session:
+        source = await session.scalar(text("SELECT prosrc FROM pg_proc WHERE proname = 'unit_occupancy'"))
+        body = str(source).replace("unit_ids", f"'{{{crowded.slot.unit_id}}}'::uuid[]")
+        plan = await plan_of(session, text(body.replace("::", r"\:\:")))
+    assert "Seq Scan on bookings" not in plan, plan

@@ -1,0 +1,69 @@
+"""Every refusal is problem+json, and the description of the interface says so of every operation."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from tests.support.world import World
+
+OPERATIONS = {"get", "post", "put", "patch", "delete"}
+
+
+async def test_every_operation_describes_its_refusals(client: httpx.AsyncClient) -> None:
+    described = (await client.get("/openapi.json")).json()
+    schemas = described["components"]["schemas"]
+    assert {"type", "title", "status", "detail", "instance", "errors"} == schemas["Problem"]["properties"].keys()
+    assert "HTTPValidationError" not in schemas
+    for path, operations in described["paths"].items():
+        for method, operation in operations.items():
+            assert method in OPERATIONS, path
+            refusals = {status: one for status, one in operation["responses"].items() if status >= "4"}
+            expected = {"503"}
+            expected |= {"401", "403"} if "security" in operation else set()
+            expected |= {"404"} if "{" in path else set()
+            expected |= {"409"} if method != "get" else set()
+            expected |= {"422"} if "parameters" in operation or "requestBody" in operation else set()
+            assert expected <= refusals.keys(), (method, path)
+            for status, refusal in refusals.items():
+                reference = refusal["content"]["application/problem+json"]["schema"]["$ref"]
+                assert reference == "#/components/schemas/Problem", (method, path, status)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"{nope", b'{"name": "\xe9"}', b"[" * 50_000, b'{"name": ' + b"9" * 6_000 + b"}"],
+    ids=["no JSON", "another encoding", "nested beyond measure", "a number beyond measure"],
+)
+async def test_what_no_parser_takes_is_malformed(client: httpx.AsyncClient, world: World, content: bytes) -> None:
+    headers = {**await world.coordinator(), "content-type": "application/json"}
+    answer = await client.post("/v1/organisations", content=content, headers=headers)
+    assert answer.status_code == 400
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["type"] == "urn:creneau:problem:malformed-json"
+
+
+async def test_a_body_beyond_measure_is_refused_before_it_is_read_whole(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    read = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal read
+        for _ in range(64):
+            read += 1
+            yield b" " * 65_536
+
+    headers = {**await world.coordinator(), "content-type": "application/json"}
+    answer = await client.post("/v1/organisations", content=endless(), headers=headers)
+    assert answer.status_code == 413
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "1048576 bytes" in answer.json()["detail"]
+    assert read < 20
+
+
+async def test_the_rule_is_told_in_its_own_words(client: httpx.AsyncClient, world: World) -> None:
+    body = {"kind": "startup", "name": "A\x00B"}
+    answer = await client.post("/v1/organisations", json=body, headers=await world.coordinator())
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == [{"pointer": "/name", "detail": "must not contain the character U+0000"}]

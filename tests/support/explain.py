@@ -1,0 +1,49 @@
+"""The plans that the server makes for the statements of the service."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from sqlalchemy import ClauseElement, Executable, event
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import ORMExecuteState
+from sqlalchemy.sql.compiler import SQLCompiler
+
+
+class Explain(Executable, ClauseElement):
+    """The plan that the server makes for a statement, in place of its rows."""
+
+    inherit_cache = False
+
+    def __init__(self, statement: ClauseElement) -> None:
+        self.statement = statement
+
+
+@compiles(Explain)
+def _compile_explain(element: Explain, compiler: SQLCompiler, **options: Any) -> str:
+    return "EXPLAIN " + compiler.process(element.statement, **options)
+
+
+async def plan_of(session: AsyncSession, statement: ClauseElement) -> str:
+    """Return the plan of a statement."""
+    return "\n".join((await session.execute(Explain(statement))).scalars().all())
+
+
+async def plans_of(session: AsyncSession, work: Callable[[], Awaitable[object]]) -> list[str]:
+    """Do a piece of work, and return the plans of the statements that it executed."""
+    seen: list[ClauseElement] = []
+
+    def note(state: ORMExecuteState) -> None:
+        assert isinstance(state.statement, ClauseElement)
+        seen.append(state.statement)
+
+    event.listen(session.sync_session, "do_orm_execute", note)
+    await work()
+    event.remove(session.sync_session, "do_orm_execute", note)
+    return [await plan_of(session, statement) for statement in seen]
+
+
+async def analyze(owner: AsyncEngine) -> None:
+    """Let the server count the rows there are, as it does by itself in the long run."""
+    async with owner.connect() as connection:
+        await (await connection.execution_options(isolation_level="AUTOCOMMIT")).exec_driver_sql("ANALYZE")
