@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -216,3 +216,8 @@ def _feasibilities_with_owners() -> Select[Any]:
 def _where(statement: Select[Any], value: object, column: Any) -> Select[Any]:
     """Narrow a statement to rows where the column has the value, unless none is asked."""
     return statement if value is None else statement.where(col(column) == value)
+
+
+async def has_period(session: AsyncSession, request_id: UUID) -> bool:
+    """Tell whether a live booking is for this request; a hold that has run out is none."""
+    return bool(await session.scalar(select(func.request_has_period(request_id))))

@@ -111,15 +111,17 @@ async def submit_request(session: AsyncSession, actor: Actor, request_id: UUID) 
 
 
 async def withdraw_request(session: AsyncSession, actor: Actor, request_id: UUID) -> Request:
-    """Withdraw a request for good; an offer must be declined first, and a booking cancelled.
+    """Withdraw a request for good; an offer must be declined first, a hold released, and a booking cancelled.
 
     Raises
     ------
     StateConflict
-        If its status does not allow it.
+        If its status does not allow it, or a period is held for it.
     """
     actor.require(Role.STARTUP_MEMBER)
     request = await get_request(session, actor, request_id, lock=True)
+    if RequestStatus.WITHDRAWN in TRANSITIONS[request.status] and await repository.has_period(session, request_id):
+        raise StateConflict("A period is held for this request: release the hold or cancel the booking first.")
     return await move_request(session, actor, request, RequestStatus.WITHDRAWN)
 
 

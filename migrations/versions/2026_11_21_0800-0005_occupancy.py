@@ -1,4 +1,4 @@
-"""Which periods of some units are occupied, and nothing else: neither whose they are, nor at what price.
+"""Which periods of some units are occupied, or whether one is for a request, and nothing else: not whose, nor the price.
 
 A hold that has run out occupies nothing, even before anybody has swept it.
 
@@ -24,20 +24,34 @@ CREATE FUNCTION unit_occupancy(unit_ids uuid[]) RETURNS TABLE (unit_id uuid, slo
 $$
 """
 
+REQUEST_HAS_PERIOD = """
+CREATE FUNCTION request_has_period(request uuid) RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT EXISTS (
+        SELECT FROM bookings b WHERE b.request_id = request
+            AND (b.status IN ('awaiting_cdmo', 'confirmed', 'in_production')
+                OR (b.status = 'held' AND b.hold_expires_at > now())))
+$$
+"""
+
+FUNCTIONS = {"unit_occupancy(uuid[])": UNIT_OCCUPANCY, "request_has_period(uuid)": REQUEST_HAS_PERIOD}
+
 
 def upgrade() -> None:
-    op.execute(UNIT_OCCUPANCY)
-    op.execute("REVOKE EXECUTE ON FUNCTION unit_occupancy(uuid[]) FROM PUBLIC")
-    op.execute(
-        """
-        DO $$ BEGIN
-            IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'creneau_app') THEN
-                GRANT EXECUTE ON FUNCTION unit_occupancy(uuid[]) TO creneau_app;
-            END IF;
-        END $$
-        """
-    )
+    for signature, body in FUNCTIONS.items():
+        op.execute(body)
+        op.execute(f"REVOKE EXECUTE ON FUNCTION {signature} FROM PUBLIC")
+        op.execute(
+            f"""
+            DO $$ BEGIN
+                IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'creneau_app') THEN
+                    GRANT EXECUTE ON FUNCTION {signature} TO creneau_app;
+                END IF;
+            END $$
+            """
+        )
 
 
 def downgrade() -> None:
-    op.execute("DROP FUNCTION unit_occupancy(uuid[])")
+    for signature in FUNCTIONS:
+        op.execute(f"DROP FUNCTION {signature}")

@@ -286,3 +286,12 @@ async def test_a_booking_in_the_database_keeps_its_terms(market: Market) -> None
         booking = await session.get_one(Booking, held["id"])
     assert booking.terms["policy_version"] == "fees/1"
     assert booking.terms["bands"][0] == {"notice_days_from": 181, "percent": None}
+
+
+async def test_a_request_is_not_withdrawn_while_a_period_is_held_for_it(market: Market) -> None:
+    booking = await market.hold()
+    path = f"/v1/requests/{market.request.id}/withdraw"
+    problem = await market.send(path, {}, headers=market.buyer, expect=409)
+    assert "release the hold" in problem["detail"]
+    await market.step(booking, "release", by=market.buyer)
+    assert (await market.send(path, {}, headers=market.buyer, expect=200))["status"] == "withdrawn"
