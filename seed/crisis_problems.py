@@ -10,13 +10,13 @@ from typing import Any
 from uuid import UUID
 
 from app.bookings.models import BookingStatus
+from app.capacity.occupancy import span_of
 from app.capacity.supply import SlotFacts, UnitFacts
 from app.matching.campaign import production_days
 from app.matching.facts import RequestFacts
 from app.matching.match import options
 from app.matching.outcome import ranked
 from app.matching.policy import DIRECT
-from seed.facts import span
 from seed.rows import BookingRow
 from seed.scenario.generate import Scenario
 from seed.world_facts import WorldFacts
@@ -78,7 +78,7 @@ class _Crisis:
         return (day - self._origin).days
 
     def _stays(self, booking: BookingRow) -> bool:
-        near = self._day(span(booking.period).start_on) < _FROZEN_DAYS
+        near = self._day(span_of(booking.period).start_on) < _FROZEN_DAYS
         return near or booking.status is BookingStatus.IN_PRODUCTION
 
     def _window(self, slot: SlotFacts) -> Document:
@@ -91,7 +91,7 @@ class _Crisis:
         }
 
     def _place(self, booking: BookingRow) -> Document:
-        period = span(booking.period)
+        period = span_of(booking.period)
         return {
             "id": str(booking.id),
             "window": str(booking.slot_id),
@@ -111,7 +111,7 @@ class _Crisis:
 
     def _moves(self, booking: BookingRow, request: RequestFacts) -> Iterator[Document]:
         """Places where a booking could go, with every slot taken as if nothing else were booked in it."""
-        planned = span(booking.period).start_on
+        planned = span_of(booking.period).start_on
         asked = replace(
             request, earliest_on=planned, latest_delivery_on=booking.delivery_on + timedelta(days=_LATEST_MOVE_DAYS)
         )

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 from uuid import UUID
 
 from app.capacity.models import Approval
+from app.capacity.occupancy import span_of
 from app.capacity.supply import SlotFacts, Span
-from app.core.model import Period
 from app.identity.models import OrganisationKind
 from app.matching.facts import FeasibilityFacts, QualificationFacts, RequestFacts
-from app.requests.models import FeasibilityStatus, QualificationLevel
+from app.requests.facts import FEASIBLE
+from app.requests.models import QualificationLevel
 from seed.rows import (
     AgreementRow,
     FeasibilityRow,
@@ -21,33 +22,12 @@ from seed.rows import (
     SlotRow,
 )
 
-_ANSWERS: Mapping[FeasibilityStatus, bool | None] = {
-    FeasibilityStatus.ASKED: None,
-    FeasibilityStatus.FEASIBLE: True,
-    FeasibilityStatus.FEASIBLE_IF: True,
-    FeasibilityStatus.NOT_FEASIBLE: False,
-}
-
-
-def span(period: Period) -> Span:
-    """The days of a bounded period.
-
-    Raises
-    ------
-    ValueError
-        It is unbounded.
-    """
-    if period.lower is None or period.upper is None:
-        raise ValueError(f"the period {period} is unbounded")
-    return Span(period.lower, period.upper)
-
 
 def request_facts(
     request: RequestRow,
     product: ProductRow,
     organisation: OrganisationRow,
     *,
-    labels: tuple[str, ...] = (),
     qualifications: Iterable[QualificationRow] = (),
     feasibilities: Iterable[FeasibilityRow] = (),
 ) -> RequestFacts:
@@ -62,7 +42,6 @@ def request_facts(
         product_id=product.id,
         country=organisation.country,
         region=organisation.region,
-        labels=labels,
         french_startup=organisation.kind is OrganisationKind.STARTUP and organisation.country == "FR",
         platform=product.platform,
         containment=tuple(product.containment),
@@ -87,7 +66,7 @@ def request_facts(
 def _answer(row: FeasibilityRow) -> FeasibilityFacts:
     return FeasibilityFacts(
         row.line_id,
-        _ANSWERS[row.status],
+        FEASIBLE[row.status],
         row.condition,
         row.reason_code.value if row.reason_code else None,
         row.valid_until_on,
@@ -100,7 +79,7 @@ def slot_facts(slot: SlotRow, agreements: Mapping[UUID, AgreementRow], busy: Ite
     return SlotFacts(
         slot_id=slot.id,
         unit_id=slot.unit_id,
-        period=span(slot.period),
+        period=span_of(slot.period),
         reserve=slot.reserve,
         releases_on=slot.releases_on,
         lendable=slot.lendable,

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from app.allocation.planner import Supply
+from app.capacity.occupancy import span_of
 from app.capacity.supply import SlotFacts, Span
 from app.matching.facts import RequestFacts
-from seed.facts import request_facts, slot_facts, span
+from seed.facts import request_facts, slot_facts
 from seed.fleet import places
 from seed.rows import FeasibilityRow, QualificationRow, RequestRow
 from seed.world import World
@@ -43,7 +44,7 @@ class WorldFacts:
 def _supply(world: World) -> Supply:
     busy: defaultdict[UUID, list[Span]] = defaultdict(list)
     for booking in world.bookings:
-        busy[booking.slot_id].append(span(booking.period))
+        busy[booking.slot_id].append(span_of(booking.period))
     agreements = {row.id: row for row in world.agreements}
     slots: defaultdict[UUID, list[SlotFacts]] = defaultdict(list)
     for slot in world.slots:

@@ -66,7 +66,6 @@ class RequestFacts:
     product_id: UUID | None = None
     country: str = "FR"
     region: str | None = None
-    labels: tuple[str, ...] = ()
     french_startup: bool = False
     platform: str | None = None
     containment: tuple[str, ...] = ()

@@ -10,13 +10,14 @@ from typing import NamedTuple
 
 from app.bookings.fees import BookingTerms, terms_of
 from app.bookings.models import BookingStatus, ChargeKind, ContractStatus
+from app.capacity.occupancy import span_of
 from app.capacity.supply import SlotFacts
 from app.core.model import period
 from app.core.vocabulary import GmpPhase, Reserve
 from app.matching.match import match
 from app.matching.outcome import Option
 from app.requests.models import QualificationLevel, RequestStatus
-from seed.facts import request_facts, span
+from seed.facts import request_facts
 from seed.fleet import Place
 from seed.identifiers import identifier
 from seed.rows import BookingRow, ChargeRow, ProductRow, RequestRow
@@ -76,7 +77,7 @@ class Bookings:
             if booked is None:
                 return made
             made.append(booked)
-            slot = replace(slot, busy=(*slot.busy, span(booked.booking.period)))
+            slot = replace(slot, busy=(*slot.busy, span_of(booked.booking.period)))
         return made
 
     def _book(self, chance: Chance, place: Place, slot: SlotFacts) -> Booked | None:

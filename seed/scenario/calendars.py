@@ -9,10 +9,10 @@ from datetime import date, timedelta
 from uuid import UUID
 
 from app.capacity.models import Approval, CommitmentKind
+from app.capacity.occupancy import span_of
 from app.core.model import period
 from app.core.vocabulary import Reserve
 from app.matching.campaign import production_days
-from seed.facts import span
 from seed.fleet import Place
 from seed.identifiers import identifier
 from seed.rows import AgreementRow, CommitmentRow, SlotRow
@@ -151,7 +151,7 @@ def _agreements(chance: Chance, bookable: Iterable[Place], slots: Iterable[SlotR
     published: defaultdict[tuple[UUID, Reserve], int] = defaultdict(int)
     for slot in slots:
         if slot.reserve is not Reserve.OPEN:
-            published[line_of[slot.unit_id], slot.reserve] += span(slot.period).days
+            published[line_of[slot.unit_id], slot.reserve] += span_of(slot.period).days
     by_line = {place.line.id: place for place in bookable}
     agreements = []
     for (line_id, reserve), days in published.items():

@@ -7,8 +7,8 @@ import sys
 from collections import Counter
 from datetime import date
 
+from app.capacity.occupancy import span_of
 from seed.catalogue import Catalogue
-from seed.facts import span
 from seed.scenario.chance import Chance
 from seed.scenario.generate import generate
 from seed.scenario.sizes import SizeName
@@ -46,7 +46,7 @@ def test_on_another_day_the_same_things_happen_as_many_days_later(catalogue: Cat
     one, other = (generate(catalogue, SizeName.DEMO, 1, day).world for day in (first, later))
     assert [booking.id for booking in one.bookings] == [booking.id for booking in other.bookings]
     delays = {
-        span(after.period).start_on - span(before.period).start_on
+        span_of(after.period).start_on - span_of(before.period).start_on
         for before, after in zip(one.slots, other.slots, strict=True)
     }
     assert delays == {later - first}

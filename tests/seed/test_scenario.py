@@ -9,13 +9,13 @@ from uuid import UUID
 
 from app.bookings.models import BookingStatus
 from app.capacity.models import Approval
+from app.capacity.occupancy import span_of
 from app.capacity.supply import Span
 from app.core.vocabulary import Origin, Reserve
 from app.identity.models import OrganisationKind
 from app.matching.match import match
 from app.requests.models import FeasibilityStatus, RequestStatus
 from seed.catalogue import Catalogue
-from seed.facts import span
 from seed.loader import TABLES
 from seed.rows import BookingRow, CommitmentRow, SlotRow
 from seed.scenario.calendars import horizon_end
@@ -36,7 +36,7 @@ class _Marked(Protocol):
 def _by_unit(rows: Iterable[SlotRow | CommitmentRow | BookingRow]) -> dict[UUID, list[Span]]:
     found: defaultdict[UUID, list[Span]] = defaultdict(list)
     for row in rows:
-        found[row.unit_id].append(span(row.period))
+        found[row.unit_id].append(span_of(row.period))
     return {unit: sorted(spans) for unit, spans in found.items()}
 
 
@@ -61,10 +61,10 @@ def test_bookings_lie_in_their_slot_and_do_not_overlap(scenario: Scenario) -> No
     slots = {slot.id: slot for slot in world.slots}
     counts = Counter(booking.slot_id for booking in world.bookings)
     for booking in world.bookings:
-        slot, period = slots[booking.slot_id], span(booking.period)
+        slot, period = slots[booking.slot_id], span_of(booking.period)
         assert booking.unit_id == slot.unit_id
-        assert span(slot.period).start_on <= period.start_on
-        assert period.end_on <= span(slot.period).end_on
+        assert span_of(slot.period).start_on <= period.start_on
+        assert period.end_on <= span_of(slot.period).end_on
         assert slot.divisible or (counts[slot.id] == 1 and booking.period == slot.period)
         assert booking.status in _LIVE
         assert (booking.status is BookingStatus.IN_PRODUCTION) == (period.start_on == scenario.as_of)
@@ -85,7 +85,7 @@ def test_every_booking_is_one_that_matching_allows(scenario: Scenario) -> None:
             scenario.as_of,
         )
         option = found.options[0]
-        period = span(booking.period)
+        period = span_of(booking.period)
         assert period.days == option.duration_days
         assert option.earliest_start_on <= period.start_on <= option.latest_start_on
         assert booking.price_cents == option.price.package_cents

@@ -4,7 +4,7 @@ import asyncio
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import col
 
@@ -37,18 +37,26 @@ async def test_a_second_transaction_waits_for_a_locked_unit_and_gives_up(world: 
 
 async def test_locks_asked_for_in_opposite_orders_never_deadlock(world: World) -> None:
     unit_ids = [uuid4() for _ in range(8)]
+    locked = 0
 
     async def lock(order: int) -> None:
+        nonlocal locked
         for _ in range(25):
             async with transaction(world.sessions) as session:
                 await service.lock_units(session, unit_ids[::order])
+            locked += 1
 
     await asyncio.gather(*(lock(order) for order in (1, -1, 1, -1)))
+    assert locked == 100
 
 
 async def test_no_unit_is_no_lock(world: World) -> None:
     async with transaction(world.sessions) as session:
         await service.lock_units(session, [])
+        held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()"
+        assert await session.scalar(text(held)) == 0
+        await service.lock_units(session, [uuid4()])
+        assert await session.scalar(text(held)) == 1
 
 
 async def test_a_calendars_version_rises_with_its_slots_alone(world: World) -> None:
