@@ -1,8 +1,8 @@
 """One server per data folder: a lock file, locked with flock(2), that says who holds it.
 
 The server process inherits the lock, so that it stays taken until the last of its processes is gone, even
-when the one that started it was killed. A lock whose recorded holder is dead is therefore about to be
-freed, and is waited for.
+when the one that started it was killed. A lock whose recorded holder is dead, or has given it back, is about
+to be freed, and is waited for.
 """
 
 import fcntl
@@ -64,8 +64,12 @@ class FolderLock:
         self._descriptor = descriptor
 
     def release(self) -> None:
-        """Give the lock back; does nothing if it is not held."""
+        """Give the lock back, naming nobody any more; does nothing if it is not held.
+
+        What is left of a killed server may keep it a little longer: the next one then waits for that.
+        """
         if self._descriptor is not None:
+            os.ftruncate(self._descriptor, 0)
             os.close(self._descriptor)
             self._descriptor = None
 
@@ -79,7 +83,7 @@ def _try_lock(descriptor: int) -> bool:
 
 
 def _holder(descriptor: int) -> int | None:
-    """Process id recorded in the file; None while a new holder is about to write it."""
+    """Process id recorded in the file; None when it was given back, or a new holder is about to write it."""
     text = os.pread(descriptor, 32, 0).strip()
     return int(text) if text.isdigit() else None
 

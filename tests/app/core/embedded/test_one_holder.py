@@ -42,6 +42,18 @@ def test_the_folder_stays_locked_while_a_killed_holders_server_still_runs(data_d
     wait_until_none_of(data_dir)
 
 
+def test_what_a_stopped_server_leaves_behind_is_waited_for(data_dir: Path) -> None:
+    """Processes of a killed server outlive its stop for a moment; the next start comes from the same process."""
+    data_dir.mkdir()
+    lock = FolderLock(data_dir)
+    lock.acquire(patience_seconds=0)
+    remains = subprocess.Popen(["sleep", "1"], pass_fds=(lock.descriptor,))
+    lock.release()
+    lock.acquire(patience_seconds=20)
+    assert remains.wait(timeout=0.5) == 0
+    lock.release()
+
+
 def test_a_locked_folder_names_its_holder(data_dir: Path) -> None:
     holder = Holder(data_dir)
     try:
