@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ class Clock:
     started: float = field(default_factory=time.time)
     deadline: float = 0.0
     work: float = 0.0
+    stop: threading.Event | None = None
 
     def __post_init__(self) -> None:
         self.deadline = self.started + self.time_limit_s
@@ -41,8 +43,15 @@ class Clock:
         """Seconds since the start."""
         return time.time() - self.started
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the solve was asked to end with what it has."""
+        return self.stop is not None and self.stop.is_set()
+
     def left(self) -> float:
-        """Return what is left: seconds of wall time, or work."""
+        """Return what is left: seconds of wall time, or work; nothing once the solve was asked to end."""
+        if self.is_stopped:
+            return 0.0
         if self.budget is not None:
             return max(0.0, self.budget - self.work)
         return max(0.0, self.deadline - CLOSING_SECONDS - time.time())

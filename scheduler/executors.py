@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection, wait
 from typing import ParamSpec, Self, TypeVar
 
 from scheduler.engines import warm_up
@@ -35,19 +36,28 @@ class SolverPool:
 
     The pool's processes are forked from a clean one, so that threads of the caller do not matter, and end when
     the caller's process ends, however it ends. They load the solver while the caller prepares the tasks.
+
+    Parameters
+    ----------
+    workers : int
+        How many tasks run at a time.
+    can_be_left : bool
+        Whether tasks may have to be given up while they run, which takes a process of their own even for one.
     """
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, *, can_be_left: bool = False) -> None:
         self.executor: Executor
         self._loading: list[Future[None]] = []
-        if workers <= 1:
+        self._leash: Connection | None = None
+        if workers <= 1 and not can_be_left:
             self.executor = InlineExecutor()
             return
         methods = multiprocessing.get_all_start_methods()
         context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
         if context.get_start_method() == "forkserver":
-            context.set_forkserver_preload(["scheduler.engines.cpsat.engine"])
-        self.executor = ProcessPoolExecutor(workers, context, initializer=_end_with_parent)
+            context.set_forkserver_preload(["scheduler.engines.search"])
+        held, self._leash = context.Pipe(duplex=False)
+        self.executor = ProcessPoolExecutor(workers, context, initializer=_end_with_parent, initargs=(held,))
         self._loading = [self.executor.submit(warm_up) for _ in range(workers)]
 
     def wait_until_loaded(self) -> None:
@@ -70,20 +80,28 @@ class SolverPool:
                 'that does its work under `if __name__ == "__main__"`'
             ) from error
 
+    def leave(self) -> None:
+        """End the processes with whatever they are busy with; the tasks fail."""
+        if self._leash is not None:
+            self._leash.close()
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.executor.shutdown(cancel_futures=True)
+        self.leave()
 
 
-def _end_with_parent() -> None:
+def _end_with_parent(leash: Connection) -> None:
+    # An interrupt of the terminal reaches every process; the caller's decides what follows.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = multiprocessing.parent_process()
     if parent is None:
         return
 
     def watch() -> None:
-        wait([parent.sentinel])
+        wait([parent.sentinel, leash])
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -28,6 +28,30 @@ def spans(problem: Problem) -> dict[str, tuple[int, int]]:
     return {window.id: (window.start, window.end) for window in problem.windows}
 
 
+class FreeStarts:
+    """The starts at which an option misses every fixed booking of its window."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.spans = spans(problem)
+        self.fixed: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        for booking in problem.fixed:
+            self.fixed[booking.window].append((booking.start, booking.end))
+        for stretches in self.fixed.values():
+            stretches.sort()
+
+    def of(self, option: Option | SurgeOption) -> list[list[int]]:
+        """Return the closed intervals of starts, in order; none when the option fits nowhere."""
+        first, last = start_range(self.spans, option)
+        free: list[list[int]] = []
+        for start, end in self.fixed.get(option.window, ()):
+            if first <= min(last, start - option.duration):
+                free.append([first, min(last, start - option.duration)])
+            first = max(first, end)
+        if first <= last:
+            free.append([first, last])
+        return free
+
+
 class Calendar:
     """The occupied stretches of every window, never overlapping one another."""
 

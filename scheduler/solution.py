@@ -72,7 +72,8 @@ class Solution:
 
     `status` is ``optimal`` (every level proven), ``feasible``, or ``infeasible``: then there is no plan, and
     `conflicts` says which fixed bookings contradict each other. `seconds` is the time taken; under a
-    deterministic budget it is the deterministic work done, so that equal runs write equal files.
+    deterministic budget it is the deterministic work done, so that equal runs write equal files. `budget` is the
+    deterministic work that the run was given, or else did: what to give it to run it again.
     """
 
     status: str
@@ -85,6 +86,7 @@ class Solution:
     seconds: float = 0.0
     engine: str = "unknown"
     seed: int = 0
+    budget: float | None = None
     conflicts: tuple[Conflict, ...] | None = None
 
     def __post_init__(self) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Executor
 
-from scheduler.ascent import Ascent, Part, outcome_of
+from scheduler.ascent import Ascent, outcome_of
 from scheduler.baselines import BASELINES
 from scheduler.clock import Clock
 from scheduler.components import components, joined, joined_by_party
 from scheduler.engines import engine_name, run_task
 from scheduler.executors import SolverPool
 from scheduler.objectives import standing, value, within_limits
+from scheduler.parts import Part, parties_of
 from scheduler.plan import Plan, merged, solution_of
 from scheduler.problem import Problem
 from scheduler.progress import Listener, Progress
@@ -48,6 +51,7 @@ def solve(
     budget: float | None = None,
     on_progress: Listener | None = None,
     executor: Executor | None = None,
+    stop: threading.Event | None = None,
 ) -> Solution:
     """Return the best plan found, each level with a bound, checked by `scheduler.verify`.
 
@@ -67,6 +71,9 @@ def solve(
         Called with a `Progress` when a level begins, gets better, or is done.
     executor : concurrent.futures.Executor, optional
         Where to run the tasks, `workers` of them at a time, instead of a pool of its own.
+    stop : threading.Event, optional
+        Once it is set the solve ends, within about a second, with the best plan so far; tasks that run elsewhere,
+        through an executor, are left to end by themselves.
 
     Raises
     ------
@@ -76,18 +83,22 @@ def solve(
         The solver failed, a process of it died, or a plan did not pass the checker.
     """
     _check_arguments(time_limit_s, seed, workers, budget)
-    clock = Clock(time_limit_s, workers, budget)
+    clock = Clock(time_limit_s, workers, budget, stop=stop)
     if conflicts := tuple(fixed_conflicts(problem)):
         seconds = 0.0 if budget is not None else round(clock.elapsed, 3)
-        return Solution("infeasible", seconds=seconds, engine=engine_name(), seed=seed, conflicts=conflicts)
+        return Solution(
+            "infeasible", seconds=seconds, engine=engine_name(), seed=seed, budget=budget, conflicts=conflicts
+        )
     if executor is not None:
         solution = _Run(problem, clock, executor, seed, on_progress).solution()
     else:
-        with SolverPool(workers) as pool:
+        with SolverPool(workers, can_be_left=stop is not None) as pool:
             run = _Run(problem, clock, pool.executor, seed, on_progress)
             pool.wait_until_loaded()
             clock.forgive_loading()
             solution = run.solution()
+            if clock.is_stopped:
+                pool.leave()
     if broken := violations(problem, solution):
         raise EngineError(f"the plan does not pass the checker: {broken[0]} ({len(broken)} violations)")
     return solution
@@ -118,17 +129,19 @@ class _Run:
     def solution(self) -> Solution:
         """Climb every level, and return the plan with its levels."""
         names = self.problem.objectives
-        parts = self._first_parts()
+        parts, bounds = self._first_parts(), []
         for level, name in enumerate(names):
-            if name == "parties":
-                parts = self._joined(parts)
-            self._climb(Ascent(parts, level, self.clock, self.executor, self.seed))
+            together = self._joined(parts) if name == "parties" else parts
+            ascent = Ascent(together, level, self.clock, self.executor, self.seed)
+            self._climb(ascent)
+            bounds.append(ascent.bound)
+            if len(together) < len(parts):
+                parts = self._parted(parts, merged(part.plan for part in together))
+            else:
+                parts = together
         plan = merged(part.plan for part in parts)
-        levels = []
-        for level, name in enumerate(names):
-            reached = value(self.problem, plan, name)
-            bound = sum(part.bounds[level] for part in parts)
-            levels.append(Level(name, reached, bound, reached == bound))
+        reached = [value(self.problem, plan, name) for name in names]
+        levels = [Level(name, at, bound, at == bound) for name, at, bound in zip(names, reached, bounds, strict=True)]
         best = all(level.proven for level in levels)
         return solution_of(
             self.problem,
@@ -138,6 +151,7 @@ class _Run:
             seconds=round(self.clock.elapsed if self.clock.budget is None else self.clock.work, 3),
             engine=engine_name(),
             seed=self.seed,
+            budget=round(self.clock.work, 3) if self.clock.budget is None else self.clock.budget,
         )
 
     def _climb(self, ascent: Ascent) -> None:
@@ -158,18 +172,15 @@ class _Run:
         if self.listener is None:
             return
         name = self.problem.objectives[ascent.level]
-        reached = sum(part.value(name) for part in ascent.parts)
-        bound = sum(part.bounds[ascent.level] for part in ascent.parts)
         elapsed = round(self.clock.elapsed, 3)
         levels = len(self.problem.objectives)
-        self.listener(Progress(name, reached, bound, elapsed, ascent.level + 1, levels, done))
+        self.listener(Progress(name, ascent.reached, ascent.bound, elapsed, ascent.level + 1, levels, done))
 
     def _first_parts(self) -> list[Part]:
         names = self.problem.objectives
-        compared = len(names)
         if not self.problem.caps.bind and "parties" in names:
-            compared = names.index("parties")  # Parties do not add up over components that share some.
-        return [Part(part, self._start(part), compared, []) for part in self.parts]
+            names = names[: names.index("parties")]  # Parties do not add up over components that share some.
+        return [Part(part, self._start(part), names) for part in self.parts]
 
     def _start(self, part: Problem) -> Plan:
         plans = [plan for plan in self._restarts(part) if within_limits(part, plan)]
@@ -188,13 +199,29 @@ class _Run:
 
     def _joined(self, parts: Sequence[Part]) -> list[Part]:
         """Return the components that keep each party together, with what is known of the smaller ones."""
+        groups = joined_by_party([part.problem for part in parts])
         wholes = []
-        for indices in joined_by_party([part.problem for part in parts]):
+        for indices in groups:
             inner = [parts[index] for index in indices]
             problem = joined([part.problem for part in inner])
             bounds = [sum(level) for level in zip(*(part.bounds for part in inner), strict=True)]
-            whole = Part(problem, merged(part.plan for part in inner), len(problem.objectives), bounds)
+            whole = Part(problem, merged(part.plan for part in inner), problem.objectives, bounds)
             for plan in self._restarts(problem):
                 whole.compare(plan)
             wholes.append(whole)
         return wholes
+
+    def _parted(self, parts: Sequence[Part], plan: Plan) -> list[Part]:
+        """Return the smaller components again, each to go on serving the parties that no one before it serves."""
+        apart, served = [], set[str]()
+        names = tuple(name for name in self.problem.objectives if name != "parties")
+        homes = Counter(party for part in parts for party in {demand.party for demand in part.problem.demands})
+        everyone = parties_of(self.problem, plan) == set(homes)
+        for part in parts:
+            own = plan.within(part.problem)
+            here = frozenset(parties_of(part.problem, own)) - served
+            served |= here
+            sure = frozenset(party for party in here if everyone and homes[party] == 1)
+            part.bounds.append(0)
+            apart.append(Part(part.problem, own, names, part.bounds, here, sure, part.memory))
+        return apart

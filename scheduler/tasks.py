@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scheduler.plan import Plan
 from scheduler.problem import Problem
@@ -50,8 +50,20 @@ class Effort:
 class Task:
     """Improve one objective of a problem, the earlier ones held, from a plan that respects the holds.
 
-    `start` is None only while it is not known whether any plan respects the limits. With `bound_only` no time goes
-    into better plans.
+    Attributes
+    ----------
+    holds : tuple of Hold
+        What a plan must reach.
+    start : Plan or None
+        None only while it is not known whether any plan respects the limits.
+    relaxed : tuple of Hold
+        What the bound may rely on: the same objectives, none held any closer.
+    served : frozenset of str
+        Parties that a plan must serve.
+    surely_served : frozenset of str
+        Those of them that the bound may rely on.
+    memory : object
+        What the engine gave back with the last task on the same component.
     """
 
     problem: Problem
@@ -60,20 +72,35 @@ class Task:
     start: Plan | None
     effort: Effort
     seed: int
-    bound_only: bool = False
+    relaxed: tuple[Hold, ...] = ()
+    served: frozenset[str] = frozenset()
+    surely_served: frozenset[str] = frozenset()
+    memory: object = None
+
+    @property
+    def bounding(self) -> Task:
+        """The task that the bound is of."""
+        return replace(self, holds=self.relaxed, served=self.surely_served)
+
+    @property
+    def is_bounding(self) -> bool:
+        """Whether bounds and plans obey the same holds."""
+        return self.holds == self.relaxed and self.served == self.surely_served
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """The best plan found, if any, a bound valid for the task's problem under its holds, if any, and the work.
 
-    `infeasible` says that no plan at all respects holds and limits; it was confirmed without presolve.
+    `infeasible` says that no plan at all respects holds and limits; it was confirmed without presolve. `memory` is what
+    the engine wants back with the next task on the same component.
     """
 
     plan: Plan | None
     bound: int | None
     work: float
     infeasible: bool = False
+    memory: object = None
 
 
 def option_count(problem: Problem) -> int:

@@ -15,14 +15,14 @@ def run_task(task: Task) -> Outcome:
     EngineError
         The solver failed.
     """
-    from scheduler.engines.cpsat.engine import run  # noqa: PLC0415 - the import takes a second
+    from scheduler.engines.search import run  # noqa: PLC0415 - the import takes a second
 
     return run(task)
 
 
 def warm_up() -> None:
     """Load the solver, which takes about a second, ahead of the first task."""
-    import scheduler.engines.cpsat.engine  # noqa: F401, PLC0415
+    import scheduler.engines.search  # noqa: F401, PLC0415
 
 
 def engine_name() -> str:

@@ -1,23 +1,32 @@
-"""Synthetic problems for the engine's tests and measurements, deterministic from a seed."""
+"""Synthetic problems for the engine's tests and benchmarks, deterministic from a seed."""
 
 from __future__ import annotations
 
 import random
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import date
 
-from scheduler.problem import Demand, Movable, Option, Problem, Surge, SurgeOption, Target, Window
+from scheduler.problem import Caps, Demand, Movable, Option, Problem, Surge, SurgeOption, Target, Window
 
 ORIGIN = date(2027, 1, 1)
 HORIZON_DAYS = 720
 MODALITIES = 8
+SCALES = 4
+NO_CAPS = Caps()
+
+Places = Mapping[tuple[int, int], Sequence[Window]]
 
 
-def national(lines: int, requests: int, seed: int = 1, objectives: tuple[str, ...] = ("weight",)) -> Problem:
+def national(
+    lines: int, requests: int, seed: int = 1, objectives: tuple[str, ...] = ("weight",), caps: Caps = NO_CAPS
+) -> Problem:
     """Return lines of eight modalities with windows of 45 to 160 days, and requests that compete for them."""
     chance = random.Random(seed)
     windows = _windows(chance, lines)
-    demands = tuple(_demand(chance, f"r{number}", windows) for number in range(requests))
-    return Problem(ORIGIN, windows, objectives, demands=demands)
+    places = _places(windows)
+    demands = tuple(_demand(chance, f"r{number}", places) for number in range(requests))
+    return Problem(ORIGIN, windows, objectives, demands=demands, caps=caps)
 
 
 def crisis(lines: int, bookings: int, seed: int = 1, objectives: tuple[str, ...] = ()) -> Problem:
@@ -77,18 +86,26 @@ def _kin(windows: tuple[Window, ...], window: Window) -> list[Window]:
     return [other for other in windows if _line_of(other) % MODALITIES == _line_of(window) % MODALITIES]
 
 
-def _demand(chance: random.Random, name: str, windows: tuple[Window, ...]) -> Demand:
+def _places(windows: Sequence[Window]) -> Places:
+    """Return the windows for each modality and scale: those on lines of that scale, and of the next."""
+    places: defaultdict[tuple[int, int], list[Window]] = defaultdict(list)
+    for window in windows:
+        modality, scale = _line_of(window) % MODALITIES, _line_of(window) // MODALITIES % SCALES
+        places[modality, scale].append(window)
+        places[modality, (scale - 1) % SCALES].append(window)
+    return places
+
+
+def _demand(chance: random.Random, name: str, places_for: Places) -> Demand:
     modality = chance.choices(range(MODALITIES), weights=(30, 20, 15, 10, 10, 5, 5, 5))[0]
     duration = chance.choice((12, 18, 25, 33, 40, 55, 70, 90, 110))
     earliest = chance.randint(0, HORIZON_DAYS - 200)
     due = earliest + duration + chance.randint(30, 300)
-    scale = chance.randint(0, 3)
+    scale = chance.randint(0, SCALES - 1)
     places = [
         window
-        for window in windows
-        if _line_of(window) % MODALITIES == modality
-        and (_line_of(window) // MODALITIES) % 4 in {scale, (scale + 1) % 4}
-        and max(earliest, window.start) + duration <= min(due, window.end)
+        for window in places_for.get((modality, scale), ())
+        if max(earliest, window.start) + duration <= min(due, window.end)
     ]
     chance.shuffle(places)
     options = tuple(

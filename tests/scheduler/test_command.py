@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from scheduler.command import main
-from scheduler.problem import Demand, Fixed, Option, Problem, Window
+from scheduler.problem import Demand, Fixed, Movable, Option, Problem, Window
 from scheduler.solution import Solution
 from scheduler.verify import violations
 from tests.scheduler.problems import ORIGIN
@@ -119,6 +119,30 @@ def test_help_shows_examples_and_exit_codes() -> None:
     assert done.returncode == 0
     assert "python -m scheduler solve problem.json" in done.stdout
     assert "exit codes" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["solve", "verify", "baseline", "explain", "certify"])
+def test_each_command_has_an_example_in_its_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    assert ended.value.code == 0
+    assert f"  python -m scheduler {command} " in capsys.readouterr().out
+
+
+def test_limits_that_no_plan_respects_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    # The two bookings overlap, so one is displaced, which costs 10.
+    crossing = (Movable("b1", "w", 0, 5), Movable("b2", "w", 4, 6))
+    problem = tmp_path / "p.json"
+    problem.write_text(
+        Problem(ORIGIN, SMALL.windows, ("displacement",), movable=crossing, limits={"displacement": 9}).to_json()
+    )
+    assert main(["solve", str(problem), "--time-limit", "5"]) == 3
+    assert "no plan respects the limits" in capsys.readouterr().err
+
+
+def test_away_from_a_terminal_nothing_is_told(small: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["solve", str(small), "-o", str(small.with_name("s.json")), "--budget", "10"]) == 0
+    assert capsys.readouterr() == ("", "")
 
 
 def test_a_contested_problem_ends_in_time_with_a_good_plan(small: Path) -> None:

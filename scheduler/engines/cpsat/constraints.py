@@ -18,8 +18,8 @@ MANY_CUTS, FEW_CUTS = 15, 5
 LARGE_MODEL = 5_000
 
 
-def add_constraints(made: Variables, holds: tuple[Hold, ...]) -> None:
-    """Add every rule to the model, then the limits and the holds."""
+def add_constraints(made: Variables, holds: tuple[Hold, ...], served: frozenset[str] = frozenset()) -> None:
+    """Add every rule to the model, then the limits, the holds, and the parties to serve."""
     for add in CONSTRAINTS:
         add(made)
     for name, most in made.problem.limits.items():
@@ -27,6 +27,18 @@ def add_constraints(made: Variables, holds: tuple[Hold, ...]) -> None:
     for hold in holds:
         held = expression_of(made, hold.objective)
         made.model.add(held >= hold.value if is_maximised(hold.objective) else held <= hold.value)
+    if served:
+        for party, presences in _by_party(made).items():
+            if party in served:
+                made.model.add_bool_or(presences)
+
+
+def _by_party(made: Variables) -> dict[str, list[cp_model.IntVar]]:
+    demands = made.problem.demands
+    presences: dict[str, list[cp_model.IntVar]] = defaultdict(list)
+    for (d, _), slot in made.placements.items():
+        presences[demands[d].party].append(slot.presence)
+    return presences
 
 
 def one_option_per_demand(made: Variables) -> None:
@@ -115,10 +127,7 @@ def party_caps(made: Variables) -> None:
 
 def parties_served(made: Variables) -> None:
     """A party is served when one of its demands is placed."""
-    of_party: dict[str, list[cp_model.IntVar]] = {party: [] for party in made.served}
-    for (d, _), slot in made.placements.items():
-        if (party := made.problem.demands[d].party) in of_party:
-            of_party[party].append(slot.presence)
+    of_party = _by_party(made)
     for party, served in made.served.items():
         made.model.add(served <= cp_model.LinearExpr.sum(of_party[party]))
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ortools.sat.python import cp_model
 
 from scheduler.engines.cpsat.variables import Key, Slot, Variables
-from scheduler.occupancy import start_range
+from scheduler.engines.starts import Domain, Kind, Starts
 from scheduler.plan import Plan, keeps
 from scheduler.problem import Demand, Movable, Option, Problem, Surge, SurgeOption
-
-Starts = list[list[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +33,12 @@ class Neighbourhood:
 WHOLE = Neighbourhood(Plan(), None)
 
 
-def create_variables(problem: Problem, near: Neighbourhood = WHOLE) -> Variables:
+def create_variables(problem: Problem, near: Neighbourhood = WHOLE, domain: Domain | None = None) -> Variables:
     """Return a model with the problem's decisions and no constraint between them.
 
-    Outside a neighbourhood everything stays as in its plan.
+    Outside a neighbourhood everything stays as in its plan; nothing starts but on the days of the domain.
     """
-    maker = _Maker(problem, near)
+    maker = _Maker(problem, near, domain or Domain(problem))
     for d, demand in enumerate(problem.demands):
         maker.make_placements(d, demand)
     for b, booking in enumerate(problem.movable):
@@ -56,10 +53,10 @@ def create_variables(problem: Problem, near: Neighbourhood = WHOLE) -> Variables
 
 
 class _Maker:
-    def __init__(self, problem: Problem, near: Neighbourhood) -> None:
+    def __init__(self, problem: Problem, near: Neighbourhood, domain: Domain) -> None:
         self.made = Variables(problem, cp_model.CpModel())
         self.near = near
-        self.free = FreeStarts(problem)
+        self.domain = domain
 
     def make_placements(self, d: int, demand: Demand) -> None:
         choice = self.near.plan.placed.get(demand.id)
@@ -67,7 +64,7 @@ class _Maker:
             option = demand.options[choice.option]
             self.made.placements[d, choice.option] = self._pinned(option, choice.start)
         else:
-            self._make_options(self.made.placements, d, demand.options)
+            self._make_options(self.made.placements, Kind.PLACE, d, demand.options)
 
     def make_fates(self, b: int, booking: Movable) -> None:
         made, near = self.made, self.near
@@ -79,19 +76,19 @@ class _Maker:
             made.moves[b, choice.option] = self._pinned(option, choice.start)
             return
         if near.is_open(booking.window):
-            if slot := self._slot(stay, self.free.of(stay)):
+            if slot := self._slot(stay, self.domain.of((Kind.KEEP, b, -1), stay)):
                 made.keeps[b] = slot
         elif keeps(near.plan, booking):
             made.keeps[b] = self._pinned(stay, booking.start)
             return
-        self._make_options(made.moves, b, booking.options)
+        self._make_options(made.moves, Kind.MOVE, b, booking.options)
 
     def make_campaigns(self, s: int, surge: Surge) -> None:
         for t, target in enumerate(surge.targets):
             self.made.outputs[s, t] = self.made.model.new_int_var(0, target.quantity, "")
         for o, option in enumerate(surge.options):
             if self.near.is_open(option.window):
-                starts = self.free.of(option)
+                starts = self.domain.of((Kind.RUN, s, o), option)
                 # Campaigns run in the order of their numbers, so each leaves room for those before it.
                 of_copies = (
                     _from_day(starts, starts[0][0] + copy * option.duration)
@@ -103,10 +100,12 @@ class _Maker:
                 runs = (run for run in self.near.plan.runs if (run.surge, run.option) == (surge.id, o))
                 self.made.runs[s, o] = [self._pinned(option, run.start) for run in sorted(runs)]
 
-    def _make_options(self, into: dict[Key, Slot], owner: int, options: Sequence[Option]) -> None:
+    def _make_options(self, into: dict[Key, Slot], kind: Kind, owner: int, options: Sequence[Option]) -> None:
         for o, option in enumerate(options):
-            if self.near.is_open(option.window) and (slot := self._slot(option, self.free.of(option))):
-                into[owner, o] = slot
+            if self.near.is_open(option.window):
+                slot = self._slot(option, self.domain.of((kind, owner, o), option))
+                if slot is not None:
+                    into[owner, o] = slot
 
     def _slot(self, option: Option | SurgeOption, starts: Starts) -> Slot | None:
         if not starts:
@@ -125,30 +124,6 @@ class _Maker:
         """Return a slot that is present at the given start; nothing else in its window moves."""
         presence = self.made.model.new_constant(1)
         return Slot(option.window, presence, start, None, start, start, option.duration)
-
-
-class FreeStarts:
-    """The starts at which an option misses every fixed booking of its window."""
-
-    def __init__(self, problem: Problem) -> None:
-        self.spans = {window.id: (window.start, window.end) for window in problem.windows}
-        self.fixed: dict[str, list[tuple[int, int]]] = defaultdict(list)
-        for booking in problem.fixed:
-            self.fixed[booking.window].append((booking.start, booking.end))
-        for stretches in self.fixed.values():
-            stretches.sort()
-
-    def of(self, option: Option | SurgeOption) -> list[list[int]]:
-        """Return the closed intervals of starts, in order; none when the option fits nowhere."""
-        first, last = start_range(self.spans, option)
-        free: list[list[int]] = []
-        for start, end in self.fixed.get(option.window, ()):
-            if first <= min(last, start - option.duration):
-                free.append([first, min(last, start - option.duration)])
-            first = max(first, end)
-        if first <= last:
-            free.append([first, last])
-        return free
 
 
 def _from_day(starts: list[list[int]], day: int) -> list[list[int]]:

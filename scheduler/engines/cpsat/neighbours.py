@@ -20,9 +20,9 @@ GROWTH = 1.15
 class Neighbours:
     """Neighbourhoods of a problem, larger while they are quickly exhausted, smaller while they are not."""
 
-    def __init__(self, problem: Problem, seed: int) -> None:
+    def __init__(self, problem: Problem, seed: int, *, first: int = FIRST) -> None:
         self._chance = random.Random(seed)  # noqa: S311 - repeatable on purpose
-        self._size = float(FIRST)
+        self._size = float(first)
         # Whoever could be somewhere else links the windows it could be in.
         sharers = [
             *(_places(demand.options) for demand in problem.demands),
@@ -34,6 +34,7 @@ class Neighbours:
             for window in windows:
                 self._sharers[window].append(windows)
         self._windows = list(self._sharers)
+        self.all_windows = frozenset(self._windows)
 
     def pick(self, plan: Plan) -> Neighbourhood:
         """Return windows grown from one of them by way of demands that could be in several."""

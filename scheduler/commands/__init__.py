@@ -1,0 +1,1 @@
+"""The commands of ``python -m scheduler``, one module each; `common` is what they share."""

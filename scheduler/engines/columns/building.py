@@ -1,0 +1,261 @@
+"""From a task to its linear program: one small function a rule."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from scheduler.engines.columns.activities import Activities, Floats, Ints, activities_of
+from scheduler.engines.columns.program import Entries, Extras, Program, Steps
+from scheduler.engines.starts import Kind
+from scheduler.objectives import Term, campaign_value, displacing_value, goodness, moving_term, placing_terms
+from scheduler.problem import Problem, is_maximised
+from scheduler.tasks import Hold
+
+Extra = tuple[str, object]
+
+
+class _Linear(NamedTuple):
+    """An objective over activities (on day 0 of their windows, and per day) and extras."""
+
+    adds: Floats
+    per_day: Floats
+    extras: Mapping[int, float]
+
+
+def program_of(
+    problem: Problem, objective: str, holds: Sequence[Hold] = (), served: frozenset[str] = frozenset()
+) -> Program:
+    """Return the program whose optimum bounds the objective under holds, caps and limits, with these parties served."""
+    builder = _Builder(problem, [objective, *(hold.objective for hold in holds)])
+    for add in RULES:
+        add(builder)
+    for name, most in problem.limits.items():
+        builder.add_linear(builder.linear(name), most)
+    for hold in holds:
+        sign = -1 if is_maximised(hold.objective) else 1
+        builder.add_linear(builder.linear(hold.objective), sign * hold.value, sign)
+    for party, members in _by_party(builder).items():
+        if party in served:
+            builder.add_row(-1, members, -1.0)
+    return builder.program(objective)
+
+
+class _Builder:
+    """Rows under construction."""
+
+    def __init__(self, problem: Problem, names: Sequence[str]) -> None:
+        self.problem = problem
+        self.names = names
+        self.activities = activities_of(problem)
+        self.extras: dict[Extra, int] = {}
+        self.most: list[float] = []
+        self.limit: list[float] = []
+        self.equal: list[bool] = []
+        self._entries: list[tuple[Ints, Ints, Floats, Floats]] = []
+        self._steps: list[tuple[int, int, int, float]] = []
+        self._extra_entries: list[tuple[int, int, float]] = []
+        self._linear: dict[str, _Linear] = {}
+        for b in range(len(problem.movable)):
+            self.add_extra(("displaced", b), 1)
+        if "surge_output" in problem.objectives:
+            for s, surge in enumerate(problem.surges):
+                for t, target in enumerate(surge.targets):
+                    self.add_extra(("output", (s, t)), target.quantity)
+        if "parties" in names:
+            for party in dict.fromkeys(demand.party for demand in problem.demands):
+                self.add_extra(("served", party), 1)
+
+    def add_extra(self, extra: Extra, most: float) -> None:
+        """Make a variable in ``[0, most]``."""
+        self.extras[extra] = len(self.most)
+        self.most.append(most)
+
+    def of_kind(self, kind: Kind) -> Ints:
+        """Return the activities of a kind."""
+        return np.flatnonzero(self.activities.kind == kind)
+
+    def add_row(
+        self,
+        limit: float,
+        activities: Ints,
+        adds: Floats | float = 1.0,
+        per_day: Floats | float = 0.0,
+        *,
+        extras: Iterable[tuple[int, float]] = (),
+        equal: bool = False,
+    ) -> int:
+        """Add a row, and return its number."""
+        row = len(self.limit)
+        self.limit.append(limit)
+        self.equal.append(equal)
+        size = len(activities)
+        shape = np.full(size, row, dtype=np.int64)
+        self._entries.append((shape, activities, np.broadcast_to(adds, size), np.broadcast_to(per_day, size)))
+        self._extra_entries += [(row, extra, by) for extra, by in extras]
+        return row
+
+    def add_step(self, row: int, activity: int, until: int, adds: float) -> None:
+        """Let an activity that starts by a day of its window add to a row."""
+        self._steps.append((row, activity, until, adds))
+
+    def add_linear(self, total: _Linear, limit: float, sign: int = 1) -> None:
+        """Add the row ``sign * total <= limit``, scaled so that its largest entry is 1."""
+        touched = np.flatnonzero((total.adds != 0) | (total.per_day != 0))
+        sizes = [np.abs(total.adds).max(initial=0), *(abs(by) for by in total.extras.values())]
+        scale = sign / max(1.0, *sizes)
+        self.add_row(
+            limit * abs(scale),
+            touched,
+            total.adds[touched] * scale,
+            total.per_day[touched] * scale,
+            extras=[(extra, by * scale) for extra, by in total.extras.items()],
+        )
+
+    def linear(self, name: str) -> _Linear:
+        """Return an objective's value as a sum over activities and extras."""
+        if name not in self._linear:
+            self._linear[name] = self._make_linear(name)
+        return self._linear[name]
+
+    def _make_linear(self, name: str) -> _Linear:
+        problem, acts = self.problem, self.activities
+        counted = {"surge_output": "output", "parties": "served"}.get(name)
+        if counted:
+            nothing = np.zeros(len(acts))
+            return _Linear(nothing, nothing, {at: 1.0 for (kind, _), at in self.extras.items() if kind == counted})
+        terms: list[Term] = []
+        placing: tuple[int, list[Term]] = (-1, [])
+        for kind, owner, option in zip(acts.kind.tolist(), acts.owner.tolist(), acts.option.tolist(), strict=True):
+            if kind == Kind.PLACE:
+                if placing[0] != owner:
+                    placing = (owner, placing_terms(name, problem.demands[owner]))
+                terms.append(placing[1][option])
+            elif kind == Kind.MOVE:
+                terms.append(moving_term(name, problem.movable[owner], option))
+            elif kind == Kind.RUN:
+                terms.append(Term(campaign_value(name, problem.surges[owner], option)))
+            else:
+                terms.append(Term(0))
+        table = np.array(terms, dtype=np.float64).reshape(len(terms), 2)
+        adds, per_day = table[:, 0] + table[:, 1] * acts.opening[acts.window], table[:, 1].copy()
+        gone = {at: displacing_value(name, problem.movable[b]) for b, at in self._displaced()}
+        return _Linear(adds, per_day, {at: float(by) for at, by in gone.items() if by})
+
+    def _displaced(self) -> list[tuple[int, int]]:
+        return [(b, self.extras["displaced", b]) for b in range(len(self.problem.movable))]
+
+    def program(self, objective: str) -> Program:
+        """Return what was built."""
+        sign = goodness(objective, 1)
+        aim = self.linear(objective)
+        gain = np.zeros(len(self.most))
+        for extra, by in aim.extras.items():
+            gain[extra] = sign * by
+        days, none = np.zeros(0, np.int64), np.zeros(0)
+        row = np.concatenate([days, *(entry[0] for entry in self._entries)])
+        activity = np.concatenate([days, *(entry[1] for entry in self._entries)])
+        adds = np.concatenate([none, *(entry[2] for entry in self._entries)])
+        per_day = np.concatenate([none, *(entry[3] for entry in self._entries)])
+        steps = np.array(self._steps, dtype=np.float64).reshape(len(self._steps), 4).T
+        extras = np.array(self._extra_entries, dtype=np.float64).reshape(len(self._extra_entries), 3).T
+        return Program(
+            self.problem,
+            objective,
+            self.activities,
+            sign * aim.adds,
+            sign * aim.per_day,
+            np.array(self.limit, dtype=np.float64),
+            np.array(self.equal, dtype=np.bool_),
+            Entries(row, activity, adds, per_day),
+            Steps(steps[0].astype(np.int64), steps[1].astype(np.int64), steps[2].astype(np.int64), steps[3]),
+            Extras(
+                gain,
+                np.array(self.most, dtype=np.float64),
+                extras[0].astype(np.int64),
+                extras[1].astype(np.int64),
+                extras[2],
+            ),
+        )
+
+
+def each_demand_once(builder: _Builder) -> None:
+    """A demand takes at most one of its options."""
+    for members in _by_owner(builder.activities, builder.of_kind(Kind.PLACE)).values():
+        builder.add_row(1, members)
+
+
+def each_booking_once(builder: _Builder) -> None:
+    """A movable booking keeps its place, moves to one option, or is displaced."""
+    acts = builder.activities
+    members = _by_owner(acts, np.flatnonzero((acts.kind == Kind.KEEP) | (acts.kind == Kind.MOVE)))
+    for b in range(len(builder.problem.movable)):
+        gone = builder.extras["displaced", b]
+        builder.add_row(1, members.get(b, np.zeros(0, np.int64)), extras=[(gone, 1.0)], equal=True)
+
+
+def caps_of_parties(builder: _Builder) -> None:
+    """A party has at most so many placed demands, and so many days of them."""
+    caps, acts = builder.problem.caps, builder.activities
+    for members in _by_party(builder).values():
+        if caps.per_party is not None:
+            builder.add_row(caps.per_party, members)
+        if caps.days_per_party is not None:
+            builder.add_row(caps.days_per_party, members, acts.duration[members].astype(np.float64))
+
+
+def parties_served(builder: _Builder) -> None:
+    """A party is served when one of its demands is placed."""
+    if "parties" not in builder.names:
+        return
+    members = _by_party(builder)
+    for party in dict.fromkeys(demand.party for demand in builder.problem.demands):
+        served = builder.extras["served", party]
+        builder.add_row(0, members.get(party, np.zeros(0, np.int64)), -1.0, extras=[(served, 1.0)])
+
+
+def outputs_by_day(builder: _Builder) -> None:
+    """A target counts what its surge's campaigns make available by its day."""
+    acts = builder.activities
+    runs = _by_owner(acts, builder.of_kind(Kind.RUN))
+    outputs = [(s, t) for s, surge in enumerate(builder.problem.surges) for t in range(len(surge.targets))]
+    for s, t in outputs if "surge_output" in builder.problem.objectives else []:
+        extra = builder.extras["output", (s, t)]
+        surge = builder.problem.surges[s]
+        target = surge.targets[t]
+        batches = [batch.output for option in surge.options for batch in option.batches]
+        scale = 1 / max([1, *batches])
+        row = builder.add_row(0, np.zeros(0, np.int64), extras=[(extra, scale)])
+        for activity in runs.get(s, np.zeros(0, np.int64)).tolist():
+            opening = int(acts.opening[acts.window[activity]])
+            for batch in surge.options[int(acts.option[activity])].batches:
+                until = min(target.by - batch.after - opening, int(acts.last[activity]))
+                if batch.output and until >= acts.first[activity]:
+                    builder.add_step(row, activity, until, -batch.output * scale)
+
+
+RULES: tuple[Callable[[_Builder], None], ...] = (
+    each_demand_once,
+    each_booking_once,
+    caps_of_parties,
+    parties_served,
+    outputs_by_day,
+)
+
+
+def _by_owner(acts: Activities, members: Ints) -> dict[int, Ints]:
+    found: dict[int, list[int]] = defaultdict(list)
+    for activity, owner in zip(members.tolist(), acts.owner[members].tolist(), strict=True):
+        found[owner].append(activity)
+    return {owner: np.array(listed, dtype=np.int64) for owner, listed in found.items()}
+
+
+def _by_party(builder: _Builder) -> dict[str, Ints]:
+    demands = builder.problem.demands
+    found: dict[str, list[int]] = defaultdict(list)
+    for d, members in _by_owner(builder.activities, builder.of_kind(Kind.PLACE)).items():
+        found[demands[d].party] += members.tolist()
+    return {party: np.array(listed, dtype=np.int64) for party, listed in found.items()}

@@ -1,0 +1,123 @@
+"""Column generation: the restricted master and the pricing in turn, with a bound that holds at every step.
+
+For any duals, the rows' limits at their prices, plus the best that each window and each extra can make of the
+prices, bound the objective from above (Lagrange). The duals that are priced lie between the best ones so far and
+those of the master, which settles the oscillation.
+
+Sources: Wentges, Weighted Dantzig-Wolfe Decomposition for Linear Mixed-Integer Programming (1997), the smoothing;
+Luebbecke, Desrosiers, Selected Topics in Column Generation (2005), the bound.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scheduler.engines.columns.activities import Floats
+from scheduler.engines.columns.master import Column, Master, columns_of
+from scheduler.engines.columns.pricing import Timetable
+from scheduler.engines.columns.program import Program, extras_worth, prices
+from scheduler.engines.meter import Meter
+from scheduler.tasks import Effort
+
+SMOOTHING = 0.7
+ROUNDING = 1e-6
+CLOSE = 1e-5
+MOST_REMEMBERED = 12_000
+
+
+@dataclass(slots=True)
+class Relaxation:
+    """The state of the bound: the best duals so far, what they prove, and the master's optimum."""
+
+    program: Program
+    timetable: Timetable
+    master: Master
+    bound: float = math.inf
+    duals: Floats = field(default_factory=lambda: np.zeros(0))
+    optimum: float = -math.inf
+
+    @property
+    def whole_bound(self) -> float:
+        """The greatest whole number that the bound allows; infinite before the first pricing."""
+        if math.isinf(self.bound):
+            return self.bound
+        return math.floor(self.bound + ROUNDING + 1e-12 * abs(self.bound))
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the whole-numbered bound cannot fall any more, or only by a rounding."""
+        if math.isinf(self.bound):
+            return False
+        slack = ROUNDING + CLOSE * abs(self.bound) if abs(self.bound) > 1 / CLOSE else ROUNDING
+        return self.whole_bound <= math.floor(self.optimum + slack)
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a relaxation leaves to the next one on the same component: its columns, and its duals of one objective."""
+
+    objective: str
+    columns: tuple[Column, ...]
+    duals: Floats
+
+
+def relax(program: Program, start: list[Column], memory: Memory | None = None) -> Relaxation:
+    """Return the relaxation before any pricing, from columns that make a plan within every row."""
+    relaxation = Relaxation(program, Timetable(program.activities), Master(program))
+    relaxation.master.add(start)
+    if memory is not None:
+        relaxation.master.add(memory.columns)
+        if memory.objective == program.objective and len(memory.duals) == len(program.limit):
+            price(relaxation, memory.duals, Meter(Effort(work=math.inf)))
+    return relaxation
+
+
+def memory_of(relaxation: Relaxation) -> Memory:
+    """Return what the next relaxation should begin with."""
+    columns = relaxation.master.columns
+    return Memory(relaxation.program.objective, tuple(columns[-MOST_REMEMBERED:]), relaxation.duals)
+
+
+def generate(relaxation: Relaxation, meter: Meter, *, reached: int) -> None:
+    """Add columns until the bound is reached by a plan, cannot fall any more, or the effort is over.
+
+    Parameters
+    ----------
+    reached : int
+        The value of the best known plan, signed so that more is better.
+    """
+    while not meter.is_over():
+        master, done = relaxation.master, relaxation.master.work
+        relaxation.optimum = master.solve()
+        meter.spend(master.work - done)
+        if relaxation.is_closed:
+            return
+        duals = master.duals()
+        if math.isfinite(relaxation.bound):
+            duals = SMOOTHING * relaxation.duals + (1 - SMOOTHING) * duals
+        fresh = price(relaxation, duals, meter)
+        if relaxation.whole_bound <= reached:
+            return
+        if not fresh:
+            # Nothing new between the two: the master's own duals decide.
+            fresh = price(relaxation, master.duals(), meter)
+            if not fresh:
+                return
+
+
+def price(relaxation: Relaxation, duals: Floats, meter: Meter, allowed: NDArray[np.bool_] | None = None) -> int:
+    """Price all windows under the duals, tighten the bound, and return how many new columns the master took."""
+    program, timetable = relaxation.program, relaxation.timetable
+    now = prices(program, duals)
+    best = timetable.best(now, allowed)
+    if allowed is None:
+        extras = extras_worth(program, duals)
+        bound = float(duals @ program.limit + best[0].sum() + (np.maximum(extras, 0) * program.extras.most).sum())
+        if bound < relaxation.bound:
+            relaxation.bound, relaxation.duals = bound, duals
+    meter.spend(timetable.pass_work)
+    return relaxation.master.add(columns_of(timetable.routes(now, best, allowed)))

@@ -1,0 +1,170 @@
+"""The restricted master: the linear program over the columns found so far, solved again as they come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from ortools.linear_solver import pywraplp
+
+from scheduler.engines.columns.activities import Floats
+from scheduler.engines.columns.pricing import Routes
+from scheduler.engines.columns.program import Program
+from scheduler.tasks import EngineError
+
+WORK_A_PIVOT = 2e-7
+# Presolve and scaling would give each solve another matrix, and so a start from nothing.
+WARM = "use_preprocessing: false use_scaling: false initial_basis: NONE"
+
+
+class Column(NamedTuple):
+    """A sequence of activities in one window, each with its start day there."""
+
+    window: int
+    steps: tuple[tuple[int, int], ...]
+
+
+class Master:
+    """A restricted master without columns; every window may stay empty."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.columns: list[Column] = []
+        self.work = 0.0
+        self._timeless = program.is_timeless
+        self._known: set[tuple[int, tuple[object, ...]]] = set()
+        self._solver = pywraplp.Solver.CreateSolver("GLOP")
+        self._solver.SetSolverSpecificParametersAsString(WARM)
+        infinity = self._solver.infinity()
+        self._rows = [
+            self._solver.Constraint(limit if equal else -infinity, limit)
+            for limit, equal in zip(program.limit.tolist(), program.equal.tolist(), strict=True)
+        ]
+        self._windows = [self._solver.Constraint(-infinity, 1) for _ in program.activities.length]
+        self._aim = self._solver.Objective()
+        self._aim.SetMaximization()
+        self._infinity = infinity
+        self._variables: list[pywraplp.Variable] = []
+        self._extras = self._make_extras()
+        self._entries = _Sparse(program)
+
+    def _make_extras(self) -> list[pywraplp.Variable]:
+        extras = self.program.extras
+        made = []
+        for gain, most in zip(extras.gain.tolist(), extras.most.tolist(), strict=True):
+            variable = self._solver.NumVar(0, most, "")
+            self._aim.SetCoefficient(variable, gain)
+            made.append(variable)
+        for row, extra, adds in zip(extras.row.tolist(), extras.extra.tolist(), extras.adds.tolist(), strict=True):
+            self._rows[row].SetCoefficient(made[extra], adds)
+        return made
+
+    def add(self, columns: Sequence[Column]) -> int:
+        """Take the columns that are new, and return how many were; starts matter only where they count."""
+        fresh = 0
+        for column in columns:
+            key = self.key(column)
+            if not column.steps or key in self._known:
+                continue
+            self._known.add(key)
+            self.columns.append(column)
+            fresh += 1
+            gain, entries = self._entries.of(column)
+            variable = self._solver.NumVar(0, self._infinity, "")
+            self._variables.append(variable)
+            self._aim.SetCoefficient(variable, gain)
+            self._windows[column.window].SetCoefficient(variable, 1)
+            for row, adds in entries.items():
+                self._rows[row].SetCoefficient(variable, adds)
+        return fresh
+
+    def key(self, column: Column) -> tuple[int, tuple[object, ...]]:
+        """Return what tells columns apart."""
+        if self._timeless:
+            return column.window, tuple(sorted(step[0] for step in column.steps))
+        return column.window, column.steps
+
+    def solve(self) -> float:
+        """Solve, and return the optimum over the columns so far.
+
+        Raises
+        ------
+        Unsolved
+            The solver did not reach it.
+        """
+        status = self._solver.Solve()
+        pivots = max(self._solver.iterations(), 1)
+        self.work += WORK_A_PIVOT * pivots * (len(self._rows) + len(self._windows))
+        if status != pywraplp.Solver.OPTIMAL:
+            raise Unsolved(f"{self.program.objective}: the linear program ended with status {status}")
+        return float(self._aim.Value())
+
+    def duals(self) -> Floats:
+        """Return the dual of every row, never below 0 but for equalities."""
+        found = np.array([row.dual_value() for row in self._rows])
+        return np.where(self.program.equal, found, np.maximum(found, 0.0))
+
+    def window_duals(self) -> Floats:
+        """Return the dual of every window."""
+        return np.array([window.dual_value() for window in self._windows])
+
+    def shares(self) -> Floats:
+        """Return how much of each column the last solution takes."""
+        return np.array([variable.solution_value() for variable in self._variables])
+
+    def fix(self, columns: Sequence[int], share: float) -> None:
+        """Hold columns at 0 or 1."""
+        for column in columns:
+            self._variables[column].SetBounds(share, share)
+
+    def free(self, columns: Sequence[int]) -> None:
+        """Let columns vary again."""
+        for column in columns:
+            self._variables[column].SetBounds(0, self._infinity)
+
+
+class Unsolved(EngineError):
+    """A linear program was not solved to its optimum."""
+
+
+class _Sparse:
+    """The entries of a program by activity."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        entries, steps, size = program.entries, program.steps, len(program.activities)
+        self._order = np.argsort(entries.activity, kind="stable")
+        self._heads = np.searchsorted(entries.activity[self._order], np.arange(size + 1))
+        self._step_order = np.argsort(steps.activity, kind="stable")
+        self._step_heads = np.searchsorted(steps.activity[self._step_order], np.arange(size + 1))
+
+    def of(self, column: Column) -> tuple[float, dict[int, float]]:
+        """Return what a column gains, and what it adds to each row."""
+        program, gain = self.program, 0.0
+        total: dict[int, float] = {}
+        for activity, start in column.steps:
+            gain += float(program.gain[activity] + program.gain_per_day[activity] * start)
+            for row, adds in self._adds(activity, start):
+                total[row] = total.get(row, 0.0) + adds
+        return gain, total
+
+    def _adds(self, activity: int, start: int) -> Iterator[tuple[int, float]]:
+        entries, steps = self.program.entries, self.program.steps
+        own = self._order[self._heads[activity] : self._heads[activity + 1]]
+        yield from zip(
+            entries.row[own].tolist(), (entries.adds[own] + entries.per_day[own] * start).tolist(), strict=True
+        )
+        timed = self._step_order[self._step_heads[activity] : self._step_heads[activity + 1]]
+        timed = timed[steps.until[timed] >= start]
+        yield from zip(steps.row[timed].tolist(), steps.adds[timed].tolist(), strict=True)
+
+
+def columns_of(routes: Routes) -> list[Column]:
+    """Return the routes as columns, one for each window that runs anything."""
+    found: dict[int, list[tuple[int, int]]] = {}
+    for window, activity, start in zip(
+        routes.window.tolist(), routes.activity.tolist(), routes.start.tolist(), strict=True
+    ):
+        found.setdefault(window, []).append((activity, start))
+    return [Column(window, tuple(steps)) for window, steps in found.items()]

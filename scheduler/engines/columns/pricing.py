@@ -1,0 +1,130 @@
+"""The best sequence of activities in every window at once, by dynamic programming over the days.
+
+``best[t, w]`` is the most that window `w` can still gain from its day `t` on. It is computed backwards, for all windows
+together, as the better of waiting a day and of starting an activity. A sequence may name one demand twice: that
+relaxation makes the program the time-indexed one, whose bound is nearly as good and which needs no sets of
+demands.
+
+Source: van den Akker, Hurkens, Savelsbergh, Time-Indexed Formulations for Machine Scheduling Problems: Column
+Generation (2000).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scheduler.engines.columns.activities import Activities, Floats, Ints
+from scheduler.engines.columns.program import Prices
+
+# Differences below this are rounding, not gain.
+TINY = 1e-9
+WORK_AN_ARC = 4e-9
+WORK_A_DAY = 2e-5
+
+
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """One sequence for each window, flattened: activities in the order of their starts, window by window."""
+
+    window: Ints
+    activity: Ints
+    start: Ints
+
+
+class Timetable:
+    """Which activities may start on each day of their windows, ready for pricing."""
+
+    def __init__(self, activities: Activities) -> None:
+        self.activities = activities
+        self.windows = len(activities.length)
+        self.days = int(activities.length.max(initial=0))
+        self.starting = _by_day(activities, self.days)
+        arcs = sum(len(day) for day in self.starting)
+        self.pass_work = WORK_AN_ARC * arcs + WORK_A_DAY * self.days
+
+    def best(self, prices: Prices, allowed: NDArray[np.bool_] | None = None) -> Floats:
+        """Return what every window can still gain from each of its days on, shape (days + 1, windows)."""
+        acts = self.activities
+        useful = self.useful(prices) if allowed is None else self.useful(prices) & allowed
+        best = np.zeros((self.days + 1, self.windows))
+        for day in range(self.days - 1, -1, -1):
+            best[day] = best[day + 1]
+            starting = self.starting[day]
+            starting = starting[useful[starting]]
+            if len(starting):
+                windows = acts.window[starting]
+                gain = prices.at(starting, day) + best[day + acts.duration[starting], windows]
+                heads = _heads(windows)
+                tops = windows[heads]
+                best[day, tops] = np.maximum(best[day, tops], np.maximum.reduceat(gain, heads))
+        return best
+
+    def routes(self, prices: Prices, best: Floats, allowed: NDArray[np.bool_] | None = None) -> Routes:
+        """Return one best sequence for each window, every activity as early as the best allows."""
+        acts = self.activities
+        useful = self.useful(prices) if allowed is None else self.useful(prices) & allowed
+        now = np.zeros(self.windows, dtype=np.int64)
+        parts: list[tuple[Ints, Ints, Ints]] = []
+        for day in range(self.days):
+            starting = self.starting[day]
+            starting = starting[useful[starting] & (now[acts.window[starting]] == day)]
+            if len(starting):
+                windows = acts.window[starting]
+                gain = prices.at(starting, day) + best[day + acts.duration[starting], windows]
+                as_good = np.flatnonzero((gain >= best[day, windows] - TINY) & (best[day, windows] > TINY))
+                chosen = starting[as_good[_heads(windows[as_good])]]
+                where = acts.window[chosen]
+                parts.append((where, chosen, np.full(len(chosen), day, dtype=np.int64)))
+                now[where] = day + acts.duration[chosen]
+            now = np.maximum(now, day + 1)
+        window, activity, start = (np.concatenate([*part, np.zeros(0, np.int64)]) for part in _columns_of(parts))
+        order = np.argsort(window, kind="stable")
+        return Routes(window[order], activity[order], start[order])
+
+    def useful(self, prices: Prices) -> NDArray[np.bool_]:
+        """Tell which activities are worth more than nothing on some day."""
+        acts = self.activities
+        most = prices.worth + np.maximum(prices.per_day * acts.first, prices.per_day * acts.last)
+        if len(prices.bonus):
+            most = most + prices.bonus.max(axis=1)[prices.bonus_row]
+        return np.asarray(most > TINY, dtype=np.bool_)
+
+    def reached(self, prices: Prices) -> Floats:
+        """Return the most that every window can have gained before each of its days, shape (days + 1, windows)."""
+        acts = self.activities
+        reached = np.zeros((self.days + 1, self.windows))
+        for day in range(1, self.days + 1):
+            reached[day] = reached[day - 1]
+            starts = day - acts.duration
+            ending = np.flatnonzero((acts.first <= starts) & (starts <= acts.last))
+            if len(ending):
+                windows, starts = acts.window[ending], starts[ending]
+                gain = prices.at(ending, starts) + reached[starts, windows]
+                heads = _heads(windows)
+                tops = windows[heads]
+                reached[day, tops] = np.maximum(reached[day, tops], np.maximum.reduceat(gain, heads))
+        return reached
+
+
+def _by_day(activities: Activities, days: int) -> list[Ints]:
+    """Return, for each day, the activities that may start on it, in the order of their windows."""
+    opens = np.argsort(activities.first, kind="stable")
+    counts = activities.last - activities.first + 1
+    which = np.repeat(opens, counts[opens])
+    before = np.cumsum(counts[opens]) - counts[opens]
+    day = np.arange(len(which)) - np.repeat(before, counts[opens]) + activities.first[which]
+    order = np.lexsort((which, day))
+    cuts = np.searchsorted(day[order], np.arange(1, days))
+    return list(np.split(which[order].astype(np.int32), cuts))
+
+
+def _heads(groups: Ints) -> Ints:
+    """Return where each run of equal entries begins."""
+    return np.flatnonzero(np.concatenate(([True], groups[1:] != groups[:-1]))) if len(groups) else groups
+
+
+def _columns_of(parts: list[tuple[Ints, Ints, Ints]]) -> list[tuple[Ints, ...]]:
+    return list(zip(*parts, strict=True)) if parts else [(), (), ()]
