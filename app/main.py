@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from app.allocation.offers_router import router as offers
 from app.allocation.router import router as rounds
 from app.allocation.runs_router import router as runs
+from app.allocation.statements import Desk
 from app.bookings.router import router as bookings
 from app.capacity.agreement_router import router as agreements
 from app.capacity.commitment_router import router as commitments
@@ -55,6 +56,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         engine = make_engine(url, settings, application_name="creneau-api")
         app.state.settings = settings
         app.state.sessions = make_session_factory(engine)
+        app.state.desk = Desk(settings.solver_memory_bytes)
         yield
         await engine.dispose()
 
@@ -67,6 +69,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
         license_info={"name": "EUPL-1.2", "identifier": "EUPL-1.2"},
     )
+    app.state.is_stopping = lambda: False  # a server that can tell puts its own word here
     http.install(app)
     app.add_middleware(BodyLimit)
     app.add_middleware(RequestContext)

@@ -20,6 +20,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.allocation.certifying import make_certificate
 from app.allocation.models import RunKind
 from app.allocation.offers import expire_offers
 from app.allocation.runs import FollowUp, requeue_lost
@@ -156,6 +157,11 @@ async def _run_jobs_while_connected(settings: Settings, workshop: Workshop) -> N
         async def solve(job: Job) -> None:
             assert job.payload is not None  # noqa: S101 - enqueue always gives one
             await _or_again(solve_run(workshop, UUID(bytes=job.payload)))
+
+        @manager.entrypoint(Entrypoint.CERTIFY.value)
+        async def certify(job: Job) -> None:
+            assert job.payload is not None  # noqa: S101
+            await _or_again(make_certificate(workshop, UUID(bytes=job.payload)))
 
         async def shut_down() -> None:
             await workshop.stop.wait()

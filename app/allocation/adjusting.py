@@ -21,19 +21,21 @@ Document = dict[str, Any]
 
 
 async def newest_plan(session: AsyncSession, round_id: UUID, run_id: UUID | None = None) -> Run:
-    """Return the newest run of a round that succeeded, or the one named, locked until the transaction ends.
+    """Return the run named, or else the newest that succeeded, locked until the transaction ends.
+
+    The plan that a cancelled run kept is taken where it is named, or where no run has succeeded.
 
     Raises
     ------
     NothingToPublish
-        If there is none.
+        If there is none, or the one named has no plan.
     """
-    for run in await repository.runs_of(session, round_id):
-        if run.state is RunState.SUCCEEDED and run_id in {None, run.id}:
-            locked = await repository.lock_run(session, run.id)
-            if locked is not None:
-                return locked
-    raise NothingToPublish("No run of this round has succeeded: solve it first.")
+    planned = [run for run in await repository.runs_of(session, round_id) if run.solution is not None]
+    whole = [run for run in planned if run.state is RunState.SUCCEEDED]
+    for run in whole or planned if run_id is None else planned:
+        if run_id in {None, run.id} and (locked := await repository.lock_run(session, run.id)):
+            return locked
+    raise NothingToPublish("No run of this round has a plan: solve it first.")
 
 
 async def adjust_plan(session: AsyncSession, actor: Actor, round_id: UUID, command: Adjustment) -> tuple[Round, Run]:

@@ -31,3 +31,19 @@ def compared(
     """Return the figures of the plan and of each baseline, by name."""
     plans = {"plan": solution, **baselines}
     return {name: figures(problem, references, plan.get("placed", ())) for name, plan in plans.items()}
+
+
+def levels_beside(baselines: Mapping[str, Document]) -> list[dict[str, Any]]:
+    """Return for each objective, in order, what each baseline reaches, and a bound that needs no solving.
+
+    That `trivial_bound` is for weights the sum over the requests that have an option at all; where it is reached, or
+    nearly, the problem was an easy one.
+    """
+    levels: dict[str, dict[str, Any]] = {}
+    for name, plan in baselines.items():
+        for level in plan.get("levels", ()):
+            found = levels.setdefault(
+                level["objective"], {"objective": level["objective"], "trivial_bound": level["bound"]}
+            )
+            found[name] = level["value"]
+    return list(levels.values())

@@ -1,6 +1,6 @@
 """Refusals about rounds, runs and offers."""
 
-from app.core.errors import Conflict, StateConflict
+from app.core.errors import Busy, Conflict, StateConflict
 
 
 class CalendarChanged(Conflict):
@@ -22,7 +22,7 @@ class RunUnderWay(StateConflict):
 
 
 class NothingToPublish(StateConflict):
-    """No run of the round has succeeded."""
+    """No run of the round has a plan."""
 
     type, title = "no-plan", "There is no plan to publish"
 
@@ -43,3 +43,21 @@ class OfferExpired(StateConflict):
     """The offer was not answered in time."""
 
     type, title = "offer-expired", "The offer has expired"
+
+
+class NotReplayable(StateConflict):
+    """The run cannot be solved again to be compared."""
+
+    type, title = "not-replayable", "The run cannot be replayed"
+
+
+class WithoutPlan(StateConflict):
+    """The run has no plan to explain or to certify."""
+
+    type, title = "without-plan", "The run has no plan"
+
+
+class StatementFailed(Busy):
+    """The engine did not come to say what it was asked about a plan."""
+
+    type, title = "statement-failed", "The engine could not say that in time"

@@ -92,7 +92,9 @@ class RoundRequest(Table, table=True):
 class Run(Versioned, table=True):
     """One solve: its stored input, the versions of the calendars it saw, and its result.
 
-    `attempt` fences: a result is written only by the attempt that is current.
+    `attempt` fences: a result is written only by the attempt that is current. A run that is cancelled while it is
+    solved keeps the best plan found by then, if there is one. A replay solves another run's input again, to be
+    compared with it: it decides nothing.
     """
 
     __tablename__ = "runs"
@@ -100,10 +102,12 @@ class Run(Versioned, table=True):
         CheckConstraint("attempt >= 0", name="attempt"),
         CheckConstraint("(kind = 'round') = (round_id IS NOT NULL)", name="round_id"),
         CheckConstraint("(kind = 'crisis') = (crisis_id IS NOT NULL)", name="crisis_id"),
-        CheckConstraint("(state = 'succeeded') = (solution IS NOT NULL)", name="solution"),
+        CheckConstraint("state = 'cancelled' OR (state = 'succeeded') = (solution IS NOT NULL)", name="solution"),
+        CheckConstraint("replay IS NULL OR replays_id IS NOT NULL", name="replay"),
         Index("ix_runs_round_id", "round_id"),
         Index("uq_runs_round_id_published", "round_id", unique=True, postgresql_where=text("published_at IS NOT NULL")),
         Index("ix_runs_crisis_id", "crisis_id"),
+        Index("ix_runs_replays_id", "replays_id"),
         Index("ix_runs_state", "state", postgresql_where=text("state IN ('queued', 'running')")),
     )
 
@@ -120,9 +124,45 @@ class Run(Versioned, table=True):
     solution: dict[str, Any] | None = document(nullable=True)
     baselines: dict[str, Any] | None = document(nullable=True)
     error: str | None = Field(default=None, max_length=4000)
+    replays_id: UUID | None = Field(default=None, foreign_key="runs.id")
+    replay: dict[str, Any] | None = document(nullable=True)
+    cancel_requested_at: datetime | None = instant()
     requested_by_id: UUID | None = Field(default=None, sa_type=Uuid)
     published_at: datetime | None = instant()
     started_at: datetime | None = instant()
+    finished_at: datetime | None = instant()
+
+
+class RunExplanation(Table, table=True):
+    """Why one request is where a run's plan has it, as the engine verified it for that very plan."""
+
+    __tablename__ = "run_explanations"
+    __table_args__ = (
+        UniqueConstraint("run_id", "request_id", "plan_sha256"),
+        Index("ix_run_explanations_request_id", "request_id"),
+    )
+
+    run_id: UUID = Field(foreign_key="runs.id")
+    request_id: UUID = Field(foreign_key="requests.id")
+    plan_sha256: str = Field(max_length=64)
+    document: dict[str, Any] = document()
+
+
+class RunCertificate(Table, table=True):
+    """What holds of a run's plan, made by a job: neither document nor error means that it is being made."""
+
+    __tablename__ = "run_certificates"
+    __table_args__ = (
+        UniqueConstraint("run_id", "plan_sha256"),
+        CheckConstraint("document IS NULL OR error IS NULL", name="document_or_error"),
+        CheckConstraint("attempt >= 0", name="attempt"),
+    )
+
+    run_id: UUID = Field(foreign_key="runs.id")
+    plan_sha256: str = Field(max_length=64)
+    attempt: int = 0
+    document: dict[str, Any] | None = document(nullable=True)
+    error: str | None = Field(default=None, max_length=4000)
     finished_at: datetime | None = instant()
 
 

@@ -26,8 +26,10 @@ class NamedRequest(NamedTuple):
     origin: Origin
 
 
-async def named_requests(session: AsyncSession, round_id: UUID | None) -> dict[UUID, NamedRequest]:
-    """Return the names of the requests of a round."""
+async def named_requests(
+    session: AsyncSession, round_id: UUID | None, request_ids: Collection[UUID] | None = None
+) -> dict[UUID, NamedRequest]:
+    """Return the names of the requests of a round, all or these."""
     statement = (
         select(
             col(Request.id),
@@ -42,6 +44,8 @@ async def named_requests(session: AsyncSession, round_id: UUID | None) -> dict[U
         .join(Organisation, col(Organisation.id) == col(Request.organisation_id))
         .where(col(RoundRequest.round_id) == round_id)
     )
+    if request_ids is not None:
+        statement = statement.where(col(Request.id).in_(list(request_ids)))
     return {row[0]: NamedRequest(*row[1:]) for row in await session.execute(statement)}
 
 

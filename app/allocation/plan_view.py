@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.allocation import names_repository as names
 from app.allocation.models import Run, RunKind, RunState
+from app.allocation.sameness import budget_of
 from app.core.vocabulary import Origin
 
 Document = Mapping[str, Any]
@@ -23,6 +24,35 @@ class LevelRead(BaseModel):
     bound: int
     proven: bool
     gap: float = Field(description="|bound - value| / max(1, |value|)")
+    trivial_bound: int | None = Field(
+        default=None, description="A bound that needs no solving: of weights, the sum of those that have an option"
+    )
+    fcfs: int | None = Field(default=None, description="What first come first served reaches")
+    greedy: int | None = Field(default=None, description="What the heaviest first reaches")
+
+
+class DifferenceRead(BaseModel):
+    """One place where the solution of a replay is not that of its original."""
+
+    pointer: str = Field(description="JSON Pointer (RFC 6901) into the solution file")
+    original: Any
+    replay: Any
+
+
+class ReplayRead(BaseModel):
+    """A replay beside the run that it replays."""
+
+    of: UUID
+    deterministic: bool = Field(
+        description="The original had a budget, so that no clock decided anything: the two must be equal. Otherwise "
+        "the replay is given the work that the original did by the clock, and may come to another plan"
+    )
+    equal: bool | None = Field(
+        default=None,
+        description="The two solution files are the same, byte for byte but for `seconds`; null until then",
+    )
+    differing: int = Field(default=0, description="How many places differ")
+    differences: list[DifferenceRead] = Field(default_factory=list, description="The first of them")
 
 
 class FiguresRead(BaseModel):
@@ -84,11 +114,16 @@ class RunRead(BaseModel):
     started_at: datetime | None
     finished_at: datetime | None
     published_at: datetime | None
+    cancel_requested_at: datetime | None = Field(description="A run that is being solved then ends within seconds")
     progress: dict[str, Any] | None = Field(description="Objective, value and bound as they stand, while it runs")
     error: str | None
     status: str | None = Field(description="`optimal` when every level is proven, else `feasible`")
     engine: str | None
     seconds: float | None
+    budget: float | None = Field(
+        description="Deterministic work that the run was given, or, where a clock ended it, that it did"
+    )
+    replay: ReplayRead | None = Field(description="What came of the comparison, where this run replays another")
     levels: list[LevelRead]
     comparison: dict[str, FiguresRead] = Field(
         description="The plan, first come first served (`fcfs`), and the heaviest first (`greedy`)"
@@ -123,6 +158,7 @@ async def read_run(session: AsyncSession, run: Run) -> RunRead:
                 "started_at",
                 "finished_at",
                 "published_at",
+                "cancel_requested_at",
                 "progress",
                 "error",
                 "version",
@@ -131,7 +167,9 @@ async def read_run(session: AsyncSession, run: Run) -> RunRead:
         status=solution.get("status"),
         engine=solution.get("engine"),
         seconds=solution.get("seconds"),
-        levels=[_level(level) for level in solution.get("levels", ())],
+        budget=budget_of(run),
+        replay=ReplayRead(of=run.replays_id, **(run.replay or {})) if run.replays_id else None,
+        levels=_levels(solution, baselines),
         comparison={name: FiguresRead(**found) for name, found in baselines.items() if isinstance(found, dict)},
         placed=placed,
         unplaced=unplaced,
@@ -140,9 +178,18 @@ async def read_run(session: AsyncSession, run: Run) -> RunRead:
     )
 
 
-def _level(level: Document) -> LevelRead:
-    gap = abs(level["bound"] - level["value"]) / max(1, abs(level["value"]))
-    return LevelRead(**level, gap=round(gap, 6))
+def _levels(solution: Document, baselines: Document) -> list[LevelRead]:
+    """Return the levels of a solution, each beside what simpler rules reach on it."""
+    beside = {level["objective"]: level for level in baselines.get("levels", ())}
+    return [
+        LevelRead(**(beside.get(level["objective"], {}) | level), gap=round(_gap(level), 6))
+        for level in solution.get("levels", ())
+    ]
+
+
+def _gap(level: Document) -> float:
+    gap: float = abs(level["bound"] - level["value"]) / max(1, abs(level["value"]))
+    return gap
 
 
 class _View:

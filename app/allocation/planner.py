@@ -15,6 +15,7 @@ from app.matching.outcome import Option, Reason, ranked
 from app.matching.policy import ROUND, MatchPolicy
 from app.matching.slots import gaps
 from scheduler import problem as engine
+from scheduler.explanation.explanation import Explanation
 from scheduler.objectives import plain_bound, value
 from scheduler.plan import Choice, Plan, plan_of, solution_of
 from scheduler.solution import Level, Solution
@@ -178,6 +179,17 @@ def _plain(side: object) -> Any:
     if isinstance(side, date):
         return side.isoformat()
     return list(side) if isinstance(side, tuple) else side
+
+
+def told(explanation: Document, names: Mapping[str, str | None], party: str | None) -> Document:
+    """Return an explanation in sentences, with names in place of identifiers; a name that is None withholds it.
+
+    Parameters
+    ----------
+    party
+        The organisation that reads it, which sees of others no more than their weights; None for who may see all.
+    """
+    return Explanation.from_json(json.dumps(explanation)).document(names, party=party)
 
 
 class PlanRefused(Exception):

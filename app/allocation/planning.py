@@ -71,9 +71,10 @@ async def _supply(reading: AsyncSession, row: Round) -> tuple[Supply, dict[str, 
 
 
 def _parameters(policy: RoundPolicy, command: Solve) -> dict[str, Any]:
-    return {
+    parameters: dict[str, Any] = {
         "time_limit_s": command.time_limit_s or policy.time_limit_s,
         "seed": policy.seed if command.seed is None else command.seed,
         "workers": get_settings().solver_workers,
         "policy_version": policy.version,
     }
+    return parameters if command.budget is None else {**parameters, "budget": command.budget}

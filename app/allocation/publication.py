@@ -52,7 +52,7 @@ async def publish_round(session: AsyncSession, actor: Actor, round_id: UUID, run
     AlreadyPublished
         If the round is published.
     NothingToPublish
-        If no run of it has succeeded.
+        If no run of it has a plan.
     CalendarChanged
         If a calendar, a line or a request is no longer what the run saw: solve again.
     """
@@ -190,7 +190,7 @@ async def _tell_outcomes(
         if outcome["result"] in counts:
             counts[outcome["result"]] += 1
         before = snapshot(entry)
-        entry.derivation = {**entry.derivation, "outcome": outcome}
+        entry.derivation = {**entry.derivation, "outcome": {**outcome, "run_id": str(run.id)}}
         await record(session, actor, "round_request.decided", entry, before=before)
         await move(session, actor, request.id, status, reason_code=f"round_{outcome['result']}")
     return counts

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import exists, func, select, text, update
@@ -111,8 +111,10 @@ async def frozen_slots(session: AsyncSession, holder_id: UUID) -> list[UUID]:
 
 
 async def runs_of(session: AsyncSession, round_id: UUID) -> list[Run]:
-    """Return the runs of a round, newest first."""
-    statement = select(Run).where(col(Run.round_id) == round_id).order_by(col(Run.id).desc())
+    """Return the runs that decide on a round, newest first: a replay decides nothing."""
+    statement = (
+        select(Run).where(col(Run.round_id) == round_id, col(Run.replays_id).is_(None)).order_by(col(Run.id).desc())
+    )
     return list(await session.scalars(statement))
 
 
@@ -122,10 +124,10 @@ async def get_run(session: AsyncSession, run_id: UUID) -> Run | None:
 
 
 async def get_run_in_brief(session: AsyncSession, run_id: UUID) -> Run | None:
-    """Return the run, or None; its bulky input only if it has succeeded, for then the plan is read with it."""
+    """Return the run, or None; its bulky input only if it has a plan, which is read with it."""
     bulky = (defer(Run.problem), defer(Run.references))  # type: ignore[arg-type]
     run = await session.get(Run, run_id, options=bulky)
-    if run is not None and run.state is RunState.SUCCEEDED:
+    if run is not None and run.solution is not None:
         await session.refresh(run, ["problem", "references"])
     return run
 
@@ -136,24 +138,42 @@ async def lock_run(session: AsyncSession, run_id: UUID) -> Run | None:
     return (await session.scalars(statement)).one_or_none()
 
 
-async def is_current(session: AsyncSession, run_id: UUID, attempt: int) -> bool:
-    """Tell whether an attempt at a run is the one that counts."""
-    statement = select(col(Run.id)).where(
-        col(Run.id) == run_id, col(Run.attempt) == attempt, col(Run.state) == RunState.RUNNING
-    )
-    return (await session.scalar(statement)) is not None
+class Standing(NamedTuple):
+    """Where a run stands."""
+
+    state: RunState
+    attempt: int
+    progress: dict[str, Any] | None
+    cancel_requested_at: datetime | None
+    error: str | None
+    has_plan: bool
 
 
-async def set_progress(session: AsyncSession, run_id: UUID, attempt: int, progress: dict[str, Any]) -> bool:
-    """Store an attempt's progress, and tell whether it is still the one that counts."""
+STANDING = (
+    col(Run.state),
+    col(Run.attempt),
+    col(Run.progress),
+    col(Run.cancel_requested_at),
+    col(Run.error),
+    col(Run.solution).is_not(None),
+)
+
+
+async def standing(session: AsyncSession, run_id: UUID) -> Standing | None:
+    """Return where a run stands, or None if there is none."""
+    found = (await session.execute(select(*STANDING).where(col(Run.id) == run_id))).one_or_none()
+    return Standing(*found) if found else None
+
+
+async def set_progress(session: AsyncSession, run_id: UUID, attempt: int, progress: dict[str, Any]) -> None:
+    """Store an attempt's progress, if it is the one that counts."""
     statement = (
         update(Run)
         .where(col(Run.id) == run_id, col(Run.attempt) == attempt, col(Run.state) == RunState.RUNNING)
         .values(progress=progress)
-        .returning(col(Run.id))
         .execution_options(synchronize_session=False)
     )
-    return (await session.execute(statement)).first() is not None
+    await session.execute(statement)
 
 
 async def runs_without_job(session: AsyncSession, entrypoint: Entrypoint) -> list[UUID]:

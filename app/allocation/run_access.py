@@ -1,15 +1,24 @@
 """Who may look at a run, and give it up."""
 
+import asyncio
+from contextlib import suppress
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.allocation import repository
 from app.allocation.models import Run, RunKind
+from app.allocation.progress import watch
 from app.allocation.runs import cancel_run
+from app.core.database import SessionFactory, transaction
 from app.core.errors import NotFound
 from app.identity.actor import Actor
 from app.identity.models import Role
+
+END_SECONDS = 8.0
+"""For the answer to a cancellation to show the plan that was kept; most end in two or three."""
+
+LOOK_SECONDS = 0.2
 
 READERS = {
     RunKind.ROUND: frozenset({Role.COORDINATOR, Role.ADMIN}),
@@ -31,8 +40,8 @@ async def see_run(session: AsyncSession, actor: Actor, run_id: UUID) -> Run:
     return run
 
 
-async def give_up_run(session: AsyncSession, actor: Actor, run_id: UUID) -> Run:
-    """Cancel a run; the coordinator does.
+async def give_up_run(sessions: SessionFactory, actor: Actor, run_id: UUID) -> None:
+    """Cancel a run, and wait a few seconds for its end; the coordinator does.
 
     Raises
     ------
@@ -41,6 +50,11 @@ async def give_up_run(session: AsyncSession, actor: Actor, run_id: UUID) -> Run:
     StateConflict
         If it has ended.
     """
-    await see_run(session, actor, run_id)
-    actor.require(Role.COORDINATOR, Role.ADMIN)
-    return await cancel_run(session, actor, run_id)
+    async with transaction(sessions) as session:
+        await see_run(session, actor, run_id)
+        actor.require(Role.COORDINATOR, Role.ADMIN)
+        await cancel_run(session, actor, run_id)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(END_SECONDS):
+            async for _ in watch(sessions, run_id, seconds=LOOK_SECONDS):
+                continue

@@ -2,13 +2,16 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.allocation import repository
+from app.allocation.engine import Wish
 from app.allocation.models import Run, RunKind, RunState
+from app.allocation.sameness import compared_with, is_deterministic
 from app.audit.author import Author
 from app.audit.service import record, snapshot
 from app.core.clock import now
@@ -18,6 +21,10 @@ from app.core.jobs import Entrypoint, enqueue
 MOST_ATTEMPTS = 3
 ACTIVE = frozenset({RunState.QUEUED, RunState.RUNNING})
 SOLVER = Author.of_job("solve")
+LAST_WORDS = timedelta(seconds=30)
+"""From the order to stop to the run's end; after it, no worker can be at it any more."""
+
+_ENDED = {RunState.SUCCEEDED: "succeeded", RunState.FAILED: "failed", RunState.CANCELLED: "was cancelled"}
 
 FollowUp = Callable[[AsyncSession, Run], Awaitable[None]]
 """What follows a run's end, in the transaction that ends it; `run.state` says how it ended."""
@@ -55,6 +62,7 @@ async def create_run(
     parameters: Mapping[str, Any],
     round_id: UUID | None = None,
     crisis_id: UUID | None = None,
+    replays: Run | None = None,
 ) -> Run:
     """Store a run with its whole input, and enqueue its solve in the same transaction.
 
@@ -68,6 +76,8 @@ async def create_run(
         The version of each unit's calendar that the problem was made from, by unit id.
     parameters
         `time_limit_s` (default 60), `seed` (default 1), `workers`, and `budget` for a replayable run.
+    replays
+        The run whose input this is, to be compared with; nothing follows from the end of a replay.
     """
     run = Run(
         kind=kind,
@@ -77,6 +87,8 @@ async def create_run(
         references=dict(references),
         calendar_versions=dict(calendar_versions),
         parameters=dict(parameters),
+        replays_id=replays.id if replays else None,
+        replay={"deterministic": is_deterministic(replays)} if replays else None,
         requested_by_id=getattr(author, "person_id", None),
     )
     session.add(run)
@@ -102,10 +114,14 @@ async def get_run(session: AsyncSession, run_id: UUID) -> Run:
 async def claim_run(session: AsyncSession, run_id: UUID, follow_ups: FollowUps) -> Run | None:
     """Begin an attempt at a run and return it, or None when there is nothing left to do.
 
-    A run whose every attempt died without a word fails for good: what kills its worker would do so again.
+    A run whose every attempt died without a word fails for good: what kills its worker would do so again. One that
+    was to stop when its worker died is cancelled, without a plan.
     """
     run = await repository.lock_run(session, run_id)
     if run is None or run.state not in ACTIVE:
+        return None
+    if run.cancel_requested_at is not None:
+        await _end(session, run, Failure("Its worker died before it could keep a plan."), follow_ups)
         return None
     if run.attempt >= MOST_ATTEMPTS:
         error = f"The solve was begun {MOST_ATTEMPTS} times and never came to an end; its workers died or were stopped."
@@ -120,11 +136,14 @@ async def claim_run(session: AsyncSession, run_id: UUID, follow_ups: FollowUps) 
     return run
 
 
-async def note_progress(session: AsyncSession, run_id: UUID, attempt: int, progress: dict[str, Any] | None) -> bool:
-    """Store how far an attempt has come, and tell whether it is still the one that counts."""
-    if progress is None:
-        return await repository.is_current(session, run_id, attempt)
-    return await repository.set_progress(session, run_id, attempt, progress)
+async def note_progress(session: AsyncSession, run_id: UUID, attempt: int, progress: dict[str, Any] | None) -> Wish:
+    """Store how far an attempt has come, and tell how to go on with it."""
+    if progress is not None:
+        await repository.set_progress(session, run_id, attempt, progress)
+    standing = await repository.standing(session, run_id)
+    if standing is None or standing.state is not RunState.RUNNING or standing.attempt != attempt:
+        return Wish.ABANDON
+    return Wish.KEEP_BEST if standing.cancel_requested_at else Wish.GO_ON
 
 
 async def end_run(
@@ -141,20 +160,33 @@ async def end_run(
 async def _end(session: AsyncSession, run: Run, ending: Ending, follow_ups: FollowUps) -> None:
     before = snapshot(run)
     run.finished_at = now()
+    cancelled = run.cancel_requested_at is not None
     if isinstance(ending, Success):
-        run.state = RunState.SUCCEEDED
+        run.state = RunState.CANCELLED if cancelled else RunState.SUCCEEDED
         run.solution, run.baselines = ending.solution, ending.baselines
         run.problem = ending.problem or run.problem
     else:
-        run.state = RunState.FAILED
-        run.error = ending.error[:4000]
+        run.state = RunState.CANCELLED if cancelled else RunState.FAILED
+        run.error = None if cancelled else ending.error[:4000]
+    if run.replays_id is not None:
+        await _compare(session, run, run.replays_id)
     await record(session, SOLVER, f"run.{run.state.value}", run, before=before)
-    if follow_up := follow_ups.get(run.kind):
+    follow_up = follow_ups.get(run.kind)
+    if follow_up is not None and run.replays_id is None:
         await follow_up(session, run)
 
 
+async def _compare(session: AsyncSession, run: Run, original_id: UUID) -> None:
+    """Write down whether a replay came to the same solution."""
+    original = await repository.get_run(session, original_id)
+    if original is not None and run.solution is not None:
+        run.replay = {**(run.replay or {}), **compared_with(original, run.solution)}
+
+
 async def cancel_run(session: AsyncSession, author: Author, run_id: UUID) -> Run:
-    """Give up a run that has not ended; its solver is stopped within seconds.
+    """Cancel a run: at once if it waits; one that is being solved ends within seconds, and keeps its best plan.
+
+    A run whose end does not come, because no worker is left to bring it, is cancelled at once when asked for again.
 
     Raises
     ------
@@ -167,11 +199,18 @@ async def cancel_run(session: AsyncSession, author: Author, run_id: UUID) -> Run
     if run is None:
         raise NotFound.of("run", run_id)
     if run.state not in ACTIVE:
-        raise StateConflict(f"The run has ended already: it {run.state.value}.", facts={"state": run.state.value})
+        raise StateConflict(f"The run has ended already: it {_ENDED[run.state]}.", facts={"state": run.state.value})
+    asked_at = run.cancel_requested_at
+    if asked_at is not None and now() - asked_at < LAST_WORDS:
+        return run
     before = snapshot(run)
-    run.state = RunState.CANCELLED
-    run.finished_at = now()
-    await record(session, author, "run.cancelled", run, before=before)
+    run.cancel_requested_at = asked_at or now()
+    if run.state is RunState.QUEUED or asked_at is not None:
+        run.state = RunState.CANCELLED
+        run.finished_at = now()
+        await record(session, author, "run.cancelled", run, before=before)
+    else:
+        await record(session, author, "run.cancel_requested", run, before=before)
     return run
 
 

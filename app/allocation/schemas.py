@@ -97,7 +97,9 @@ class EntryRead(BaseModel):
     tier: int
     points: int
     derivation: dict[str, Any]
-    outcome: dict[str, Any] | None = Field(description="Null until the round is published")
+    outcome: dict[str, Any] | None = Field(
+        description="Null until the round is published; `run_id` is of the run whose explanations tell why"
+    )
 
 
 class RoundDetail(RoundRead):
@@ -119,6 +121,12 @@ class Solve(Body):
 
     time_limit_s: float | None = Field(default=None, gt=0, le=3600)
     seed: int | None = Field(default=None, ge=0, lt=2**31)
+    budget: float | None = Field(
+        default=None,
+        gt=0,
+        le=100_000,
+        description="Deterministic work instead of a time limit: the same input then gives the same plan, always",
+    )
 
 
 class Unplace(Body):

@@ -11,7 +11,7 @@ from app.allocation.entrants import enrol
 from app.allocation.errors import NothingInScope
 from app.allocation.models import Round, RoundRequest, RoundStatus, Run, RunState
 from app.allocation.policy import RoundPolicy
-from app.allocation.rules import CHANGEABLE, require_transition
+from app.allocation.rules import CHANGEABLE, SOLVABLE, require_transition
 from app.allocation.runs import ACTIVE, cancel_run
 from app.allocation.schemas import RoundCreate, RoundUpdate
 from app.allocation.scope import supply_in_scope
@@ -242,9 +242,13 @@ async def cancel_round(session: AsyncSession, actor: Actor, round_id: UUID) -> R
 
 
 async def round_run_ended(session: AsyncSession, run: Run) -> None:
-    """Mark a round as solved when a run of it has succeeded; one cancelled meanwhile stays as it is."""
-    if run.state is not RunState.SUCCEEDED or run.round_id is None:
+    """Mark a round as solved when a run of it has ended with a plan; one cancelled meanwhile stays as it is.
+
+    The plan that a cancelled run kept makes a round solved that has no other.
+    """
+    if run.solution is None or run.round_id is None:
         return
     row = await repository.lock_round(session, run.round_id)
-    if row is not None and row.status in {RoundStatus.CLOSED, RoundStatus.SOLVED, RoundStatus.REVIEWED}:
+    solvable = SOLVABLE if run.state is RunState.SUCCEEDED else {RoundStatus.CLOSED}
+    if row is not None and row.status in solvable:
         await change_status(session, Author.of_job("solve"), row, RoundStatus.SOLVED)

@@ -1,6 +1,7 @@
 """Running a run: claimed in one transaction, solved with none open, ended in another."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -8,11 +9,12 @@ from uuid import UUID
 import structlog
 from sqlalchemy.exc import DBAPIError
 
-from app.allocation.comparison import compared
+from app.allocation.comparison import compared, levels_beside
+from app.allocation.engine import EngineFailed, EngineStopped, Limits, Wish
 from app.allocation.escalation import is_met, steps_of, surge_reached
 from app.allocation.models import Run
 from app.allocation.runs import Ending, Failure, FollowUps, Success, claim_run, end_run, note_progress
-from app.allocation.solver import Limits, SolverFailed, SolverStopped, run_solver
+from app.allocation.solver import Solved, run_solver
 from app.core.database import SessionFactory, transaction
 from app.core.errors import DomainError
 
@@ -34,7 +36,7 @@ async def solve_run(workshop: Workshop, run_id: UUID) -> None:
 
     Raises
     ------
-    SolverStopped
+    EngineStopped
         If the worker is stopping: the run is left to another one.
     """
     async with transaction(workshop.sessions) as session:
@@ -43,7 +45,7 @@ async def solve_run(workshop: Workshop, run_id: UUID) -> None:
         return
     try:
         ending = await _solve(workshop, run)
-    except SolverStopped:
+    except EngineStopped:
         if workshop.stop.is_set():
             raise
         log.info("run_given_up", run_id=str(run_id), attempt=run.attempt)
@@ -51,30 +53,49 @@ async def solve_run(workshop: Workshop, run_id: UUID) -> None:
     await _end(workshop, run, ending)
 
 
-async def _solve(workshop: Workshop, run: Run) -> Ending:
-    async def report(progress: dict[str, Any] | None) -> bool:
-        try:
-            async with transaction(workshop.sessions) as session:
-                return await note_progress(session, run.id, run.attempt, progress)
-        except (OSError, DBAPIError) as error:
-            log.warning("progress_not_stored", run_id=str(run.id), error=str(error))
-            return True
+class _Watcher:
+    """Stores an attempt's progress, and knows what is to become of the attempt."""
 
+    def __init__(self, sessions: SessionFactory, run: Run) -> None:
+        self._sessions, self._run = sessions, run
+        self.wish = Wish.GO_ON
+
+    async def report(self, progress: dict[str, Any] | None) -> Wish:
+        """Store the latest progress, and return the wish; while the database is away, the last one known."""
+        try:
+            async with transaction(self._sessions) as session:
+                self.wish = await note_progress(session, self._run.id, self._run.attempt, progress)
+        except (OSError, DBAPIError) as error:
+            log.warning("progress_not_stored", run_id=str(self._run.id), error=str(error))
+        return self.wish
+
+
+async def _solve(workshop: Workshop, run: Run) -> Ending:
+    """Solve the run's problems in their order, as far as its targets need; cancelled, it keeps the last plan."""
     limits, steps = Limits(workshop.memory_bytes, workshop.stop), steps_of(run.problem, run.references)
-    reached: list[int] = []
-    try:
-        for problem in steps:
-            solved = await run_solver(problem, run.parameters, limits, report)
-            reached.append(surge_reached(solved.solution))
-            if is_met(problem, solved.solution):
-                break
-    except SolverFailed as error:
-        log.warning("solver_failed", run_id=str(run.id), error=str(error))
-        return Failure(str(error))
-    figures = compared(problem, run.references, solved.solution, solved.baselines)
-    if len(steps) == 1:
-        return Success(solved.solution, figures)
-    return Success(solved.solution, {**figures, "surge_output_by_step": reached}, dict(problem))
+    watcher = _Watcher(workshop.sessions, run)
+    solved: list[Solved] = []
+    for problem in steps:
+        try:
+            solved.append(await run_solver(problem, run.parameters, limits, watcher.report))
+        except EngineFailed as error:
+            log.warning("solver_failed", run_id=str(run.id), error=str(error))
+            if not solved or watcher.wish is not Wish.KEEP_BEST:
+                return Failure(str(error))
+            break
+        if watcher.wish is Wish.KEEP_BEST or is_met(problem, solved[-1].solution):
+            break
+    return _success(run, steps[len(solved) - 1], solved, escalates=len(steps) > 1)
+
+
+def _success(run: Run, problem: Mapping[str, Any], solved: list[Solved], *, escalates: bool) -> Success:
+    """Return the last plan, with what stands beside it; of a run that escalates, also what each step reached."""
+    solution, baselines = solved[-1].solution, solved[-1].baselines
+    figures = {**compared(problem, run.references, solution, baselines), "levels": levels_beside(baselines)}
+    if not escalates:
+        return Success(solution, figures)
+    reached = [surge_reached(one.solution) for one in solved]
+    return Success(solution, {**figures, "surge_output_by_step": reached}, dict(problem))
 
 
 async def _end(workshop: Workshop, run: Run, ending: Ending) -> None:

@@ -1,5 +1,6 @@
 """`creneau serve`: the API."""
 
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -26,13 +27,22 @@ def serve(
     ensure_reachable("DATABASE_URL", url.get_secret_value())
     ensure_port_free(host, port)
     typer.echo(f"Serving on http://{host}:{port}")
-    uvicorn.run(
-        "app.main:create_app",
-        factory=True,
-        host=host,
-        port=port,
-        server_header=False,
-        access_log=False,  # the application logs each request itself
-        log_config=None,  # leaves warnings and errors, on standard error
-        timeout_graceful_shutdown=_LAST_REQUESTS_SECONDS,
+    from app.main import create_app  # noqa: PLC0415 - other commands start quicker without the whole service
+
+    app = create_app()
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            server_header=False,
+            access_log=False,  # the application logs each request itself
+            log_config=None,  # leaves warnings and errors, on standard error
+            timeout_graceful_shutdown=_LAST_REQUESTS_SECONDS,
+        )
     )
+    app.state.is_stopping = lambda: server.should_exit
+    with suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        raise CommandFailed("the API did not start; its last messages are above")

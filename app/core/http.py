@@ -30,6 +30,10 @@ def sessions_of(request: Request) -> SessionFactory:
     return factory
 
 
+Sessions = Annotated[SessionFactory, Depends(sessions_of)]
+"""Sessions to be opened one after the other: for what goes on for long, and must hold no transaction meanwhile."""
+
+
 async def _session(request: Request) -> AsyncIterator[AsyncSession]:
     """Give the session of this request; it commits before the response leaves, so that a 2xx is a fact."""
     async with transaction(sessions_of(request)) as session:

@@ -27,6 +27,7 @@ class Entrypoint(StrEnum):
     """The kinds of jobs; a worker runs all of them."""
 
     SOLVE = "solve"
+    CERTIFY = "certify"
 
 
 def install_sql() -> str:

@@ -47,6 +47,14 @@ class Problem(BaseModel):
     errors: list[Fault] | None = Field(default=None, description="The fields at fault, if any")
 
 
+def refused(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
+    """Return the description of refusals, for an operation that answers others than its method and path tell."""
+    return {
+        status.value: {"description": REFUSALS[status], "content": {PROBLEM_JSON: {"schema": _MEMBERS}}}
+        for status in statuses
+    }
+
+
 def _statuses(path: str, method: str, operation: Mapping[str, Any]) -> list[HTTPStatus]:
     """Return which refusals an operation may answer, from what it takes and who may call it."""
     writes, guarded = method != "get", "security" in operation
@@ -70,15 +78,8 @@ def _describe(schema: dict[str, Any]) -> None:
     components["Problem"] = problem
     for path, operations in schema["paths"].items():
         for method, operation in operations.items():
-            operation["responses"].update(
-                {
-                    str(status.value): {
-                        "description": REFUSALS[status],
-                        "content": {PROBLEM_JSON: {"schema": _MEMBERS}},
-                    }
-                    for status in _statuses(path, method, operation)
-                }
-            )
+            described = refused(*_statuses(path, method, operation))
+            operation["responses"].update({str(status): refusal for status, refusal in described.items()})
 
 
 def install(app: FastAPI) -> None:

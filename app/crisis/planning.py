@@ -86,19 +86,21 @@ async def request_plan(session: AsyncSession, actor: Actor, crisis_id: UUID, com
 
 
 async def take_up_plan(session: AsyncSession, run: Run) -> None:
-    """Make a run that has succeeded the plan of its crisis, in the transaction that ends the run.
+    """Make the plan of a run that has ended that of its crisis, in the transaction that ends the run.
 
-    The slots of the plan are held still until activation; in a drill nothing is. Earlier plans are superseded.
+    The slots of the plan are held still until activation; in a drill nothing is. Earlier plans are superseded; but the
+    plan that a cancelled run kept is taken only where there is none yet.
 
     Raises
     ------
     PlanOutdated
         If a calendar in scope changed while it was solved: the run has then failed.
     """
-    if run.state is not RunState.SUCCEEDED or run.crisis_id is None or run.solution is None:
+    if run.crisis_id is None or run.solution is None:
         return
     crisis = await repository.lock_crisis(session, run.crisis_id)
-    if crisis is None or crisis.status not in PLANNABLE:
+    plannable = PLANNABLE if run.state is RunState.SUCCEEDED else {CrisisStatus.DECLARED}
+    if crisis is None or crisis.status not in plannable:
         return
     references = _references(run)
     if crisis.mode is CrisisMode.REAL:

@@ -93,7 +93,9 @@ async def modality_exists(session: AsyncSession, code: str) -> bool:
 async def active_run(session: AsyncSession, crisis_id: UUID) -> UUID | None:
     """Return the run that plans this crisis now, or None."""
     states = (RunState.QUEUED, RunState.RUNNING)
-    statement = select(col(Run.id)).where(col(Run.crisis_id) == crisis_id, col(Run.state).in_(states))
+    statement = select(col(Run.id)).where(
+        col(Run.crisis_id) == crisis_id, col(Run.state).in_(states), col(Run.replays_id).is_(None)
+    )
     return (await session.scalars(statement.limit(1))).one_or_none()
 
 

@@ -5,8 +5,9 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from app.core.database import transaction
 from app.core.errors import NotAuthenticated
-from app.core.http import DbSession
+from app.core.http import DbSession, Sessions
 from app.identity.actor import Actor
 from app.identity.service import authenticate
 
@@ -27,6 +28,10 @@ OptionalActor = Annotated[Actor | None, Depends(_optional_actor, scope="function
 
 async def _current_actor(actor: OptionalActor) -> Actor:
     """Return who is acting."""
+    return _given(actor)
+
+
+def _given(actor: Actor | None) -> Actor:
     if actor is None:
         raise NotAuthenticated("Send a key: `Authorization: Bearer crn_...`.")
     return actor
@@ -34,3 +39,13 @@ async def _current_actor(actor: OptionalActor) -> Actor:
 
 CurrentActor = Annotated[Actor, Depends(_current_actor, scope="function")]
 """Who is acting; without a valid key the answer is 401."""
+
+
+async def _waiting_actor(request: Request, sessions: Sessions, credentials: Credentials) -> Actor:
+    """Return who is acting, told in a transaction of its own."""
+    async with transaction(sessions) as session:
+        return _given(await _optional_actor(request, session, credentials))
+
+
+WaitingActor = Annotated[Actor, Depends(_waiting_actor)]
+"""Who is acting, where the answer takes long: no transaction stays open."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlmodel import SQLModel
 
-from app.allocation.models import Offer, Round, RoundRequest, Run, RunKind
+from app.allocation.models import Offer, Round, RoundRequest, Run, RunCertificate, RunExplanation, RunKind
 from app.audit.models import ActorKind, AuditRecord
 from app.bookings.models import Booking, BookingSource, Charge, ChargeKind
 from app.capacity.models import Agreement, Commitment, FreezeHolder, Slot, SlotFreeze
@@ -128,6 +128,8 @@ def _decisions(parties: list[SQLModel], supply: list[SQLModel], demand: list[SQL
         made,
         RoundRequest(round_id=made.id, request_id=request.id, tier=1, points=1),
         run,
+        RunExplanation(run_id=run.id, request_id=request.id, plan_sha256="0" * 64),
+        RunCertificate(run_id=run.id, plan_sha256="0" * 64),
         booking,
         Charge(organisation_id=maker.id, booking_id=booking.id, kind=ChargeKind.PRICE, amount_cents=1),
         Offer(

@@ -95,6 +95,12 @@ EXAMPLES: dict[str, Violation] = {
         round_id={"round_id": None},
         crisis_id={"kind": "crisis", "round_id": None},
         solution={"state": "succeeded"},
+        replay={"replay": {"equal": True}},
+    ),
+    **_named(
+        "run_certificates",
+        attempt={"attempt": -1},
+        document_or_error={"document": {}, "error": "None was made."},
     ),
     **_named("crises", validity_real={"validity": NOTHING}),
     **_named("crisis_powers", validity_real={"validity": NOTHING}),

@@ -42,7 +42,8 @@ async def test_a_round_from_draft_to_settled(
     assert made.name_of(outranked["request_id"]) == "first"
     assert outranked["reasons"] == [{"code": "outranked"}]
     assert run["comparison"]["plan"]["weight_served"] > run["comparison"]["fcfs"]["weight_served"]
-    assert {level["objective"]: level["value"] for level in run["levels"]}["parties"] == 2
+    parties = next(level for level in run["levels"] if level["objective"] == "parties")
+    assert [parties[name] for name in ("value", "fcfs", "greedy", "trivial_bound", "gap")] == [2, 1, 2, 3, 0]
     assert run["placed"][0]["site"].startswith("Site")
 
     published = await rounds.post(f"/v1/rounds/{round_id}/publish")

@@ -1,6 +1,5 @@
 """The solver's child process: right plans, precise failures, nothing left running."""
 
-import asyncio
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -11,23 +10,20 @@ import pytest
 
 from app.allocation import solver
 from app.allocation.comparison import compared
-from app.allocation.solver import Limits, Solved, SolverFailed, SolverStopped, run_solver
+from app.allocation.engine import DONE, Engine, EngineFailed, EngineStopped, Limits, Wish, go_on
+from app.allocation.solver import Solved, run_solver
 from tests.app.allocation.problems import CONTESTED, slow_problem
 
 MEMORY_BYTES = 8 * 1024**3
 QUICK = {"time_limit_s": 20.0, "seed": 1, "workers": 1}
 
 
-async def wanted(progress: dict[str, Any] | None) -> bool:
-    return True
-
-
 def limits(memory_bytes: int = MEMORY_BYTES) -> Limits:
-    return Limits(memory_bytes, asyncio.Event())
+    return Limits(memory_bytes)
 
 
 async def solve(problem: dict[str, Any] = CONTESTED) -> Solved:
-    return await run_solver(problem, QUICK, limits(), wanted)
+    return await run_solver(problem, QUICK, limits(), go_on)
 
 
 async def test_the_plan_beats_first_come_first_served() -> None:
@@ -43,42 +39,42 @@ async def test_the_plan_beats_first_come_first_served() -> None:
 
 async def test_bookings_that_contradict_each_other_are_named() -> None:
     fixed = [{"id": "b1", "window": "w1", "start": 0, "end": 30}, {"id": "b2", "window": "w1", "start": 20, "end": 50}]
-    with pytest.raises(SolverFailed, match="b1 and b2"):
+    with pytest.raises(EngineFailed, match="b1 and b2"):
         await solve({**CONTESTED, "fixed": fixed})
 
 
 async def test_too_little_memory_is_a_failure_in_words() -> None:
-    with pytest.raises(SolverFailed, match="during `solve`"):
-        await run_solver(CONTESTED, QUICK, limits(60 * 1024**2), wanted)
+    with pytest.raises(EngineFailed, match="during `solve`"):
+        await run_solver(CONTESTED, QUICK, limits(60 * 1024**2), go_on)
 
 
 async def test_a_plan_that_the_checker_refuses_is_no_solution(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Forger(solver._Scheduler):
+    class Forger(Engine):
         """Moves a campaign in the engine's answer, before the checker reads it."""
 
-        async def run(self, command: str, *arguments: str, seconds: float) -> None:
-            await super().run(command, *arguments, seconds=seconds)
+        async def run(self, command: str, *arguments: str, seconds: float, well: frozenset[int] = DONE) -> None:
+            await super().run(command, *arguments, seconds=seconds, well=well)
             if command == "solve":
                 solution = self.read("solution.json")
                 placed = solution["placed"][0]
                 placed["start"], placed["end"] = placed["start"] + 1, placed["end"] + 1
                 self.write("solution.json", solution)
 
-    monkeypatch.setattr(solver, "_Scheduler", Forger)
-    with pytest.raises(SolverFailed, match="does not pass the checker"):
+    monkeypatch.setattr(solver, "Engine", Forger)
+    with pytest.raises(EngineFailed, match="does not pass the checker"):
         await solve()
 
 
 async def test_nobody_is_left_when_the_solve_is_given_up(tmp_path: Path) -> None:
     seen: list[list[psutil.Process]] = []
 
-    async def give_up_after_two_reports(progress: dict[str, Any] | None) -> bool:
+    async def give_up_after_two_reports(progress: dict[str, Any] | None) -> Wish:
         seen.append(psutil.Process().children(recursive=True))
-        return len(seen) < 2
+        return Wish.GO_ON if len(seen) < 2 else Wish.ABANDON
 
     started = time.monotonic()
     parameters = {"time_limit_s": 60, "workers": 2}
-    with pytest.raises(SolverStopped):
+    with pytest.raises(EngineStopped):
         await run_solver(slow_problem(), parameters, limits(), give_up_after_two_reports)
     assert time.monotonic() - started < 10
     assert seen[-1]
@@ -87,14 +83,14 @@ async def test_nobody_is_left_when_the_solve_is_given_up(tmp_path: Path) -> None
 
 
 async def test_a_killed_solver_is_a_failure_at_once() -> None:
-    async def kill(progress: dict[str, Any] | None) -> bool:
+    async def kill(progress: dict[str, Any] | None) -> Wish:
         for child in psutil.Process().children(recursive=True):
             with suppress(psutil.Error):  # it may just have ended
                 if "scheduler" in child.cmdline():
                     child.kill()
-        return True
+        return Wish.GO_ON
 
     started = time.monotonic()
-    with pytest.raises(SolverFailed, match="killed by SIGKILL during `solve`"):
+    with pytest.raises(EngineFailed, match="killed by SIGKILL during `solve`"):
         await run_solver(slow_problem(), {"time_limit_s": 60}, limits(), kill)
     assert time.monotonic() - started < 5

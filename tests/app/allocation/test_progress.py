@@ -1,0 +1,182 @@
+"""A run followed as it goes: events over a real connection, and nothing held open between them."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.allocation.runs import Failure, claim_run, end_run, note_progress
+from app.core.database import SessionFactory, transaction
+from app.worker import FOLLOW_UPS
+from tests.app.allocation.conftest import Rounds, contest
+from tests.support.ports import free_port
+from tests.support.world import World
+
+pytestmark = pytest.mark.database
+
+STREAM = {"Accept": "text/event-stream"}
+STEPS = [
+    {"objective": "weight", "value": 4, "bound": 9, "elapsed": 1.0, "level": 1, "levels": 2, "done": False},
+    {"objective": "weight", "value": 8, "bound": 8, "elapsed": 2.0, "level": 1, "levels": 2, "done": True},
+]
+
+
+@pytest.fixture
+async def served(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the application behind a real server: events come as they are sent."""
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(app, port=port, lifespan="off", log_config=None))
+    task = asyncio.create_task(server._serve())
+    while not server.started:  # noqa: ASYNC110 - the server has no event for it
+        await asyncio.sleep(0.02)
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20, trust_env=False) as client:
+        yield client
+    server.should_exit = True
+    await task
+
+
+@asynccontextmanager
+async def following(
+    client: httpx.AsyncClient, path: str, headers: dict[str, str]
+) -> AsyncIterator[AsyncIterator[tuple[str, Any]]]:
+    """Open a stream, and give its events as they come; comments are left out."""
+    async with client.stream("GET", path, headers=headers) as answer:
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        assert answer.headers["cache-control"] == "no-cache"
+        yield _events(answer)
+
+
+async def _events(answer: httpx.Response) -> AsyncIterator[tuple[str, Any]]:
+    name = ""
+    async for line in answer.aiter_lines():
+        if line.startswith("event: "):
+            name = line.removeprefix("event: ")
+        elif line.startswith("data: "):
+            yield name, json.loads(line.removeprefix("data: "))
+
+
+@pytest.mark.parametrize("suffix", ["/progress", ""])
+async def test_progress_is_told_as_it_is_stored_and_the_stream_ends_with_the_run(
+    app: FastAPI, served: httpx.AsyncClient, world: World, rounds: Rounds, suffix: str
+) -> None:
+    await contest(world)
+    run_id = await rounds.solve(await rounds.closed())
+    sessions: SessionFactory = app.state.sessions
+    headers = {**rounds.headers, **STREAM, "Last-Event-ID": "no-such-event"}
+    async with following(served, f"/v1/runs/{run_id}{suffix}", headers) as events:
+        async with transaction(sessions) as session:
+            run = await claim_run(session, run_id, FOLLOW_UPS)  # type: ignore[arg-type]
+        assert run is not None
+        for step in STEPS:
+            async with transaction(sessions) as session:
+                await note_progress(session, run.id, run.attempt, step)
+            assert await anext(events) == ("progress", {"attempt": 1, **step})
+        async with transaction(sessions) as session:
+            await end_run(session, run.id, run.attempt, Failure("no plan"), FOLLOW_UPS)
+        end = {"state": "failed", "has_plan": False, "error": "no plan", "run": f"/v1/runs/{run_id}"}
+        assert [event async for event in events] == [("end", end)]
+    async with following(served, f"/v1/runs/{run_id}/progress", headers) as events:
+        assert [event async for event in events] == [("progress", {"attempt": 1, **STEPS[-1]}), ("end", end)]
+
+
+@pytest.mark.parametrize("suffix", ["/progress", ""])
+async def test_nothing_is_held_open_while_a_run_is_followed(
+    served: httpx.AsyncClient, world: World, rounds: Rounds, owner: AsyncEngine, suffix: str
+) -> None:
+    await contest(world)
+    run_id = await rounds.solve(await rounds.closed())
+    idle = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'")
+    async with streams(served, f"/v1/runs/{run_id}{suffix}", rounds, count=20):
+        seen = []
+        for _ in range(8):
+            await asyncio.sleep(0.15)
+            async with owner.connect() as connection:
+                seen.append(await connection.scalar(idle))
+        assert sum(seen) <= 2, seen  # a look may just be under way
+        answer = await served.get(f"/v1/runs/{run_id}", headers=rounds.headers)
+        assert answer.json()["state"] == "queued"
+
+
+@asynccontextmanager
+async def streams(client: httpx.AsyncClient, path: str, rounds: Rounds, *, count: int) -> AsyncIterator[None]:
+    async def follow() -> None:
+        async with following(client, path, {**rounds.headers, **STREAM}) as events:
+            async for _ in events:
+                continue
+
+    tasks = [asyncio.create_task(follow()) for _ in range(count)]
+    yield
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_a_quiet_stream_is_kept_alive_by_comments(
+    served: httpx.AsyncClient, world: World, rounds: Rounds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.allocation.run_events.SILENT_LOOKS", 1)
+    await contest(world)
+    run_id = await rounds.solve(await rounds.closed())
+    async with served.stream("GET", f"/v1/runs/{run_id}/progress", headers=rounds.headers) as answer:
+        lines = answer.aiter_lines()
+        said = [line async for line in _first(lines, 4)]
+    assert said == [": the run is watched", "", ": nothing new", ""]
+
+
+async def _first(lines: AsyncIterator[str], count: int) -> AsyncIterator[str]:
+    for _ in range(count):
+        yield await anext(lines)
+
+
+async def test_a_server_that_stops_is_not_held_up_by_its_streams(
+    app: FastAPI, served: httpx.AsyncClient, world: World, rounds: Rounds
+) -> None:
+    await contest(world)
+    run_id = await rounds.solve(await rounds.closed())
+    told: list[str] = []
+    app.state.is_stopping = lambda: bool(told)
+    async with asyncio.timeout(5):
+        async with following(served, f"/v1/runs/{run_id}/progress", {**rounds.headers, **STREAM}) as events:
+            told.append("stop")
+            assert [event async for event in events] == []
+
+
+async def test_only_who_decides_on_a_run_may_follow_it(client: httpx.AsyncClient, world: World, rounds: Rounds) -> None:
+    made = await contest(world)
+    run_id = await rounds.solve(await rounds.closed())
+    for path in (f"/v1/runs/{run_id}/progress", f"/v1/runs/{run_id}"):
+        assert (await client.get(path, headers=STREAM)).status_code == 401
+        answer = await client.get(path, headers={**made.headers["first"], **STREAM})
+        assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+    plain = await client.get(f"/v1/runs/{run_id}", headers={**rounds.headers, "Accept": "*/*"})
+    assert plain.json()["id"] == run_id
+
+
+@pytest.mark.parametrize(
+    ("operation", "answers"),
+    [
+        ("get /progress", {"200"}),
+        ("post /cancel", {"200", "202", "409"}),
+        ("post /replay", {"202", "409"}),
+        ("get /explanations/{request_id}", {"200", "409"}),
+        ("get /certificate", {"200", "202", "409"}),
+    ],
+)
+async def test_each_operation_on_a_run_is_described_with_its_refusals(
+    client: httpx.AsyncClient, operation: str, answers: set[str]
+) -> None:
+    method, path = operation.split()
+    described = (await client.get("/openapi.json")).json()["paths"][f"/v1/runs/{{run_id}}{path}"][method]["responses"]
+    assert set(described) == answers | {"401", "403", "404", "422", "503"}
+    assert all("application/problem+json" in one["content"] for code, one in described.items() if code >= "4")
+    if path == "/progress":
+        assert list(described["200"]["content"]) == ["text/event-stream"]
