@@ -11,10 +11,10 @@ JOBS ?= 2
 BIN := .venv/bin
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help setup up test prove lint format bench demo lock clean
+.PHONY: help setup up test prove lint format bench bench-engine demo lock clean
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
 setup: .venv/.installed ## make .venv and install the locked dependencies with their hashes
 
@@ -46,15 +46,24 @@ format: setup ## put the code into the house's format
 	$(BIN)/ruff check --fix --quiet . || true
 	$(BIN)/ruff format --quiet .
 
-bench: setup ## measure the API beside a bare one, and the engine on four sizes
+bench: .venv/.bench-installed ## measure the API beside a bare one, and the engine beside other ways to plan, quickly
 	$(BIN)/python -m tests.bench
+
+bench-engine: .venv/.bench-installed ## the engine beside other ways to plan, in full: hours; goes on where it stopped
+	$(BIN)/python -m tests.bench engine $(ARGS)
+
+# What the engine is compared with has a lock of its own: no developer and no server needs it, yet it is pinned alike.
+.venv/.bench-installed: .venv/.installed requirements-bench.lock
+	$(BIN)/uv pip install --quiet --require-hashes --python $(BIN)/python --requirement requirements-bench.lock
+	@touch $@
 
 demo: setup ## the whole story through the HTTP API, on a database of its own
 	$(BIN)/creneau demo
 
-lock: ## write requirements.lock and requirements-dev.lock anew from pyproject.toml
+lock: ## write the three lock files anew from pyproject.toml
 	$(LOCK) pyproject.toml --output-file requirements.lock
 	$(LOCK) pyproject.toml --group dev --output-file requirements-dev.lock
+	$(LOCK) pyproject.toml --group bench --constraint requirements-dev.lock --output-file requirements-bench.lock
 
 clean: ## remove what was built; the data in DATA stays
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache bench-results

@@ -1,51 +1,51 @@
-"""`make bench`: the API beside a bare one, then the engine on the four sizes; tables, and JSON in bench-results/."""
+"""`python -m tests.bench`: the API beside a bare one, and the engine beside other ways to plan.
+
+Without a command: the API, then the engine on the smaller instances with a tenth of their time limits.
+"""
 
 import argparse
 import json
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from rich.console import Console
 
-from tests.bench import bench_api, bench_engine
+from tests.bench import bench_api
+from tests.bench.engines import command
 
 RESULTS = Path("bench-results")
-SIZES = ("demo", "national", "contested", "europe")
+QUICK_ENGINE = ("engine", "--limit-scale", "0.1", "--seeds", "1", "--only", "national", "contested", "capped", "crisis")
 
 
 def main() -> int:
-    """Run what is asked for; exit code 1 if a call of the benchmark was refused or a plan was not verified."""
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=("all", "api", "engine"), default="all")
-    parser.add_argument("--requests", type=int, default=3000, help="calls of each kind of work")
-    parser.add_argument("--time-limit", type=float, default=60, help="seconds for each problem of the engine")
+    """Run what is asked for; the exit code is 1 if a call of the benchmark was refused."""
+    parser = _parser()
     given = parser.parse_args()
+    if given.run is not None:
+        return int(given.run(given))
+    return _api(parser.parse_args(["api"])) or command.engine(parser.parse_args(QUICK_ENGINE))
+
+
+def _parser() -> argparse.ArgumentParser:
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__, formatter_class=raw)
+    parser.set_defaults(run=None)
+    commands = parser.add_subparsers(metavar="COMMAND")
+    api = commands.add_parser("api", help="the service beside a bare FastAPI and asyncpg app")
+    api.add_argument("--requests", type=int, default=3000, help="calls of each kind of work")
+    api.set_defaults(run=_api)
+    command.add_engine(commands.add_parser("engine", help="the engine beside other ways to plan"))
+    command.add_growth(commands.add_parser("growth", help="the engine from 40 to 15,000 requests"))
+    return parser
+
+
+def _api(options: argparse.Namespace) -> int:
     RESULTS.mkdir(exist_ok=True)
     console = Console()
-    good = True
-    if given.what in {"all", "api"}:
-        good &= _api(console, given.requests)
-    if given.what in {"all", "engine"}:
-        good &= _engine(given.time_limit)
-    return 0 if good else 1
-
-
-def _api(console: Console, requests: int) -> bool:
-    comparisons = bench_api.run(requests)
+    comparisons = bench_api.run(options.requests)
     console.print(bench_api.table(comparisons))
     (RESULTS / "api.json").write_text(json.dumps([one.as_json() for one in comparisons], indent=2) + "\n")
-    return bench_api.check(comparisons, console)
-
-
-def _engine(time_limit: float) -> bool:
-    with tempfile.TemporaryDirectory() as folder:
-        files = [str(Path(folder) / f"{size}.json") for size in SIZES]
-        for size, file in zip(SIZES, files, strict=True):
-            command = [sys.executable, "-m", "seed", "problem", "--size", size, "--seed", "1", "--output", file]
-            subprocess.run(command, check=True)
-        return bench_engine.main([*files, "--time-limit", str(time_limit)]) == 0
+    return 0 if bench_api.check(comparisons, console) else 1
 
 
 if __name__ == "__main__":

@@ -1,0 +1,126 @@
+"""`python -m tests.bench engine` and `python -m tests.bench growth`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+from rich.console import Console
+
+from tests.bench.engines import contenders, growth, instances, report
+from tests.bench.engines.records import Records
+from tests.bench.engines.run import Session, run
+
+COMMITTED = Path("tests/bench/results")
+QUICK = Path("bench-results")
+
+
+def add_engine(parser: argparse.ArgumentParser) -> None:
+    """Give a parser the options of the side by side."""
+    families = ", ".join(family.name for family in instances.FAMILIES)
+    parser.add_argument("--only", nargs="+", metavar="INSTANCE", help=f"families ({families}), or family/generator/*")
+    parser.add_argument("--limit-scale", type=float, default=1.0, metavar="X", help="share of each time limit to give")
+    _add_common(parser, None)
+    parser.set_defaults(run=engine)
+
+
+def add_growth(parser: argparse.ArgumentParser) -> None:
+    """Give a parser the options of the growth."""
+    parser.add_argument("--sizes", nargs="+", type=int, default=growth.SIZES, metavar="REQUESTS")
+    parser.add_argument("--limit", type=float, default=growth.LIMIT_SECONDS, metavar="S", help="seconds for each size")
+    _add_common(parser, [contenders.OURS])
+    parser.set_defaults(run=grow)
+
+
+def _add_common(parser: argparse.ArgumentParser, engines: list[str] | None) -> None:
+    parser.add_argument("--engines", nargs="+", choices=contenders.NAMES, default=engines)
+    parser.add_argument("--seeds", nargs="+", type=int, help="seeds of the generators")
+    parser.add_argument("--fresh", action="store_true", help="measure again what is known")
+    parser.add_argument("--problems", type=Path, metavar="FOLDER", help="keep problem files here, and use those found")
+    parser.add_argument(
+        "--output", type=Path, help=f"folder for the results ({COMMITTED}; of anything quicker or extra {QUICK})"
+    )
+
+
+def engine(options: argparse.Namespace) -> int:
+    """Run the side by side, and write JSON, Markdown and a picture."""
+    chosen = instances.chosen(options.only, options.seeds)
+    is_quick = options.limit_scale != 1 or any(instance.family.is_extra for instance in chosen)
+    command = "make bench-engine"
+    if options.limit_scale != 1:
+        command = f"python -m tests.bench engine --limit-scale {options.limit_scale:g}"
+
+    def pages(records: Records, folder: Path, draw: bool) -> None:
+        if draw:
+            from tests.bench.engines import plots  # noqa: PLC0415
+
+            plots.engines(records, folder / "engines.svg")
+        body = report.engines_page(records, "engines.svg" if draw else None)
+        report.write(records, folder / "engines.md", title="The allocation engine, side by side", body=body)
+
+    return _measure(options, chosen, "engines", command, QUICK if is_quick else COMMITTED, pages)
+
+
+def grow(options: argparse.Namespace) -> int:
+    """Run the sizes, and write JSON, Markdown and a picture."""
+    sizes = {}
+    chosen = []
+    for requests in options.sizes:
+        for seed in options.seeds or [1]:
+            chosen.append(instances.growing(requests, seed, options.limit))
+            sizes[chosen[-1].name] = requests
+    is_quick = options.limit != growth.LIMIT_SECONDS
+    command = "python -m tests.bench growth" + (f" --limit {options.limit:g}" if is_quick else "")
+
+    def pages(records: Records, folder: Path, draw: bool) -> None:
+        body = growth.page(records, sizes)
+        if draw:
+            from tests.bench.engines import plots  # noqa: PLC0415
+
+            plots.growth(records, sizes, folder / "growth.svg")
+            body = f"![Seconds, memory and gap over the number of requests](growth.svg)\n\n{body}"
+        report.write(records, folder / "growth.md", title="Growth", body=body)
+
+    return _measure(options, chosen, "growth", command, QUICK if is_quick else COMMITTED, pages)
+
+
+def _measure(
+    options: argparse.Namespace,
+    chosen: list[instances.Instance],
+    name: str,
+    command: str,
+    folder: Path,
+    pages: Callable[[Records, Path, bool], None],
+) -> int:
+    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+    if not chosen:
+        console.print("no instance is called so", style="red")
+        return 2
+    try:
+        who = contenders.chosen(options.engines)
+    except ValueError as error:
+        console.print(str(error), style="red")
+        return 2
+    folder = options.output or folder
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{name}.json"
+    records = Records.read(file)
+    if file.exists() and not records.runs:
+        console.print(f"{file} was measured on another machine, or with other versions: starting anew", style="yellow")
+    records.command = command
+    session = Session(
+        chosen, who, file, getattr(options, "limit_scale", 1.0), is_fresh=options.fresh, problems=options.problems
+    )
+    if options.problems:
+        options.problems.mkdir(parents=True, exist_ok=True)
+    try:
+        run(session, records, console)
+    finally:
+        if records.runs:
+            records.write(file)
+            pages(records, folder, find_spec("matplotlib") is not None)
+            console.print(f"written to {folder}/{name}.md")
+    return 0

@@ -1,0 +1,165 @@
+"""The results as a Markdown page: the machine, one summary, then a table for each instance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from scheduler.objectives import goodness
+from tests.bench.engines.contenders import CONTENDERS, GREEDY, OURS, title_of
+from tests.bench.engines.instances import FAMILIES, Family
+from tests.bench.engines.records import InstanceRecord, LevelRecord, Records, RunRecord, best_bound
+
+READING = "## How to read it"
+CONTESTED_GAP = 0.03
+ROUND_COLUMNS = ("start-ups served", "median access delay, days", "weight served")
+CRISIS_COLUMNS = ("doses in time, of those wanted", "bookings kept", "moved / displaced")
+
+
+def write(records: Records, file: Path, *, title: str, body: str) -> None:
+    """Write a page with its heading; what stands from `READING` on was written by hand, and stays."""
+    before = file.read_text(encoding="utf-8") if file.exists() else ""
+    _, mark, by_hand = before.partition(READING)
+    parts = [f"# {title}", *heading(records), body, mark + by_hand]
+    file.write_text("\n\n".join(part.strip() for part in parts if part.strip()) + "\n", encoding="utf-8")
+
+
+def heading(records: Records) -> list[str]:
+    """Return what the figures depend on, as paragraphs."""
+    of = records.machine
+    commits = sorted({run.commit for run in records.runs.values()})
+    days = sorted({run.day for run in records.runs.values()})
+    packages = ", ".join(f"{name} {of[name]}" for name in ("ortools", "numpy", "pyjobshop", "highspy") if of[name])
+    return [
+        (
+            f"{of['cores']} cores ({of['processor']}), {of['memory_gb']} GB, {of['system']}; Python {of['python']}, "
+            f"{packages}. Commit {', '.join(commits)}; {', '.join(days)}."
+        ),
+        f"Made by `{records.command}`.",
+    ]
+
+
+def engines_page(records: Records, plot: str | None) -> str:
+    """Return everything below the heading."""
+    parts = [
+        f"![Distance from the best known bound, and seconds]({plot})" if plot else "",
+        "## In one table",
+        table(["instance", "limit", "sought", "reached", "seconds", "MB", "contested"], _summary(records)),
+        (
+            "Gap is |bound - value| / max(1, |value|). Sought and reached are the gaps of this engine, level by level. "
+            "Contested: greedy is at least 3 % below the best plan, and the best plan at least 3 % below the trivial "
+            "bound (the sum of what has an option at all)."
+        ),
+    ]
+    parts += ["## Who is compared", "\n".join(f"- *{one.title}*: {one.note}." for one in CONTENDERS)]
+    for instance in records.instances.values():
+        parts += _section(instance, records.of(instance.name))
+    return "\n\n".join(part for part in parts if part)
+
+
+def _summary(records: Records) -> Iterator[list[str]]:
+    for instance in records.instances.values():
+        runs = records.of(instance.name)
+        ours = next((run for run in runs if run.contender == OURS), None)
+        family = _family(instance)
+        sought = [] if family is None else family.gaps
+        if ours is None:
+            continue
+        yield [
+            instance.name,
+            f"{ours.limit_s:g} s",
+            "; ".join("-" if gap is None else "proven" if gap == 0 else f"{gap:.1%}" for gap in sought),
+            "; ".join(gap_text(level) for level in ours.levels) or str(ours.outcome),
+            f"{ours.seconds:,.1f}",
+            f"{ours.megabytes:,.0f}",
+            _contested(instance, runs),
+        ]
+
+
+def _family(instance: InstanceRecord) -> Family | None:
+    return next((family for family in FAMILIES if instance.name.startswith(f"{family.name}/")), None)
+
+
+def _contested(instance: InstanceRecord, runs: Sequence[RunRecord]) -> str:
+    """Say whether the first objective had to refuse much, in figures."""
+    objective = next(iter(instance.trivial))
+    values = {run.contender: run.levels[0].value for run in runs if run.levels}
+    if objective != "weight" or GREEDY not in values:
+        return ""
+    best = max(values.values())
+    under, room = 1 - values[GREEDY] / max(1, best), instance.trivial[objective] / max(1, best) - 1
+    is_contested = under >= CONTESTED_GAP and room >= CONTESTED_GAP
+    family = _family(instance)
+    says = "yes" if is_contested else "**no**" if family is not None and family.is_contested else "no"
+    return f"{says}: greedy {under:.1%} under, trivial bound {room:.1%} above"
+
+
+def _section(instance: InstanceRecord, runs: Sequence[RunRecord]) -> Iterator[str]:
+    yield f"## {instance.name}"
+    asked = f"{instance.demands:,} requests" if instance.demands else f"{instance.movable:,} movable bookings"
+    trivial = ", ".join(f"{name} {bound:,}" for name, bound in instance.trivial.items())
+    greedy = next((run for run in runs if run.contender == GREEDY), None)
+    values = ", ".join(f"{level.objective} {level.value:,}" for level in greedy.levels) if greedy else "not run"
+    yield (
+        f"{instance.windows:,} windows, {asked}, {instance.options:,} options. "
+        f"Trivial bounds: {trivial}. Greedy: {values}."
+    )
+    for_people = ROUND_COLUMNS if instance.demands else CRISIS_COLUMNS
+    order = [contender.name for contender in CONTENDERS]
+    rows = [row for run in sorted(runs, key=lambda run: order.index(run.contender)) for row in _rows(run, runs)]
+    yield table(["", "objective", "value", "bound", "gap", "seconds", "MB", *for_people], rows)
+
+
+def _rows(run: RunRecord, runs: Sequence[RunRecord]) -> Iterator[list[str]]:
+    cost = [f"{run.seconds:,.1f}", f"{run.megabytes:,.0f}"]
+    if not run.levels:
+        yield [title_of(run.contender), f"*{run.outcome}*: {run.detail}", "", "", "", *cost, "", "", ""]
+        return
+    for level in run.levels:
+        is_first = level is run.levels[0]
+        yield [
+            title_of(run.contender) if is_first else "",
+            level.objective,
+            f"{level.value:,}",
+            f"{level.bound:,}" + (" **refuted**" if is_first and _is_refuted(level, runs) else ""),
+            gap_text(level),
+            *(cost if is_first else ["", ""]),
+            *(_for_people(run) if is_first else ["", "", ""]),
+        ]
+
+
+def _is_refuted(level: LevelRecord, runs: Sequence[RunRecord]) -> bool:
+    """Say whether a checked plan passes this bound on the first objective."""
+    values = [goodness(level.objective, run.levels[0].value) for run in runs if run.levels]
+    return max(values) > goodness(level.objective, level.bound)
+
+
+def _for_people(run: RunRecord) -> list[str]:
+    of = run.people
+    if of.parties is not None:
+        delay = "-" if of.delay_days is None else f"{of.delay_days:g}"
+        return [f"{of.parties:,} of {of.parties_in_all:,}", delay, f"{of.weight_share or 0:.1%}"]
+    return [f"{of.output_share or 0:.1%}", f"{of.kept:,}", f"{of.moved:,} / {of.displaced:,}"]
+
+
+def gap_text(level: LevelRecord) -> str:
+    """Return a gap as it is shown."""
+    return "proven" if level.value == level.bound else f"{level.gap:.2%}"
+
+
+def table(headings: Sequence[str], rows: Iterable[list[str]]) -> str:
+    """Return a Markdown table."""
+    lines = [headings, ["---"] * len(headings), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def distances(records: Records) -> dict[tuple[str, str], float]:
+    """Return how far each first-level value is from the best bound that anyone gives, as a share of that bound."""
+    found = {}
+    for name in records.instances:
+        runs = records.of(name)
+        bound = best_bound(runs)
+        for run in runs:
+            if run.levels and bound is not None:
+                found[name, run.contender] = abs(bound - run.levels[0].value) / max(1, abs(bound))
+    return found
