@@ -198,7 +198,8 @@ def decode(kind: type[T], text: str | bytes, file_format: str) -> T:
         raise
     except (ValueError, RecursionError) as error:
         raise FieldError("", f"is not JSON: {error}") from error
-    require(type(raw) is dict, "", f"must be an object, not {_shown(raw)}")
+    if type(raw) is not dict:
+        raise FieldError("", f"must be an object, not {_shown(raw)}")
     require("format" in raw, "format", f'is missing; must be "{file_format}"')
     found = raw.pop("format")
     require(found == file_format, "format", f'must be "{file_format}", not {_shown(found)}')

@@ -11,7 +11,7 @@ import math
 from contextlib import suppress
 
 from scheduler.engines.columns.building import program_of
-from scheduler.engines.columns.diving import Dive
+from scheduler.engines.columns.diving import Diver
 from scheduler.engines.columns.generation import Memory, Relaxation, generate, memory_of, relax
 from scheduler.engines.columns.master import Column, Unsolved
 from scheduler.engines.columns.narrowing import useful_starts
@@ -92,9 +92,10 @@ class _Search:
         relaxation = None if self.is_over else self._relax()
         if relaxation is not None and not self.is_over:
             if relaxation.program.is_timeless:
-                self._dive(relaxation)
+                diver = Diver(relaxation)
+                self._dive(diver)
                 self._narrow(relaxation)
-                self._dive_again(relaxation)
+                self._dive_again(diver)
             else:
                 self._deepen(relaxation)
         if not self.is_over and self._is_small():
@@ -144,22 +145,22 @@ class _Search:
         self._tighten(self.sign * int(relaxation.whole_bound))
         return relaxation
 
-    def _dive(self, relaxation: Relaxation) -> None:
+    def _dive(self, diver: Diver) -> None:
         if not self.is_over:
-            columns = Dive(relaxation, self.meter.part(DIVE_SHARE)).run(reached=self.reached)
-            self._offer_columns(relaxation, columns)
+            columns = diver.dive(self.meter.part(DIVE_SHARE), reached=self.reached)
+            self._offer_columns(diver, columns)
 
-    def _dive_again(self, relaxation: Relaxation) -> None:
+    def _dive_again(self, diver: Diver) -> None:
         """Dive again and again from the best plan, some windows that compete for the same demands set free."""
-        problem, acts = self.task.problem, relaxation.program.activities
+        problem, acts = self.task.problem, diver.relaxation.program.activities
         neighbours = Neighbours(problem, self.task.seed, first=REDIVE_WINDOWS)
         meter = self.meter.part(REDIVE_SHARE)
         while not meter.is_over() and not self.is_over:
             near = neighbours.pick(self.plan)
             kept = columns_of_plan(problem, acts, self.plan)
             fixed = [column for column in kept if not near.is_open(problem.windows[column.window].id)]
-            columns = Dive(relaxation, meter).run(reached=self.reached, fixed=fixed)
-            self._offer_columns(relaxation, columns)
+            columns = diver.dive(meter, reached=self.reached, fixed=fixed)
+            self._offer_columns(diver, columns)
             meter.spend(LEAST_WORK)
             if columns is None and near.windows == neighbours.all_windows:
                 break
@@ -210,9 +211,9 @@ class _Search:
         if not self.is_over:
             self.domain = Domain(self.task.problem, useful_starts(relaxation, least=self.reached + 1))
 
-    def _offer_columns(self, relaxation: Relaxation, columns: list[Column] | None) -> None:
+    def _offer_columns(self, diver: Diver, columns: list[Column] | None) -> None:
         if columns is not None:
-            self._offer(plan_of_columns(self.task.problem, relaxation.program.activities, columns))
+            self._offer(plan_of_columns(self.task.problem, diver.relaxation.program.activities, columns))
 
     def _offer(self, plan: Plan | None) -> None:
         """Take a plan that respects all and is better."""

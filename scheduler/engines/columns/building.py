@@ -12,7 +12,7 @@ from scheduler.engines.columns.activities import Activities, Floats, Ints, activ
 from scheduler.engines.columns.program import Entries, Extras, Program, Steps
 from scheduler.engines.starts import Kind
 from scheduler.objectives import Term, campaign_value, displacing_value, goodness, moving_term, placing_terms
-from scheduler.problem import Problem, is_maximised
+from scheduler.problem import Problem, Surge, is_maximised
 from scheduler.tasks import Hold
 
 Extra = tuple[str, object]
@@ -64,7 +64,7 @@ class _Builder:
         if "surge_output" in problem.objectives:
             for s, surge in enumerate(problem.surges):
                 for t, target in enumerate(surge.targets):
-                    self.add_extra(("output", (s, t)), target.quantity)
+                    self.add_extra(("output", (s, t)), target.quantity / largest_batch(surge))
         if "parties" in names:
             for party in dict.fromkeys(demand.party for demand in problem.demands):
                 self.add_extra(("served", party), 1)
@@ -123,10 +123,16 @@ class _Builder:
 
     def _make_linear(self, name: str) -> _Linear:
         problem, acts = self.problem, self.activities
-        counted = {"surge_output": "output", "parties": "served"}.get(name)
-        if counted:
-            nothing = np.zeros(len(acts))
-            return _Linear(nothing, nothing, {at: 1.0 for (kind, _), at in self.extras.items() if kind == counted})
+        nothing = np.zeros(len(acts))
+        if name == "parties":
+            return _Linear(nothing, nothing, {at: 1.0 for (kind, _), at in self.extras.items() if kind == "served"})
+        if name == "surge_output":
+            outputs = {
+                self.extras["output", (s, t)]: float(largest_batch(surge))
+                for s, surge in enumerate(problem.surges)
+                for t in range(len(surge.targets))
+            }
+            return _Linear(nothing, nothing, outputs)
         terms: list[Term] = []
         placing: tuple[int, list[Term]] = (-1, [])
         for kind, owner, option in zip(acts.kind.tolist(), acts.owner.tolist(), acts.option.tolist(), strict=True):
@@ -226,15 +232,13 @@ def outputs_by_day(builder: _Builder) -> None:
         extra = builder.extras["output", (s, t)]
         surge = builder.problem.surges[s]
         target = surge.targets[t]
-        batches = [batch.output for option in surge.options for batch in option.batches]
-        scale = 1 / max([1, *batches])
-        row = builder.add_row(0, np.zeros(0, np.int64), extras=[(extra, scale)])
+        row = builder.add_row(0, np.zeros(0, np.int64), extras=[(extra, 1.0)])
         for activity in runs.get(s, np.zeros(0, np.int64)).tolist():
             opening = int(acts.opening[acts.window[activity]])
             for batch in surge.options[int(acts.option[activity])].batches:
                 until = min(target.by - batch.after - opening, int(acts.last[activity]))
                 if batch.output and until >= acts.first[activity]:
-                    builder.add_step(row, activity, until, -batch.output * scale)
+                    builder.add_step(row, activity, until, -batch.output / largest_batch(surge))
 
 
 RULES: tuple[Callable[[_Builder], None], ...] = (
@@ -244,6 +248,11 @@ RULES: tuple[Callable[[_Builder], None], ...] = (
     parties_served,
     outputs_by_day,
 )
+
+
+def largest_batch(surge: Surge) -> int:
+    """Return the unit in which a surge's outputs are counted, so that no entry is far from 1."""
+    return max([1, *(batch.output for option in surge.options for batch in option.batches)])
 
 
 def _by_owner(acts: Activities, members: Ints) -> dict[int, Ints]:

@@ -7,6 +7,7 @@ Methods (2019).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -25,43 +26,79 @@ ROUNDS = 2
 STEP_SHARE = 0.02
 
 
-class Dive:
-    """One dive from the root of a relaxation, some windows fixed from the start."""
+class Diver:
+    """Dives from the root of one relaxation, as often as asked."""
 
-    def __init__(self, relaxation: Relaxation, meter: Meter) -> None:
-        self.relaxation, self.meter = relaxation, meter
-        self.master = relaxation.master
-        self.acts = relaxation.program.activities
+    def __init__(self, relaxation: Relaxation) -> None:
+        self.relaxation = relaxation
         self.owner = owner_numbers(relaxation.program)
-        self.taken = np.zeros(int(self.owner.max(initial=-1)) + 1, dtype=np.bool_)
-        self.closed = np.zeros(relaxation.timetable.windows, dtype=np.bool_)
-        self.chosen: list[Column] = []
-        self._held: list[int] = []
+        self.enumerator = Enumerator(relaxation.program.activities, self.owner)
         self._seen = 0
-        self._steps, self._effort = 0, meter.left()
-        self.enumerator = Enumerator(self.acts, self.owner)
+        self._repeating: list[int] = []
 
-    def run(self, *, reached: float, fixed: list[Column] | None = None) -> list[Column] | None:
-        """Return the columns of a plan that gains more than `reached`, None if the dive does not get there."""
+    def dive(self, meter: Meter, *, reached: float, fixed: Sequence[Column] = ()) -> list[Column] | None:
+        """Return the columns of a plan that gains more than `reached`, None if the dive does not get there.
+
+        Parameters
+        ----------
+        fixed : sequence of Column
+            Columns that the plan must have.
+        """
+        master = self.relaxation.master
+        master.add(fixed)
+        self.sort_out()
+        dive = _Dive(self, meter)
         try:
-            self._hold_fixed(fixed or [])
-            return self._descend(reached)
+            master.fix(self._repeating, 0)
+            for column in fixed:
+                dive.fix(master.position(column))
+            return dive.descend(reached)
         except Unsolved:
             return None
         finally:
-            self.master.free(self._held)
+            master.free([*self._repeating, *dive.held])
 
-    def _hold_fixed(self, fixed: list[Column]) -> None:
-        if fixed:
-            self.master.add(fixed)
-            self._sort_out()
-            positions = {self.master.key(column): at for at, column in enumerate(self.master.columns)}
-            for column in fixed:
-                self._fix(positions[self.master.key(column)])
+    def sort_out(self) -> None:
+        """Hold at 0 every new column that names somebody twice, and offer it without the repetition."""
+        master = self.relaxation.master
+        while self._seen < len(master.columns):
+            column = master.columns[self._seen]
+            lean = self._without_repeats(column)
+            if len(lean.steps) < len(column.steps):
+                master.fix([self._seen], 0)
+                self._repeating.append(self._seen)
+                master.add([lean])
+            self._seen += 1
 
-    def _descend(self, reached: float) -> list[Column] | None:
+    def _without_repeats(self, column: Column) -> Column:
+        seen: set[int] = set()
+        steps = []
+        for activity, start in column.steps:
+            owner = int(self.owner[activity])
+            if owner not in seen:
+                seen.add(owner)
+                steps.append((activity, start))
+        return Column(column.window, tuple(steps))
+
+
+class _Dive:
+    """One dive on its way down."""
+
+    def __init__(self, diver: Diver, meter: Meter) -> None:
+        self.diver, self.meter = diver, meter
+        self.relaxation, self.owner = diver.relaxation, diver.owner
+        self.master = self.relaxation.master
+        self.acts = self.relaxation.program.activities
+        self.taken = np.zeros(int(self.owner.max(initial=-1)) + 1, dtype=np.bool_)
+        self.closed = np.zeros(self.relaxation.timetable.windows, dtype=np.bool_)
+        self.chosen: list[Column] = []
+        self.held: list[int] = []
+        self._steps, self._effort = 0, meter.left()
+
+    def descend(self, reached: float) -> list[Column] | None:
+        """Fix columns until nothing is open; None when the relaxation falls to what is reached already."""
         while True:
-            self._sort_out()
+            self.diver.sort_out()
             for _ in range(ROUNDS):
                 optimum = self._solve()
                 if optimum <= reached + 1 - 1e-6:
@@ -70,7 +107,7 @@ class Dive:
                     return self._finish()
                 if not self._price():
                     break
-            self._sort_out()
+            self.diver.sort_out()
             self._solve()
             shares = self.master.shares()
             taken = np.flatnonzero(shares > SOME).tolist()
@@ -83,7 +120,7 @@ class Dive:
                 if shares[at] < WHOLE and rank >= least:
                     break
                 if self._fits(at):
-                    self._fix(at)
+                    self.fix(at)
 
     def _pace(self) -> int:
         """Return how many columns to fix at least, so that the dive comes to its end in time."""
@@ -100,7 +137,7 @@ class Dive:
             if shares[at] <= SOME:
                 break
             if self._fits(at):
-                self._fix(at)
+                self.fix(at)
         return list(self.chosen)
 
     def _solve(self) -> float:
@@ -114,50 +151,27 @@ class Dive:
         allowed = ~self.closed[self.acts.window] & ~self.taken[self.owner]
         if not self.relaxation.program.is_timeless:
             fresh = price(self.relaxation, self.master.duals(), self.meter, allowed)
-            self._sort_out()
+            self.diver.sort_out()
             return fresh
         now = prices(self.relaxation.program, self.master.duals())
         best = self.relaxation.timetable.best(now, allowed)
         self.meter.spend(self.relaxation.timetable.pass_work)
         least = self.master.window_duals() + LEAST_GAIN
-        columns = self.enumerator.columns(now, best, least, self.meter, allowed=allowed)
+        columns = self.diver.enumerator.columns(now, best, least, self.meter, allowed=allowed)
         fresh = self.master.add(columns)
-        self._sort_out()
+        self.diver.sort_out()
         return fresh
-
-    def _sort_out(self) -> None:
-        """Hold at 0 every new column that names somebody twice, and offer it without the repetition."""
-        while self._seen < len(self.master.columns):
-            column = self.master.columns[self._seen]
-            if self._repeats(column):
-                self.master.fix([self._seen], 0)
-                self._held.append(self._seen)
-                self.master.add([self._without_repeats(column)])
-            self._seen += 1
-
-    def _repeats(self, column: Column) -> bool:
-        owners = self.owner[[activity for activity, _ in column.steps]]
-        return len(np.unique(owners)) < len(owners)
-
-    def _without_repeats(self, column: Column) -> Column:
-        seen: set[int] = set()
-        steps = []
-        for activity, start in column.steps:
-            owner = int(self.owner[activity])
-            if owner not in seen:
-                seen.add(owner)
-                steps.append((activity, start))
-        return Column(column.window, tuple(steps))
 
     def _fits(self, at: int) -> bool:
         column = self.master.columns[at]
         owners = self.owner[[activity for activity, _ in column.steps]]
         return not self.closed[column.window] and not self.taken[owners].any()
 
-    def _fix(self, at: int) -> None:
+    def fix(self, at: int) -> None:
+        """Hold a column at 1: its window is closed, and whoever it serves is taken."""
         column = self.master.columns[at]
         self.master.fix([at], 1)
-        self._held.append(at)
+        self.held.append(at)
         self.chosen.append(column)
         self.closed[column.window] = True
         self.taken[self.owner[[activity for activity, _ in column.steps]]] = True

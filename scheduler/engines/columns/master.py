@@ -18,6 +18,9 @@ WORK_A_PIVOT = 2e-7
 WARM = "use_preprocessing: false use_scaling: false initial_basis: NONE"
 
 
+Key = tuple[int, tuple[object, ...]]
+
+
 class Column(NamedTuple):
     """A sequence of activities in one window, each with its start day there."""
 
@@ -33,7 +36,7 @@ class Master:
         self.columns: list[Column] = []
         self.work = 0.0
         self._timeless = program.is_timeless
-        self._known: set[tuple[int, tuple[object, ...]]] = set()
+        self._known: dict[Key, int] = {}
         self._solver = pywraplp.Solver.CreateSolver("GLOP")
         self._solver.SetSolverSpecificParametersAsString(WARM)
         infinity = self._solver.infinity()
@@ -42,6 +45,8 @@ class Master:
             for limit, equal in zip(program.limit.tolist(), program.equal.tolist(), strict=True)
         ]
         self._windows = [self._solver.Constraint(-infinity, 1) for _ in program.activities.length]
+        gains = [np.abs(program.gain).max(initial=0), np.abs(program.gain_per_day).max(initial=0)]
+        self._unit = float(max(1.0, *gains, np.abs(program.extras.gain).max(initial=0)))
         self._aim = self._solver.Objective()
         self._aim.SetMaximization()
         self._infinity = infinity
@@ -54,7 +59,7 @@ class Master:
         made = []
         for gain, most in zip(extras.gain.tolist(), extras.most.tolist(), strict=True):
             variable = self._solver.NumVar(0, most, "")
-            self._aim.SetCoefficient(variable, gain)
+            self._aim.SetCoefficient(variable, gain / self._unit)
             made.append(variable)
         for row, extra, adds in zip(extras.row.tolist(), extras.extra.tolist(), extras.adds.tolist(), strict=True):
             self._rows[row].SetCoefficient(made[extra], adds)
@@ -64,22 +69,26 @@ class Master:
         """Take the columns that are new, and return how many were; starts matter only where they count."""
         fresh = 0
         for column in columns:
-            key = self.key(column)
+            key = self._key(column)
             if not column.steps or key in self._known:
                 continue
-            self._known.add(key)
+            self._known[key] = len(self.columns)
             self.columns.append(column)
             fresh += 1
             gain, entries = self._entries.of(column)
             variable = self._solver.NumVar(0, self._infinity, "")
             self._variables.append(variable)
-            self._aim.SetCoefficient(variable, gain)
+            self._aim.SetCoefficient(variable, gain / self._unit)
             self._windows[column.window].SetCoefficient(variable, 1)
             for row, adds in entries.items():
                 self._rows[row].SetCoefficient(variable, adds)
         return fresh
 
-    def key(self, column: Column) -> tuple[int, tuple[object, ...]]:
+    def position(self, column: Column) -> int:
+        """Return where a column that was added is among the columns, itself or its equal."""
+        return self._known[self._key(column)]
+
+    def _key(self, column: Column) -> Key:
         """Return what tells columns apart."""
         if self._timeless:
             return column.window, tuple(sorted(step[0] for step in column.steps))
@@ -98,16 +107,16 @@ class Master:
         self.work += WORK_A_PIVOT * pivots * (len(self._rows) + len(self._windows))
         if status != pywraplp.Solver.OPTIMAL:
             raise Unsolved(f"{self.program.objective}: the linear program ended with status {status}")
-        return float(self._aim.Value())
+        return float(self._aim.Value()) * self._unit
 
     def duals(self) -> Floats:
         """Return the dual of every row, never below 0 but for equalities."""
-        found = np.array([row.dual_value() for row in self._rows])
+        found = np.array([row.dual_value() for row in self._rows]) * self._unit
         return np.where(self.program.equal, found, np.maximum(found, 0.0))
 
     def window_duals(self) -> Floats:
         """Return the dual of every window."""
-        return np.array([window.dual_value() for window in self._windows])
+        return np.array([window.dual_value() for window in self._windows]) * self._unit
 
     def shares(self) -> Floats:
         """Return how much of each column the last solution takes."""
