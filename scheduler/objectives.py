@@ -6,6 +6,7 @@ day; the engines build their objectives from the same terms.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import NamedTuple
 
 from scheduler.plan import Plan, deliveries
@@ -129,6 +130,20 @@ def standing(problem: Problem, plan: Plan) -> tuple[int, ...]:
 def within_limits(problem: Problem, plan: Plan) -> bool:
     """Say whether every limited objective is at most at its limit."""
     return all(value(problem, plan, name) <= most for name, most in problem.limits.items())
+
+
+def within_caps(problem: Problem, plan: Plan) -> bool:
+    """Say whether no party has more placed demands, or more days of them, than the caps allow."""
+    caps = problem.caps
+    count: dict[str, int] = defaultdict(int)
+    days: dict[str, int] = defaultdict(int)
+    for demand in problem.demands:
+        if choice := plan.placed.get(demand.id):
+            count[demand.party] += 1
+            days[demand.party] += demand.options[choice.option].duration
+    return (caps.per_party is None or all(number <= caps.per_party for number in count.values())) and (
+        caps.days_per_party is None or all(number <= caps.days_per_party for number in days.values())
+    )
 
 
 def plain_bound(problem: Problem, objective: str) -> int:

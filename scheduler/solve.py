@@ -23,7 +23,9 @@ from scheduler.tasks import EngineError, Task
 from scheduler.tidy import without_idle_runs
 from scheduler.verify import fixed_conflicts, violations
 
-QUICK_PASSES = (True, False)
+# The last one is for what is still open when the others have left some of their time.
+QUICK_PASSES = (True, False, False)
+LEAST_REST = 0.05
 
 
 class NoPlan(Exception):
@@ -163,7 +165,7 @@ class _Run:
             still_open = len(ascent.open_parts())
             if quick and still_open == 1:
                 continue  # Nobody waits for it.
-            if rest > 0 and still_open:
+            if rest > LEAST_REST * share and still_open:
                 ascent.climb(rest, quick=quick)
                 self._tell(ascent, done=False)
         self._tell(ascent, done=True)

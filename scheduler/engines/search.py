@@ -20,19 +20,19 @@ from scheduler.engines.cpsat.engine import search_neighbours, solve_whole
 from scheduler.engines.cpsat.neighbours import Neighbours
 from scheduler.engines.meter import LEAST_WORK, Meter
 from scheduler.engines.starts import Domain
-from scheduler.objectives import goodness, value, within_limits
+from scheduler.objectives import goodness, value, within_caps, within_limits
 from scheduler.parts import parties_of
 from scheduler.plan import Plan
 from scheduler.tasks import EngineError, Outcome, Task, option_count
 
 SMALL = 600
-SMALL_SHARE = 0.4
+MODEL_OPTIONS = 15_000
 SECONDS_AN_OPTION = 1e-4
 FIRST_SHARE = 0.2
 ROOT_SHARE = 0.6
 DIVE_SHARE = 0.7
 CLOSING_SHARE = 0.5
-REDIVE_SHARE = 0.9
+REDIVE_SHARE = 0.6
 REDIVE_WINDOWS = 15
 DEEPENING_SHARE = 0.4
 FIRST_DISTANCE = 1e-4
@@ -104,7 +104,7 @@ class _Search:
             self._offer(search_neighbours(self.task, self.meter, self.plan, self.bound, domain=self.domain))
 
     def _is_small(self) -> bool:
-        return self.domain is None or self.domain.size <= max(SMALL, SMALL_SHARE * self.options)
+        return (self.options if self.domain is None else self.domain.size) <= MODEL_OPTIONS
 
     def _solve_whole(self, share: float) -> None:
         """Solve the whole model for the bound, then for a plan if the two obey different holds."""
@@ -217,9 +217,9 @@ class _Search:
 
     def _offer(self, plan: Plan | None) -> None:
         """Take a plan that respects all and is better."""
-        if plan is None or not within_limits(self.task.problem, plan):
-            return
         problem = self.task.problem
+        if plan is None or not (within_limits(problem, plan) and within_caps(problem, plan)):
+            return
         held = all(
             goodness(hold.objective, value(problem, plan, hold.objective)) >= goodness(hold.objective, hold.value)
             for hold in self.task.holds

@@ -14,8 +14,13 @@ Taken = tuple[tuple[str, int, int], ...]
 
 def standings(problem: Problem) -> set[tuple[int, ...]]:
     """Return the standings of all plans within caps and limits."""
+    return {standing(problem, plan) for plan in plans(problem)}
+
+
+def plans(problem: Problem) -> Iterator[Plan]:
+    """Return all plans within caps and limits."""
     fixed: Taken = tuple((booking.window, booking.start, booking.end) for booking in problem.fixed)
-    return {standing(problem, plan) for plan in _plans(problem, fixed) if _is_right(problem, plan)}
+    return (plan for plan in _plans(problem, fixed) if _is_right(problem, plan))
 
 
 def _is_right(problem: Problem, plan: Plan) -> bool:

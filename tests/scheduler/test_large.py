@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 
 from scheduler.baselines import first_come_first_served, greedy_by_weight
 from scheduler.objectives import plain_bound, standing, value
-from scheduler.problem import Problem
+from scheduler.problem import Caps, Problem
 from scheduler.solve import solve
 from scheduler.verify import violations
 from tests.scheduler.scenarios import crisis, national
 
+CAPPED = replace(national(60, 500), caps=Caps(2, 80))
 
-@pytest.mark.parametrize("problem", [national(40, 300), crisis(30, 300), national(80, 400, objectives=("parties",))])
+
+@pytest.mark.parametrize(
+    "problem", [national(40, 300), CAPPED, crisis(30, 300), national(80, 400, objectives=("parties",))]
+)
 def test_even_a_short_solve_beats_or_meets_the_baselines(problem: Problem) -> None:
     solve(national(8, 8), budget=0.1)  # loads the solver
     began = time.monotonic()

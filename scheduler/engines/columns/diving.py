@@ -91,6 +91,7 @@ class _Dive:
         self.acts = self.relaxation.program.activities
         self.taken = np.zeros(int(self.owner.max(initial=-1)) + 1, dtype=np.bool_)
         self.closed = np.zeros(self.relaxation.timetable.windows, dtype=np.bool_)
+        self.room = self.relaxation.program.limit.copy()
         self.chosen: list[Column] = []
         self.held: list[int] = []
         self._steps, self._effort = 0, meter.left()
@@ -125,10 +126,13 @@ class _Dive:
     def _pace(self) -> int:
         """Return how many columns to fix at least, so that the dive comes to its end in time."""
         self._steps += 1
+        least = max(1, round(STEP_SHARE * len(self.closed)))
+        if math.isinf(self._effort):
+            return least
         a_step = (self._effort - self.meter.left()) / self._steps
         steps_left = self.meter.left() / max(a_step, 1e-9)
         open_windows = int((~self.closed).sum())
-        return max(1, round(STEP_SHARE * len(self.closed)), math.ceil(open_windows / max(steps_left, 1.0)))
+        return max(least, math.ceil(open_windows / max(steps_left, 1.0)))
 
     def _finish(self) -> list[Column]:
         """Take what fits of the last solution, the greatest shares first, without looking again."""
@@ -165,7 +169,9 @@ class _Dive:
     def _fits(self, at: int) -> bool:
         column = self.master.columns[at]
         owners = self.owner[[activity for activity, _ in column.steps]]
-        return not self.closed[column.window] and not self.taken[owners].any()
+        if self.closed[column.window] or self.taken[owners].any():
+            return False
+        return all(adds <= max(0.0, self.room[row]) + SOME for row, adds in self.master.adds(column).items())
 
     def fix(self, at: int) -> None:
         """Hold a column at 1: its window is closed, and whoever it serves is taken."""
@@ -173,6 +179,8 @@ class _Dive:
         self.master.fix([at], 1)
         self.held.append(at)
         self.chosen.append(column)
+        for row, adds in self.master.adds(column).items():
+            self.room[row] -= adds
         self.closed[column.window] = True
         self.taken[self.owner[[activity for activity, _ in column.steps]]] = True
 

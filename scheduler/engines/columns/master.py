@@ -84,6 +84,10 @@ class Master:
                 self._rows[row].SetCoefficient(variable, adds)
         return fresh
 
+    def adds(self, column: Column) -> dict[int, float]:
+        """Return what a column adds to each row."""
+        return self._entries.of(column)[1]
+
     def position(self, column: Column) -> int:
         """Return where a column that was added is among the columns, itself or its equal."""
         return self._known[self._key(column)]
