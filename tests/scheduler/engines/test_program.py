@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -18,7 +20,7 @@ def row_of(program: Program, row: int) -> dict[int, float]:
     return dict(zip(program.entries.activity[mine].tolist(), program.entries.adds[mine].tolist(), strict=True))
 
 
-def capped(**rest: object) -> Problem:
+def capped(**rest: Any) -> Problem:
     demands = (
         Demand("one", "o", 1, 3, (Option("w", 5, 0, 9, cost=30),)),
         Demand("two", "o", 1, 2, (Option("w", 6, 0, 9, cost=20),)),
