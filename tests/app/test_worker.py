@@ -27,6 +27,7 @@ from app.core.settings import Settings
 from app.worker import FOLLOW_UPS, work
 from tests.app.allocation.problems import CONTESTED, slow_problem
 from tests.support import server
+from tests.support.processes import solvers
 from tests.support.world import World, day
 
 pytestmark = pytest.mark.database
@@ -113,16 +114,6 @@ def ended(run: Run) -> bool:
 
 def in_progress(run: Run) -> bool:
     return run.state is RunState.RUNNING and run.progress is not None
-
-
-def solvers(of: int | None = None) -> list[psutil.Process]:
-    """Return the solver's processes below a process, this one by default."""
-    found = []
-    for child in psutil.Process(of).children(recursive=True):
-        with suppress(psutil.Error):  # it may just have ended
-            if "scheduler" in " ".join(child.cmdline()):
-                found.append(child)
-    return found
 
 
 async def solving(sessions: SessionFactory, run: Run, of: int | None = None) -> list[psutil.Process]:

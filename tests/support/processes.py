@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -23,6 +24,19 @@ def _concerns(process: psutil.Process, folder: Path) -> bool:
         return any(str(folder) in text for text in texts)
     except psutil.Error:
         return False
+
+
+def solvers(of: int | None = None) -> list[psutil.Process]:
+    """Return the solver commands below a process, this one by default, with all that they have started.
+
+    What a test that solves in its own process has left for the next one (a fork server) is none of them.
+    """
+    found: dict[int, psutil.Process] = {}
+    for child in psutil.Process(of).children(recursive=True):
+        with suppress(psutil.Error):  # it may just have ended
+            if "-m scheduler" in " ".join(child.cmdline()):
+                found |= {process.pid: process for process in (child, *child.children(recursive=True))}
+    return list(found.values())
 
 
 def wait_until(condition: Callable[[], object], *, seconds: float, what: str) -> None:

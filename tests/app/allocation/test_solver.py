@@ -13,6 +13,7 @@ from app.allocation.comparison import compared
 from app.allocation.engine import DONE, Engine, EngineFailed, EngineStopped, Limits, Wish, go_on
 from app.allocation.solver import Solved, run_solver
 from tests.app.allocation.problems import CONTESTED, slow_problem
+from tests.support.processes import solvers
 
 MEMORY_BYTES = 8 * 1024**3
 QUICK = {"time_limit_s": 20.0, "seed": 1, "workers": 1}
@@ -69,7 +70,7 @@ async def test_nobody_is_left_when_the_solve_is_given_up(tmp_path: Path) -> None
     seen: list[list[psutil.Process]] = []
 
     async def give_up_after_two_reports(progress: dict[str, Any] | None) -> Wish:
-        seen.append(psutil.Process().children(recursive=True))
+        seen.append(solvers())
         return Wish.GO_ON if len(seen) < 2 else Wish.ABANDON
 
     started = time.monotonic()
@@ -84,10 +85,9 @@ async def test_nobody_is_left_when_the_solve_is_given_up(tmp_path: Path) -> None
 
 async def test_a_killed_solver_is_a_failure_at_once() -> None:
     async def kill(progress: dict[str, Any] | None) -> Wish:
-        for child in psutil.Process().children(recursive=True):
+        for child in solvers():
             with suppress(psutil.Error):  # it may just have ended
-                if "scheduler" in child.cmdline():
-                    child.kill()
+                child.kill()
         return Wish.GO_ON
 
     started = time.monotonic()
