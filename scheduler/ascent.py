@@ -14,8 +14,9 @@ from concurrent.futures import BrokenExecutor, Executor, Future, wait
 
 from scheduler.clock import Clock
 from scheduler.engines import run_task
-from scheduler.objectives import plain_bound
-from scheduler.parts import Part
+from scheduler.objectives import goodness, parties_of, plain_bound, value
+from scheduler.parts import Part, share_parties
+from scheduler.plan import Plan
 from scheduler.tasks import EngineError, Hold, Outcome, Task, option_count
 
 QUICK_SHARE = 0.15
@@ -77,10 +78,15 @@ class Ascent:
                 memory=part.memory,
             )
             futures.append((part, self.executor.submit(run_task, task)))
+        loose = []
         for part, future in futures:
             if not self._is_waited_for(future):
                 return
-            self._take(part, outcome_of(future))
+            outcome = outcome_of(future)
+            self._take(part, outcome)
+            if outcome.loose is not None:
+                loose.append((part, outcome.loose))
+        self._mix(loose)
 
     def _is_waited_for(self, future: Future[Outcome]) -> bool:
         """Wait for a task, and say whether it is over; not when the solve is asked to end before."""
@@ -96,6 +102,37 @@ class Ascent:
             part.offer(outcome.plan)
         if outcome.bound is not None:
             part.tighten(self.level, outcome.bound)
+
+    def _mix(self, loose: Sequence[tuple[Part, Plan]]) -> None:
+        """Take plans that obey only the holds of the bounds where the components together obey all the same."""
+        names = self._names()[: self.level]
+        least = [goodness(name, self._total(name)) for name in names]
+        before = [part.plan for part in self.parts]
+        better = sorted(loose, key=lambda pair: self._gain(*pair), reverse=True)
+        for taken in [better, *([pair] for pair in better)]:
+            kept = [(part, part.plan) for part, _ in taken]
+            gain = sum(self._gain(part, plan) for part, plan in taken)
+            for part, plan in taken:
+                part.plan = plan
+            reached = [goodness(name, self._total(name)) for name in names]
+            if gain <= 0 or any(now < asked for now, asked in zip(reached, least, strict=True)):
+                for part, plan in kept:
+                    part.plan = plan
+        changed = any(part.plan is not plan for part, plan in zip(self.parts, before, strict=True))
+        if changed and "parties" in names:
+            share_parties(self.parts)
+
+    def _gain(self, part: Part, plan: Plan) -> int:
+        amount = value(part.problem, plan, self.objective)
+        return goodness(self.objective, amount) - goodness(self.objective, part.value(self.objective))
+
+    def _names(self) -> Sequence[str]:
+        return self.parts[0].problem.objectives
+
+    def _total(self, name: str) -> int:
+        if name == "parties":
+            return len(set[str]().union(*(parties_of(part.problem, part.plan) for part in self.parts)))
+        return sum(part.value(name) for part in self.parts)
 
     def _holds(self, part: Part, slack: Sequence[int]) -> tuple[Hold, ...]:
         """Return the part's own values of the earlier levels, relaxed by what the others are short of."""

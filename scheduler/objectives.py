@@ -91,7 +91,7 @@ def value(problem: Problem, plan: Plan, objective: str) -> int:
     if objective == "surge_output":
         return sum(_output(surge, plan) for surge in problem.surges)
     if objective == "parties":
-        return len({demand.party for demand in problem.demands if demand.id in plan.placed})
+        return len(parties_of(problem, plan))
     total = 0
     for demand in problem.demands:
         if choice := plan.placed.get(demand.id):
@@ -115,6 +115,11 @@ def _output(surge: Surge, plan: Plan) -> int:
     return sum(
         min(target.quantity, sum(output for day, output in made if day <= target.by)) for target in surge.targets
     )
+
+
+def parties_of(problem: Problem, plan: Plan) -> set[str]:
+    """Return the parties with a placed demand."""
+    return {demand.party for demand in problem.demands if demand.id in plan.placed}
 
 
 def goodness(objective: str, amount: int) -> int:

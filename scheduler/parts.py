@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from scheduler.objectives import goodness, value, within_limits
+from scheduler.objectives import goodness, parties_of, value, within_limits
 from scheduler.plan import Plan
 from scheduler.problem import Problem
 from scheduler.tasks import EngineError
@@ -82,6 +83,13 @@ class Part:
         return self.served <= parties_of(self.problem, plan)
 
 
-def parties_of(problem: Problem, plan: Plan) -> set[str]:
-    """Return the parties with a placed demand."""
-    return {demand.party for demand in problem.demands if demand.id in plan.placed}
+def share_parties(parts: Sequence[Part]) -> None:
+    """Let each party that is served go on being served by the first component that serves it."""
+    homes = Counter(party for part in parts for party in {demand.party for demand in part.problem.demands})
+    by_part = [parties_of(part.problem, part.plan) for part in parts]
+    everyone = set().union(*by_part) == set(homes)
+    served = set[str]()
+    for part, here in zip(parts, by_part, strict=True):
+        part.served = frozenset(here - served)
+        part.surely_served = frozenset(party for party in part.served if everyone and homes[party] == 1)
+        served |= here

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Executor
 
@@ -14,7 +13,7 @@ from scheduler.components import components, joined, joined_by_party
 from scheduler.engines import engine_name, run_task
 from scheduler.executors import SolverPool
 from scheduler.objectives import standing, value, within_limits
-from scheduler.parts import Part, parties_of
+from scheduler.parts import Part, share_parties
 from scheduler.plan import Plan, merged, solution_of
 from scheduler.problem import Problem
 from scheduler.progress import Listener, Progress
@@ -215,15 +214,10 @@ class _Run:
 
     def _parted(self, parts: Sequence[Part], plan: Plan) -> list[Part]:
         """Return the smaller components again, each to go on serving the parties that no one before it serves."""
-        apart, served = [], set[str]()
         names = tuple(name for name in self.problem.objectives if name != "parties")
-        homes = Counter(party for part in parts for party in {demand.party for demand in part.problem.demands})
-        everyone = parties_of(self.problem, plan) == set(homes)
+        apart = []
         for part in parts:
-            own = plan.within(part.problem)
-            here = frozenset(parties_of(part.problem, own)) - served
-            served |= here
-            sure = frozenset(party for party in here if everyone and homes[party] == 1)
             part.bounds.append(0)
-            apart.append(Part(part.problem, own, names, part.bounds, here, sure, part.memory))
+            apart.append(Part(part.problem, plan.within(part.problem), names, part.bounds, memory=part.memory))
+        share_parties(apart)
         return apart

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 
+from scheduler.objectives import goodness, parties_of, value
 from scheduler.plan import Plan
 from scheduler.problem import Problem
 
@@ -77,6 +78,13 @@ class Task:
     surely_served: frozenset[str] = frozenset()
     memory: object = None
 
+    def is_respected_by(self, plan: Plan) -> bool:
+        """Say whether a plan reaches the holds and serves the parties it must."""
+        return self.served <= parties_of(self.problem, plan) and all(
+            goodness(hold.objective, value(self.problem, plan, hold.objective)) >= goodness(hold.objective, hold.value)
+            for hold in self.holds
+        )
+
     @property
     def bounding(self) -> Task:
         """The task that the bound is of."""
@@ -92,14 +100,16 @@ class Task:
 class Outcome:
     """The best plan found, if any, a bound valid for the task's problem under its holds, if any, and the work.
 
-    `infeasible` says that no plan at all respects holds and limits; it was confirmed without presolve. `memory` is what
-    the engine wants back with the next task on the same component.
+    `infeasible` says that no plan at all respects holds and limits; it was confirmed without presolve. `loose` is a
+    plan that is better still, but respects only what the bound relies on. `memory` is what the engine wants back with
+    the next task on the same component.
     """
 
     plan: Plan | None
     bound: int | None
     work: float
     infeasible: bool = False
+    loose: Plan | None = None
     memory: object = None
 
 

@@ -8,35 +8,43 @@ neighbourhoods of the best plan.
 from __future__ import annotations
 
 import math
+import sys
 from contextlib import suppress
+from dataclasses import replace
 
+from scheduler.engines.columns.activities import Activities
 from scheduler.engines.columns.building import program_of
+from scheduler.engines.columns.closing import Closer, Root, promising
 from scheduler.engines.columns.diving import Diver
+from scheduler.engines.columns.elementary import Pool, Sequences
 from scheduler.engines.columns.generation import Memory, Relaxation, generate, memory_of, relax
 from scheduler.engines.columns.master import Column, Unsolved
 from scheduler.engines.columns.narrowing import useful_starts
 from scheduler.engines.columns.plans import columns_of_plan, plan_of_columns
+from scheduler.engines.columns.whole import choose
 from scheduler.engines.cpsat.engine import search_neighbours, solve_whole
 from scheduler.engines.cpsat.neighbours import Neighbours
 from scheduler.engines.meter import LEAST_WORK, Meter
 from scheduler.engines.starts import Domain
 from scheduler.objectives import goodness, value, within_caps, within_limits
-from scheduler.parts import parties_of
 from scheduler.plan import Plan
 from scheduler.tasks import EngineError, Outcome, Task, option_count
 
 SMALL = 600
 MODEL_OPTIONS = 15_000
 SECONDS_AN_OPTION = 1e-4
-FIRST_SHARE = 0.2
 ROOT_SHARE = 0.6
 DIVE_SHARE = 0.7
 CLOSING_SHARE = 0.5
 REDIVE_SHARE = 0.6
 REDIVE_WINDOWS = 15
-DEEPENING_SHARE = 0.4
-FIRST_DISTANCE = 1e-4
+FIRST_DISTANCE = 2e-3
 DISTANCE_GROWTH = 3.0
+SECONDS_A_SEQUENCE = 5e-4
+MOST_CHOSEN = 30_000
+FEW_OF_MOST = 8
+ELEMENTARY_SHARE = 0.5
+WHOLE_SLACK = 1e-6
 
 
 def run(task: Task) -> Outcome:
@@ -55,7 +63,7 @@ def run(task: Task) -> Outcome:
         return Outcome(found.plan, found.bound, meter.work, infeasible=found.infeasible)
     search = _Search(task, task.start, meter)
     search.run()
-    return Outcome(search.plan, search.bound, meter.work, memory=search.memory)
+    return Outcome(search.plan, search.bound, meter.work, loose=search.loose, memory=search.memory)
 
 
 class _Search:
@@ -64,6 +72,7 @@ class _Search:
     def __init__(self, task: Task, start: Plan, meter: Meter) -> None:
         self.task, self.meter = task, meter
         self.plan = start
+        self.loose: Plan | None = None
         self.bound: int | None = None
         self.sign = goodness(task.objective, 1)
         self.options = option_count(task.problem)
@@ -77,6 +86,13 @@ class _Search:
         return self.sign * value(self.task.problem, self.plan, self.task.objective)
 
     @property
+    def reached_loosely(self) -> int:
+        """The value of the best plan that obeys at least the holds of the bound, signed likewise."""
+        if self.loose is None:
+            return self.reached
+        return max(self.reached, self.sign * value(self.task.problem, self.loose, self.task.objective))
+
+    @property
     def is_over(self) -> bool:
         """Whether the plan reaches the bound, there is no better one, or nothing of the effort is left."""
         return (
@@ -87,17 +103,15 @@ class _Search:
 
     def run(self) -> None:
         """Go through the steps until one of them ends the search."""
-        if self.options <= SMALL:
-            self._solve_whole(FIRST_SHARE)
         relaxation = None if self.is_over else self._relax()
         if relaxation is not None and not self.is_over:
-            if relaxation.program.is_timeless:
-                diver = Diver(relaxation)
-                self._dive(diver)
-                self._narrow(relaxation)
-                self._dive_again(diver)
-            else:
-                self._deepen(relaxation)
+            diver = Diver(relaxation)
+            self._dive(diver)
+            self._close(diver)
+            self._narrow(relaxation)
+            if self.options <= SMALL and not self.is_over:
+                self._solve_whole(CLOSING_SHARE)
+            self._dive_again(diver)
         if not self.is_over and self._is_small():
             self._solve_whole(CLOSING_SHARE)
         if not self.is_over:
@@ -139,7 +153,7 @@ class _Search:
         # The bound of the rounds before an unsolved program holds all the same.
         with suppress(Unsolved):
             generate(relaxation, self.meter.part(ROOT_SHARE), reached=self.reached)
-        self.memory = memory_of(relaxation)
+        self.memory = memory_of(relaxation, memory)
         if math.isinf(relaxation.bound):
             return None
         self._tighten(self.sign * int(relaxation.whole_bound))
@@ -148,86 +162,137 @@ class _Search:
     def _dive(self, diver: Diver) -> None:
         if not self.is_over:
             columns = diver.dive(self.meter.part(DIVE_SHARE), reached=self.reached)
-            self._offer_columns(diver, columns)
+            self._offer_columns(diver.relaxation.program.activities, columns)
 
     def _dive_again(self, diver: Diver) -> None:
-        """Dive again and again from the best plan, some windows that compete for the same demands set free."""
+        """Dive again and again from one of the best plans, some windows that compete for the same demands set free.
+
+        Of plans that are as good, the last one found is gone on from: a better one may be near only that one.
+        """
         problem, acts = self.task.problem, diver.relaxation.program.activities
         neighbours = Neighbours(problem, self.task.seed, first=REDIVE_WINDOWS)
         meter = self.meter.part(REDIVE_SHARE)
+        current = self.plan
         while not meter.is_over() and not self.is_over:
-            near = neighbours.pick(self.plan)
-            kept = columns_of_plan(problem, acts, self.plan)
+            near = neighbours.pick(current)
+            kept = columns_of_plan(problem, acts, current)
             fixed = [column for column in kept if not near.is_open(problem.windows[column.window].id)]
-            columns = diver.dive(meter, reached=self.reached, fixed=fixed)
-            self._offer_columns(diver, columns)
+            before = self.reached
+            columns = diver.dive(meter, reached=before - 1, fixed=fixed)
+            self._offer_columns(acts, columns)
             meter.spend(LEAST_WORK)
-            if columns is None and near.windows == neighbours.all_windows:
-                break
-            neighbours.learn(exhausted=columns is None)
+            if self.reached > before:
+                current = self.plan
+            elif columns is not None:
+                plan = plan_of_columns(problem, acts, columns)
+                if self._is_valid(plan) and self.sign * value(problem, plan, self.task.objective) == before:
+                    current = plan
+            neighbours.learn(exhausted=self.reached == before)
 
-    def _deepen(self, relaxation: Relaxation) -> None:
-        """Look for a plan close to the bound, then for one a little further from it, until there is one.
-
-        What the relaxation leaves within a distance of its bound holds every plan that is no further; if there is none
-        among it, the bound moves by that distance.
-        """
-        distance = FIRST_DISTANCE * max(1.0, abs(relaxation.bound))
+    def _close(self, diver: Diver) -> None:
+        """Choose among all sequences close to the bound, then among those a little further from it."""
+        pool = self._pool()
+        closer = Closer(diver, None if pool is None else pool.sequences)
+        root = None if self.is_over else closer.root(self.meter.part(ELEMENTARY_SHARE))
+        if root is None:
+            return
+        self._tighten(self.sign * root.bound)
+        distance = FIRST_DISTANCE * max(1.0, abs(root.optimum))
         while not self.is_over:
-            least = max(self.reached + 1, math.floor(relaxation.bound - distance))
-            domain = Domain(self.task.problem, useful_starts(relaxation, least=least))
-            if domain.size > self._most_options():
+            meter = self.meter.part(CLOSING_SHARE)
+            # One more than reached would do for a better plan; the later levels need all that are as good.
+            least = max(self.reached, math.floor(root.optimum - distance))
+            sequences = closer.near(root, meter, least=least)
+            if sequences is None:
                 break
-            if not self._solve_near(domain, least):
+            most = self._most_sequences()
+            if len(sequences) > most:
+                if not self._choose_promising(diver, root, sequences, most):
+                    break
+                continue
+            if not self._choose_near(diver, sequences, meter, least):
                 break
-            distance *= DISTANCE_GROWTH
-        self._narrow(relaxation)
+            distance = root.optimum - self.reached if self.reached >= least else distance * DISTANCE_GROWTH
 
-    def _solve_near(self, domain: Domain, least: int) -> bool:
-        """Look for plans that gain `least`, which the domain holds all of, and say whether to look further away."""
-        meter = self.meter.part(DEEPENING_SHARE)
-        found = solve_whole(self.task.bounding, meter, domain=domain, better_than=self.plan)
-        if found.infeasible:
-            self._tighten(self.sign * (least - 1))
-            return True
-        if found.plan is None:
-            return False
-        self._offer(found.plan)
-        if self.sign * value(self.task.problem, found.plan, self.task.objective) < least:
-            return True
-        self._tighten(found.bound)
-        if not self.task.is_bounding and not self.is_over:
-            found = solve_whole(self.task, meter, domain=domain, better_than=self.plan)
-            self._offer(found.plan)
-            self.is_exhausted = found.optimal and self.reached >= least
-        return False
+    def _choose_promising(self, diver: Diver, root: Root, sequences: Sequences, most: int) -> bool:
+        """Choose among the best of too many sequences, more and more of them, and say whether that led to a plan."""
+        before = self.reached
+        few = most // FEW_OF_MOST
+        while few <= most and self.reached == before and not self.is_over:
+            self._choose(diver, promising(sequences, root, few), self.meter.part(CLOSING_SHARE))
+            few *= 2
+        return self.reached > before
 
-    def _most_options(self) -> float:
+    def _choose(self, diver: Diver, sequences: Sequences, meter: Meter) -> float:
+        """Choose among sequences, for a plan and a bound on what any choice gains."""
+        chosen = choose(diver.relaxation.program, sequences, meter, seed=self.task.seed)
+        self._offer_columns(diver.relaxation.program.activities, chosen.columns)
+        return chosen.bound
+
+    def _choose_near(self, diver: Diver, sequences: Sequences, meter: Meter, least: int) -> bool:
+        """Choose among sequences that hold all plans gaining `least`; say whether to look further away."""
+        bound = self._choose(diver, sequences, meter)
+        self._tighten(self.sign * max(self._whole(bound), least - 1))
+        if not self.task.is_bounding and self._whole(bound) > self.reached and not self.is_over:
+            self._choose_strictly(diver, sequences, least)
+        if self.reached >= least:
+            self._remember(sequences, least)
+        return bound < least
+
+    def _choose_strictly(self, diver: Diver, sequences: Sequences, least: int) -> None:
+        """Choose under the holds that a plan obeys, where those of the bound are looser."""
+        task = self.task
+        program = program_of(task.problem, task.objective, task.holds, task.served)
+        chosen = choose(program, sequences, self.meter.part(CLOSING_SHARE), seed=task.seed)
+        self._offer_columns(diver.relaxation.program.activities, chosen.columns)
+        self.is_exhausted = self.reached >= max(least, self._whole(chosen.bound))
+
+    @staticmethod
+    def _whole(bound: float) -> int:
+        return math.floor(bound + WHOLE_SLACK) if math.isfinite(bound) else -sys.maxsize
+
+    def _most_sequences(self) -> int:
+        """Return from how many sequences a choice can be made in time."""
         if self.meter.effort.work is not None:
-            return math.inf
-        return self.meter.left() / SECONDS_AN_OPTION / 2
+            return MOST_CHOSEN
+        return min(MOST_CHOSEN, int(self.meter.left() / SECONDS_A_SEQUENCE))
+
+    def _pool(self) -> Pool | None:
+        """Return the sequences that hold all plans within the holds of the bound, where earlier levels left them."""
+        pool = self.memory.pool if self.memory is not None else None
+        bounding = self.task.bounding
+        return pool if pool is not None and pool.holds_all(bounding.holds, bounding.served) else None
+
+    def _remember(self, sequences: Sequences, least: int) -> None:
+        """Leave the sequences of all plans that gain `least` to the later levels."""
+        if self.memory is not None:
+            bounding = self.task.bounding
+            reached = {hold.objective: goodness(hold.objective, hold.value) for hold in bounding.holds}
+            pool = Pool(sequences, {**reached, self.task.objective: least}, bounding.served)
+            self.memory = replace(self.memory, pool=pool)
 
     def _narrow(self, relaxation: Relaxation) -> None:
         if not self.is_over:
             self.domain = Domain(self.task.problem, useful_starts(relaxation, least=self.reached + 1))
 
-    def _offer_columns(self, diver: Diver, columns: list[Column] | None) -> None:
+    def _offer_columns(self, activities: Activities, columns: list[Column] | None) -> None:
         if columns is not None:
-            self._offer(plan_of_columns(self.task.problem, diver.relaxation.program.activities, columns))
+            self._offer(plan_of_columns(self.task.problem, activities, columns))
 
     def _offer(self, plan: Plan | None) -> None:
         """Take a plan that respects all and is better."""
         problem = self.task.problem
         if plan is None or not (within_limits(problem, plan) and within_caps(problem, plan)):
             return
-        held = all(
-            goodness(hold.objective, value(problem, plan, hold.objective)) >= goodness(hold.objective, hold.value)
-            for hold in self.task.holds
-        )
-        if not held or not self.task.served <= parties_of(problem, plan):
-            return
-        if self.sign * value(problem, plan, self.task.objective) > self.reached:
+        gained = self.sign * value(problem, plan, self.task.objective)
+        if gained > self.reached and self.task.is_respected_by(plan):
             self.plan = plan
+        elif gained > self.reached_loosely and self.task.bounding.is_respected_by(plan):
+            self.loose = plan
+
+    def _is_valid(self, plan: Plan) -> bool:
+        problem = self.task.problem
+        return within_limits(problem, plan) and within_caps(problem, plan) and self.task.is_respected_by(plan)
 
     def _tighten(self, bound: int | None) -> None:
         """Take a bound that is closer."""

@@ -1,4 +1,8 @@
-"""What may run in each window, flattened: an activity for every option, kept booking and possible campaign."""
+"""What may run in each window, flattened: an activity for every option, kept booking and possible campaign.
+
+Whatever an activity does for a target does not depend on its start: a campaign is one activity for the starts that
+deliver a batch in time, and another for those that come too late.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ from numpy.typing import NDArray
 
 from scheduler.engines.starts import Kind
 from scheduler.occupancy import FreeStarts
-from scheduler.problem import Option, Problem, SurgeOption
+from scheduler.problem import Option, Problem, Surge, SurgeOption
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -61,13 +65,16 @@ class Activities:
 
 
 def activities_of(problem: Problem) -> Activities:
-    """Return everything that may run in the problem's windows; an option around fixed bookings counts several times."""
+    """Return everything that may run in the problem's windows.
+
+    An option around fixed bookings, or around the last starts that deliver in time, counts several times.
+    """
     spans = {window.id: (position, window.start) for position, window in enumerate(problem.windows)}
     free = FreeStarts(problem)
     rows: list[_Row] = []
     for kind, owner, index, option in _options(problem):
         position, opening = spans[option.window]
-        for first, last in free.of(option):
+        for first, last in _apart(free.of(option), _last_in_time(problem, kind, owner, option)):
             rows.append(_Row(kind, owner, index, position, first - opening, last - opening, option.duration))
     rows.sort(key=lambda row: row.window)
     table = np.array(rows, dtype=np.int64).reshape(len(rows), len(_Row._fields))
@@ -89,3 +96,22 @@ def _options(problem: Problem) -> Iterator[tuple[Kind, int, int, Option | SurgeO
         for s, surge in enumerate(problem.surges):
             for o, campaign in enumerate(surge.options):
                 yield Kind.RUN, s, o, campaign
+
+
+def _last_in_time(problem: Problem, kind: Kind, owner: int, option: Option | SurgeOption) -> list[int]:
+    """Return the last starts at which a batch of a campaign still counts for a target, in order."""
+    if kind != Kind.RUN or not isinstance(option, SurgeOption):
+        return []
+    surge: Surge = problem.surges[owner]
+    return sorted({target.by - batch.after for target in surge.targets for batch in option.batches})
+
+
+def _apart(free: list[list[int]], last_starts: list[int]) -> Iterator[tuple[int, int]]:
+    """Yield closed intervals of starts, none of them on both sides of one of the last starts."""
+    for first, last in free:
+        begin = first
+        for until in last_starts:
+            if begin <= until < last:
+                yield begin, until
+                begin = until + 1
+        yield begin, last

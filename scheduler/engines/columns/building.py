@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from scheduler.engines.columns.activities import Activities, Floats, Ints, activities_of
-from scheduler.engines.columns.program import Entries, Extras, Program, Steps
+from scheduler.engines.columns.program import Entries, Extras, Program
 from scheduler.engines.starts import Kind
 from scheduler.objectives import Term, campaign_value, displacing_value, goodness, moving_term, placing_terms
 from scheduler.problem import Problem, Surge, is_maximised
@@ -56,7 +56,6 @@ class _Builder:
         self.limit: list[float] = []
         self.equal: list[bool] = []
         self._entries: list[tuple[Ints, Ints, Floats, Floats]] = []
-        self._steps: list[tuple[int, int, int, float]] = []
         self._extra_entries: list[tuple[int, int, float]] = []
         self._linear: dict[str, _Linear] = {}
         for b in range(len(problem.movable)):
@@ -97,10 +96,6 @@ class _Builder:
         self._entries.append((shape, activities, np.broadcast_to(adds, size), np.broadcast_to(per_day, size)))
         self._extra_entries += [(row, extra, by) for extra, by in extras]
         return row
-
-    def add_step(self, row: int, activity: int, until: int, adds: float) -> None:
-        """Let an activity that starts by a day of its window add to a row."""
-        self._steps.append((row, activity, until, adds))
 
     def add_linear(self, total: _Linear, limit: float, sign: int = 1) -> None:
         """Add the row ``sign * total <= limit``, scaled so that its largest entry is 1."""
@@ -166,7 +161,6 @@ class _Builder:
         activity = np.concatenate([days, *(entry[1] for entry in self._entries)])
         adds = np.concatenate([none, *(entry[2] for entry in self._entries)])
         per_day = np.concatenate([none, *(entry[3] for entry in self._entries)])
-        steps = np.array(self._steps, dtype=np.float64).reshape(len(self._steps), 4).T
         extras = np.array(self._extra_entries, dtype=np.float64).reshape(len(self._extra_entries), 3).T
         return Program(
             self.problem,
@@ -177,7 +171,6 @@ class _Builder:
             np.array(self.limit, dtype=np.float64),
             np.array(self.equal, dtype=np.bool_),
             Entries(row, activity, adds, per_day),
-            Steps(steps[0].astype(np.int64), steps[1].astype(np.int64), steps[2].astype(np.int64), steps[3]),
             Extras(
                 gain,
                 np.array(self.most, dtype=np.float64),
@@ -185,7 +178,13 @@ class _Builder:
                 extras[1].astype(np.int64),
                 extras[2],
             ),
+            self._lateness(),
         )
+
+    def _lateness(self) -> Floats:
+        if "delay" in self.names or "delay" in self.problem.limits:
+            return self.linear("delay").per_day
+        return np.zeros(len(self.activities))
 
 
 def each_demand_once(builder: _Builder) -> None:
@@ -232,13 +231,13 @@ def outputs_by_day(builder: _Builder) -> None:
         extra = builder.extras["output", (s, t)]
         surge = builder.problem.surges[s]
         target = surge.targets[t]
-        row = builder.add_row(0, np.zeros(0, np.int64), extras=[(extra, 1.0)])
-        for activity in runs.get(s, np.zeros(0, np.int64)).tolist():
-            opening = int(acts.opening[acts.window[activity]])
-            for batch in surge.options[int(acts.option[activity])].batches:
-                until = min(target.by - batch.after - opening, int(acts.last[activity]))
-                if batch.output and until >= acts.first[activity]:
-                    builder.add_step(row, activity, until, -batch.output / largest_batch(surge))
+        members = runs.get(s, np.zeros(0, np.int64))
+        last = acts.last[members] + acts.opening[acts.window[members]]
+        made = np.zeros(len(members))
+        for at, (option, start) in enumerate(zip(acts.option[members].tolist(), last.tolist(), strict=True)):
+            made[at] = sum(batch.output for batch in surge.options[option].batches if start + batch.after <= target.by)
+        useful = made > 0
+        builder.add_row(0, members[useful], -made[useful] / largest_batch(surge), extras=[(extra, 1.0)])
 
 
 RULES: tuple[Callable[[_Builder], None], ...] = (

@@ -7,15 +7,15 @@ Methods (2019).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 
-from scheduler.engines.columns.activities import Ints
 from scheduler.engines.columns.elementary import Enumerator
-from scheduler.engines.columns.generation import Relaxation, price
+from scheduler.engines.columns.generation import Relaxation
 from scheduler.engines.columns.master import Column, Unsolved
-from scheduler.engines.columns.program import Program, prices
+from scheduler.engines.columns.program import prices
 from scheduler.engines.meter import Meter
 from scheduler.engines.starts import Kind
 
@@ -31,8 +31,9 @@ class Diver:
 
     def __init__(self, relaxation: Relaxation) -> None:
         self.relaxation = relaxation
-        self.owner = owner_numbers(relaxation.program)
-        self.enumerator = Enumerator(relaxation.program.activities, self.owner)
+        self.enumerator = Enumerator(relaxation.program)
+        self.owner = self.enumerator.owner
+        self._repeatable = relaxation.program.activities.kind == Kind.RUN
         self._seen = 0
         self._repeating: list[int] = []
 
@@ -46,17 +47,26 @@ class Diver:
         """
         master = self.relaxation.master
         master.add(fixed)
-        self.sort_out()
         dive = _Dive(self, meter)
+        with self.without_repeats():
+            try:
+                for column in fixed:
+                    dive.fix(master.position(column))
+                return dive.descend(reached)
+            except Unsolved:
+                return None
+            finally:
+                master.free(dive.held)
+
+    @contextmanager
+    def without_repeats(self) -> Iterator[None]:
+        """Hold every column at 0 that names somebody twice."""
+        self.sort_out()
+        self.relaxation.master.fix(self._repeating, 0)
         try:
-            master.fix(self._repeating, 0)
-            for column in fixed:
-                dive.fix(master.position(column))
-            return dive.descend(reached)
-        except Unsolved:
-            return None
+            yield
         finally:
-            master.free([*self._repeating, *dive.held])
+            self.relaxation.master.free(self._repeating)
 
     def sort_out(self) -> None:
         """Hold at 0 every new column that names somebody twice, and offer it without the repetition."""
@@ -76,7 +86,8 @@ class Diver:
         for activity, start in column.steps:
             owner = int(self.owner[activity])
             if owner not in seen:
-                seen.add(owner)
+                if not self._repeatable[activity]:
+                    seen.add(owner)
                 steps.append((activity, start))
         return Column(column.window, tuple(steps))
 
@@ -122,6 +133,8 @@ class _Dive:
                     break
                 if self._fits(at):
                     self.fix(at)
+                else:
+                    self.drop(at)
 
     def _pace(self) -> int:
         """Return how many columns to fix at least, so that the dive comes to its end in time."""
@@ -153,16 +166,12 @@ class _Dive:
 
     def _price(self) -> int:
         allowed = ~self.closed[self.acts.window] & ~self.taken[self.owner]
-        if not self.relaxation.program.is_timeless:
-            fresh = price(self.relaxation, self.master.duals(), self.meter, allowed)
-            self.diver.sort_out()
-            return fresh
         now = prices(self.relaxation.program, self.master.duals())
         best = self.relaxation.timetable.best(now, allowed)
         self.meter.spend(self.relaxation.timetable.pass_work)
         least = self.master.window_duals() + LEAST_GAIN
-        columns = self.diver.enumerator.columns(now, best, least, self.meter, allowed=allowed)
-        fresh = self.master.add(columns)
+        found = self.diver.enumerator.some_of(now, best, least, self.meter, allowed=allowed)
+        fresh = self.master.add(found.columns())
         self.diver.sort_out()
         return fresh
 
@@ -172,6 +181,11 @@ class _Dive:
         if self.closed[column.window] or self.taken[owners].any():
             return False
         return all(adds <= max(0.0, self.room[row]) + SOME for row, adds in self.master.adds(column).items())
+
+    def drop(self, at: int) -> None:
+        """Hold a column at 0: with those chosen it does not fit."""
+        self.master.fix([at], 0)
+        self.held.append(at)
 
     def fix(self, at: int) -> None:
         """Hold a column at 1: its window is closed, and whoever it serves is taken."""
@@ -183,13 +197,3 @@ class _Dive:
             self.room[row] -= adds
         self.closed[column.window] = True
         self.taken[self.owner[[activity for activity, _ in column.steps]]] = True
-
-
-def owner_numbers(program: Program) -> Ints:
-    """Return a number for what each activity serves, the same for all that exclude one another."""
-    acts = program.activities
-    kind = np.where(acts.kind == Kind.KEEP, int(Kind.MOVE), acts.kind)
-    # Campaigns may repeat: each is its own.
-    owner = np.where(kind == Kind.RUN, np.arange(len(acts)), acts.owner)
-    _, number = np.unique(np.stack([kind, owner]), axis=1, return_inverse=True)
-    return number.astype(np.int64)

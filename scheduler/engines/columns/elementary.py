@@ -1,69 +1,134 @@
 """Sequences that name nobody twice, enumerated in order of days and cut off by what the days left could still gain.
 
+Of sequences with the same members, one that ends no later and is no later in any other way is kept, and the others are
+dropped: nothing else of a sequence depends on its days.
+
 Source: Baldacci, Mingozzi, Roberti, New Route Relaxation and Pricing Strategies for the Vehicle Routing Problem
-(2011), the completion bounds.
+(2011), the completion bounds; Baldacci, Christofides, Mingozzi, An Exact Algorithm for the Vehicle Routing Problem
+Based on the Set Partitioning Formulation (2008), the enumeration of all that a gap leaves.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scheduler.engines.columns.activities import Activities, Floats, Ints
 from scheduler.engines.columns.master import Column
-from scheduler.engines.columns.program import Prices
+from scheduler.engines.columns.program import Prices, Program
 from scheduler.engines.meter import Meter
+from scheduler.engines.starts import Kind
+from scheduler.objectives import goodness
+from scheduler.tasks import Hold
 
 MOST_LABELS = 500
 MOST_COLUMNS = 4
+MOST_SEQUENCES = 400_000
+MOST_AT_ONCE = 1_000_000
 WORK_A_LABEL = 2e-7
 LEAST_GAIN = 1e-9
+NOBODY = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Sequences:
+    """Sequences of activities, row by row: `activity` and `start` have a column a step, -1 behind the last one.
+
+    `gain` is what they gain at the prices they were found with.
+    """
+
+    window: Ints
+    gain: Floats
+    activity: Ints
+    start: Ints
+
+    def __len__(self) -> int:
+        return len(self.window)
+
+    def take(self, chosen: NDArray[np.bool_] | Ints) -> Sequences:
+        """Return some of them."""
+        return Sequences(self.window[chosen], self.gain[chosen], self.activity[chosen], self.start[chosen])
+
+    def priced(self, prices: Prices) -> Sequences:
+        """Return them with what they gain at other prices."""
+        steps = prices.worth[self.activity] + prices.per_day[self.activity] * self.start
+        gain = np.where(self.activity != NOBODY, steps, 0.0).sum(axis=1)
+        return Sequences(self.window, gain, self.activity, self.start)
+
+    def columns(self) -> list[Column]:
+        """Return them as columns."""
+        return [self.column(row) for row in range(len(self))]
+
+    def column(self, row: int) -> Column:
+        """Return one of them as a column."""
+        steps = zip(self.activity[row].tolist(), self.start[row].tolist(), strict=True)
+        return Column(int(self.window[row]), tuple(step for step in steps if step[0] != NOBODY))
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Sequences that hold every plan which reaches certain values of some objectives, and serves certain parties.
+
+    Attributes
+    ----------
+    least : mapping
+        By objective, what a plan must reach, signed so that more is better.
+    served : frozenset of str
+        The parties that a plan must serve.
+    """
+
+    sequences: Sequences
+    least: Mapping[str, int]
+    served: frozenset[str]
+
+    def holds_all(self, holds: Iterable[Hold], served: frozenset[str]) -> bool:
+        """Say whether it holds every plan that respects the holds and serves the parties."""
+        held = {hold.objective: goodness(hold.objective, hold.value) for hold in holds}
+        return self.served <= served and all(name in held and held[name] >= least for name, least in self.least.items())
 
 
 @dataclass(frozen=True, slots=True)
 class _Labels:
-    """Unfinished sequences: their window, the day they end, what they gain, and their steps, one column each."""
+    """Unfinished sequences: their window, the day they end, what they gain, how late they are, and their steps."""
 
     window: Ints
     day: Ints
     gain: Floats
+    late: Floats
     activity: Ints
     start: Ints
     owner: Ints
-    print: Ints
+    print: NDArray[np.uint64]
 
     def take(self, chosen: Ints) -> _Labels:
-        return _Labels(
-            self.window[chosen],
-            self.day[chosen],
-            self.gain[chosen],
-            self.activity[chosen],
-            self.start[chosen],
-            self.owner[chosen],
-            self.print[chosen],
-        )
+        return _Labels(*(getattr(self, field.name)[chosen] for field in fields(self)))
+
+
+def _together(parts: list[_Labels]) -> _Labels:
+    if len(parts) == 1:
+        return parts[0]
+    return _Labels(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(_Labels)))
 
 
 class Enumerator:
-    """Finds the best sequences without repetition of timeless programs, in which an early start is never worse."""
+    """Finds sequences without repetition, each of its activities started as early as it can be."""
 
-    def __init__(self, activities: Activities, owner: Ints) -> None:
-        self.activities, self.owner = activities, owner
-        self.windows = len(activities.length)
-        # Equal sets have equal sums of these; different ones practically never.
-        self.print = np.random.default_rng(0).integers(2**62, size=int(owner.max(initial=0)) + 1)
+    def __init__(self, program: Program) -> None:
+        acts = self.activities = program.activities
+        self.owner = owner_numbers(program)
+        self.lateness = program.lateness
+        self.windows = len(acts.length)
+        # Sequences of the same members have the same sum of these, modulo 2**64; others practically never.
+        members = _member_numbers(acts)
+        chance = np.random.default_rng(0)
+        self.print = chance.integers(2**64, size=int(members.max(initial=0)) + 1, dtype=np.uint64)[members]
 
-    def columns(
-        self,
-        prices: Prices,
-        best: Floats,
-        least: Floats,
-        meter: Meter,
-        *,
-        allowed: NDArray[np.bool_] | None = None,
-    ) -> list[Column]:
+    def some_of(
+        self, prices: Prices, best: Floats, least: Floats, meter: Meter, *, allowed: NDArray[np.bool_] | None = None
+    ) -> Sequences:
         """Return sequences that gain more than `least`, by window, a few of the best of each.
 
         Beyond `MOST_LABELS` only the most promising unfinished sequences are followed.
@@ -71,7 +136,7 @@ class Enumerator:
         Parameters
         ----------
         prices : Prices
-            What each activity is worth, whenever it starts.
+            What each activity is worth.
         best : ndarray
             Of `Timetable.best` for the same prices.
         least : ndarray
@@ -79,34 +144,74 @@ class Enumerator:
         meter : Meter
             Where the work is counted.
         """
-        acts = self.activities
-        useful = prices.worth > 1e-9 if allowed is None else (prices.worth > 1e-9) & allowed
-        members = np.flatnonzero(useful & (best[0] > least)[acts.window])
-        heads = np.searchsorted(acts.window[members], np.arange(self.windows + 1))
-        start_at = np.flatnonzero(heads[1:] > heads[:-1])
-        none = np.zeros((len(start_at), 0), dtype=np.int64)
-        nothing = np.zeros_like(start_at)
-        labels = _Labels(start_at, nothing, np.zeros(len(start_at)), none, none, none, nothing)
-        found: list[_Labels] = []
-        while len(labels.window):
-            meter.spend(WORK_A_LABEL * len(labels.window) * len(members) / max(1, len(start_at)))
-            labels = self._grown(labels, prices.worth, best - least, (members, heads))
-            if len(labels.window) > MOST_LABELS:
-                promise = labels.gain + best[labels.day, labels.window] - least[labels.window]
-                labels = labels.take(np.sort(np.argpartition(-promise, MOST_LABELS)[:MOST_LABELS]))
+        useful = prices.most(self.activities) > LEAST_GAIN
+        members = np.flatnonzero(useful if allowed is None else useful & allowed)
+        found = []
+        for labels in self._layers(prices, best, least, meter, members, follow=MOST_LABELS):
             done = np.flatnonzero(labels.gain > least[labels.window])
             if len(done):
                 found.append(labels.take(done))
         return _best_of(found)
 
-    def _grown(self, labels: _Labels, worth: Floats, over: Floats, by_window: tuple[Ints, Ints]) -> _Labels:
-        """Return the sequences one activity longer that may still gain enough; of equals the first to end.
+    def all_of(
+        self, prices: Prices, best: Floats, least: Floats, meter: Meter, useful: NDArray[np.bool_]
+    ) -> Sequences | None:
+        """Return every sequence that gains at least `least`, None where they are too many or the effort is over.
+
+        Parameters
+        ----------
+        useful : ndarray
+            Tells, by activity, whether any such sequence may hold it.
+        """
+        least = lowered(least)
+        found: list[_Labels] = []
+        count = 0
+        for labels in self._layers(prices, best, least, meter, np.flatnonzero(useful), follow=None):
+            done = _earliest_of_each(labels, np.flatnonzero(labels.gain >= least[labels.window]))
+            found.append(labels.take(done))
+            count += len(done)
+            if max(count, len(labels.window)) > MOST_SEQUENCES or meter.is_over():
+                return None
+        return _sequences(found)
+
+    def _layers(
+        self, prices: Prices, best: Floats, least: Floats, meter: Meter, members: Ints, *, follow: int | None
+    ) -> Iterator[_Labels]:
+        """Yield the sequences of one activity, then those of two, and so on."""
+        acts = self.activities
+        members = members[(best[0] > least)[acts.window[members]]]
+        heads = np.searchsorted(acts.window[members], np.arange(self.windows + 1))
+        start_at = np.flatnonzero(heads[1:] > heads[:-1])
+        none = np.zeros((len(start_at), 0), dtype=np.int64)
+        zero = np.zeros(len(start_at))
+        nothing = np.zeros_like(start_at)
+        labels = _Labels(start_at, nothing, zero, zero, none, none, none, np.zeros(len(start_at), np.uint64))
+        while len(labels.window):
+            counts = heads[labels.window + 1] - heads[labels.window]
+            meter.spend(WORK_A_LABEL * int(counts.sum()))
+            parts = [
+                self._grown(labels.take(chunk), counts[chunk], prices, best - least, (members, heads))
+                for chunk in _chunks(counts)
+            ]
+            labels = _together(parts)
+            labels = labels.take(_undominated(labels))
+            if follow is not None and len(labels.window) > follow:
+                promise = labels.gain + best[labels.day, labels.window] - least[labels.window]
+                labels = labels.take(np.sort(np.argpartition(-promise, follow)[:follow]))
+            if len(labels.window):
+                yield labels
+            if follow is None and (len(labels.window) > MOST_SEQUENCES or meter.is_over()):
+                return
+
+    def _grown(
+        self, labels: _Labels, counts: Ints, prices: Prices, over: Floats, by_window: tuple[Ints, Ints]
+    ) -> _Labels:
+        """Return the sequences one activity longer that may still gain enough.
 
         `over` is what the days left of each window can gain beyond what is asked of it.
         """
         members, heads = by_window
         acts = self.activities
-        counts = heads[labels.window + 1] - heads[labels.window]
         which = np.repeat(np.arange(len(counts)), counts)
         offset = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)
         activity = members[heads[labels.window[which]] + offset]
@@ -114,46 +219,104 @@ class Enumerator:
         kept = start <= acts.last[activity]
         which, activity, start = which[kept], activity[kept], start[kept]
         window, end = labels.window[which], start + acts.duration[activity]
-        gain = labels.gain[which] + worth[activity]
+        gain = labels.gain[which] + prices.at(activity, start)
         kept = gain + over[end, window] > LEAST_GAIN
-        if labels.owner.shape[1]:
-            kept &= ~(labels.owner[which] == self.owner[activity][:, None]).any(axis=1)
         which, activity, start, window, end, gain = (part[kept] for part in (which, activity, start, window, end, gain))
-        grown = _Labels(
+        kept = ~(labels.owner[which] == self.owner[activity][:, None]).any(axis=1)
+        which, activity, start, window, end, gain = (part[kept] for part in (which, activity, start, window, end, gain))
+        return _Labels(
             window,
             end,
             gain,
+            labels.late[which] + self.lateness[activity] * start,
             np.column_stack((labels.activity[which], activity)),
             np.column_stack((labels.start[which], start)),
-            np.column_stack((labels.owner[which], self.owner[activity])),
-            labels.print[which] + self.print[self.owner[activity]],
+            np.column_stack((labels.owner[which], self._exclusive(activity))),
+            labels.print[which] + self.print[activity],
         )
-        return grown.take(_first_of_each(grown))
+
+    def _exclusive(self, activity: Ints) -> Ints:
+        """Return who cannot come again in a sequence with these activities: campaigns can."""
+        return np.where(self.activities.kind[activity] == Kind.RUN, NOBODY, self.owner[activity])
 
 
-def _first_of_each(labels: _Labels) -> Ints:
-    """Return, of the labels with the same members in the same window, those that end first."""
+def lowered(least: Floats) -> Floats:
+    """Return what is asked of each window with the rounding of sums allowed for."""
+    return least - LEAST_GAIN * (1 + np.abs(least))
+
+
+def owner_numbers(program: Program) -> Ints:
+    """Return a number for what each activity serves, the same for all that exclude one another."""
+    acts = program.activities
+    kind = np.where(acts.kind == Kind.KEEP, int(Kind.MOVE), acts.kind)
+    # Campaigns may repeat: each is its own.
+    owner = np.where(kind == Kind.RUN, np.arange(len(acts)), acts.owner)
+    _, number = np.unique(np.stack([kind, owner]), axis=1, return_inverse=True)
+    return number.astype(np.int64)
+
+
+def _member_numbers(acts: Activities) -> Ints:
+    """Return a number for each activity, the same where only the days tell them apart."""
+    run = np.where(acts.kind == Kind.RUN, np.arange(len(acts)), NOBODY)
+    _, number = np.unique(np.stack([acts.kind, acts.owner, acts.option, run]), axis=1, return_inverse=True)
+    return number.astype(np.int64)
+
+
+def _chunks(counts: Ints) -> Iterator[Ints]:
+    """Yield positions in order, so many at a time that their counts fit into memory."""
+    number = np.cumsum(counts) // MOST_AT_ONCE
+    heads = np.flatnonzero(np.concatenate(([True], number[1:] != number[:-1])))
+    for first, last in zip(heads, [*heads[1:], len(counts)], strict=True):
+        yield np.arange(first, last)
+
+
+def _undominated(labels: _Labels) -> Ints:
+    """Return the labels that no other with the same members in the same window beats in its end or its lateness."""
     if not len(labels.window):
         return labels.window
-    order = np.lexsort((labels.day, labels.print, labels.window))
-    window, marks = labels.window[order], labels.print[order]
-    first = np.concatenate(([True], (window[1:] != window[:-1]) | (marks[1:] != marks[:-1])))
-    return order[first]
+    order = np.lexsort((labels.late, labels.day, labels.print, labels.window))
+    fresh = _heads(labels.window[order], labels.print[order])
+    group = np.cumsum(fresh)
+    late = labels.late[order]
+    # One running minimum for all groups: each is shifted below the one before.
+    shift = group * (late.max() - late.min() + 1)
+    lowest = np.minimum.accumulate(late - shift)
+    kept = fresh.copy()
+    kept[1:] |= (late - shift)[1:] < lowest[:-1]
+    return np.sort(order[kept])
 
 
-def _best_of(found: list[_Labels]) -> list[Column]:
+def _earliest_of_each(labels: _Labels, among: Ints) -> Ints:
+    """Return, of those labels with the same members in the same window, the one that is the least late."""
+    order = among[np.lexsort((labels.late[among], labels.print[among], labels.window[among]))]
+    return np.sort(order[_heads(labels.window[order], labels.print[order])])
+
+
+def _heads(window: Ints, marks: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Tell where a run of equal entries begins."""
+    fresh = np.ones(len(window), dtype=np.bool_)
+    fresh[1:] = (window[1:] != window[:-1]) | (marks[1:] != marks[:-1])
+    return fresh
+
+
+def _sequences(found: list[_Labels]) -> Sequences:
+    depth = max((labels.activity.shape[1] for labels in found), default=0)
+
+    def padded(steps: Ints) -> Ints:
+        return np.pad(steps, ((0, 0), (0, depth - steps.shape[1])), constant_values=NOBODY)
+
+    none = np.zeros((0, depth), dtype=np.int64)
+    return Sequences(
+        np.concatenate([none[:, 0] if depth else np.zeros(0, np.int64), *(labels.window for labels in found)]),
+        np.concatenate([np.zeros(0), *(labels.gain for labels in found)]),
+        np.concatenate([none, *(padded(labels.activity) for labels in found)]),
+        np.concatenate([none, *(padded(labels.start) for labels in found)]),
+    )
+
+
+def _best_of(found: list[_Labels]) -> Sequences:
     """Return the sequences that gain most, at most `MOST_COLUMNS` of each window."""
-    columns: list[Column] = []
-    if not found:
-        return columns
-    window = np.concatenate([labels.window for labels in found])
-    gain = np.concatenate([labels.gain for labels in found])
-    part = np.concatenate([np.full(len(labels.window), at) for at, labels in enumerate(found)])
-    place = np.concatenate([np.arange(len(labels.window)) for labels in found])
-    order = np.lexsort((place, part, -gain, window))
-    heads = np.searchsorted(window[order], window[order], side="left")
-    for at in order[np.arange(len(order)) - heads < MOST_COLUMNS].tolist():
-        labels, row = found[part[at]], place[at]
-        steps = zip(labels.activity[row].tolist(), labels.start[row].tolist(), strict=True)
-        columns.append(Column(int(window[at]), tuple(steps)))
-    return columns
+    every = _sequences(found)
+    order = np.lexsort((np.arange(len(every)), -every.gain, every.window))
+    heads = np.searchsorted(every.window[order], every.window[order], side="left")
+    return every.take(order[np.arange(len(order)) - heads < MOST_COLUMNS])

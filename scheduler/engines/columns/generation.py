@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scheduler.engines.columns.activities import Floats
+from scheduler.engines.columns.elementary import Pool
 from scheduler.engines.columns.master import Column, Master, columns_of
 from scheduler.engines.columns.pricing import Timetable
 from scheduler.engines.columns.program import Program, extras_worth, prices
@@ -58,11 +59,18 @@ class Relaxation:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What a relaxation leaves to the next one on the same component: its columns, and its duals of one objective."""
+    """What a relaxation leaves to the next one on the same component: its columns, and its duals of one objective.
+
+    Attributes
+    ----------
+    pool : Pool, optional
+        The sequences that plans as good as the best one may hold, once they were enumerated.
+    """
 
     objective: str
     columns: tuple[Column, ...]
     duals: Floats
+    pool: Pool | None = None
 
 
 def relax(program: Program, start: list[Column], memory: Memory | None = None) -> Relaxation:
@@ -76,10 +84,11 @@ def relax(program: Program, start: list[Column], memory: Memory | None = None) -
     return relaxation
 
 
-def memory_of(relaxation: Relaxation) -> Memory:
-    """Return what the next relaxation should begin with."""
+def memory_of(relaxation: Relaxation, before: Memory | None = None) -> Memory:
+    """Return what the next relaxation should begin with, and the pool of the one before."""
     columns = relaxation.master.columns
-    return Memory(relaxation.program.objective, tuple(columns[-MOST_REMEMBERED:]), relaxation.duals)
+    pool = before.pool if before is not None else None
+    return Memory(relaxation.program.objective, tuple(columns[-MOST_REMEMBERED:]), relaxation.duals, pool)
 
 
 def generate(relaxation: Relaxation, meter: Meter, *, reached: int) -> None:

@@ -84,6 +84,10 @@ class Master:
                 self._rows[row].SetCoefficient(variable, adds)
         return fresh
 
+    def has_new(self, columns: Sequence[Column]) -> bool:
+        """Say whether one of the columns is not among those added so far."""
+        return any(self._key(column) not in self._known for column in columns)
+
     def adds(self, column: Column) -> dict[int, float]:
         """Return what a column adds to each row."""
         return self._entries.of(column)[1]
@@ -146,11 +150,9 @@ class _Sparse:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        entries, steps, size = program.entries, program.steps, len(program.activities)
+        entries, size = program.entries, len(program.activities)
         self._order = np.argsort(entries.activity, kind="stable")
         self._heads = np.searchsorted(entries.activity[self._order], np.arange(size + 1))
-        self._step_order = np.argsort(steps.activity, kind="stable")
-        self._step_heads = np.searchsorted(steps.activity[self._step_order], np.arange(size + 1))
 
     def of(self, column: Column) -> tuple[float, dict[int, float]]:
         """Return what a column gains, and what it adds to each row."""
@@ -163,14 +165,11 @@ class _Sparse:
         return gain, total
 
     def _adds(self, activity: int, start: int) -> Iterator[tuple[int, float]]:
-        entries, steps = self.program.entries, self.program.steps
+        entries = self.program.entries
         own = self._order[self._heads[activity] : self._heads[activity + 1]]
         yield from zip(
             entries.row[own].tolist(), (entries.adds[own] + entries.per_day[own] * start).tolist(), strict=True
         )
-        timed = self._step_order[self._step_heads[activity] : self._step_heads[activity + 1]]
-        timed = timed[steps.until[timed] >= start]
-        yield from zip(steps.row[timed].tolist(), steps.adds[timed].tolist(), strict=True)
 
 
 def columns_of(routes: Routes) -> list[Column]:

@@ -28,9 +28,7 @@ def useful_starts(relaxation: Relaxation, *, least: int) -> dict[Key, Starts]:
     best, reached = timetable.best(now), timetable.reached(now)
     short = relaxation.bound - least + ROUNDING + 1e-9 * abs(relaxation.bound)
     activities, days = [], []
-    for day in range(timetable.days):
-        starting = timetable.starting[day].astype(np.int64)
-        windows = acts.window[starting]
+    for day, windows, starting in timetable.each_day():
         through = reached[day, windows] + now.at(starting, day) + best[day + acts.duration[starting], windows]
         useful = starting[through >= best[0, windows] - short]
         activities.append(useful)

@@ -11,6 +11,7 @@ Generation (2000).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,13 +85,23 @@ class Timetable:
         order = np.argsort(window, kind="stable")
         return Routes(window[order], activity[order], start[order])
 
+    def best_through(self, prices: Prices, best: Floats, reached: Floats) -> Floats:
+        """Return, by activity, the most that a sequence through it gains, whenever it starts."""
+        acts = self.activities
+        most = np.full(len(acts), -np.inf)
+        for day, windows, starting in self.each_day():
+            through = reached[day, windows] + prices.at(starting, day) + best[day + acts.duration[starting], windows]
+            most[starting] = np.maximum(most[starting], through)
+        return most
+
+    def each_day(self) -> Iterator[tuple[int, Ints, Ints]]:
+        """Yield each day, with the windows of what may start on it, and the activities that may."""
+        for day, starting in enumerate(self.starting):
+            yield day, self.activities.window[starting], starting.astype(np.int64)
+
     def useful(self, prices: Prices) -> NDArray[np.bool_]:
         """Tell which activities are worth more than nothing on some day."""
-        acts = self.activities
-        most = prices.worth + np.maximum(prices.per_day * acts.first, prices.per_day * acts.last)
-        if len(prices.bonus):
-            most = most + prices.bonus.max(axis=1)[prices.bonus_row]
-        return np.asarray(most > TINY, dtype=np.bool_)
+        return np.asarray(prices.most(self.activities) > TINY, dtype=np.bool_)
 
     def reached(self, prices: Prices) -> Floats:
         """Return the most that every window can have gained before each of its days, shape (days + 1, windows)."""

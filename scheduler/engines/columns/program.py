@@ -25,16 +25,6 @@ class Entries:
 
 
 @dataclass(frozen=True, slots=True)
-class Steps:
-    """What activities add to rows if they start on day `until` of the window or before, else nothing."""
-
-    row: Ints
-    activity: Ints
-    until: Ints
-    adds: Floats
-
-
-@dataclass(frozen=True, slots=True)
 class Extras:
     """Variables of no window, each in ``[0, most]``: bookings displaced, parties served, outputs that count."""
 
@@ -51,6 +41,11 @@ class Program:
 
     An activity that starts on day `t` of its window gains ``gain + gain_per_day * t``. Each window runs one sequence
     of activities that do not overlap.
+
+    Attributes
+    ----------
+    lateness : ndarray
+        By activity, what a day later costs in delay, the only thing that days count in; 0 where delay counts nowhere.
     """
 
     problem: Problem
@@ -61,36 +56,37 @@ class Program:
     limit: Floats
     equal: NDArray[np.bool_]
     entries: Entries
-    steps: Steps
     extras: Extras
+    lateness: Floats
 
     @property
     def is_timeless(self) -> bool:
         """Whether the days on which activities start change nothing but what fits."""
-        return not (self.gain_per_day.any() or self.entries.per_day.any() or len(self.steps.row))
+        return not (self.gain_per_day.any() or self.entries.per_day.any())
+
+    @property
+    def unit(self) -> int:
+        """The greatest whole number that what any plan gains is a multiple of."""
+        if self.objective == "surge_output":
+            return 1  # Outputs are counted in fractions of a batch.
+        amounts = np.concatenate([self.gain, self.gain_per_day, self.extras.gain])
+        return max(1, int(np.gcd.reduce(np.abs(amounts).round().astype(np.int64))))
 
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """What each activity is worth under given duals: ``worth + per_day * t``, and `bonus` by day for some of them.
-
-    Attributes
-    ----------
-    bonus_row : Ints
-        By activity, its row in `bonus`, -1 for none.
-    """
+    """What each activity is worth under given duals: ``worth + per_day * t``."""
 
     worth: Floats
     per_day: Floats
-    bonus: Floats
-    bonus_row: Ints
 
     def at(self, activities: Ints, starts: Ints | int) -> Floats:
         """Return the worth of activities for given start days of their windows."""
-        worth = self.worth[activities] + self.per_day[activities] * starts
-        if len(self.bonus):
-            worth += self.bonus[self.bonus_row[activities], starts]
-        return np.asarray(worth, dtype=np.float64)
+        return np.asarray(self.worth[activities] + self.per_day[activities] * starts, dtype=np.float64)
+
+    def most(self, activities: Activities) -> Floats:
+        """Return what each activity is worth on its best day."""
+        return self.worth + np.maximum(self.per_day * activities.first, self.per_day * activities.last)
 
 
 def prices(program: Program, duals: Floats) -> Prices:
@@ -98,20 +94,10 @@ def prices(program: Program, duals: Floats) -> Prices:
 
     Shapes: `duals` has one entry a row.
     """
-    entries, steps = program.entries, program.steps
-    size, days = len(program.activities), int(program.activities.length.max(initial=0)) + 1
+    entries, size = program.entries, len(program.activities)
     charge = np.bincount(entries.activity, entries.adds * duals[entries.row], size)
     per_day = np.bincount(entries.activity, entries.per_day * duals[entries.row], size)
-    stepping, number = np.unique(steps.activity, return_inverse=True)
-    bonus_row = np.full(size, -1, dtype=np.int64)
-    bonus = np.zeros((len(stepping) + 1 if len(stepping) else 0, days + 1))
-    if len(stepping):  # The last row, which -1 names, stays at nothing.
-        bonus_row[stepping] = np.arange(len(stepping))
-        paid = -steps.adds * duals[steps.row]
-        np.add.at(bonus, (number, np.zeros_like(number)), paid)
-        np.add.at(bonus, (number, steps.until + 1), -paid)
-        bonus = bonus.cumsum(axis=1)
-    return Prices(program.gain - charge, program.gain_per_day - per_day, bonus, bonus_row)
+    return Prices(program.gain - charge, program.gain_per_day - per_day)
 
 
 def extras_worth(program: Program, duals: Floats) -> Floats:

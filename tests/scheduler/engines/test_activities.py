@@ -42,8 +42,10 @@ def test_a_booking_keeps_its_place_or_moves_and_campaigns_run_only_for_their_out
     surge = Surge("s", (Target(9, 5),), (SurgeOption("w", 4, 0, 6, output=5),))
     with_output = problem_of("surge_output", "displacement", movable=(booking,), surges=(surge,))
     acts = activities_of(with_output)
-    assert acts.kind.tolist() == [Kind.KEEP, Kind.MOVE, Kind.RUN]
-    assert acts.option.tolist() == [-1, 0, 0]
+    # A campaign that starts by day 5 delivers by day 9; one that starts on day 6 is another activity.
+    assert acts.kind.tolist() == [Kind.KEEP, Kind.MOVE, Kind.RUN, Kind.RUN]
+    assert acts.option.tolist() == [-1, 0, 0, 0]
+    assert (acts.first.tolist()[2:], acts.last.tolist()[2:]) == ([0, 6], [5, 6])
     assert (int(acts.first[0]), int(acts.last[0]), int(acts.duration[0])) == (2, 2, 3)
     without = activities_of(problem_of("displacement", movable=(booking,), surges=(surge,)))
     assert without.kind.tolist() == [Kind.KEEP, Kind.MOVE]

@@ -97,12 +97,12 @@ def test_an_output_counts_from_starts_that_deliver_by_the_day_of_the_target() ->
     # 3 days and a lag of 1: a start on day 2 delivers on day 6, the last that counts. Outputs count in units of 2.
     surge = Surge("s", (Target(6, 4),), (SurgeOption("w", 3, 0, 9, output=2, lag=1),))
     program = program_of(problem_of("surge_output", surges=(surge,)), "surge_output")
-    steps = program.steps
-    assert (steps.until.tolist(), steps.adds.tolist()) == ([2], [-1])
+    acts = program.activities
+    assert (acts.first.tolist(), acts.last.tolist()) == ([0, 3], [2, 7])
+    assert row_of(program, 0) == {0: -1}
     assert program.extras.most.tolist() == [2]
     assert program.extras.gain.tolist() == [2]
     # At a dual of 5 a start by day 2 is worth 5, a later one nothing, and the output itself 2 - 5.
     duals = np.array([5.0])
-    worth = prices(program, duals).at(np.zeros(8, dtype=np.int64), np.arange(8))
-    assert worth.tolist() == [5, 5, 5, 0, 0, 0, 0, 0]
+    assert prices(program, duals).worth.tolist() == [5, 0]
     assert extras_worth(program, duals).tolist() == [-3]
