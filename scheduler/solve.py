@@ -18,13 +18,15 @@ from scheduler.plan import Plan, merged, solution_of
 from scheduler.problem import Problem
 from scheduler.progress import Listener, Progress
 from scheduler.solution import Level, Solution
-from scheduler.tasks import EngineError, Task
+from scheduler.tasks import EngineError, Task, option_count
 from scheduler.tidy import without_idle_runs
 from scheduler.verify import fixed_conflicts, violations
 
 # The last one is for what is still open when the others have left some of their time.
 QUICK_PASSES = (True, False, False)
 LEAST_REST = 0.05
+# Components that share parties are solved apart again where together they are larger than this.
+LARGE = 600
 
 
 class NoPlan(Exception):
@@ -136,7 +138,7 @@ class _Run:
             ascent = Ascent(together, level, self.clock, self.executor, self.seed)
             self._climb(ascent)
             bounds.append(ascent.bound)
-            if len(together) < len(parts):
+            if len(together) < len(parts) and any(option_count(part.problem) > LARGE for part in together):
                 parts = self._parted(parts, merged(part.plan for part in together))
             else:
                 parts = together

@@ -27,4 +27,4 @@ def warm_up() -> None:
 
 def engine_name() -> str:
     """Return the engine and the version of its solver, without loading it."""
-    return f"creneau cpsat/1 ortools/{version('ortools')}"
+    return f"creneau columns/2 ortools/{version('ortools')}"

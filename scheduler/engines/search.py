@@ -1,8 +1,9 @@
 """One task from end to end: what is tried, in which order, and what is known so far.
 
-A small model is given to CP-SAT whole. Else the relaxation over columns bounds the objective and dives to a plan; what
-it proves useless is dropped; the rest is given to CP-SAT, whole where it has become small, and in any case in
-neighbourhoods of the best plan.
+The relaxation over columns bounds the objective and dives to a plan. Without repetition it bounds more closely, and the
+best choice among all sequences near its bound closes the gap where they are few enough. Where they are not, dives go on
+from the best plan; what the relaxation proves useless is dropped, and the rest is given to CP-SAT, whole where it has
+become small, and in any case in neighbourhoods of the best plan.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ DISTANCE_GROWTH = 3.0
 SECONDS_A_SEQUENCE = 5e-4
 MOST_CHOSEN = 30_000
 FEW_OF_MOST = 8
+CLOSE_BY = 0.05
 ELEMENTARY_SHARE = 0.5
 WHOLE_SLACK = 1e-6
 
@@ -204,6 +206,9 @@ class _Search:
             least = max(self.reached, math.floor(root.optimum - distance))
             sequences = closer.near(root, meter, least=least)
             if sequences is None:
+                if root.optimum - self.reached < CLOSE_BY * abs(root.optimum):
+                    break  # Diving on is better than choosing among few of so many.
+                self._choose_promising(diver, root, closer.known(root), self._most_sequences())
                 break
             most = self._most_sequences()
             if len(sequences) > most:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from scheduler.engines.columns.activities import Activities, Floats, Ints, activities_of
+from scheduler.engines.columns.parties import largest_sets
 from scheduler.engines.columns.program import Entries, Extras, Program
 from scheduler.engines.starts import Kind
 from scheduler.objectives import Term, campaign_value, displacing_value, goodness, moving_term, placing_terms
@@ -212,6 +213,25 @@ def caps_of_parties(builder: _Builder) -> None:
             builder.add_row(caps.days_per_party, members, acts.duration[members].astype(np.float64))
 
 
+def sets_of_parties(builder: _Builder) -> None:
+    """A party's placed demands are a mix of sets within its cap on days: redundant, for the bound."""
+    caps, acts = builder.problem.caps, builder.activities
+    if caps.days_per_party is None:
+        return
+    for party, members in _by_party(builder).items():
+        by_demand = _by_owner(acts, members)
+        sets = largest_sets({d: int(acts.duration[own].min()) for d, own in by_demand.items()}, caps)
+        if sets is None or len(sets) < 2:
+            continue
+        for number in range(len(sets)):
+            builder.add_extra(("set", (party, number)), 1)
+        mixed = [builder.extras["set", (party, number)] for number in range(len(sets))]
+        builder.add_row(1, np.zeros(0, np.int64), extras=[(extra, 1.0) for extra in mixed])
+        for d, own in by_demand.items():
+            holding = [(extra, -1.0) for extra, among in zip(mixed, sets, strict=True) if d in among]
+            builder.add_row(0, own, extras=holding)
+
+
 def parties_served(builder: _Builder) -> None:
     """A party is served when one of its demands is placed."""
     if "parties" not in builder.names:
@@ -244,6 +264,7 @@ RULES: tuple[Callable[[_Builder], None], ...] = (
     each_demand_once,
     each_booking_once,
     caps_of_parties,
+    sets_of_parties,
     parties_served,
     outputs_by_day,
 )

@@ -17,7 +17,7 @@ import numpy as np
 
 from scheduler.engines.columns.activities import Floats, Ints
 from scheduler.engines.columns.diving import Diver
-from scheduler.engines.columns.elementary import Sequences, lowered
+from scheduler.engines.columns.elementary import Sequences, lowered, sequences_of
 from scheduler.engines.columns.master import Unsolved
 from scheduler.engines.columns.program import Prices, extras_worth, prices
 from scheduler.engines.meter import Meter
@@ -107,6 +107,10 @@ class Closer:
                 return found, False
         found_all = self._all_of(root, least, meter)
         return None if found_all is None else found_all.take(_best(found_all, root.window_duals, MOST_FRESH)), True
+
+    def known(self, root: Root) -> Sequences:
+        """Return the sequences that the linear program was solved with."""
+        return sequences_of(self.diver.elementary_columns(), root.now)
 
     def near(self, root: Root, meter: Meter, *, least: int) -> Sequences | None:
         """Return every sequence that a plan gaining `least` may hold, None where they are too many."""

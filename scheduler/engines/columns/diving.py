@@ -23,6 +23,7 @@ LEAST_GAIN = 1e-7
 WHOLE = 0.999
 SOME = 1e-6
 ROUNDS = 2
+RESCUE_ROUNDS = 6
 STEP_SHARE = 0.02
 
 
@@ -50,13 +51,21 @@ class Diver:
         dive = _Dive(self, meter)
         with self.without_repeats():
             try:
+                master.allow_debts(math.inf)
                 for column in fixed:
                     dive.fix(master.position(column))
                 return dive.descend(reached)
             except Unsolved:
                 return None
             finally:
+                master.allow_debts(0.0)
                 master.free(dive.held)
+
+    def elementary_columns(self) -> list[Column]:
+        """Return the columns so far that name nobody twice."""
+        self.sort_out()
+        repeating = set(self._repeating)
+        return [column for at, column in enumerate(self.relaxation.master.columns) if at not in repeating]
 
     @contextmanager
     def without_repeats(self) -> Iterator[None]:
@@ -103,6 +112,7 @@ class _Dive:
         self.taken = np.zeros(int(self.owner.max(initial=-1)) + 1, dtype=np.bool_)
         self.closed = np.zeros(self.relaxation.timetable.windows, dtype=np.bool_)
         self.room = self.relaxation.program.limit.copy()
+        self.soft = self.relaxation.program.soft_rows()
         self.chosen: list[Column] = []
         self.held: list[int] = []
         self._steps, self._effort = 0, meter.left()
@@ -111,14 +121,10 @@ class _Dive:
         """Fix columns until nothing is open; None when the relaxation falls to what is reached already."""
         while True:
             self.diver.sort_out()
-            for _ in range(ROUNDS):
-                optimum = self._solve()
-                if optimum <= reached + 1 - 1e-6:
-                    return None
-                if self.meter.is_over():
-                    return self._finish()
-                if not self._price():
-                    break
+            if not self._priced(reached):
+                return None
+            if self.meter.is_over():
+                return self._finish()
             self.diver.sort_out()
             self._solve()
             shares = self.master.shares()
@@ -135,6 +141,15 @@ class _Dive:
                     self.fix(at)
                 else:
                     self.drop(at)
+
+    def _priced(self, reached: float) -> bool:
+        """Price a few rounds, more of them while too little is gained, and say whether enough is."""
+        rounds = 0
+        while True:
+            is_enough = self._solve() > reached + 1 - 1e-6
+            rounds += 1
+            if self.meter.is_over() or rounds > (ROUNDS if is_enough else RESCUE_ROUNDS) or not self._price():
+                return is_enough
 
     def _pace(self) -> int:
         """Return how many columns to fix at least, so that the dive comes to its end in time."""
@@ -180,7 +195,9 @@ class _Dive:
         owners = self.owner[[activity for activity, _ in column.steps]]
         if self.closed[column.window] or self.taken[owners].any():
             return False
-        return all(adds <= max(0.0, self.room[row]) + SOME for row, adds in self.master.adds(column).items())
+        return all(
+            self.soft[row] or adds <= max(0.0, self.room[row]) + SOME for row, adds in self.master.adds(column).items()
+        )
 
     def drop(self, at: int) -> None:
         """Hold a column at 0: with those chosen it does not fit."""

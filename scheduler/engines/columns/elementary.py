@@ -68,6 +68,17 @@ class Sequences:
         return Column(int(self.window[row]), tuple(step for step in steps if step[0] != NOBODY))
 
 
+def sequences_of(columns: Iterable[Column], prices: Prices) -> Sequences:
+    """Return columns as sequences, with what they gain at these prices."""
+    listed = list(columns)
+    depth = max((len(column.steps) for column in listed), default=0)
+    blank = (NOBODY, NOBODY)
+    steps = [[*column.steps, *[blank] * (depth - len(column.steps))] for column in listed]
+    table = np.array(steps, dtype=np.int64).reshape(len(listed), depth, 2)
+    window = np.array([column.window for column in listed], dtype=np.int64)
+    return Sequences(window, np.zeros(len(listed)), table[:, :, 0], table[:, :, 1]).priced(prices)
+
+
 @dataclass(frozen=True, slots=True)
 class Pool:
     """Sequences that hold every plan which reaches certain values of some objectives, and serves certain parties.

@@ -14,6 +14,7 @@ from scheduler.engines.columns.program import Program
 from scheduler.tasks import EngineError
 
 WORK_A_PIVOT = 2e-7
+DEBT_PRICE = 1e4
 # Presolve and scaling would give each solve another matrix, and so a start from nothing.
 WARM = "use_preprocessing: false use_scaling: false initial_basis: NONE"
 
@@ -47,11 +48,14 @@ class Master:
         self._windows = [self._solver.Constraint(-infinity, 1) for _ in program.activities.length]
         gains = [np.abs(program.gain).max(initial=0), np.abs(program.gain_per_day).max(initial=0)]
         self._unit = float(max(1.0, *gains, np.abs(program.extras.gain).max(initial=0)))
+        last = program.gain + program.gain_per_day * program.activities.last
+        self._most_gain = float(max([np.abs(last).max(initial=0), self._unit]))
         self._aim = self._solver.Objective()
         self._aim.SetMaximization()
         self._infinity = infinity
         self._variables: list[pywraplp.Variable] = []
         self._extras = self._make_extras()
+        self._debts = self._make_debts()
         self._entries = _Sparse(program)
 
     def _make_extras(self) -> list[pywraplp.Variable]:
@@ -64,6 +68,22 @@ class Master:
         for row, extra, adds in zip(extras.row.tolist(), extras.extra.tolist(), extras.adds.tolist(), strict=True):
             self._rows[row].SetCoefficient(made[extra], adds)
         return made
+
+    def _make_debts(self) -> list[pywraplp.Variable]:
+        """Make what a row asks for at least something that can be owed, at a price, once that is allowed."""
+        dearest = DEBT_PRICE * max(1.0, self._most_gain / self._unit)
+        made = []
+        for row in np.flatnonzero((self.program.limit < 0) & ~self.program.equal).tolist():
+            debt = self._solver.NumVar(0, 0, "")
+            self._aim.SetCoefficient(debt, -dearest)
+            self._rows[row].SetCoefficient(debt, -1)
+            made.append(debt)
+        return made
+
+    def allow_debts(self, most: float) -> None:
+        """Let rows owe so much of what they ask for: the columns so far may not reach it, later ones may."""
+        for debt in self._debts:
+            debt.SetUb(most)
 
     def add(self, columns: Sequence[Column]) -> int:
         """Take the columns that are new, and return how many were; starts matter only where they count."""

@@ -64,6 +64,12 @@ class Program:
         """Whether the days on which activities start change nothing but what fits."""
         return not (self.gain_per_day.any() or self.entries.per_day.any())
 
+    def soft_rows(self) -> NDArray[np.bool_]:
+        """Tell which rows have an extra that makes room in them."""
+        soft = np.zeros(len(self.limit), dtype=np.bool_)
+        soft[self.extras.row[self.extras.adds < 0]] = True
+        return soft
+
     @property
     def unit(self) -> int:
         """The greatest whole number that what any plan gains is a multiple of."""

@@ -120,7 +120,7 @@ class _Model:
         self.lower = np.concatenate([self.lower, np.full(windows, -np.inf)])
         self.upper = np.concatenate([self.upper, np.ones(windows)])
         self._set_gain()
-        self.work = WORK_AN_ENTRY * sum(map(len, self._rows))
+        self.work = WORK_AN_ENTRY * (1 + sum(map(len, self._rows)))
 
     def _add(self, rows: Ints, columns: Ints, adds: Floats) -> None:
         self._rows.append(rows)

@@ -38,9 +38,21 @@ def test_each_demand_has_a_row_and_the_program_of_weights_knows_no_time() -> Non
 
 def test_caps_count_the_demands_and_the_days_of_a_party() -> None:
     program = program_of(capped(caps=Caps(1, 8)), "weight")
-    assert program.limit.tolist() == [1, 1, 1, 8]
+    assert program.limit[:4].tolist() == [1, 1, 1, 8]
     assert row_of(program, 2) == {0: 1, 1: 1}
     assert row_of(program, 3) == {0: 5, 1: 6}
+
+
+def test_the_demands_of_a_party_are_a_mix_of_sets_within_its_days() -> None:
+    # Five days and six do not fit into eight: the sets are each alone, and at most one of them in all.
+    program = program_of(capped(caps=Caps(None, 8)), "weight")
+    assert program.limit[-3:].tolist() == [1, 0, 0]
+    first, second = len(program.limit) - 2, len(program.limit) - 1
+    assert (row_of(program, first), row_of(program, second)) == ({0: 1}, {1: 1})
+    of_row = {row: set(program.extras.extra[program.extras.row == row].tolist()) for row in (first - 1, first, second)}
+    assert of_row[first] | of_row[second] == of_row[first - 1] == {0, 1}
+    assert len(of_row[first]) == len(of_row[second]) == 1
+    assert program.soft_rows().tolist() == [False, False, False, False, True, True]
 
 
 def test_a_limit_is_scaled_by_its_largest_entry() -> None:
