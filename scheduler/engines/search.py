@@ -17,17 +17,18 @@ from scheduler.engines.columns.activities import Activities
 from scheduler.engines.columns.building import program_of
 from scheduler.engines.columns.closing import Closer, Root, promising
 from scheduler.engines.columns.diving import Diver
-from scheduler.engines.columns.elementary import Pool, Sequences
 from scheduler.engines.columns.generation import Memory, Relaxation, generate, memory_of, relax
 from scheduler.engines.columns.master import Column, Unsolved
 from scheduler.engines.columns.narrowing import useful_starts
 from scheduler.engines.columns.plans import columns_of_plan, plan_of_columns
+from scheduler.engines.columns.sequences import Pool, Sequences
 from scheduler.engines.columns.whole import choose
 from scheduler.engines.cpsat.engine import search_neighbours, solve_whole
 from scheduler.engines.cpsat.neighbours import Neighbours
+from scheduler.engines.incumbent import Incumbent
 from scheduler.engines.meter import LEAST_WORK, Meter
 from scheduler.engines.starts import Domain
-from scheduler.objectives import goodness, value, within_caps, within_limits
+from scheduler.objectives import goodness
 from scheduler.plan import Plan
 from scheduler.tasks import EngineError, Outcome, Task, option_count
 
@@ -65,43 +66,25 @@ def run(task: Task) -> Outcome:
         return Outcome(found.plan, found.bound, meter.work, infeasible=found.infeasible)
     search = _Search(task, task.start, meter)
     search.run()
-    return Outcome(search.plan, search.bound, meter.work, loose=search.loose, memory=search.memory)
+    best = search.best
+    return Outcome(best.plan, best.bound, meter.work, loose=best.loose, memory=search.memory)
 
 
 class _Search:
-    """The best plan and the best bound of one task so far."""
+    """The steps towards the best plan of one task, and what each leaves to the next."""
 
     def __init__(self, task: Task, start: Plan, meter: Meter) -> None:
         self.task, self.meter = task, meter
-        self.plan = start
-        self.loose: Plan | None = None
-        self.bound: int | None = None
-        self.sign = goodness(task.objective, 1)
+        self.best = Incumbent(task, start)
         self.options = option_count(task.problem)
         self.domain: Domain | None = None
         self.memory: Memory | None = None
         self.is_exhausted = False
 
     @property
-    def reached(self) -> int:
-        """The value of the best plan, signed so that more is better."""
-        return self.sign * value(self.task.problem, self.plan, self.task.objective)
-
-    @property
-    def reached_loosely(self) -> int:
-        """The value of the best plan that obeys at least the holds of the bound, signed likewise."""
-        if self.loose is None:
-            return self.reached
-        return max(self.reached, self.sign * value(self.task.problem, self.loose, self.task.objective))
-
-    @property
     def is_over(self) -> bool:
         """Whether the plan reaches the bound, there is no better one, or nothing of the effort is left."""
-        return (
-            self.is_exhausted
-            or self.meter.is_over()
-            or (self.bound is not None and self.sign * self.bound == self.reached)
-        )
+        return self.is_exhausted or self.best.is_proven or self.meter.is_over()
 
     def run(self) -> None:
         """Go through the steps until one of them ends the search."""
@@ -117,7 +100,9 @@ class _Search:
         if not self.is_over and self._is_small():
             self._solve_whole(CLOSING_SHARE)
         if not self.is_over:
-            self._offer(search_neighbours(self.task, self.meter, self.plan, self.bound, domain=self.domain))
+            self.best.offer(
+                search_neighbours(self.task, self.meter, self.best.plan, self.best.bound, domain=self.domain)
+            )
 
     def _is_small(self) -> bool:
         return (self.options if self.domain is None else self.domain.size) <= MODEL_OPTIONS
@@ -128,20 +113,20 @@ class _Search:
         options = self.options if self.domain is None else self.domain.size
         if meter.effort.work is None and options * SECONDS_AN_OPTION > meter.left():
             return  # Nothing can interrupt the building of the model.
-        better_than = None if self.domain is None else self.plan
+        better_than = None if self.domain is None else self.best.plan
         bounding = self.task.bounding
         found = solve_whole(bounding, meter, domain=self.domain, better_than=better_than)
         if found.infeasible:
             if better_than is None:
                 raise EngineError(f"{self.task.objective}: the solver finds no plan though one is known")
             # All that was dropped is no better than the plan, and neither is what is left.
-            self._tighten(self.sign * self.reached)
+            self.best.tighten(self.best.sign * self.best.reached)
             return
-        self._offer(found.plan)
-        self._tighten(found.bound)
+        self.best.offer(found.plan)
+        self.best.tighten(found.bound)
         if not self.task.is_bounding and not self.is_over:
             found = solve_whole(self.task, meter, domain=self.domain, better_than=better_than)
-            self._offer(found.plan)
+            self.best.offer(found.plan)
             self.is_exhausted = found.optimal or found.infeasible
 
     def _relax(self) -> Relaxation | None:
@@ -149,21 +134,21 @@ class _Search:
             return None
         bounding = self.task.bounding
         program = program_of(bounding.problem, bounding.objective, bounding.holds, bounding.served)
-        start = columns_of_plan(self.task.problem, program.activities, self.plan)
+        start = columns_of_plan(self.task.problem, program.activities, self.best.plan)
         memory = self.task.memory if isinstance(self.task.memory, Memory) else None
         relaxation = relax(program, start, memory)
         # The bound of the rounds before an unsolved program holds all the same.
         with suppress(Unsolved):
-            generate(relaxation, self.meter.part(ROOT_SHARE), reached=self.reached)
+            generate(relaxation, self.meter.part(ROOT_SHARE), reached=self.best.reached)
         self.memory = memory_of(relaxation, memory)
         if math.isinf(relaxation.bound):
             return None
-        self._tighten(self.sign * int(relaxation.whole_bound))
+        self.best.tighten(self.best.sign * int(relaxation.whole_bound))
         return relaxation
 
     def _dive(self, diver: Diver) -> None:
         if not self.is_over:
-            columns = diver.dive(self.meter.part(DIVE_SHARE), reached=self.reached)
+            columns = diver.dive(self.meter.part(DIVE_SHARE), reached=self.best.reached)
             self._offer_columns(diver.relaxation.program.activities, columns)
 
     def _dive_again(self, diver: Diver) -> None:
@@ -174,22 +159,22 @@ class _Search:
         problem, acts = self.task.problem, diver.relaxation.program.activities
         neighbours = Neighbours(problem, self.task.seed, first=REDIVE_WINDOWS)
         meter = self.meter.part(REDIVE_SHARE)
-        current = self.plan
+        current = self.best.plan
         while not meter.is_over() and not self.is_over:
             near = neighbours.pick(current)
             kept = columns_of_plan(problem, acts, current)
             fixed = [column for column in kept if not near.is_open(problem.windows[column.window].id)]
-            before = self.reached
+            before = self.best.reached
             columns = diver.dive(meter, reached=before - 1, fixed=fixed)
             self._offer_columns(acts, columns)
             meter.spend(LEAST_WORK)
-            if self.reached > before:
-                current = self.plan
+            if self.best.reached > before:
+                current = self.best.plan
             elif columns is not None:
                 plan = plan_of_columns(problem, acts, columns)
-                if self._is_valid(plan) and self.sign * value(problem, plan, self.task.objective) == before:
+                if self.best.obeys(plan) and self.best.gain(plan) == before:
                     current = plan
-            neighbours.learn(exhausted=self.reached == before)
+            neighbours.learn(exhausted=self.best.reached == before)
 
     def _close(self, diver: Diver) -> None:
         """Choose among all sequences close to the bound, then among those a little further from it."""
@@ -198,15 +183,15 @@ class _Search:
         root = None if self.is_over else closer.root(self.meter.part(ELEMENTARY_SHARE))
         if root is None:
             return
-        self._tighten(self.sign * root.bound)
+        self.best.tighten(self.best.sign * root.bound)
         distance = FIRST_DISTANCE * max(1.0, abs(root.optimum))
         while not self.is_over:
             meter = self.meter.part(CLOSING_SHARE)
             # One more than reached would do for a better plan; the later levels need all that are as good.
-            least = max(self.reached, math.floor(root.optimum - distance))
+            least = max(self.best.reached, math.floor(root.optimum - distance))
             sequences = closer.near(root, meter, least=least)
             if sequences is None:
-                if root.optimum - self.reached < CLOSE_BY * abs(root.optimum):
+                if root.optimum - self.best.reached < CLOSE_BY * abs(root.optimum):
                     break  # Diving on is better than choosing among few of so many.
                 self._choose_promising(diver, root, closer.known(root), self._most_sequences())
                 break
@@ -217,16 +202,16 @@ class _Search:
                 continue
             if not self._choose_near(diver, sequences, meter, least):
                 break
-            distance = root.optimum - self.reached if self.reached >= least else distance * DISTANCE_GROWTH
+            distance = root.optimum - self.best.reached if self.best.reached >= least else distance * DISTANCE_GROWTH
 
     def _choose_promising(self, diver: Diver, root: Root, sequences: Sequences, most: int) -> bool:
         """Choose among the best of too many sequences, more and more of them, and say whether that led to a plan."""
-        before = self.reached
+        before = self.best.reached
         few = most // FEW_OF_MOST
-        while few <= most and self.reached == before and not self.is_over:
+        while few <= most and self.best.reached == before and not self.is_over:
             self._choose(diver, promising(sequences, root, few), self.meter.part(CLOSING_SHARE))
             few *= 2
-        return self.reached > before
+        return self.best.reached > before
 
     def _choose(self, diver: Diver, sequences: Sequences, meter: Meter) -> float:
         """Choose among sequences, for a plan and a bound on what any choice gains."""
@@ -237,10 +222,10 @@ class _Search:
     def _choose_near(self, diver: Diver, sequences: Sequences, meter: Meter, least: int) -> bool:
         """Choose among sequences that hold all plans gaining `least`; say whether to look further away."""
         bound = self._choose(diver, sequences, meter)
-        self._tighten(self.sign * max(self._whole(bound), least - 1))
-        if not self.task.is_bounding and self._whole(bound) > self.reached and not self.is_over:
+        self.best.tighten(self.best.sign * max(self._whole(bound), least - 1))
+        if not self.task.is_bounding and self._whole(bound) > self.best.reached and not self.is_over:
             self._choose_strictly(diver, sequences, least)
-        if self.reached >= least:
+        if self.best.reached >= least:
             self._remember(sequences, least)
         return bound < least
 
@@ -250,7 +235,7 @@ class _Search:
         program = program_of(task.problem, task.objective, task.holds, task.served)
         chosen = choose(program, sequences, self.meter.part(CLOSING_SHARE), seed=task.seed)
         self._offer_columns(diver.relaxation.program.activities, chosen.columns)
-        self.is_exhausted = self.reached >= max(least, self._whole(chosen.bound))
+        self.is_exhausted = self.best.reached >= max(least, self._whole(chosen.bound))
 
     @staticmethod
     def _whole(bound: float) -> int:
@@ -278,34 +263,8 @@ class _Search:
 
     def _narrow(self, relaxation: Relaxation) -> None:
         if not self.is_over:
-            self.domain = Domain(self.task.problem, useful_starts(relaxation, least=self.reached + 1))
+            self.domain = Domain(self.task.problem, useful_starts(relaxation, least=self.best.reached + 1))
 
     def _offer_columns(self, activities: Activities, columns: list[Column] | None) -> None:
         if columns is not None:
-            self._offer(plan_of_columns(self.task.problem, activities, columns))
-
-    def _offer(self, plan: Plan | None) -> None:
-        """Take a plan that respects all and is better."""
-        problem = self.task.problem
-        if plan is None or not (within_limits(problem, plan) and within_caps(problem, plan)):
-            return
-        gained = self.sign * value(problem, plan, self.task.objective)
-        if gained > self.reached and self.task.is_respected_by(plan):
-            self.plan = plan
-        elif gained > self.reached_loosely and self.task.bounding.is_respected_by(plan):
-            self.loose = plan
-
-    def _is_valid(self, plan: Plan) -> bool:
-        problem = self.task.problem
-        return within_limits(problem, plan) and within_caps(problem, plan) and self.task.is_respected_by(plan)
-
-    def _tighten(self, bound: int | None) -> None:
-        """Take a bound that is closer."""
-        if bound is None:
-            return
-        if self.sign * bound < self.reached:
-            raise EngineError(
-                f"{self.task.objective}: bound {bound} contradicts a plan with {self.sign * self.reached}"
-            )
-        if self.bound is None or self.sign * bound < self.sign * self.bound:
-            self.bound = bound
+            self.best.offer(plan_of_columns(self.task.problem, activities, columns))

@@ -17,9 +17,10 @@ import numpy as np
 
 from scheduler.engines.columns.activities import Floats, Ints
 from scheduler.engines.columns.diving import Diver
-from scheduler.engines.columns.elementary import Sequences, lowered, sequences_of
+from scheduler.engines.columns.elementary import lowered
 from scheduler.engines.columns.master import Unsolved
 from scheduler.engines.columns.program import Prices, extras_worth, prices
+from scheduler.engines.columns.sequences import Sequences, sequences_of
 from scheduler.engines.meter import Meter
 
 MOST_FRESH = 3

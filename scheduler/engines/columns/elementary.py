@@ -10,19 +10,17 @@ Based on the Set Partitioning Formulation (2008), the enumeration of all that a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scheduler.engines.columns.activities import Activities, Floats, Ints
-from scheduler.engines.columns.master import Column
 from scheduler.engines.columns.program import Prices, Program
+from scheduler.engines.columns.sequences import NOBODY, Sequences
 from scheduler.engines.meter import Meter
 from scheduler.engines.starts import Kind
-from scheduler.objectives import goodness
-from scheduler.tasks import Hold
 
 MOST_LABELS = 500
 MOST_COLUMNS = 4
@@ -30,75 +28,6 @@ MOST_SEQUENCES = 400_000
 MOST_AT_ONCE = 1_000_000
 WORK_A_LABEL = 2e-7
 LEAST_GAIN = 1e-9
-NOBODY = -1
-
-
-@dataclass(frozen=True, slots=True)
-class Sequences:
-    """Sequences of activities, row by row: `activity` and `start` have a column a step, -1 behind the last one.
-
-    `gain` is what they gain at the prices they were found with.
-    """
-
-    window: Ints
-    gain: Floats
-    activity: Ints
-    start: Ints
-
-    def __len__(self) -> int:
-        return len(self.window)
-
-    def take(self, chosen: NDArray[np.bool_] | Ints) -> Sequences:
-        """Return some of them."""
-        return Sequences(self.window[chosen], self.gain[chosen], self.activity[chosen], self.start[chosen])
-
-    def priced(self, prices: Prices) -> Sequences:
-        """Return them with what they gain at other prices."""
-        steps = prices.worth[self.activity] + prices.per_day[self.activity] * self.start
-        gain = np.where(self.activity != NOBODY, steps, 0.0).sum(axis=1)
-        return Sequences(self.window, gain, self.activity, self.start)
-
-    def columns(self) -> list[Column]:
-        """Return them as columns."""
-        return [self.column(row) for row in range(len(self))]
-
-    def column(self, row: int) -> Column:
-        """Return one of them as a column."""
-        steps = zip(self.activity[row].tolist(), self.start[row].tolist(), strict=True)
-        return Column(int(self.window[row]), tuple(step for step in steps if step[0] != NOBODY))
-
-
-def sequences_of(columns: Iterable[Column], prices: Prices) -> Sequences:
-    """Return columns as sequences, with what they gain at these prices."""
-    listed = list(columns)
-    depth = max((len(column.steps) for column in listed), default=0)
-    blank = (NOBODY, NOBODY)
-    steps = [[*column.steps, *[blank] * (depth - len(column.steps))] for column in listed]
-    table = np.array(steps, dtype=np.int64).reshape(len(listed), depth, 2)
-    window = np.array([column.window for column in listed], dtype=np.int64)
-    return Sequences(window, np.zeros(len(listed)), table[:, :, 0], table[:, :, 1]).priced(prices)
-
-
-@dataclass(frozen=True, slots=True)
-class Pool:
-    """Sequences that hold every plan which reaches certain values of some objectives, and serves certain parties.
-
-    Attributes
-    ----------
-    least : mapping
-        By objective, what a plan must reach, signed so that more is better.
-    served : frozenset of str
-        The parties that a plan must serve.
-    """
-
-    sequences: Sequences
-    least: Mapping[str, int]
-    served: frozenset[str]
-
-    def holds_all(self, holds: Iterable[Hold], served: frozenset[str]) -> bool:
-        """Say whether it holds every plan that respects the holds and serves the parties."""
-        held = {hold.objective: goodness(hold.objective, hold.value) for hold in holds}
-        return self.served <= served and all(name in held and held[name] >= least for name, least in self.least.items())
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scheduler.engines.columns.activities import Floats
-from scheduler.engines.columns.elementary import Pool
 from scheduler.engines.columns.master import Column, Master, columns_of
 from scheduler.engines.columns.pricing import Timetable
 from scheduler.engines.columns.program import Program, extras_worth, prices
+from scheduler.engines.columns.sequences import Pool
 from scheduler.engines.meter import Meter
 from scheduler.tasks import Effort
 

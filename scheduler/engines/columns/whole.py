@@ -20,9 +20,9 @@ from ortools.math_opt.python import mathopt
 from ortools.math_opt.solvers.gscip import gscip_pb2
 
 from scheduler.engines.columns.activities import Floats, Ints
-from scheduler.engines.columns.elementary import NOBODY, Sequences
 from scheduler.engines.columns.master import Column
 from scheduler.engines.columns.program import Prices, Program
+from scheduler.engines.columns.sequences import NOBODY, Sequences
 from scheduler.engines.meter import Meter
 from scheduler.engines.starts import Kind
 from scheduler.tasks import EngineError

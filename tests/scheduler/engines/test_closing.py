@@ -13,8 +13,8 @@ from hypothesis import assume, given
 from scheduler.engines.columns.building import program_of
 from scheduler.engines.columns.closing import Closer, promising
 from scheduler.engines.columns.diving import Diver
-from scheduler.engines.columns.elementary import NOBODY, Pool
 from scheduler.engines.columns.plans import columns_of_plan, plan_of_columns
+from scheduler.engines.columns.sequences import NOBODY, Pool
 from scheduler.engines.columns.whole import choose
 from scheduler.plan import Plan
 from scheduler.problem import Caps, Demand, Option, Problem
