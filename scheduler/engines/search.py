@@ -9,7 +9,6 @@ become small, and in any case in neighbourhoods of the best plan.
 from __future__ import annotations
 
 import math
-import sys
 from contextlib import suppress
 from dataclasses import replace
 
@@ -48,6 +47,7 @@ FEW_OF_MOST = 8
 CLOSE_BY = 0.05
 ELEMENTARY_SHARE = 0.5
 WHOLE_SLACK = 1e-6
+MOST = 1e18
 
 
 def run(task: Task) -> Outcome:
@@ -239,7 +239,8 @@ class _Search:
 
     @staticmethod
     def _whole(bound: float) -> int:
-        return math.floor(bound + WHOLE_SLACK) if math.isfinite(bound) else -sys.maxsize
+        """Return the greatest whole number that a bound allows, however far away; a choice may end without a bound."""
+        return math.floor(max(-MOST, min(MOST, bound)) + WHOLE_SLACK)
 
     def _most_sequences(self) -> int:
         """Return from how many sequences a choice can be made in time."""

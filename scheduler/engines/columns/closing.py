@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scheduler.engines.columns.activities import Floats, Ints
+from scheduler.engines.columns.activities import Floats
 from scheduler.engines.columns.diving import Diver
 from scheduler.engines.columns.elementary import lowered
 from scheduler.engines.columns.master import Unsolved
@@ -107,7 +107,10 @@ class Closer:
             if self.relaxation.master.has_new(found.columns()):
                 return found, False
         found_all = self._all_of(root, least, meter)
-        return None if found_all is None else found_all.take(_best(found_all, root.window_duals, MOST_FRESH)), True
+        if found_all is None:
+            return None, True
+        over = found_all.gain - root.window_duals[found_all.window]
+        return found_all.best_of_each(over, MOST_FRESH), True
 
     def known(self, root: Root) -> Sequences:
         """Return the sequences that the linear program was solved with."""
@@ -138,11 +141,3 @@ def promising(sequences: Sequences, root: Root, most: int) -> Sequences:
     """Return so many sequences, those that fall least short of their window's dual."""
     cost = root.window_duals[sequences.window] - sequences.gain
     return sequences.take(np.sort(np.argsort(cost, kind="stable")[:most]))
-
-
-def _best(sequences: Sequences, window_duals: Floats, most: int) -> Ints:
-    """Return the rows that gain most beyond their window's dual, so many of each window."""
-    over = sequences.gain - window_duals[sequences.window]
-    order = np.lexsort((np.arange(len(over)), -over, sequences.window))
-    heads = np.searchsorted(sequences.window[order], sequences.window[order], side="left")
-    return order[np.arange(len(order)) - heads < most]

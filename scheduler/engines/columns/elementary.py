@@ -257,6 +257,4 @@ def _sequences(found: list[_Labels]) -> Sequences:
 def _best_of(found: list[_Labels]) -> Sequences:
     """Return the sequences that gain most, at most `MOST_COLUMNS` of each window."""
     every = _sequences(found)
-    order = np.lexsort((np.arange(len(every)), -every.gain, every.window))
-    heads = np.searchsorted(every.window[order], every.window[order], side="left")
-    return every.take(order[np.arange(len(order)) - heads < MOST_COLUMNS])
+    return every.best_of_each(every.gain, MOST_COLUMNS)

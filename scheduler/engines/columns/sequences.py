@@ -36,6 +36,12 @@ class Sequences:
         """Return some of them."""
         return Sequences(self.window[chosen], self.gain[chosen], self.activity[chosen], self.start[chosen])
 
+    def best_of_each(self, amount: Floats, most: int) -> Sequences:
+        """Return those with the greatest amounts, so many of each window."""
+        order = np.lexsort((np.arange(len(amount)), -amount, self.window))
+        heads = np.searchsorted(self.window[order], self.window[order], side="left")
+        return self.take(order[np.arange(len(order)) - heads < most])
+
     def priced(self, prices: Prices) -> Sequences:
         """Return them with what they gain at other prices."""
         steps = prices.worth[self.activity] + prices.per_day[self.activity] * self.start

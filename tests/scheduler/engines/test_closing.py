@@ -16,6 +16,7 @@ from scheduler.engines.columns.diving import Diver
 from scheduler.engines.columns.plans import columns_of_plan, plan_of_columns
 from scheduler.engines.columns.sequences import NOBODY, Pool
 from scheduler.engines.columns.whole import choose
+from scheduler.engines.search import _Search
 from scheduler.plan import Plan
 from scheduler.problem import Caps, Demand, Option, Problem
 from scheduler.tasks import Hold
@@ -108,6 +109,13 @@ def test_all_plans_near_the_bound_are_made_of_the_sequences_near_it(problem: Pro
         # Every step of a sequence stands where it may, and no step follows a blank.
         for steps in near.activity.tolist():
             assert NOBODY not in steps[: len([step for step in steps if step != NOBODY])]
+
+
+def test_a_choice_that_ends_without_a_bound_bounds_nothing() -> None:
+    assert _Search._whole(np.inf) > 10**15
+    assert _Search._whole(-np.inf) < -(10**15)
+    assert _Search._whole(3.9999999) == 4
+    assert _Search._whole(3.99) == 3
 
 
 def test_a_plan_of_the_bound_is_among_the_known_sequences() -> None:
