@@ -31,7 +31,7 @@ class Effort:
     seconds : float or None
         Wall time from the task's start.
     deadline : float or None
-        Seconds since the epoch, when the task must be over.
+        Seconds since the epoch, when the task must be over, wherever it runs: the machines' clocks must agree.
     work : float or None
         The solver's deterministic time.
     """

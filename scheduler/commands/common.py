@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Protocol, TypeVar
+from urllib.parse import urlsplit
 
 from scheduler.fields import FieldError
 from scheduler.problem import Problem
@@ -101,6 +102,14 @@ def workers(text: str) -> int:
     if not 1 <= number <= 256:
         raise argparse.ArgumentTypeError(f"must be from 1 to 256, not {text}")
     return number
+
+
+def address(text: str) -> str:
+    """Return the address of a server."""
+    parts = urlsplit(text)
+    if parts.scheme not in {"tcp", "tls"} or not parts.hostname or not parts.port:
+        raise argparse.ArgumentTypeError(f"must be like tcp://127.0.0.1:8786, not {text}")
+    return text
 
 
 seed = count

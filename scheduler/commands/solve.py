@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +19,7 @@ from scheduler.commands.common import (
     NO_PLAN,
     Commands,
     add_command,
+    address,
     fail,
     positive,
     read,
@@ -38,6 +40,10 @@ examples:
   python -m scheduler solve problem.json -o solution.json --time-limit 60 --seed 1 --workers 2
   python -m scheduler solve problem.json -o solution.json --budget 100     (replayable: no clock decides anything)
   python -m scheduler solve problem.json -o solution.json --progress       (one JSON object a line on stderr)
+  python -m scheduler solve problem.json -o solution.json --cluster tcp://127.0.0.1:8786      (a Dask cluster)
+
+`dask scheduler` and `dask worker` make a cluster, each on any machine with the same engine: pip install
+'creneau[cluster]'. Whoever reaches it can run anything on it: let nobody else.
 
 SIGINT (Ctrl-C) or SIGTERM ends it with the best plan so far, which is written; a second one ends it at once.
 
@@ -45,7 +51,7 @@ exit codes:
   0    done, or stopped by a signal: a plan is written
   2    a file or an argument is malformed or unreadable
   3    there is no plan: fixed bookings contradict each other (the solution says which), or none is within the limits
-  4    the solver failed
+  4    the solver failed, or the cluster
   130  ended by a second signal: nothing is written
 """
 
@@ -57,7 +63,15 @@ def add_to(commands: Commands) -> None:
     parser.add_argument("-o", "--output", type=Path, help="where to write the solution; standard output if not given")
     parser.add_argument("--time-limit", type=positive, default=60.0, metavar="S", help="seconds (default 60)")
     parser.add_argument("--seed", type=seed, default=1, help="random seed (default 1)")
-    parser.add_argument("--workers", type=workers, default=1, help="processes (default 1)")
+    parser.add_argument(
+        "--workers", type=workers, help="processes (default 1), or tasks at a time on a cluster (default its threads)"
+    )
+    parser.add_argument(
+        "--cluster",
+        type=address,
+        metavar="ADDRESS",
+        help="of a Dask scheduler, tcp://HOST:PORT, to solve on its workers",
+    )
     parser.add_argument(
         "--budget", type=positive, metavar="B", help="deterministic work instead of a time limit; same file again"
     )
@@ -75,12 +89,13 @@ def run(options: argparse.Namespace) -> int:
         return fail(f"{options.output.parent}: no such folder", MALFORMED)
     with Stopping() as stopping:
         problem = read(Problem, options.problem)
-        try:
-            solution = _solved(problem, options, stopping)
-        except NoPlan as error:
-            return fail(f"{options.problem}: {error}", NO_PLAN)
-        except EngineError as error:
-            return fail(f"{options.problem}: {error}", FAILED)
+        with _workplace(options) as (executor, tasks):
+            try:
+                solution = _solved(problem, options, stopping, executor, tasks)
+            except NoPlan as error:
+                return fail(f"{options.problem}: {error}", NO_PLAN)
+            except EngineError as error:
+                return fail(f"{options.problem}: {error}", FAILED)
         write(solution.to_json(), options.output)
     if solution.conflicts:
         pairs = "; ".join(f"{' and '.join(c.bookings)} in {c.window}" for c in solution.conflicts[:5])
@@ -90,7 +105,21 @@ def run(options: argparse.Namespace) -> int:
     return DONE
 
 
-def _solved(problem: Problem, options: argparse.Namespace, stopping: Stopping) -> Solution:
+@contextmanager
+def _workplace(options: argparse.Namespace) -> Iterator[tuple[Executor | None, int]]:
+    """Yield where to run tasks, None for processes of one's own, and how many at a time."""
+    if options.cluster is None:
+        yield None, options.workers or 1
+        return
+    from scheduler.cluster import connected  # noqa: PLC0415 - an optional extra
+
+    with connected(options.cluster, workers=options.workers, is_timed=options.budget is None) as cluster:
+        yield cluster, cluster.workers
+
+
+def _solved(
+    problem: Problem, options: argparse.Namespace, stopping: Stopping, executor: Executor | None, tasks: int
+) -> Solution:
     from scheduler.solve import solve  # noqa: PLC0415
 
     with _audience(problem, options) as audience:
@@ -99,9 +128,10 @@ def _solved(problem: Problem, options: argparse.Namespace, stopping: Stopping) -
                 problem,
                 time_limit_s=options.time_limit,
                 seed=options.seed,
-                workers=options.workers,
+                workers=tasks,
                 budget=options.budget,
                 on_progress=audience.tell,
+                executor=executor,
                 stop=stopping.asked,
             )
         )

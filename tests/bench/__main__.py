@@ -36,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     api.set_defaults(run=_api)
     command.add_engine(commands.add_parser("engine", help="the engine beside other ways to plan"))
     command.add_growth(commands.add_parser("growth", help="the engine from 40 to 15,000 requests"))
+    command.add_cluster(commands.add_parser("cluster", help="the engine in one process, in two, and on a Dask cluster"))
     return parser
 
 

@@ -1,4 +1,4 @@
-"""`python -m tests.bench engine` and `python -m tests.bench growth`."""
+"""`python -m tests.bench engine`, `growth` and `cluster`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.bench.engines import contenders, growth, instances, report
+from tests.bench.engines import cluster, contenders, growth, instances, report
 from tests.bench.engines.records import Records
 from tests.bench.engines.run import Session, run
 
@@ -33,6 +33,38 @@ def add_growth(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=float, default=growth.LIMIT_SECONDS, metavar="S", help="seconds for each size")
     _add_common(parser, [contenders.OURS])
     parser.set_defaults(run=grow)
+
+
+def add_cluster(parser: argparse.ArgumentParser) -> None:
+    """Give a parser the options of the cluster."""
+    names = [family.name for family in instances.FAMILIES]
+    parser.add_argument("--family", choices=names, default="europe", help="of the synthetic generator (default europe)")
+    parser.add_argument("--seed", type=int, default=1, help="of the generator (default 1)")
+    parser.add_argument(
+        "--budget", type=float, default=cluster.BUDGET, metavar="B", help=f"work to do (default {cluster.BUDGET:g})"
+    )
+    parser.add_argument("--output", type=Path, default=COMMITTED, help=f"folder for the page (default {COMMITTED})")
+    parser.set_defaults(run=on_cluster)
+
+
+def on_cluster(options: argparse.Namespace) -> int:
+    """Solve one instance in one process, in two, and on a cluster of two; the exit code is 1 if plans differ."""
+    console = _console()
+    (instance,) = instances.chosen([f"{options.family}/{instances.Generator.SYNTHETIC}/{options.seed}"], [options.seed])
+    timings = cluster.timings(instance.problem(), options.budget, console)
+    console.print(cluster.shown(instance.name, timings))
+    options.output.mkdir(parents=True, exist_ok=True)
+    command = (
+        f"python -m tests.bench cluster --family {options.family} --seed {options.seed} --budget {options.budget:g}"
+    )
+    file = options.output / "cluster.md"
+    report.write_page(file, cluster.page(instance.name, options.budget, timings, command))
+    console.print(f"written to {file}")
+    return 0 if all(one.is_same_as(timings[0]) for one in timings) else 1
+
+
+def _console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else 160, highlight=False)
 
 
 def _add_common(parser: argparse.ArgumentParser, engines: list[str] | None) -> None:
@@ -95,7 +127,7 @@ def _measure(
     folder: Path,
     pages: Callable[[Records, Path, bool], None],
 ) -> int:
-    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+    console = _console()
     if not chosen:
         console.print("no instance is called so", style="red")
         return 2

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from scheduler.objectives import goodness
 from tests.bench.engines.contenders import CONTENDERS, GREEDY, OURS, title_of
@@ -17,25 +18,29 @@ CRISIS_COLUMNS = ("doses in time, of those wanted", "bookings kept", "moved / di
 
 
 def write(records: Records, file: Path, *, title: str, body: str) -> None:
-    """Write a page with its heading; what stands from `READING` on was written by hand, and stays."""
-    before = file.read_text(encoding="utf-8") if file.exists() else ""
-    _, mark, by_hand = before.partition(READING)
-    parts = [f"# {title}", *heading(records), body, mark + by_hand]
-    file.write_text("\n\n".join(part.strip() for part in parts if part.strip()) + "\n", encoding="utf-8")
-
-
-def heading(records: Records) -> list[str]:
-    """Return what the figures depend on, as paragraphs."""
-    of = records.machine
+    """Write a page of records with its heading."""
     commits = sorted({run.commit for run in records.runs.values()})
     days = sorted({run.day for run in records.runs.values()})
+    write_page(file, [f"# {title}", *heading(records.machine, commits, days, records.command), body])
+
+
+def write_page(file: Path, parts: Sequence[str]) -> None:
+    """Write a page of paragraphs; what stands from `READING` on was written by hand, and stays."""
+    before = file.read_text(encoding="utf-8") if file.exists() else ""
+    _, mark, by_hand = before.partition(READING)
+    whole = [*parts, mark + by_hand]
+    file.write_text("\n\n".join(part.strip() for part in whole if part.strip()) + "\n", encoding="utf-8")
+
+
+def heading(of: Mapping[str, Any], commits: Sequence[str], days: Sequence[str], command: str) -> list[str]:
+    """Return what the figures depend on, as paragraphs: the machine, the commits, the days, the command."""
     packages = ", ".join(f"{name} {of[name]}" for name in ("ortools", "numpy", "pyjobshop", "highspy") if of[name])
     return [
         (
             f"{of['cores']} cores ({of['processor']}), {of['memory_gb']} GB, {of['system']}; Python {of['python']}, "
             f"{packages}. Commit {', '.join(commits)}; {', '.join(days)}."
         ),
-        f"Made by `{records.command}`.",
+        f"Made by `{command}`.",
     ]
 
 

@@ -1,0 +1,113 @@
+"""One instance under one budget three ways: in one process, in a pool of two, and on a Dask cluster of two workers."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from rich.console import Console
+from rich.table import Table
+
+from scheduler.cluster import connected
+from scheduler.executors import SolverPool
+from scheduler.problem import Problem
+from scheduler.solution import Solution
+from scheduler.solve import solve
+from tests.bench.engines.records import commit, machine, today
+from tests.bench.engines.report import heading, table
+
+BUDGET = 60.0
+WORKERS = 2
+HEADINGS = ("", "objective", "value", "bound", "seconds", "speed-up", "plan")
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """A solve in one place, and the seconds it took there from the first task to the checked plan."""
+
+    where: str
+    seconds: float
+    solution: Solution
+
+    def is_same_as(self, other: Timing) -> bool:
+        """Say whether both gave the same solution file."""
+        return self.solution.to_json() == other.solution.to_json()
+
+
+def timings(problem: Problem, budget: float, console: Console) -> list[Timing]:
+    """Solve a problem in each place, whose processes are started and have the solver before the time counts."""
+    places: list[tuple[str, int, AbstractContextManager[Executor]]] = [
+        ("one process", 1, _pool(1)),
+        (f"a pool of {WORKERS} processes", WORKERS, _pool(WORKERS)),
+        (f"a Dask cluster of {WORKERS} worker processes", WORKERS, _cluster()),
+    ]
+    done = []
+    for where, workers, place in places:
+        with console.status(where), place as executor:
+            began = time.perf_counter()
+            solution = solve(problem, budget=budget, workers=workers, executor=executor)
+            done.append(Timing(where, time.perf_counter() - began, solution))
+    return done
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[Executor]:
+    with SolverPool(workers) as pool:
+        pool.wait_until_loaded()
+        yield pool.executor
+
+
+@contextmanager
+def _cluster() -> Iterator[Executor]:
+    from tests.scheduler.clusters import local_cluster  # noqa: PLC0415 - the other benchmarks run without Dask
+
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        local_cluster(n_workers=WORKERS, processes=True, local_directory=folder) as made,
+        connected(made.scheduler_address, workers=WORKERS, is_timed=False) as executor,
+    ):
+        yield executor
+
+
+def shown(instance: str, timings: Sequence[Timing]) -> Table:
+    """Return the table for a terminal."""
+    drawn = Table(title=instance, title_justify="left")
+    for name in HEADINGS:
+        drawn.add_column(name, justify="right" if name in {"value", "bound", "seconds", "speed-up"} else "left")
+    for row in _rows(timings):
+        drawn.add_row(*row)
+    return drawn
+
+
+def page(instance: str, budget: float, timings: Sequence[Timing], command: str) -> list[str]:
+    """Return the page for the results, as paragraphs."""
+    return [
+        "# On a cluster",
+        *heading(machine(), [commit()], [today()], command),
+        (
+            f"`{instance}` under a budget of {budget:g}, the same work everywhere. Speed-up is against one process. "
+            "Processes were started and had the solver before the time counted. Dask "
+            f"{version('distributed')}, its scheduler beside the caller, all on one machine, whose cores they share."
+        ),
+        table(HEADINGS, list(_rows(timings))),
+    ]
+
+
+def _rows(timings: Sequence[Timing]) -> Iterator[list[str]]:
+    first = timings[0]
+    for one in timings:
+        level = one.solution.levels[0]
+        yield [
+            one.where,
+            level.objective,
+            f"{level.value:,}",
+            f"{level.bound:,}",
+            f"{one.seconds:,.1f}",
+            f"{first.seconds / one.seconds:.2f}",
+            "" if one is first else "the same" if one.is_same_as(first) else "**different**",
+        ]
