@@ -12,18 +12,23 @@ import math
 from contextlib import suppress
 from dataclasses import replace
 
+import numpy as np
+
 from scheduler.engines.columns.activities import Activities
 from scheduler.engines.columns.building import program_of
-from scheduler.engines.columns.closing import Closer, Root, promising
+from scheduler.engines.columns.closing import Closer, Root
 from scheduler.engines.columns.diving import Diver
+from scheduler.engines.columns.exchanging import Exchanger
 from scheduler.engines.columns.generation import Memory, Relaxation, generate, memory_of, relax
 from scheduler.engines.columns.master import Column, Unsolved
 from scheduler.engines.columns.narrowing import useful_starts
 from scheduler.engines.columns.plans import columns_of_plan, plan_of_columns
+from scheduler.engines.columns.program import prices
 from scheduler.engines.columns.sequences import Pool, Sequences
 from scheduler.engines.columns.whole import choose
 from scheduler.engines.cpsat.engine import search_neighbours, solve_whole
 from scheduler.engines.cpsat.neighbours import Neighbours
+from scheduler.engines.exchanges import Exchanges
 from scheduler.engines.incumbent import Incumbent
 from scheduler.engines.meter import LEAST_WORK, Meter
 from scheduler.engines.starts import Domain
@@ -39,12 +44,12 @@ DIVE_SHARE = 0.7
 CLOSING_SHARE = 0.5
 REDIVE_SHARE = 0.6
 REDIVE_WINDOWS = 15
+EXCHANGE_SHARE = 0.7
 FIRST_DISTANCE = 2e-3
 DISTANCE_GROWTH = 3.0
 SECONDS_A_SEQUENCE = 5e-4
 MOST_CHOSEN = 30_000
-FEW_OF_MOST = 8
-CLOSE_BY = 0.05
+CLOSE_BY = 0.03
 ELEMENTARY_SHARE = 0.5
 WHOLE_SLACK = 1e-6
 MOST = 1e18
@@ -80,6 +85,8 @@ class _Search:
         self.domain: Domain | None = None
         self.memory: Memory | None = None
         self.is_exhausted = False
+        self.root: Root | None = None
+        self.dived: list[Column] | None = None
 
     @property
     def is_over(self) -> bool:
@@ -90,19 +97,32 @@ class _Search:
         """Go through the steps until one of them ends the search."""
         relaxation = None if self.is_over else self._relax()
         if relaxation is not None and not self.is_over:
-            diver = Diver(relaxation)
-            self._dive(diver)
-            self._close(diver)
-            self._narrow(relaxation)
-            if self.options <= SMALL and not self.is_over:
-                self._solve_whole(CLOSING_SHARE)
-            self._dive_again(diver)
+            if relaxation.master.is_large:
+                self._exchange(relaxation)  # Dives would take too long.
+            self._go_on(relaxation)
         if not self.is_over and self._is_small():
             self._solve_whole(CLOSING_SHARE)
         if not self.is_over:
             self.best.offer(
                 search_neighbours(self.task, self.meter, self.best.plan, self.best.bound, domain=self.domain)
             )
+
+    def _go_on(self, relaxation: Relaxation) -> None:
+        """Go through the steps that begin with a relaxation, until one of them ends the search."""
+        diver = Diver(relaxation)
+        self._dive(diver)
+        pool = self._pool()
+        closer = Closer(diver, None if pool is None else pool.sequences)
+        self._bound_closer(closer)
+        self._close(diver, closer, FIRST_DISTANCE)
+        self._narrow(relaxation)
+        if self.options <= SMALL and not self.is_over:
+            self._solve_whole(CLOSING_SHARE)
+        if not self._is_close():
+            self._exchange(relaxation)
+            self._close(diver, closer, math.inf)
+            self._narrow(relaxation)
+        self._dive_again(diver)
 
     def _is_small(self) -> bool:
         return (self.options if self.domain is None else self.domain.size) <= MODEL_OPTIONS
@@ -148,8 +168,11 @@ class _Search:
 
     def _dive(self, diver: Diver) -> None:
         if not self.is_over:
-            columns = diver.dive(self.meter.part(DIVE_SHARE), reached=self.best.reached)
+            # What falls short of a value held may be exchanged until it does not.
+            reached = self.best.reached if not self.task.holds else -math.inf
+            columns = diver.dive(self.meter.part(DIVE_SHARE), reached=reached)
             self._offer_columns(diver.relaxation.program.activities, columns)
+            self.dived = columns
 
     def _dive_again(self, diver: Diver) -> None:
         """Dive again and again from one of the best plans, some windows that compete for the same demands set free.
@@ -176,42 +199,55 @@ class _Search:
                     current = plan
             neighbours.learn(exhausted=self.best.reached == before)
 
-    def _close(self, diver: Diver) -> None:
-        """Choose among all sequences close to the bound, then among those a little further from it."""
-        pool = self._pool()
-        closer = Closer(diver, None if pool is None else pool.sequences)
-        root = None if self.is_over else closer.root(self.meter.part(ELEMENTARY_SHARE))
+    def _is_close(self) -> bool:
+        """Say whether the plan is so close to the bound that only whole dives lead on."""
+        bound = self.best.bound
+        return bound is not None and abs(bound - self.best.sign * self.best.reached) <= CLOSE_BY * max(1, abs(bound))
+
+    def _exchange(self, relaxation: Relaxation) -> None:
+        """Go from the best plan, or from what a dive led to, to better ones, a few windows at a time."""
+        if self.is_over:
+            return
+        task, program = self.task, relaxation.program
+        if not task.is_bounding:
+            program = program_of(task.problem, task.objective, task.holds, task.served)
+        # Rows for the parties to serve come last, and there may be more of them.
+        duals = np.zeros(len(program.limit))
+        duals[: len(relaxation.duals)] = relaxation.duals
+        now = prices(relaxation.program, relaxation.duals) if self.root is None else self.root.now
+        starts = [columns_of_plan(task.problem, program.activities, self.best.plan)]
+        if self.dived is not None:
+            starts.append(self.dived)
+        exchanges = Exchanges(self.best, Exchanger(program, duals, now, seed=task.seed), starts)
+        exchanges.run(self.meter.part(EXCHANGE_SHARE), lambda: self.is_over)
+
+    def _bound_closer(self, closer: Closer) -> None:
+        self.root = None if self.is_over else closer.root(self.meter.part(ELEMENTARY_SHARE))
+        if self.root is not None:
+            self.best.tighten(self.best.sign * self.root.bound)
+
+    def _close(self, diver: Diver, closer: Closer, first: float) -> None:
+        """Choose among all sequences close to the bound, then among those a little further from it.
+
+        Parameters
+        ----------
+        first : float
+            The distance to begin with, as a share of the bound.
+        """
+        root = self.root
         if root is None:
             return
-        self.best.tighten(self.best.sign * root.bound)
-        distance = FIRST_DISTANCE * max(1.0, abs(root.optimum))
+        distance = first * max(1.0, abs(root.optimum))
         while not self.is_over:
             meter = self.meter.part(CLOSING_SHARE)
             # One more than reached would do for a better plan; the later levels need all that are as good.
-            least = max(self.best.reached, math.floor(root.optimum - distance))
+            least = max(self.best.reached, math.floor(max(-MOST, root.optimum - distance)))
             sequences = closer.near(root, meter, least=least)
-            if sequences is None:
-                if root.optimum - self.best.reached < CLOSE_BY * abs(root.optimum):
-                    break  # Diving on is better than choosing among few of so many.
-                self._choose_promising(diver, root, closer.known(root), self._most_sequences())
+            if sequences is None or len(sequences) > self._most_sequences():
                 break
-            most = self._most_sequences()
-            if len(sequences) > most:
-                if not self._choose_promising(diver, root, sequences, most):
-                    break
-                continue
             if not self._choose_near(diver, sequences, meter, least):
                 break
             distance = root.optimum - self.best.reached if self.best.reached >= least else distance * DISTANCE_GROWTH
-
-    def _choose_promising(self, diver: Diver, root: Root, sequences: Sequences, most: int) -> bool:
-        """Choose among the best of too many sequences, more and more of them, and say whether that led to a plan."""
-        before = self.best.reached
-        few = most // FEW_OF_MOST
-        while few <= most and self.best.reached == before and not self.is_over:
-            self._choose(diver, promising(sequences, root, few), self.meter.part(CLOSING_SHARE))
-            few *= 2
-        return self.best.reached > before
 
     def _choose(self, diver: Diver, sequences: Sequences, meter: Meter) -> float:
         """Choose among sequences, for a plan and a bound on what any choice gains."""

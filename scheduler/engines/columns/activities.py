@@ -63,6 +63,20 @@ class Activities:
     def __len__(self) -> int:
         return len(self.kind)
 
+    def take(self, chosen: Ints) -> Activities:
+        """Return some of them, in the same windows."""
+        return Activities(
+            self.kind[chosen],
+            self.owner[chosen],
+            self.option[chosen],
+            self.window[chosen],
+            self.first[chosen],
+            self.last[chosen],
+            self.duration[chosen],
+            self.opening,
+            self.length,
+        )
+
 
 def activities_of(problem: Problem) -> Activities:
     """Return everything that may run in the problem's windows.

@@ -130,12 +130,12 @@ class _Builder:
             }
             return _Linear(nothing, nothing, outputs)
         terms: list[Term] = []
-        placing: tuple[int, list[Term]] = (-1, [])
+        placing: dict[int, list[Term]] = {}
         for kind, owner, option in zip(acts.kind.tolist(), acts.owner.tolist(), acts.option.tolist(), strict=True):
             if kind == Kind.PLACE:
-                if placing[0] != owner:
-                    placing = (owner, placing_terms(name, problem.demands[owner]))
-                terms.append(placing[1][option])
+                if owner not in placing:
+                    placing[owner] = placing_terms(name, problem.demands[owner])
+                terms.append(placing[owner][option])
             elif kind == Kind.MOVE:
                 terms.append(moving_term(name, problem.movable[owner], option))
             elif kind == Kind.RUN:

@@ -20,7 +20,7 @@ from scheduler.engines.columns.diving import Diver
 from scheduler.engines.columns.elementary import lowered
 from scheduler.engines.columns.master import Unsolved
 from scheduler.engines.columns.program import Prices, extras_worth, prices
-from scheduler.engines.columns.sequences import Sequences, sequences_of
+from scheduler.engines.columns.sequences import Sequences
 from scheduler.engines.meter import Meter
 
 MOST_FRESH = 3
@@ -70,12 +70,10 @@ class Closer:
         master = self.relaxation.master
         with self.diver.without_repeats():
             while not meter.is_over():
-                before = master.work
                 try:
-                    optimum = master.solve()
+                    optimum = master.solve(meter)
                 except Unsolved:
                     return None
-                meter.spend(master.work - before)
                 duals = master.duals()
                 now = prices(self.relaxation.program, duals)
                 root = Root(optimum, self.unit, now, master.window_duals())
@@ -112,10 +110,6 @@ class Closer:
         over = found_all.gain - root.window_duals[found_all.window]
         return found_all.best_of_each(over, MOST_FRESH), True
 
-    def known(self, root: Root) -> Sequences:
-        """Return the sequences that the linear program was solved with."""
-        return sequences_of(self.diver.elementary_columns(), root.now)
-
     def near(self, root: Root, meter: Meter, *, least: int) -> Sequences | None:
         """Return every sequence that a plan gaining `least` may hold, None where they are too many."""
         short = max(0.0, root.optimum - least) + ROUNDING + CLOSE * abs(root.optimum)
@@ -135,9 +129,3 @@ class Closer:
 
 def _tolerance(window_duals: Floats) -> Floats:
     return TINY * (1 + np.abs(window_duals))
-
-
-def promising(sequences: Sequences, root: Root, most: int) -> Sequences:
-    """Return so many sequences, those that fall least short of their window's dual."""
-    cost = root.window_duals[sequences.window] - sequences.gain
-    return sequences.take(np.sort(np.argsort(cost, kind="stable")[:most]))

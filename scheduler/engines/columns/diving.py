@@ -56,7 +56,7 @@ class Diver:
                     dive.fix(master.position(column))
                 return dive.descend(reached)
             except Unsolved:
-                return None
+                return dive.finish()
             finally:
                 master.allow_debts(0.0)
                 master.free(dive.held)
@@ -124,9 +124,9 @@ class _Dive:
             if not self._priced(reached):
                 return None
             if self.meter.is_over():
-                return self._finish()
+                return self.finish()
             self.diver.sort_out()
-            self._solve()
+            self.master.solve(self.meter)
             shares = self.master.shares()
             taken = np.flatnonzero(shares > SOME).tolist()
             wanted = [at for at in taken if not self.closed[self.master.columns[at].window]]
@@ -146,7 +146,7 @@ class _Dive:
         """Price a few rounds, more of them while too little is gained, and say whether enough is."""
         rounds = 0
         while True:
-            is_enough = self._solve() > reached + 1 - 1e-6
+            is_enough = self.master.solve(self.meter) > reached + 1 - 1e-6
             rounds += 1
             if self.meter.is_over() or rounds > (ROUNDS if is_enough else RESCUE_ROUNDS) or not self._price():
                 return is_enough
@@ -162,7 +162,7 @@ class _Dive:
         open_windows = int((~self.closed).sum())
         return max(least, math.ceil(open_windows / max(steps_left, 1.0)))
 
-    def _finish(self) -> list[Column]:
+    def finish(self) -> list[Column]:
         """Take what fits of the last solution, the greatest shares first, without looking again."""
         shares = self.master.shares()
         for at in np.argsort(-shares, kind="stable").tolist():
@@ -171,13 +171,6 @@ class _Dive:
             if self._fits(at):
                 self.fix(at)
         return list(self.chosen)
-
-    def _solve(self) -> float:
-        before = self.master.work
-        try:
-            return self.master.solve()
-        finally:
-            self.meter.spend(self.master.work - before)
 
     def _price(self) -> int:
         allowed = ~self.closed[self.acts.window] & ~self.taken[self.owner]

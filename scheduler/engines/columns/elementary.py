@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from scheduler.engines.columns.activities import Activities, Floats, Ints
 from scheduler.engines.columns.program import Prices, Program
-from scheduler.engines.columns.sequences import NOBODY, Sequences
+from scheduler.engines.columns.sequences import NOBODY, Sequences, joined
 from scheduler.engines.meter import Meter
 from scheduler.engines.starts import Kind
 
@@ -92,6 +92,20 @@ class Enumerator:
             if len(done):
                 found.append(labels.take(done))
         return _best_of(found)
+
+    def closest_of(self, prices: Prices, best: Floats, most: int, meter: Meter) -> Sequences:
+        """Return so many sequences, those that fall least short of the best of their window, or nearly those.
+
+        As many unfinished sequences are followed.
+        """
+        acts = self.activities
+        furthest = 1.0 + np.abs(prices.worth).sum() + np.abs(prices.per_day * acts.last).sum()
+        least = best[0] - furthest
+        found = [
+            Sequences(labels.window, labels.gain, labels.activity, labels.start)
+            for labels in self._layers(prices, best, least, meter, np.arange(len(acts)), follow=most)
+        ]
+        return joined(*found).closest(best[0], most)
 
     def all_of(
         self, prices: Prices, best: Floats, least: Floats, meter: Meter, useful: NDArray[np.bool_]
@@ -240,18 +254,7 @@ def _heads(window: Ints, marks: NDArray[np.uint64]) -> NDArray[np.bool_]:
 
 
 def _sequences(found: list[_Labels]) -> Sequences:
-    depth = max((labels.activity.shape[1] for labels in found), default=0)
-
-    def padded(steps: Ints) -> Ints:
-        return np.pad(steps, ((0, 0), (0, depth - steps.shape[1])), constant_values=NOBODY)
-
-    none = np.zeros((0, depth), dtype=np.int64)
-    return Sequences(
-        np.concatenate([none[:, 0] if depth else np.zeros(0, np.int64), *(labels.window for labels in found)]),
-        np.concatenate([np.zeros(0), *(labels.gain for labels in found)]),
-        np.concatenate([none, *(padded(labels.activity) for labels in found)]),
-        np.concatenate([none, *(padded(labels.start) for labels in found)]),
-    )
+    return joined(*(Sequences(labels.window, labels.gain, labels.activity, labels.start) for labels in found))
 
 
 def _best_of(found: list[_Labels]) -> Sequences:

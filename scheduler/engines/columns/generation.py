@@ -11,6 +11,7 @@ Luebbecke, Desrosiers, Selected Topics in Column Generation (2005), the bound.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -28,6 +29,10 @@ SMOOTHING = 0.7
 ROUNDING = 1e-6
 CLOSE = 1e-5
 MOST_REMEMBERED = 12_000
+LARGE = 50_000
+FIRST_SCATTERED = 10
+SCATTERED = 3
+COPIES = 3.0
 
 
 @dataclass(slots=True)
@@ -99,10 +104,13 @@ def generate(relaxation: Relaxation, meter: Meter, *, reached: int) -> None:
     reached : int
         The value of the best known plan, signed so that more is better.
     """
+    if math.isinf(relaxation.bound):
+        _begin(relaxation, meter)
+        if relaxation.whole_bound <= reached:
+            return
     while not meter.is_over():
-        master, done = relaxation.master, relaxation.master.work
-        relaxation.optimum = master.solve()
-        meter.spend(master.work - done)
+        master = relaxation.master
+        relaxation.optimum = master.solve(meter)
         if relaxation.is_closed:
             return
         duals = master.duals()
@@ -111,11 +119,39 @@ def generate(relaxation: Relaxation, meter: Meter, *, reached: int) -> None:
         fresh = price(relaxation, duals, meter)
         if relaxation.whole_bound <= reached:
             return
+        _scatter(relaxation, (duals, master.duals()), SCATTERED, meter)
         if not fresh:
             # Nothing new between the two: the master's own duals decide.
             fresh = price(relaxation, master.duals(), meter)
             if not fresh:
                 return
+
+
+def _begin(relaxation: Relaxation, meter: Meter) -> None:
+    """Bound by what every demand gains at its best place, and find the first columns."""
+    program = relaxation.program
+    entries, duals = program.entries, np.zeros(len(program.limit))
+    single = program.limit[entries.row] == 1
+    most = program.gain + np.maximum(
+        program.gain_per_day * program.activities.last, program.gain_per_day * program.activities.first
+    )
+    np.maximum.at(duals, entries.row[single], most[entries.activity[single]])
+    price(relaxation, duals, meter)
+    _scatter(relaxation, (np.zeros(len(program.limit)),), FIRST_SCATTERED, meter)
+
+
+def _scatter(relaxation: Relaxation, duals: Sequence[Floats], rounds: int, meter: Meter) -> None:
+    """Price with every demand allowed in a few of its places, so that the windows do not all want the same ones."""
+    acts = relaxation.program.activities
+    owners = len(np.unique(acts.owner))
+    if len(acts) < LARGE:
+        return
+    share = COPIES * owners / len(acts)
+    chance = np.random.default_rng(len(relaxation.master.columns))
+    for number in range(rounds):
+        if meter.is_over():
+            return
+        price(relaxation, duals[number % len(duals)], meter, chance.random(len(acts)) < share)
 
 
 def price(relaxation: Relaxation, duals: Floats, meter: Meter, allowed: NDArray[np.bool_] | None = None) -> int:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from ortools.linear_solver import pywraplp
 
 from scheduler.engines.columns.activities import Floats
+from scheduler.engines.columns.barrier import Barrier
+from scheduler.engines.columns.linear import Solved
 from scheduler.engines.columns.pricing import Routes
 from scheduler.engines.columns.program import Program
+from scheduler.engines.columns.simplex import Simplex
+from scheduler.engines.meter import Meter
 from scheduler.tasks import EngineError
 
-WORK_A_PIVOT = 2e-7
 DEBT_PRICE = 1e4
-# Presolve and scaling would give each solve another matrix, and so a start from nothing.
-WARM = "use_preprocessing: false use_scaling: false initial_basis: NONE"
+# With more columns than this, every solve starts from nothing.
+LARGE = 12_000
 
 
 Key = tuple[int, tuple[object, ...]]
@@ -35,55 +38,28 @@ class Master:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.columns: list[Column] = []
-        self.work = 0.0
+        self.sparse = Sparse(program)
         self._timeless = program.is_timeless
         self._known: dict[Key, int] = {}
-        self._solver = pywraplp.Solver.CreateSolver("GLOP")
-        self._solver.SetSolverSpecificParametersAsString(WARM)
-        infinity = self._solver.infinity()
-        self._rows = [
-            self._solver.Constraint(limit if equal else -infinity, limit)
-            for limit, equal in zip(program.limit.tolist(), program.equal.tolist(), strict=True)
-        ]
-        self._windows = [self._solver.Constraint(-infinity, 1) for _ in program.activities.length]
         gains = [np.abs(program.gain).max(initial=0), np.abs(program.gain_per_day).max(initial=0)]
         self._unit = float(max(1.0, *gains, np.abs(program.extras.gain).max(initial=0)))
+        self._debts = self._debt_prices()
+        self._solver: Simplex | Barrier = Simplex(program, self._unit, self._debts)
+        self._held: dict[int, float] = {}
+        self._may_owe = 0.0
+        self._optimum = Solved(0.0)
+
+    def _debt_prices(self) -> dict[int, float]:
+        """Return a price for each row that asks for at least something: it can be owed, once that is allowed."""
+        program = self.program
         last = program.gain + program.gain_per_day * program.activities.last
-        self._most_gain = float(max([np.abs(last).max(initial=0), self._unit]))
-        self._aim = self._solver.Objective()
-        self._aim.SetMaximization()
-        self._infinity = infinity
-        self._variables: list[pywraplp.Variable] = []
-        self._extras = self._make_extras()
-        self._debts = self._make_debts()
-        self._entries = _Sparse(program)
-
-    def _make_extras(self) -> list[pywraplp.Variable]:
-        extras = self.program.extras
-        made = []
-        for gain, most in zip(extras.gain.tolist(), extras.most.tolist(), strict=True):
-            variable = self._solver.NumVar(0, most, "")
-            self._aim.SetCoefficient(variable, gain / self._unit)
-            made.append(variable)
-        for row, extra, adds in zip(extras.row.tolist(), extras.extra.tolist(), extras.adds.tolist(), strict=True):
-            self._rows[row].SetCoefficient(made[extra], adds)
-        return made
-
-    def _make_debts(self) -> list[pywraplp.Variable]:
-        """Make what a row asks for at least something that can be owed, at a price, once that is allowed."""
-        dearest = DEBT_PRICE * max(1.0, self._most_gain / self._unit)
-        made = []
-        for row in np.flatnonzero((self.program.limit < 0) & ~self.program.equal).tolist():
-            debt = self._solver.NumVar(0, 0, "")
-            self._aim.SetCoefficient(debt, -dearest)
-            self._rows[row].SetCoefficient(debt, -1)
-            made.append(debt)
-        return made
+        dearest = DEBT_PRICE * max(self._unit, float(np.abs(last).max(initial=0)))
+        return dict.fromkeys(np.flatnonzero((program.limit < 0) & ~program.equal).tolist(), dearest)
 
     def allow_debts(self, most: float) -> None:
         """Let rows owe so much of what they ask for: the columns so far may not reach it, later ones may."""
-        for debt in self._debts:
-            debt.SetUb(most)
+        self._may_owe = most
+        self._solver.allow_debts(most)
 
     def add(self, columns: Sequence[Column]) -> int:
         """Take the columns that are new, and return how many were; starts matter only where they count."""
@@ -95,14 +71,24 @@ class Master:
             self._known[key] = len(self.columns)
             self.columns.append(column)
             fresh += 1
-            gain, entries = self._entries.of(column)
-            variable = self._solver.NumVar(0, self._infinity, "")
-            self._variables.append(variable)
-            self._aim.SetCoefficient(variable, gain / self._unit)
-            self._windows[column.window].SetCoefficient(variable, 1)
-            for row, adds in entries.items():
-                self._rows[row].SetCoefficient(variable, adds)
+            self._solver.add(column.window, *self.sparse.of(column))
+        if not self.is_large and len(self.columns) > LARGE:
+            self._solver = self._by_barrier()
         return fresh
+
+    def _by_barrier(self) -> Barrier:
+        solver = Barrier(self.program, self._unit, self._debts)
+        for column in self.columns:
+            solver.add(column.window, *self.sparse.of(column))
+        for position, share in self._held.items():
+            solver.bound(position, share, share)
+        solver.allow_debts(self._may_owe)
+        return solver
+
+    @property
+    def is_large(self) -> bool:
+        """Whether every solve starts from nothing, and takes its time."""
+        return isinstance(self._solver, Barrier)
 
     def has_new(self, columns: Sequence[Column]) -> bool:
         """Say whether one of the columns is not among those added so far."""
@@ -110,7 +96,7 @@ class Master:
 
     def adds(self, column: Column) -> dict[int, float]:
         """Return what a column adds to each row."""
-        return self._entries.of(column)[1]
+        return self.sparse.of(column)[1]
 
     def position(self, column: Column) -> int:
         """Return where a column that was added is among the columns, itself or its equal."""
@@ -122,50 +108,53 @@ class Master:
             return column.window, tuple(sorted(step[0] for step in column.steps))
         return column.window, column.steps
 
-    def solve(self) -> float:
-        """Solve, and return the optimum over the columns so far.
+    def solve(self, meter: Meter) -> float:
+        """Solve within the effort, which is spent, and return the optimum over the columns so far.
 
         Raises
         ------
         Unsolved
             The solver did not reach it.
         """
-        status = self._solver.Solve()
-        pivots = max(self._solver.iterations(), 1)
-        self.work += WORK_A_PIVOT * pivots * (len(self._rows) + len(self._windows))
-        if status != pywraplp.Solver.OPTIMAL:
-            raise Unsolved(f"{self.program.objective}: the linear program ended with status {status}")
-        return float(self._aim.Value()) * self._unit
+        solved = self._solver.solve(meter.left() if meter.effort.work is None else None)
+        meter.spend(solved.work)
+        if solved.gain is None:
+            raise Unsolved(f"{self.program.objective}: the linear program was not solved")
+        self._optimum = solved
+        return solved.gain
 
     def duals(self) -> Floats:
         """Return the dual of every row, never below 0 but for equalities."""
-        found = np.array([row.dual_value() for row in self._rows]) * self._unit
+        found = self._optimum.duals
         return np.where(self.program.equal, found, np.maximum(found, 0.0))
 
     def window_duals(self) -> Floats:
         """Return the dual of every window."""
-        return np.array([window.dual_value() for window in self._windows]) * self._unit
+        return self._optimum.window_duals
 
     def shares(self) -> Floats:
-        """Return how much of each column the last solution takes."""
-        return np.array([variable.solution_value() for variable in self._variables])
+        """Return how much of each column the last solution takes; none of those added since."""
+        shares = self._optimum.shares
+        return np.concatenate([shares, np.zeros(len(self.columns) - len(shares))])
 
     def fix(self, columns: Sequence[int], share: float) -> None:
         """Hold columns at 0 or 1."""
         for column in columns:
-            self._variables[column].SetBounds(share, share)
+            self._held[column] = share
+            self._solver.bound(column, share, share)
 
     def free(self, columns: Sequence[int]) -> None:
         """Let columns vary again."""
         for column in columns:
-            self._variables[column].SetBounds(0, self._infinity)
+            self._held.pop(column, None)
+            self._solver.bound(column, 0.0, math.inf)
 
 
 class Unsolved(EngineError):
     """A linear program was not solved to its optimum."""
 
 
-class _Sparse:
+class Sparse:
     """The entries of a program by activity."""
 
     def __init__(self, program: Program) -> None:

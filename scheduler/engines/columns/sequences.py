@@ -42,6 +42,11 @@ class Sequences:
         heads = np.searchsorted(self.window[order], self.window[order], side="left")
         return self.take(order[np.arange(len(order)) - heads < most])
 
+    def closest(self, most_of_window: Floats, count: int) -> Sequences:
+        """Return so many of them, those that fall least short of the most that their window can gain."""
+        short = most_of_window[self.window] - self.gain
+        return self.take(np.sort(np.argsort(short, kind="stable")[:count]))
+
     def priced(self, prices: Prices) -> Sequences:
         """Return them with what they gain at other prices."""
         steps = prices.worth[self.activity] + prices.per_day[self.activity] * self.start
@@ -56,6 +61,21 @@ class Sequences:
         """Return one of them as a column."""
         steps = zip(self.activity[row].tolist(), self.start[row].tolist(), strict=True)
         return Column(int(self.window[row]), tuple(step for step in steps if step[0] != NOBODY))
+
+
+def joined(*parts: Sequences) -> Sequences:
+    """Return the sequences of all parts, in their order."""
+    depth = max((part.activity.shape[1] for part in parts), default=0)
+
+    def padded(steps: Ints) -> Ints:
+        return np.pad(steps, ((0, 0), (0, depth - steps.shape[1])), constant_values=NOBODY)
+
+    return Sequences(
+        np.concatenate([np.zeros(0, np.int64), *(part.window for part in parts)]),
+        np.concatenate([np.zeros(0), *(part.gain for part in parts)]),
+        np.concatenate([np.zeros((0, depth), np.int64), *(padded(part.activity) for part in parts)]),
+        np.concatenate([np.zeros((0, depth), np.int64), *(padded(part.start) for part in parts)]),
+    )
 
 
 def sequences_of(columns: Iterable[Column], prices: Prices) -> Sequences:

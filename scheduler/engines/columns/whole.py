@@ -20,6 +20,7 @@ from ortools.math_opt.python import mathopt
 from ortools.math_opt.solvers.gscip import gscip_pb2
 
 from scheduler.engines.columns.activities import Floats, Ints
+from scheduler.engines.columns.linear import Matrix
 from scheduler.engines.columns.master import Column
 from scheduler.engines.columns.program import Prices, Program
 from scheduler.engines.columns.sequences import NOBODY, Sequences
@@ -207,36 +208,13 @@ class _Model:
 
     def proto(self) -> model_pb2.ModelProto:
         """Return the model as the solver reads it."""
-        made = model_pb2.ModelProto()
-        variables, rows = made.variables, made.linear_constraints
-        upper = np.concatenate([np.ones(self.columns), self.program.extras.most, np.ones(len(self._asking))])
         whole = np.ones(self.variables, dtype=np.bool_)
         whole[self.columns : self._refusals] = False
-        variables.ids.extend(range(self.variables))
-        variables.lower_bounds.extend([0.0] * self.variables)
-        variables.upper_bounds.extend(upper.tolist())
-        variables.integers.extend(whole.tolist())
-        rows.ids.extend(range(len(self.upper)))
-        rows.lower_bounds.extend(self.lower.tolist())
-        rows.upper_bounds.extend(self.upper.tolist())
-        row, column, adds = self._entries()
-        matrix = made.linear_constraint_matrix
-        matrix.row_ids.extend(row.tolist())
-        matrix.column_ids.extend(column.tolist())
-        matrix.coefficients.extend(adds.tolist())
-        made.objective.maximize = True
-        gaining = np.flatnonzero(self.gain)
-        made.objective.linear_coefficients.ids.extend(gaining.tolist())
-        made.objective.linear_coefficients.values.extend(self.gain[gaining].tolist())
-        return made
-
-    def _entries(self) -> tuple[Ints, Ints, Floats]:
-        """Return the matrix sorted by row and column, entries of one place summed."""
-        row, column, adds = (np.concatenate(parts) for parts in (self._rows, self._columns, self._adds))
-        places, number = np.unique(row * self.variables + column, return_inverse=True)
-        total = np.bincount(number, adds, len(places))
-        places, total = places[total != 0], total[total != 0]
-        return places // self.variables, places % self.variables, total
+        upper = np.concatenate([np.ones(self.columns), self.program.extras.most, np.ones(len(self._asking))])
+        row, column = np.concatenate(self._rows), np.concatenate(self._columns)
+        adds = np.concatenate(self._adds)
+        lower = np.zeros(self.variables)
+        return Matrix(self.gain, lower, upper, self.lower, self.upper, row, column, adds).proto(whole)
 
     def gain_at_most(self, bound: float) -> float:
         """Return what the solver's bound allows a plan to gain."""

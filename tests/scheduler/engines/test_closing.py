@@ -11,9 +11,9 @@ import pytest
 from hypothesis import assume, given
 
 from scheduler.engines.columns.building import program_of
-from scheduler.engines.columns.closing import Closer, promising
+from scheduler.engines.columns.closing import Closer
 from scheduler.engines.columns.diving import Diver
-from scheduler.engines.columns.plans import columns_of_plan, plan_of_columns
+from scheduler.engines.columns.plans import plan_of_columns
 from scheduler.engines.columns.sequences import NOBODY, Pool
 from scheduler.engines.columns.whole import choose
 from scheduler.engines.search import _Search
@@ -54,14 +54,14 @@ def test_a_choice_that_cannot_be_made_says_so() -> None:
     assert (chosen.columns, chosen.bound) == (None, -np.inf)
 
 
-def test_the_most_promising_fall_least_short() -> None:
+def test_the_closest_sequences_fall_least_short() -> None:
     closer = Closer(Diver(relaxed(five_or_six(), "weight", Plan())))
     root = closer.root(endless())
     assert root is not None
     near = closer.near(root, endless(), least=0)
     assert near is not None
     short = root.window_duals[near.window] - near.gain
-    one = promising(near, root, 1)
+    one = near.closest(root.window_duals, 1)
     assert len(one) == 1
     assert root.window_duals[one.window[0]] - one.gain[0] == pytest.approx(short.min())
 
@@ -70,7 +70,8 @@ def test_a_pool_serves_whoever_asks_for_as_much() -> None:
     closer = Closer(Diver(relaxed(five_or_six(), "weight", Plan())))
     root = closer.root(endless())
     assert root is not None
-    sequences = closer.known(root)
+    sequences = closer.near(root, endless(), least=0)
+    assert sequences is not None
     pool = Pool(sequences, {"weight": 3, "delay": -7}, frozenset({"o1"}))
     assert pool.holds_all((Hold("weight", 4), Hold("delay", 7)), frozenset({"o1", "o2"}))
     assert not pool.holds_all((Hold("weight", 4), Hold("delay", 8)), frozenset({"o1"}))
@@ -116,14 +117,3 @@ def test_a_choice_that_ends_without_a_bound_bounds_nothing() -> None:
     assert _Search._whole(-np.inf) < -(10**15)
     assert _Search._whole(3.9999999) == 4
     assert _Search._whole(3.99) == 3
-
-
-def test_a_plan_of_the_bound_is_among_the_known_sequences() -> None:
-    problem = five_or_six()
-    relaxation = relaxed(problem, "weight", Plan())
-    closer = Closer(Diver(relaxation))
-    root = closer.root(endless())
-    assert root is not None
-    columns = columns_of_plan(problem, relaxation.program.activities, Plan())
-    assert columns == []
-    assert {column.steps for column in closer.known(root).columns()} >= {((0, 0),)}

@@ -71,10 +71,11 @@ def test_generation_ends_at_the_best_duals() -> None:
 
 
 def test_generation_ends_when_a_plan_reaches_the_bound() -> None:
-    # The first pricing is at no duals of worth: a bound of 6, which is reached already.
+    # At first each demand is charged all that it gains: a bound of 3 and 2, which is reached already.
     relaxation = relax(program_of(five_or_six(), "weight"), [])
-    generate(relaxation, endless(), reached=6)
-    assert relaxation.bound == pytest.approx(6)
+    generate(relaxation, endless(), reached=5)
+    assert relaxation.bound == pytest.approx(5)
+    assert not relaxation.master.columns
 
 
 def test_the_starts_left_for_a_gain() -> None:

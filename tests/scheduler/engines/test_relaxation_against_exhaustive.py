@@ -137,7 +137,7 @@ def test_a_dive_finds_the_optimum_below_the_bound_and_none_beyond_it() -> None:
     assert plan == Plan({"five": Choice(0, plan.placed["five"].start)})
     assert diver.dive(endless(), reached=3) is None
     # The dives leave the relaxation as it was.
-    assert relaxation.master.solve() == pytest.approx(4)
+    assert relaxation.master.solve(endless()) == pytest.approx(4)
 
 
 def test_a_dive_keeps_the_columns_it_is_given() -> None:
@@ -154,4 +154,4 @@ def test_a_relaxation_that_remembers_begins_where_the_last_one_ended() -> None:
     first = relaxed(problem, "weight", Plan())
     again = relax(program_of(problem, "weight"), [], memory_of(first))
     assert again.bound == pytest.approx(4)
-    assert again.master.solve() == pytest.approx(4)
+    assert again.master.solve(endless()) == pytest.approx(4)

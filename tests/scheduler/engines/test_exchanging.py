@@ -1,0 +1,101 @@
+"""Windows of a plan planned again, by hand and against all plans.
+
+The long demand weighs 5 and fills either window; the two short ones weigh 3 each and fit into one together.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+
+from scheduler.engines.columns.building import program_of
+from scheduler.engines.columns.exchanging import Exchanger
+from scheduler.engines.columns.plans import columns_of_plan, plan_of_columns
+from scheduler.engines.columns.program import Prices
+from scheduler.engines.exchanges import Exchanges
+from scheduler.engines.incumbent import Incumbent
+from scheduler.plan import Choice, Plan
+from scheduler.problem import Demand, Option, Problem, Window
+from scheduler.tasks import Effort, Hold, Task
+from tests.scheduler.engines.instances import endless
+from tests.scheduler.engines.test_relaxation_against_exhaustive import FEW, all_plans, good
+from tests.scheduler.problems import ORIGIN, problems
+
+FIRST, BOTH = np.array([True, False]), np.array([True, True])
+
+
+def long_or_short() -> Problem:
+    """Return a problem whose best plan gives one window to the long demand and the other to the short ones."""
+    windows = tuple(Window(name, name, 0, 10) for name in ("w1", "w2"))
+    long = tuple(Option(window.id, 10, 0, 0) for window in windows)
+    short = tuple(Option(window.id, 5, 0, 5) for window in windows)
+    demands = (Demand("long", "o1", 1, 5, long), Demand("a", "o1", 1, 3, short), Demand("b", "o1", 1, 3, short))
+    return Problem(ORIGIN, windows, ("weight", "delay"), demands=demands)
+
+
+def exchanger_of(problem: Problem, objective: str, holds: tuple[Hold, ...] = ()) -> Exchanger:
+    program = program_of(problem, objective, holds)
+    worth = Prices(program.gain, program.gain_per_day)
+    return Exchanger(program, np.zeros(len(program.limit)), worth, seed=1)
+
+
+def exchanged(problem: Problem, exchanger: Exchanger, plan: Plan, is_open: np.ndarray) -> Plan:
+    acts = exchanger.program.activities
+    columns = exchanger.again(columns_of_plan(problem, acts, plan), is_open, endless())
+    assert columns is not None
+    return plan_of_columns(problem, acts, columns)
+
+
+def test_an_open_window_is_planned_as_well_as_can_be() -> None:
+    problem = long_or_short()
+    # The second window keeps the first short one, and nobody else fits but the long one.
+    plan = Plan({"a": Choice(1, 0), "b": Choice(0, 0)})
+    after = exchanged(problem, exchanger_of(problem, "weight"), plan, FIRST)
+    assert after == Plan({"a": Choice(1, 0), "long": Choice(0, 0)})
+
+
+def test_what_a_closed_window_holds_is_not_placed_twice() -> None:
+    problem = long_or_short()
+    after = exchanged(problem, exchanger_of(problem, "weight"), Plan({"long": Choice(1, 0)}), FIRST)
+    assert after.placed.keys() == {"long", "a", "b"}
+    assert after.placed["long"] == Choice(1, 0)
+
+
+def test_what_is_owed_is_charged_and_paid_off() -> None:
+    problem = long_or_short()
+    exchanger = exchanger_of(problem, "delay", (Hold("weight", 11),))
+    acts = exchanger.program.activities
+    assert exchanger.charge([]) > exchanger.charge(columns_of_plan(problem, acts, Plan({"long": Choice(0, 0)}))) > 0
+    # The last five days late, at a weight of 3, cost more than what is then owed.
+    assert exchanged(problem, exchanger, Plan(), BOTH).placed.keys() < {"long", "a", "b"}
+    before = exchanger.charge([])
+    for _ in range(4):
+        exchanger.charge_more()
+    assert exchanger.charge([]) == 16 * before
+    assert exchanged(problem, exchanger, Plan(), BOTH).placed.keys() == {"long", "a", "b"}
+
+
+def test_exchanges_lead_from_a_plan_that_owes_to_one_that_does_not() -> None:
+    problem = long_or_short()
+    hold = (Hold("weight", 11),)
+    # All are placed, both short ones as late as can be: a delay of 5 and 10 days, at a weight of 3.
+    start = Plan({"long": Choice(0, 0), "a": Choice(1, 5), "b": Choice(1, 0)})
+    best = Incumbent(Task(problem, "delay", hold, start, Effort(work=1.0), 1), start)
+    Exchanges(best, exchanger_of(problem, "delay", hold), [[]]).run(endless(), lambda: best.reached == -15)
+    assert best.plan.placed.keys() == {"long", "a", "b"}
+
+
+@FEW
+@given(problems())
+def test_with_all_windows_open_the_best_plan_is_found(problem: Problem) -> None:
+    plans = all_plans(problem)
+    for objective in ("weight", "delay", "displacement"):
+        start = max(plans, key=lambda plan: good(problem, plan, "weight"))
+        holds = (Hold("weight", good(problem, start, "weight")),)
+        exchanger = exchanger_of(problem, objective, holds)
+        for _ in range(20):
+            exchanger.charge_more()
+        after = exchanged(problem, exchanger, start, np.ones(len(problem.windows), dtype=np.bool_))
+        kept = [plan for plan in plans if good(problem, plan, "weight") >= holds[0].value]
+        assert after in kept
+        assert good(problem, after, objective) == max(good(problem, plan, objective) for plan in kept)
