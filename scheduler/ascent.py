@@ -32,7 +32,8 @@ class Ascent:
         self.objective = parts[0].problem.objectives[level] if parts else ""
         self.clock, self.executor, self.seed = clock, executor, seed
         for part in parts:
-            part.bounds.append(plain_bound(part.problem, self.objective))
+            if len(part.bounds) == level:
+                part.bounds.append(plain_bound(part.problem, self.objective))
 
     @property
     def reached(self) -> int:

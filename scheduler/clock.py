@@ -39,6 +39,11 @@ class Clock:
         self.deadline += min(GRACE_SECONDS, time.time() - self.started)
 
     @property
+    def whole(self) -> float:
+        """All that the solve may take: seconds, or work."""
+        return self.time_limit_s if self.budget is None else self.budget
+
+    @property
     def elapsed(self) -> float:
         """Seconds since the start."""
         return time.time() - self.started

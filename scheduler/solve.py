@@ -25,6 +25,9 @@ from scheduler.verify import fixed_conflicts, violations
 # The last one is for what is still open when the others have left some of their time.
 QUICK_PASSES = (True, False, False)
 LEAST_REST = 0.05
+# Levels that took less than their share leave some of it to the first one that is still open.
+MOST_ATTEMPTS = 8
+MOST_SEED = 2**31
 # Components that share parties are solved apart again where together they are larger than this.
 LARGE = 600
 
@@ -110,8 +113,8 @@ def solve(
 def _check_arguments(time_limit_s: float, seed: int, workers: int, budget: float | None) -> None:
     if not time_limit_s > 0:
         raise ValueError(f"time_limit_s must be above 0, not {time_limit_s}")
-    if not 0 <= seed < 2**31:
-        raise ValueError(f"seed must be from 0 to {2**31 - 1}, not {seed}")
+    if not 0 <= seed < MOST_SEED:
+        raise ValueError(f"seed must be from 0 to {MOST_SEED - 1}, not {seed}")
     if workers < 1:
         raise ValueError(f"workers must be at least 1, not {workers}")
     if budget is not None and not budget > 0:
@@ -132,16 +135,16 @@ class _Run:
     def solution(self) -> Solution:
         """Climb every level, and return the plan with its levels."""
         names = self.problem.objectives
-        parts, bounds = self._first_parts(), []
-        for level, name in enumerate(names):
-            together = self._joined(parts) if name == "parties" else parts
-            ascent = Ascent(together, level, self.clock, self.executor, self.seed)
-            self._climb(ascent)
-            bounds.append(ascent.bound)
-            if len(together) < len(parts) and any(option_count(part.problem) > LARGE for part in together):
-                parts = self._parted(parts, merged(part.plan for part in together))
-            else:
-                parts = together
+        bounds: list[int] = []
+        parts = self._climb_from(0, self._first_parts(), bounds, self.seed)
+        for attempt in range(1, MOST_ATTEMPTS):
+            level = self._open_level(parts, bounds)
+            if level is None or self.clock.left() < LEAST_REST * self.clock.whole:
+                break
+            for part in parts:
+                del part.bounds[level + 1 :]
+            del bounds[level:]
+            parts = self._climb_from(level, parts, bounds, (self.seed + attempt) % MOST_SEED)
         plan = merged(part.plan for part in parts)
         reached = [value(self.problem, plan, name) for name in names]
         levels = [Level(name, at, bound, at == bound) for name, at, bound in zip(names, reached, bounds, strict=True)]
@@ -156,6 +159,28 @@ class _Run:
             seed=self.seed,
             budget=round(self.clock.work, 3) if self.clock.budget is None else self.clock.budget,
         )
+
+    def _climb_from(self, first: int, parts: list[Part], bounds: list[int], seed: int) -> list[Part]:
+        """Climb the levels from one on, add their bounds to those of the earlier levels, and return the components."""
+        for level, name in enumerate(self.problem.objectives[first:], start=first):
+            together = self._joined(parts) if name == "parties" else parts
+            ascent = Ascent(together, level, self.clock, self.executor, seed)
+            self._climb(ascent)
+            bounds.append(ascent.bound)
+            if len(together) < len(parts) and any(option_count(part.problem) > LARGE for part in together):
+                parts = self._parted(parts, merged(part.plan for part in together))
+            else:
+                parts = together
+        return parts
+
+    def _open_level(self, parts: Sequence[Part], bounds: Sequence[int]) -> int | None:
+        """Return the first level that is not proven and can be climbed again: one above those that join components."""
+        names = self.problem.objectives
+        first = names.index("parties") + 1 if "parties" in names else 0
+        for level in range(first, len(names)):
+            if sum(part.value(names[level]) for part in parts) != bounds[level]:
+                return level
+        return None
 
     def _climb(self, ascent: Ascent) -> None:
         self._tell(ascent, done=False)

@@ -1,9 +1,10 @@
 """One task from end to end: what is tried, in which order, and what is known so far.
 
 The relaxation over columns bounds the objective and dives to a plan. Without repetition it bounds more closely, and the
-best choice among all sequences near its bound closes the gap where they are few enough. Where they are not, dives go on
-from the best plan; what the relaxation proves useless is dropped, and the rest is given to CP-SAT, whole where it has
-become small, and in any case in neighbourhoods of the best plan.
+best choice among all sequences near its bound closes the gap where they are few enough. Where they are not, a plan far
+from the bound gets better a few windows at a time, and one close to it by dives that go on from it. What the relaxation
+proves useless is dropped, and the rest is given to CP-SAT, whole where it has become small, and in any case in
+neighbourhoods of the best plan.
 """
 
 from __future__ import annotations

@@ -13,6 +13,8 @@ ORIGIN = date(2027, 1, 1)
 HORIZON_DAYS = 720
 MODALITIES = 8
 SCALES = 4
+WEIGHTS = (1, 1, 2, 2, 4, 8)
+LOW_WEIGHTS = (1, 1, 1, 1, 1, 2, 2, 2, 4, 8)
 NO_CAPS = Caps()
 
 Places = Mapping[tuple[int, int], Sequence[Window]]
@@ -26,6 +28,20 @@ def national(
     windows = _windows(chance, lines)
     places = _places(windows)
     demands = tuple(_demand(chance, f"r{number}", places) for number in range(requests))
+    return Problem(ORIGIN, windows, objectives, demands=demands, caps=caps)
+
+
+def balanced(
+    lines: int, requests: int, seed: int = 1, objectives: tuple[str, ...] = ("weight",), caps: Caps = NO_CAPS
+) -> Problem:
+    """Return a calendar like `national`, with short pauses between windows, and lines that take smaller scales too.
+
+    A request for every four days of windows finds room; with one for two, some are refused. Most weights are low.
+    """
+    chance = random.Random(seed)
+    windows = _windows(chance, lines, pause=(5, 60))
+    places = _places(windows, larger=SCALES)
+    demands = tuple(_demand(chance, f"r{number}", places, LOW_WEIGHTS) for number in range(requests))
     return Problem(ORIGIN, windows, objectives, demands=demands, caps=caps)
 
 
@@ -67,14 +83,14 @@ def crisis(lines: int, bookings: int, seed: int = 1, objectives: tuple[str, ...]
     )
 
 
-def _windows(chance: random.Random, lines: int) -> tuple[Window, ...]:
+def _windows(chance: random.Random, lines: int, *, pause: tuple[int, int] = (10, 240)) -> tuple[Window, ...]:
     windows: list[Window] = []
     for line in range(lines):
         day = chance.randint(0, 60)
         while day < HORIZON_DAYS and len(windows) < 100_000:
             length = chance.randint(45, 160)
             windows.append(Window(f"w{line}-{day}", f"l{line}", day, day + length))
-            day += length + chance.randint(10, 240)
+            day += length + chance.randint(*pause)
     return tuple(windows)
 
 
@@ -86,17 +102,20 @@ def _kin(windows: tuple[Window, ...], window: Window) -> list[Window]:
     return [other for other in windows if _line_of(other) % MODALITIES == _line_of(window) % MODALITIES]
 
 
-def _places(windows: Sequence[Window]) -> Places:
-    """Return the windows for each modality and scale: those on lines of that scale, and of the next."""
+def _places(windows: Sequence[Window], *, larger: int = 2) -> Places:
+    """Return the windows for each modality and scale: on lines of that scale, and of the next so many in the round.
+
+    With as many as there are scales there is no round: on lines of that scale or any larger one.
+    """
     places: defaultdict[tuple[int, int], list[Window]] = defaultdict(list)
     for window in windows:
         modality, scale = _line_of(window) % MODALITIES, _line_of(window) // MODALITIES % SCALES
-        places[modality, scale].append(window)
-        places[modality, (scale - 1) % SCALES].append(window)
+        for smaller in range(scale + 1) if larger == SCALES else range(scale, scale - larger, -1):
+            places[modality, smaller % SCALES].append(window)
     return places
 
 
-def _demand(chance: random.Random, name: str, places_for: Places) -> Demand:
+def _demand(chance: random.Random, name: str, places_for: Places, weights: Sequence[int] = WEIGHTS) -> Demand:
     modality = chance.choices(range(MODALITIES), weights=(30, 20, 15, 10, 10, 5, 5, 5))[0]
     duration = chance.choice((12, 18, 25, 33, 40, 55, 70, 90, 110))
     earliest = chance.randint(0, HORIZON_DAYS - 200)
@@ -121,4 +140,4 @@ def _demand(chance: random.Random, name: str, places_for: Places) -> Demand:
         for rank, place in enumerate(places, start=1)
     )
     tier = chance.choice((1, 2, 2, 3, 3, 3))
-    return Demand(name, f"o{chance.randint(1, 150)}", tier, chance.choice((1, 1, 2, 2, 4, 8)), options)
+    return Demand(name, f"o{chance.randint(1, 150)}", tier, chance.choice(weights), options)

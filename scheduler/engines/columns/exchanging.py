@@ -90,7 +90,7 @@ class Exchanger:
         best = Timetable(rest.activities).best(now)
         found = Enumerator(rest).closest_of(now, best, MOST_SEQUENCES, meter)
         sequences = joined(sequences_of(inside, now), found)
-        chosen = choose(rest, sequences, meter, seed=self.seed)
+        chosen = choose(rest, sequences, meter, seed=self.seed, known=len(inside))
         if chosen.columns is None:
             return None
         name = dict(enumerate(members.tolist()))

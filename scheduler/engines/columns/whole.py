@@ -43,29 +43,39 @@ class Chosen:
     bound: float
 
 
-def choose(program: Program, sequences: Sequences, meter: Meter, *, seed: int) -> Chosen:
+def choose(program: Program, sequences: Sequences, meter: Meter, *, seed: int, known: int = 0) -> Chosen:
     """Choose among sequences for the program's objective.
+
+    Parameters
+    ----------
+    known : int
+        How many of the sequences, the first ones, make a plan together to begin with.
 
     Raises
     ------
     EngineError
         The solver failed.
     """
-    model = _Model(program, sequences)
+    made = _Model(program, sequences)
+    model = mathopt.Model.from_model_proto(made.proto())
+    hints = [mathopt.SolutionHint(made.taking(model, known))] if known else []
     result = mathopt.solve(
-        mathopt.Model.from_model_proto(model.proto()), mathopt.SolverType.GSCIP, params=_parameters(model, meter, seed)
+        model,
+        mathopt.SolverType.GSCIP,
+        params=_parameters(made, meter, seed),
+        model_params=mathopt.ModelSolveParameters(solution_hints=hints),
     )
-    meter.spend(model.work * max(1, result.solve_stats.node_count))
+    meter.spend(made.work * max(1, result.solve_stats.node_count))
     reason = result.termination.reason
     if reason == mathopt.TerminationReason.INFEASIBLE:
         return Chosen(None, -math.inf)
-    bound = model.gain_at_most(result.best_objective_bound())
+    bound = made.gain_at_most(result.best_objective_bound())
     if reason == mathopt.TerminationReason.NO_SOLUTION_FOUND:
         return Chosen(None, bound)
     if reason not in {mathopt.TerminationReason.OPTIMAL, mathopt.TerminationReason.FEASIBLE}:
         raise EngineError(f"{program.objective}: the choice among columns ended with {reason}")
     values = result.variable_values()
-    taken = [row for row, share in enumerate(values[variable] for variable in model.first(values)) if share > WHOLE]
+    taken = [row for row, share in enumerate(values[variable] for variable in made.first(values)) if share > WHOLE]
     return Chosen([sequences.column(row) for row in taken], bound)
 
 
@@ -215,6 +225,16 @@ class _Model:
         adds = np.concatenate(self._adds)
         lower = np.zeros(self.variables)
         return Matrix(self.gain, lower, upper, self.lower, self.upper, row, column, adds).proto(whole)
+
+    def taking(self, model: mathopt.Model, first: int) -> dict[mathopt.Variable, float]:
+        """Return the values of all whole variables in the plan that the first sequences make."""
+        placed = self._of_demand[self.sequences.activity[:first][self.sequences.activity[:first] != NOBODY]]
+        refused = np.ones(len(self._asking))
+        refused[placed[placed != NOBODY]] = 0.0
+        taken = np.concatenate([np.ones(first), np.zeros(self.columns - first), np.zeros(self.extras), refused])
+        is_extra = np.zeros(self.variables, dtype=np.bool_)
+        is_extra[self.columns : self._refusals] = True
+        return {model.get_variable(at): float(taken[at]) for at in np.flatnonzero(~is_extra).tolist()}
 
     def gain_at_most(self, bound: float) -> float:
         """Return what the solver's bound allows a plan to gain."""

@@ -23,9 +23,14 @@ NO_CAPS = Caps()
 
 
 class Generator(StrEnum):
-    """Where an instance comes from."""
+    """Where an instance comes from.
+
+    `BALANCED` has about the room of the instances that the engine's design was measured on, where first come first
+    served reached 0.83 of the weights with an option on 4,500 requests, and 0.95 on 2,400; `SYNTHETIC` is scarcer.
+    """
 
     SCENARIO = "scenario"
+    BALANCED = "balanced"
     SYNTHETIC = "synthetic"
 
 
@@ -59,7 +64,9 @@ class Family:
     @property
     def generators(self) -> tuple[Generator, ...]:
         """Who can make it."""
-        return (Generator.SYNTHETIC,) if self.size is None else tuple(Generator)
+        if self.size is None:
+            return (Generator.SYNTHETIC,)
+        return tuple(generator for generator in Generator if generator != Generator.BALANCED or not self.is_crisis)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +89,8 @@ class Instance:
             return replace(_from_scenario(family, self.seed), caps=family.caps)
         if family.is_crisis:
             return scenarios.crisis(family.lines, family.requests, self.seed, family.objectives)
-        return scenarios.national(family.lines, family.requests, self.seed, family.objectives, family.caps)
+        make = scenarios.balanced if self.generator is Generator.BALANCED else scenarios.national
+        return make(family.lines, family.requests, self.seed, family.objectives, family.caps)
 
     def write(self, file: Path) -> None:
         """Generate it into a problem file."""
