@@ -24,8 +24,8 @@ from scheduler.engines.columns.generation import Memory, Relaxation, generate, m
 from scheduler.engines.columns.master import Column, Unsolved
 from scheduler.engines.columns.narrowing import useful_starts
 from scheduler.engines.columns.plans import columns_of_plan, plan_of_columns
-from scheduler.engines.columns.program import prices
-from scheduler.engines.columns.sequences import Pool, Sequences
+from scheduler.engines.columns.program import Prices, prices
+from scheduler.engines.columns.sequences import Pool, Sequences, joined, sequences_of
 from scheduler.engines.columns.whole import choose
 from scheduler.engines.cpsat.engine import search_neighbours, solve_whole
 from scheduler.engines.cpsat.neighbours import Neighbours
@@ -43,6 +43,7 @@ SECONDS_AN_OPTION = 1e-4
 ROOT_SHARE = 0.6
 DIVE_SHARE = 0.7
 CLOSING_SHARE = 0.5
+PROVING_SHARE = 0.9
 REDIVE_SHARE = 0.6
 REDIVE_WINDOWS = 15
 EXCHANGE_SHARE = 0.7
@@ -215,12 +216,15 @@ class _Search:
         # Rows for the parties to serve come last, and there may be more of them.
         duals = np.zeros(len(program.limit))
         duals[: len(relaxation.duals)] = relaxation.duals
-        now = prices(relaxation.program, relaxation.duals) if self.root is None else self.root.now
         starts = [columns_of_plan(task.problem, program.activities, self.best.plan)]
         if self.dived is not None:
             starts.append(self.dived)
-        exchanges = Exchanges(self.best, Exchanger(program, duals, now, seed=task.seed), starts)
+        exchanges = Exchanges(self.best, Exchanger(program, duals, self._prices(relaxation), seed=task.seed), starts)
         exchanges.run(self.meter.part(EXCHANGE_SHARE), lambda: self.is_over)
+
+    def _prices(self, relaxation: Relaxation) -> Prices:
+        """Return what activities are worth at the closest bound so far."""
+        return prices(relaxation.program, relaxation.duals) if self.root is None else self.root.now
 
     def _bound_closer(self, closer: Closer) -> None:
         self.root = None if self.is_over else closer.root(self.meter.part(ELEMENTARY_SHARE))
@@ -240,9 +244,9 @@ class _Search:
             return
         distance = first * max(1.0, abs(root.optimum))
         while not self.is_over:
-            meter = self.meter.part(CLOSING_SHARE)
             # One more than reached would do for a better plan; the later levels need all that are as good.
             least = max(self.best.reached, math.floor(max(-MOST, root.optimum - distance)))
+            meter = self.meter.part(PROVING_SHARE if least == self.best.reached else CLOSING_SHARE)
             sequences = closer.near(root, meter, least=least)
             if sequences is None or len(sequences) > self._most_sequences():
                 break
@@ -250,15 +254,20 @@ class _Search:
                 break
             distance = root.optimum - self.best.reached if self.best.reached >= least else distance * DISTANCE_GROWTH
 
-    def _choose(self, diver: Diver, sequences: Sequences, meter: Meter) -> float:
+    def _choose(self, diver: Diver, sequences: Sequences, meter: Meter, *, known: int = 0) -> float:
         """Choose among sequences, for a plan and a bound on what any choice gains."""
-        chosen = choose(diver.relaxation.program, sequences, meter, seed=self.task.seed)
+        chosen = choose(diver.relaxation.program, sequences, meter, seed=self.task.seed, known=known)
         self._offer_columns(diver.relaxation.program.activities, chosen.columns)
         return chosen.bound
 
     def _choose_near(self, diver: Diver, sequences: Sequences, meter: Meter, least: int) -> bool:
         """Choose among sequences that hold all plans gaining `least`; say whether to look further away."""
-        bound = self._choose(diver, sequences, meter)
+        among, known = sequences, 0
+        if self.best.reached >= least:
+            # The solver gets to the proof in half the time from a plan that it is given.
+            columns = columns_of_plan(self.task.problem, diver.relaxation.program.activities, self.best.plan)
+            among, known = joined(sequences_of(columns, self._prices(diver.relaxation)), sequences), len(columns)
+        bound = self._choose(diver, among, meter, known=known)
         self.best.tighten(self.best.sign * max(self._whole(bound), least - 1))
         if not self.task.is_bounding and self._whole(bound) > self.best.reached and not self.is_over:
             self._choose_strictly(diver, sequences, least)
