@@ -14,9 +14,9 @@ from scheduler.engines.incumbent import Incumbent
 from scheduler.engines.meter import LEAST_WORK, Meter
 
 FIRST_WINDOWS = 20
-MOST_WINDOWS = 100
+MOST_WINDOWS = 250
 EFFORT = 2.0
-PATIENCE = 8
+PATIENCE = 4
 
 
 class Exchanges:

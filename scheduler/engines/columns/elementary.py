@@ -26,6 +26,7 @@ MOST_LABELS = 500
 MOST_COLUMNS = 4
 MOST_SEQUENCES = 400_000
 MOST_AT_ONCE = 1_000_000
+MOST_GROWN = 2_000_000
 WORK_A_LABEL = 2e-7
 LEAST_GAIN = 1e-9
 
@@ -143,10 +144,12 @@ class Enumerator:
         while len(labels.window):
             counts = heads[labels.window + 1] - heads[labels.window]
             meter.spend(WORK_A_LABEL * int(counts.sum()))
-            parts = [
-                self._grown(labels.take(chunk), counts[chunk], prices, best - least, (members, heads))
-                for chunk in _chunks(counts)
-            ]
+            parts: list[_Labels] = []
+            for chunk in _chunks(counts):
+                parts.append(self._grown(labels.take(chunk), counts[chunk], prices, best - least, (members, heads)))
+                if follow is None and (sum(len(part.window) for part in parts) > MOST_GROWN or meter.is_over()):
+                    yield _together(parts)  # Too many, whichever of them are dropped.
+                    return
             labels = _together(parts)
             labels = labels.take(_undominated(labels))
             if follow is not None and len(labels.window) > follow:
