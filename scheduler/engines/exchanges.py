@@ -64,8 +64,9 @@ class Exchanges:
         is_open[[self._position[window] for window in near.windows or ()]] = True
         before = meter.left()
         columns = self.exchanger.again(self.current, is_open, meter)
-        if len(near.windows or ()) < MOST_WINDOWS or meter.left() <= before / 2:
-            self._neighbours.learn(exhausted=meter.left() > before / 2)
+        is_quick = meter.left() > before / 2
+        if not is_quick or len(near.windows or ()) < MOST_WINDOWS:
+            self._neighbours.learn(exhausted=is_quick)
         if columns is not None:
             self.best.offer(plan_of_columns(problem, self._activities, columns))
         return columns

@@ -100,7 +100,7 @@ class _Search:
         relaxation = None if self.is_over else self._relax()
         if relaxation is not None and not self.is_over:
             if relaxation.master.is_large:
-                self._exchange(relaxation)  # Dives would take too long.
+                self._exchange(relaxation)  # Each dive takes long here.
             self._go_on(relaxation)
         if not self.is_over and self._is_small():
             self._solve_whole(CLOSING_SHARE)

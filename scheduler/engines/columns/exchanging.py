@@ -49,9 +49,7 @@ class Exchanger:
         self._debts = self._debt_prices(duals)
 
     def _debt_prices(self, duals: Floats) -> dict[int, float]:
-        asked = np.zeros(len(self.program.limit), dtype=np.bool_)
-        asked[self.program.entries.row] = True
-        rows = np.flatnonzero(asked & (self.program.limit < 0) & ~self.program.equal)
+        rows = np.intersect1d(self.program.asking_rows(), self.program.entries.row)
         dearest = float(duals[rows].max(initial=0))
         return {row: DEBT_FACTOR * max(1.0, float(duals[row]), LEAST_SHARE * dearest) for row in rows.tolist()}
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scheduler.engines.columns.activities import Floats
 from scheduler.engines.columns.master import Column, Master, columns_of
 from scheduler.engines.columns.pricing import Timetable
-from scheduler.engines.columns.program import Program, extras_worth, prices
+from scheduler.engines.columns.program import Prices, Program, extras_worth, prices
 from scheduler.engines.columns.sequences import Pool
 from scheduler.engines.meter import Meter
 from scheduler.tasks import Effort
@@ -132,9 +132,7 @@ def _begin(relaxation: Relaxation, meter: Meter) -> None:
     program = relaxation.program
     entries, duals = program.entries, np.zeros(len(program.limit))
     single = program.limit[entries.row] == 1
-    most = program.gain + np.maximum(
-        program.gain_per_day * program.activities.last, program.gain_per_day * program.activities.first
-    )
+    most = Prices(program.gain, program.gain_per_day).most(program.activities)
     np.maximum.at(duals, entries.row[single], most[entries.activity[single]])
     price(relaxation, duals, meter)
     _scatter(relaxation, (np.zeros(len(program.limit)),), FIRST_SCATTERED, meter)
@@ -143,10 +141,9 @@ def _begin(relaxation: Relaxation, meter: Meter) -> None:
 def _scatter(relaxation: Relaxation, duals: Sequence[Floats], rounds: int, meter: Meter) -> None:
     """Price with every demand allowed in a few of its places, so that the windows do not all want the same ones."""
     acts = relaxation.program.activities
-    owners = len(np.unique(acts.owner))
     if len(acts) < LARGE:
         return
-    share = COPIES * owners / len(acts)
+    share = COPIES * len(np.unique(acts.owner)) / len(acts)
     chance = np.random.default_rng(len(relaxation.master.columns))
     for number in range(rounds):
         if meter.is_over():

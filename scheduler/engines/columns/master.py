@@ -54,7 +54,7 @@ class Master:
         program = self.program
         last = program.gain + program.gain_per_day * program.activities.last
         dearest = DEBT_PRICE * max(self._unit, float(np.abs(last).max(initial=0)))
-        return dict.fromkeys(np.flatnonzero((program.limit < 0) & ~program.equal).tolist(), dearest)
+        return dict.fromkeys(program.asking_rows().tolist(), dearest)
 
     def allow_debts(self, most: float) -> None:
         """Let rows owe so much of what they ask for: the columns so far may not reach it, later ones may."""

@@ -70,6 +70,10 @@ class Program:
         soft[self.extras.row[self.extras.adds < 0]] = True
         return soft
 
+    def asking_rows(self) -> Ints:
+        """Return the rows that ask for at least something, which a plan may fall short of."""
+        return np.flatnonzero((self.limit < 0) & ~self.equal)
+
     @property
     def unit(self) -> int:
         """The greatest whole number that what any plan gains is a multiple of."""

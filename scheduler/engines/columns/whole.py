@@ -228,7 +228,8 @@ class _Model:
 
     def taking(self, model: mathopt.Model, first: int) -> dict[mathopt.Variable, float]:
         """Return the values of all whole variables in the plan that the first sequences make."""
-        placed = self._of_demand[self.sequences.activity[:first][self.sequences.activity[:first] != NOBODY]]
+        steps = self.sequences.activity[:first]
+        placed = self._of_demand[steps[steps != NOBODY]]
         refused = np.ones(len(self._asking))
         refused[placed[placed != NOBODY]] = 0.0
         taken = np.concatenate([np.ones(first), np.zeros(self.columns - first), np.zeros(self.extras), refused])

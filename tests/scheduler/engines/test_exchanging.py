@@ -14,6 +14,7 @@ from scheduler.engines.columns.plans import columns_of_plan, plan_of_columns
 from scheduler.engines.columns.program import Prices
 from scheduler.engines.exchanges import Exchanges
 from scheduler.engines.incumbent import Incumbent
+from scheduler.engines.meter import Meter
 from scheduler.plan import Choice, Plan
 from scheduler.problem import Demand, Option, Problem, Window
 from scheduler.tasks import Effort, Hold, Task
@@ -77,12 +78,16 @@ def test_what_is_owed_is_charged_and_paid_off() -> None:
 
 def test_exchanges_lead_from_a_plan_that_owes_to_one_that_does_not() -> None:
     problem = long_or_short()
-    hold = (Hold("weight", 11),)
-    # All are placed, both short ones as late as can be: a delay of 5 and 10 days, at a weight of 3.
-    start = Plan({"long": Choice(0, 0), "a": Choice(1, 5), "b": Choice(1, 0)})
+    hold = (Hold("weight", 8),)
+    # The short one starts five days late, at a weight of 3; the plan to begin with places nobody, and owes it all.
+    start = Plan({"long": Choice(0, 0), "a": Choice(1, 5)})
     best = Incumbent(Task(problem, "delay", hold, start, Effort(work=1.0), 1), start)
-    Exchanges(best, exchanger_of(problem, "delay", hold), [[]]).run(endless(), lambda: best.reached == -15)
-    assert best.plan.placed.keys() == {"long", "a", "b"}
+    assert best.reached == -15
+    exchanges = Exchanges(best, exchanger_of(problem, "delay", hold), [[]])
+    exchanges.run(Meter(Effort(work=1.0)), lambda: best.reached == 0)
+    assert best.reached == 0
+    assert exchanges.exchanger.charge(exchanges.current) == 0
+    assert sum(demand.weight for demand in problem.demands if demand.id in best.plan.placed) >= 8
 
 
 @FEW
