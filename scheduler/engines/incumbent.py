@@ -20,6 +20,8 @@ class Incumbent:
         What no plan can pass.
     sign : int
         1 where more is better, else -1.
+    is_exhausted : bool
+        Whether it is known that no plan that obeys all is better, though the bound may allow one.
     """
 
     def __init__(self, task: Task, start: Plan) -> None:
@@ -28,6 +30,7 @@ class Incumbent:
         self.loose: Plan | None = None
         self.bound: int | None = None
         self.sign = goodness(task.objective, 1)
+        self.is_exhausted = False
 
     @property
     def reached(self) -> int:
@@ -43,6 +46,11 @@ class Incumbent:
     def is_proven(self) -> bool:
         """Whether the plan reaches the bound."""
         return self.bound is not None and self.sign * self.bound == self.reached
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether there is no better plan."""
+        return self.is_exhausted or self.is_proven
 
     def gain(self, plan: Plan) -> int:
         """Return a plan's value, signed so that more is better."""

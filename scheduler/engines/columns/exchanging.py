@@ -8,7 +8,7 @@ Source: Shaw, Using Constraint Programming and Local Search Methods to Solve Veh
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -21,12 +21,13 @@ from scheduler.engines.columns.pricing import Timetable
 from scheduler.engines.columns.program import Entries, Extras, Prices, Program
 from scheduler.engines.columns.sequences import joined, sequences_of
 from scheduler.engines.columns.whole import choose
+from scheduler.engines.course import SERVED, asked
 from scheduler.engines.meter import Meter
+from scheduler.tasks import Task
 
 MOST_SEQUENCES = 2_000
 DEBT_FACTOR = 3.0
 LEAST_SHARE = 0.05
-ROUNDING = 1e-6
 
 
 class Exchanger:
@@ -34,39 +35,54 @@ class Exchanger:
 
     Parameters
     ----------
+    task : Task
+        Whose holds and parties to serve the program has.
     program : Program
         What the plans should obey.
-    duals : ndarray
-        By row, of a relaxation; what rows owe is charged at a multiple of them.
     now : Prices
         What activities are worth, for the choice of promising sequences.
     """
 
-    def __init__(self, program: Program, duals: Floats, now: Prices, *, seed: int) -> None:
-        self.program, self.now, self.seed = program, now, seed
+    def __init__(self, task: Task, program: Program, now: Prices) -> None:
+        self.task, self.program, self.now = task, program, now
         self._owner = owner_numbers(program)
         self._sparse = Sparse(program)
-        self._debts = self._debt_prices(duals)
 
-    def _debt_prices(self, duals: Floats) -> dict[int, float]:
-        rows = np.intersect1d(self.program.asking_rows(), self.program.entries.row)
-        dearest = float(duals[rows].max(initial=0))
-        return {row: DEBT_FACTOR * max(1.0, float(duals[row]), LEAST_SHARE * dearest) for row in rows.tolist()}
+    def debt_prices(self, duals: Floats) -> dict[str, float]:
+        """Return what to charge for a unit owed, a multiple of its dual in a relaxation.
 
-    def charge(self, columns: Sequence[Column]) -> float:
-        """Return the price of what columns owe, 0 where they owe nothing."""
-        owed = {row: -self.program.limit[row] for row in self._debts}
-        for column in columns:
-            entries = self._sparse.of(column)[1]
-            for row in owed.keys() & entries.keys():
-                owed[row] += entries[row]
-        return float(sum(self._debts[row] * by for row, by in owed.items() if by > ROUNDING))
+        Parameters
+        ----------
+        duals : ndarray
+            By row, the first rows of the program or all.
+        """
+        rows, scales = self._asking()
+        known = np.zeros(len(self.program.limit))
+        known[: len(duals)] = duals
+        a_unit = known[rows] * scales
+        holds = asked(self.task)
+        # A row that the relaxation fulfils for nothing may still be the one that whole plans fall short of.
+        dear = DEBT_FACTOR * np.maximum(1.0, np.maximum(a_unit, LEAST_SHARE * a_unit.max(initial=0.0)))
+        priced = {hold.objective: float(price) for hold, price in zip(holds, dear, strict=False)}
+        return {**priced, SERVED: float(dear[len(holds) :].max(initial=DEBT_FACTOR))}
 
-    def charge_more(self) -> None:
-        """Raise the price of what is owed."""
-        self._debts = {row: 2 * price for row, price in self._debts.items()}
+    def _asking(self) -> tuple[Ints, Floats]:
+        """Return the rows that ask for something, first those of the holds, and what a unit adds in each."""
+        rows, holds = self.program.asking_rows(), asked(self.task)
+        scales = np.ones(len(rows))
+        scales[: len(holds)] = [-self.program.limit[row] / hold.value for row, hold in zip(rows, holds, strict=False)]
+        return rows, scales
 
-    def again(self, columns: Sequence[Column], is_open: NDArray[np.bool_], meter: Meter) -> list[Column] | None:
+    def _debts(self, prices: Mapping[str, float]) -> dict[int, float]:
+        """Return the price of what each row owes."""
+        rows, scales = self._asking()
+        names = [hold.objective for hold in asked(self.task)]
+        names += [SERVED] * (len(rows) - len(names))
+        return {row: prices[name] / scale for row, name, scale in zip(rows.tolist(), names, scales, strict=True)}
+
+    def again(
+        self, columns: Sequence[Column], is_open: NDArray[np.bool_], meter: Meter, prices: Mapping[str, float]
+    ) -> list[Column] | None:
         """Return the best plan found that differs from one in the open windows only.
 
         Parameters
@@ -75,6 +91,8 @@ class Exchanger:
             Those of the plan.
         is_open : ndarray
             By window.
+        prices : mapping of str to float
+            Of what is owed, as `debt_prices` gives them.
         """
         kept = [column for column in columns if not is_open[column.window]]
         taken = np.zeros(int(self._owner.max(initial=-1)) + 1, dtype=np.bool_)
@@ -83,18 +101,18 @@ class Exchanger:
         members = np.flatnonzero(is_open[self.program.activities.window] & ~taken[self._owner])
         position = {activity: at for at, activity in enumerate(members.tolist())}
         inside = [_renamed(column, position) for column in columns if is_open[column.window]]
-        rest = self._rest(members, kept)
+        rest = self._rest(members, kept, self._debts(prices))
         now = Prices(self.now.worth[members], self.now.per_day[members])
         best = Timetable(rest.activities).best(now)
         found = Enumerator(rest).closest_of(now, best, MOST_SEQUENCES, meter)
         sequences = joined(sequences_of(inside, now), found)
-        chosen = choose(rest, sequences, meter, seed=self.seed, known=len(inside))
+        chosen = choose(rest, sequences, meter, seed=self.task.seed, known=len(inside))
         if chosen.columns is None:
             return None
         name = dict(enumerate(members.tolist()))
         return [*kept, *(_renamed(column, name) for column in chosen.columns)]
 
-    def _rest(self, members: Ints, kept: Sequence[Column]) -> Program:
+    def _rest(self, members: Ints, kept: Sequence[Column], debts: Mapping[int, float]) -> Program:
         """Return what is left of the program for some activities once columns are decided, debts among its extras."""
         program, acts, entries, extras = (
             self.program,
@@ -109,7 +127,7 @@ class Exchanger:
         place = np.full(len(acts), -1, dtype=np.int64)
         place[members] = np.arange(len(members))
         inside = place[entries.activity] >= 0
-        rows = np.array(list(self._debts), dtype=np.int64)
+        rows = np.array(list(debts), dtype=np.int64)
         used = np.zeros(len(limit), dtype=np.bool_)
         used[np.concatenate([entries.row[inside], extras.row, rows])] = True
         number = np.cumsum(used) - 1
@@ -128,7 +146,7 @@ class Exchanger:
                 entries.per_day[inside],
             ),
             extras=Extras(
-                np.concatenate([extras.gain, -np.array(list(self._debts.values()), dtype=np.float64)]),
+                np.concatenate([extras.gain, -np.array(list(debts.values()), dtype=np.float64)]),
                 np.concatenate([extras.most, np.full(len(rows), np.inf)]),
                 np.concatenate([number[extras.row], number[rows]]),
                 np.concatenate([extras.extra, most + np.arange(len(rows))]),

@@ -119,7 +119,7 @@ def generate(relaxation: Relaxation, meter: Meter, *, reached: int) -> None:
         fresh = price(relaxation, duals, meter)
         if relaxation.whole_bound <= reached:
             return
-        _scatter(relaxation, (duals, master.duals()), SCATTERED, meter)
+        fresh += _scatter(relaxation, (duals, master.duals()), SCATTERED, meter)
         if not fresh:
             # Nothing new between the two: the master's own duals decide.
             fresh = price(relaxation, master.duals(), meter)
@@ -138,17 +138,25 @@ def _begin(relaxation: Relaxation, meter: Meter) -> None:
     _scatter(relaxation, (np.zeros(len(program.limit)),), FIRST_SCATTERED, meter)
 
 
-def _scatter(relaxation: Relaxation, duals: Sequence[Floats], rounds: int, meter: Meter) -> None:
-    """Price with every demand allowed in a few of its places, so that the windows do not all want the same ones."""
+def _scatter(relaxation: Relaxation, duals: Sequence[Floats], rounds: int, meter: Meter) -> int:
+    """Price with every demand allowed in a few of its places, so that the windows do not all want the same ones.
+
+    Returns
+    -------
+    int
+        How many new columns the master took.
+    """
     acts = relaxation.program.activities
     if len(acts) < LARGE:
-        return
+        return 0
     share = COPIES * len(np.unique(acts.owner)) / len(acts)
     chance = np.random.default_rng(len(relaxation.master.columns))
+    fresh = 0
     for number in range(rounds):
         if meter.is_over():
-            return
-        price(relaxation, duals[number % len(duals)], meter, chance.random(len(acts)) < share)
+            break
+        fresh += price(relaxation, duals[number % len(duals)], meter, chance.random(len(acts)) < share)
+    return fresh
 
 
 def price(relaxation: Relaxation, duals: Floats, meter: Meter, allowed: NDArray[np.bool_] | None = None) -> int:

@@ -33,6 +33,17 @@ def add_constraints(made: Variables, holds: tuple[Hold, ...], served: frozenset[
                 made.model.add_bool_or(presences)
 
 
+def add_unserved(made: Variables, parties: frozenset[str]) -> list[cp_model.IntVar]:
+    """Return, for each of some parties, a variable that must be true where the party is not served."""
+    of_party = _by_party(made)
+    variables = []
+    for party in sorted(parties):
+        unserved = made.model.new_bool_var("")
+        made.model.add_bool_or([*of_party[party], unserved])
+        variables.append(unserved)
+    return variables
+
+
 def _by_party(made: Variables) -> dict[str, list[cp_model.IntVar]]:
     demands = made.problem.demands
     presences: dict[str, list[cp_model.IntVar]] = defaultdict(list)

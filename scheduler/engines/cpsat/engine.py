@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from ortools.sat.python import cp_model
 
-from scheduler.engines.cpsat.constraints import add_constraints
+from scheduler.engines.course import SERVED, Course, asked
+from scheduler.engines.cpsat.constraints import add_constraints, add_unserved
 from scheduler.engines.cpsat.decisions import WHOLE, Neighbourhood, create_variables
 from scheduler.engines.cpsat.neighbours import Neighbours
 from scheduler.engines.cpsat.objective import expression_of
@@ -23,6 +24,7 @@ from scheduler.tasks import EngineError, Task
 
 ROUNDING = 1e-3
 NEIGHBOURHOOD_WORK = 0.2
+UNIT = 1_000
 FOUND = {cp_model.OPTIMAL, cp_model.FEASIBLE}
 
 
@@ -76,24 +78,42 @@ def solve_whole(task: Task, meter: Meter, *, domain: Domain | None = None, bette
     return Found(plan_from(made, solver), _bound(task, solver), optimal=status == cp_model.OPTIMAL)
 
 
-def search_neighbours(task: Task, meter: Meter, best: Plan, bound: int | None, *, domain: Domain | None = None) -> Plan:
-    """Return the best plan that solving neighbourhoods of the best one, again and again, leads to."""
-    neighbours = Neighbours(task.problem, task.seed)
-    while not meter.is_over() and (bound is None or value(task.problem, best, task.objective) != bound):
-        near = neighbours.pick(best)
-        made = _model(task, near, domain, best)
-        solver = _solver(task)
+class NeighbourSearch:
+    """Neighbourhoods of the course's plan, solved one after the other.
+
+    Parameters
+    ----------
+    domain : Domain, optional
+        The starts that a better plan may have, instead of all.
+    """
+
+    def __init__(self, course: Course, domain: Domain | None = None) -> None:
+        self.course, self.domain = course, domain
+        self._neighbours = Neighbours(course.best.task.problem, course.best.task.seed)
+
+    def turn(self, meter: Meter) -> float:
+        """Solve neighbourhoods until the effort is over; return what was gained."""
+        total = 0.0
+        while not meter.is_over() and not self.course.best.is_settled:
+            total += self._step(meter)
+        self.course.tell(total)
+        return total
+
+    def _step(self, meter: Meter) -> float:
+        best, owes = self.course.best, self.course.owes
+        near = self._neighbours.pick(self.course.plan)
+        made = _owing_model(self.course, near) if owes else _model(best.task, near, self.domain, self.course.plan)
+        solver = _solver(best.task)
         _limit(solver, meter, work=NEIGHBOURHOOD_WORK)
         status = solver.solve(made.model)
         # Building a model is work too, which the solver does not count.
         meter.spend(solver.deterministic_time + LEAST_WORK)
-        if status in FOUND:
-            best = plan_from(made, solver)
+        gained = self.course.offer(plan_from(made, solver)) if status in FOUND else 0.0
         exhausted = status in {cp_model.OPTIMAL, cp_model.INFEASIBLE}
-        if exhausted and near.windows == neighbours.all_windows:
-            break  # It was no neighbourhood, but all there is.
-        neighbours.learn(exhausted=exhausted)
-    return best
+        # Then it was no neighbourhood, but all there is.
+        best.is_exhausted = exhausted and not owes and near.windows == self._neighbours.all_windows
+        self._neighbours.learn(exhausted=exhausted)
+        return gained
 
 
 def _model(task: Task, near: Neighbourhood, domain: Domain | None, better_than: Plan | None) -> Variables:
@@ -107,6 +127,28 @@ def _model(task: Task, near: Neighbourhood, domain: Domain | None, better_than: 
     if better_than is not None:
         least = value(task.problem, better_than, task.objective) + goodness(task.objective, 1)
         made.model.add(objective >= least if is_maximised(task.objective) else objective <= least)
+    return made
+
+
+def _owing_model(course: Course, near: Neighbourhood) -> Variables:
+    """Return the model of plans that are worth more than the course's, what they owe at its price."""
+    task = course.best.task
+    made = create_variables(task.problem, near, None)
+    add_constraints(made, tuple(hold for hold in task.holds if hold not in asked(task)))
+    owed: list[cp_model.IntVar] = []
+    prices: list[int] = []
+    for hold in asked(task):
+        owed.append(made.model.new_int_var(0, hold.value, ""))
+        prices.append(round(UNIT * course.prices[hold.objective]))
+        made.model.add(cp_model.LinearExpr.sum([expression_of(made, hold.objective), owed[-1]]) >= hold.value)
+    unserved = add_unserved(made, task.served)
+    owed += unserved
+    prices += [round(UNIT * course.prices[SERVED])] * len(unserved)
+    charge = cp_model.LinearExpr.weighted_sum(owed, prices)
+    aim = expression_of(made, task.objective)
+    worth = cp_model.LinearExpr.weighted_sum([aim, charge], [goodness(task.objective, UNIT), -1])
+    made.model.maximize(worth)
+    made.model.add(worth >= math.floor(UNIT * course.worth) + 1)
     return made
 
 

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 
+from scheduler.engines.choices import whole
 from scheduler.engines.columns.building import program_of
 from scheduler.engines.columns.closing import Closer
 from scheduler.engines.columns.diving import Diver
 from scheduler.engines.columns.plans import plan_of_columns
 from scheduler.engines.columns.sequences import NOBODY, Pool
 from scheduler.engines.columns.whole import choose
-from scheduler.engines.search import _Search
 from scheduler.plan import Plan
 from scheduler.problem import Caps, Demand, Option, Problem
 from scheduler.tasks import Hold
@@ -113,7 +113,7 @@ def test_all_plans_near_the_bound_are_made_of_the_sequences_near_it(problem: Pro
 
 
 def test_a_choice_that_ends_without_a_bound_bounds_nothing() -> None:
-    assert _Search._whole(np.inf) > 10**15
-    assert _Search._whole(-np.inf) < -(10**15)
-    assert _Search._whole(3.9999999) == 4
-    assert _Search._whole(3.99) == 3
+    assert whole(np.inf) > 10**15
+    assert whole(-np.inf) < -(10**15)
+    assert whole(3.9999999) == 4
+    assert whole(3.99) == 3

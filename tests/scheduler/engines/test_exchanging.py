@@ -6,12 +6,15 @@ The long demand weighs 5 and fills either window; the two short ones weigh 3 eac
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 
 from scheduler.engines.columns.building import program_of
 from scheduler.engines.columns.exchanging import Exchanger
 from scheduler.engines.columns.plans import columns_of_plan, plan_of_columns
 from scheduler.engines.columns.program import Prices
+from scheduler.engines.course import Course
+from scheduler.engines.cpsat.engine import NeighbourSearch
 from scheduler.engines.exchanges import Exchanges
 from scheduler.engines.incumbent import Incumbent
 from scheduler.engines.meter import Meter
@@ -36,13 +39,13 @@ def long_or_short() -> Problem:
 
 def exchanger_of(problem: Problem, objective: str, holds: tuple[Hold, ...] = ()) -> Exchanger:
     program = program_of(problem, objective, holds)
-    worth = Prices(program.gain, program.gain_per_day)
-    return Exchanger(program, np.zeros(len(program.limit)), worth, seed=1)
+    task = Task(problem, objective, holds, Plan(), Effort(work=1.0), 1)
+    return Exchanger(task, program, Prices(program.gain, program.gain_per_day))
 
 
-def exchanged(problem: Problem, exchanger: Exchanger, plan: Plan, is_open: np.ndarray) -> Plan:
+def exchanged(problem: Problem, exchanger: Exchanger, plan: Plan, is_open: np.ndarray, price: float = 3.0) -> Plan:
     acts = exchanger.program.activities
-    columns = exchanger.again(columns_of_plan(problem, acts, plan), is_open, endless())
+    columns = exchanger.again(columns_of_plan(problem, acts, plan), is_open, endless(), {"weight": price})
     assert columns is not None
     return plan_of_columns(problem, acts, columns)
 
@@ -65,29 +68,51 @@ def test_what_a_closed_window_holds_is_not_placed_twice() -> None:
 def test_what_is_owed_is_charged_and_paid_off() -> None:
     problem = long_or_short()
     exchanger = exchanger_of(problem, "delay", (Hold("weight", 11),))
-    acts = exchanger.program.activities
-    assert exchanger.charge([]) > exchanger.charge(columns_of_plan(problem, acts, Plan({"long": Choice(0, 0)}))) > 0
+    # Nothing is known of the rows: a unit costs three times 1 at least.
+    assert exchanger.debt_prices(np.zeros(0)) == {"weight": 3.0, "served": 3.0}
     # The last five days late, at a weight of 3, cost more than what is then owed.
     assert exchanged(problem, exchanger, Plan(), BOTH).placed.keys() < {"long", "a", "b"}
-    before = exchanger.charge([])
-    for _ in range(4):
-        exchanger.charge_more()
-    assert exchanger.charge([]) == 16 * before
-    assert exchanged(problem, exchanger, Plan(), BOTH).placed.keys() == {"long", "a", "b"}
+    assert exchanged(problem, exchanger, Plan(), BOTH, 48.0).placed.keys() == {"long", "a", "b"}
 
 
-def test_exchanges_lead_from_a_plan_that_owes_to_one_that_does_not() -> None:
+def test_what_is_owed_gets_dearer_while_nothing_is_gained() -> None:
     problem = long_or_short()
-    hold = (Hold("weight", 8),)
-    # The short one starts five days late, at a weight of 3; the plan to begin with places nobody, and owes it all.
-    start = Plan({"long": Choice(0, 0), "a": Choice(1, 5)})
+    start = Plan({"long": Choice(0, 0), "a": Choice(1, 0), "b": Choice(1, 5)})
+    task = Task(problem, "delay", (Hold("weight", 11),), start, Effort(work=1.0), 1, served=frozenset({"o1"}))
+    best = Incumbent(task, start)
+    course = Course(best, {"weight": 1.0, "served": 1.0})
+    assert course.worth == -15
+    # Owes 3, and is not late at all.
+    assert course.offer(Plan({"long": Choice(0, 0), "a": Choice(1, 0)})) == 12
+    assert course.owes
+    assert best.plan == start
+    for gained in (0, 0, 1, 0, 0, 0):
+        course.tell(gained)
+    assert course.worth == -6
+    # Once what is owed costs more than it gains, the best plan is gone on from.
+    for _ in range(6):
+        course.tell(0)
+    assert course.plan == start
+    assert course.prices == {"weight": 8.0, "served": 8.0}
+
+
+@pytest.mark.parametrize("way", [Exchanges, NeighbourSearch])
+def test_ways_lead_from_a_plan_that_owes_to_one_that_does_not(way: type[Exchanges | NeighbourSearch]) -> None:
+    problem = long_or_short()
+    hold = (Hold("weight", 6),)
+    # Both short ones start five days late, at a weight of 3. Nobody placed owes 6 at a price of 3, which is less.
+    start = Plan({"a": Choice(0, 5), "b": Choice(1, 5)})
     best = Incumbent(Task(problem, "delay", hold, start, Effort(work=1.0), 1), start)
-    assert best.reached == -15
-    exchanges = Exchanges(best, exchanger_of(problem, "delay", hold), [[]])
-    exchanges.run(Meter(Effort(work=1.0)), lambda: best.reached == 0)
+    assert best.reached == -30
+    course = Course(best, {"weight": 3.0, "served": 3.0})
+    assert course.offer(Plan()) == 12
+    improver = (
+        NeighbourSearch(course) if way is NeighbourSearch else Exchanges(course, exchanger_of(problem, "delay", hold))
+    )
+    assert improver.turn(Meter(Effort(work=1.0))) >= 18
     assert best.reached == 0
-    assert exchanges.exchanger.charge(exchanges.current) == 0
-    assert sum(demand.weight for demand in problem.demands if demand.id in best.plan.placed) >= 8
+    assert not course.owes
+    assert sum(demand.weight for demand in problem.demands if demand.id in best.plan.placed) >= 6
 
 
 @FEW
@@ -98,9 +123,7 @@ def test_with_all_windows_open_the_best_plan_is_found(problem: Problem) -> None:
         start = max(plans, key=lambda plan: good(problem, plan, "weight"))
         holds = (Hold("weight", good(problem, start, "weight")),)
         exchanger = exchanger_of(problem, objective, holds)
-        for _ in range(20):
-            exchanger.charge_more()
-        after = exchanged(problem, exchanger, start, np.ones(len(problem.windows), dtype=np.bool_))
+        after = exchanged(problem, exchanger, start, np.ones(len(problem.windows), dtype=np.bool_), price=1e6)
         kept = [plan for plan in plans if good(problem, plan, "weight") >= holds[0].value]
         assert after in kept
         assert good(problem, after, objective) == max(good(problem, plan, objective) for plan in kept)

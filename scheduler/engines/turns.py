@@ -1,0 +1,41 @@
+"""Ways to better plans take turns: whoever gained most for its effort goes on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Protocol
+
+from scheduler.engines.incumbent import Incumbent
+from scheduler.engines.meter import LEAST_WORK, Meter
+
+TURN_SHARE = 0.05
+LEAST_TURN = 2.0
+FORGETTING = 0.6
+LEAST_RATE = 0.1
+
+
+class Improver(Protocol):
+    """One way from a plan to better ones."""
+
+    def turn(self, meter: Meter) -> float:
+        """Spend an effort on better plans, and return what was gained, 0 for nothing."""
+
+
+def take_turns(improvers: Sequence[Improver], best: Incumbent, meter: Meter) -> None:
+    """Let each have a turn, then those that gain more for their effort more often, until the effort is over.
+
+    Next comes who has waited longest for what it gains: turns waited times a running mean of what an effort gained,
+    which is never taken for less than a share of the best one's, so that all come again.
+    """
+    rates = [math.inf] * len(improvers)
+    waited = [1] * len(improvers)
+    while not meter.is_over() and not best.is_settled:
+        floor = LEAST_RATE * max((rate for rate in rates if math.isfinite(rate)), default=0.0) or 1.0
+        at = max(range(len(improvers)), key=lambda number: waited[number] * max(floor, rates[number]))
+        before = meter.left()
+        gained = improvers[at].turn(meter.part(min(1.0, max(TURN_SHARE, LEAST_TURN / before))))
+        meter.spend(LEAST_WORK)
+        rate = gained / max(before - meter.left(), LEAST_WORK)
+        rates[at] = rate if math.isinf(rates[at]) else FORGETTING * rates[at] + (1 - FORGETTING) * rate
+        waited = [1 if number == at else turns + 1 for number, turns in enumerate(waited)]
