@@ -16,7 +16,7 @@ from scheduler.engines.choices import Choices
 from scheduler.engines.columns.building import program_of
 from scheduler.engines.columns.diving import Diver
 from scheduler.engines.columns.exchanging import Exchanger
-from scheduler.engines.columns.generation import Memory, Relaxation, generate, memory_of, relax
+from scheduler.engines.columns.generation import Memory, Relaxation, generate, keep_best, memory_of, relax
 from scheduler.engines.columns.master import Column, Unsolved
 from scheduler.engines.columns.narrowing import useful_starts
 from scheduler.engines.columns.plans import columns_of_plan, plan_of_columns
@@ -38,6 +38,11 @@ ROOT_SHARE = 0.6
 DIVE_SHARE = 0.7
 WHOLE_SHARE = 0.5
 FIRST_SHARE = 0.7
+PATIENCE_SHARE = 0.3
+LARGE_PATIENCE_SHARE = 0.1
+GENERATION_SHARE = 0.8
+NEAR = 0.005
+MOST_DIVED = 8_000
 
 
 def run(task: Task) -> Outcome:
@@ -68,6 +73,9 @@ class _Search:
         self.best = Incumbent(task, start)
         self.options = option_count(task.problem)
         self.domain: Domain | None = None
+        # The later levels have more use for what this one finds nothing with.
+        is_last = task.objective == task.problem.objectives[-1]
+        self.patience = math.inf if is_last else PATIENCE_SHARE * meter.left()
         self.memory: Memory | None = None
 
     @property
@@ -78,30 +86,47 @@ class _Search:
     def run(self) -> None:
         """Go through the steps until one of them ends the search."""
         relaxation = None if self.is_over else self._relax()
-        if relaxation is not None and not self.is_over:
+        if relaxation is None:
+            self._solve_whole(most=MODEL_OPTIONS)
+            near = NeighbourSearch(Course(self.best, {}), self.domain)
+            take_turns([near], self.best, self.meter, patience=self.patience)
+        elif not self.is_over:
             self._go_on(relaxation)
-        self._solve_whole(most=MODEL_OPTIONS)
-        take_turns([NeighbourSearch(Course(self.best, {}), self.domain)], self.best, self.meter)
 
     def _go_on(self, relaxation: Relaxation) -> None:
         """Go through the steps that begin with a relaxation, until one of them ends the search."""
+        is_large = relaxation.master.is_large
+        if is_large and relaxation.is_near(NEAR):
+            keep_best(relaxation, MOST_DIVED)
         diver = Diver(relaxation)
         choices = Choices(self.best, diver, self.meter, self.memory.pool if self.memory is not None else None)
-        if relaxation.master.is_large:  # Each dive takes long.
-            take_turns(self._ways(choices)[:1], self.best, self.meter.part(FIRST_SHARE))
+        if relaxation.master.is_large:
+            self._go_on_large(relaxation, choices)
+            return
         dived = self._dive(diver)
-        choices.bound_closer()
-        choices.make()
-        self._narrow(relaxation)
-        self._solve_whole(most=SMALL)
+        if not is_large:  # There are far too many sequences near the bound, and it gets no closer.
+            choices.bound_closer()
+            choices.make()
+            self._narrow(relaxation)
+            self._solve_whole(most=SMALL)
         ways = self._ways(choices, dived)
-        take_turns(ways, self.best, self.meter.part(FIRST_SHARE))
+        take_turns(ways, self.best, self.meter.part(FIRST_SHARE), patience=self.patience)
+        if is_large:
+            self._generate(relaxation, GENERATION_SHARE)
         choices.make(math.inf)
         self._narrow(relaxation)
         self._solve_whole(most=MODEL_OPTIONS)
-        take_turns(ways, self.best, self.meter)
+        take_turns(ways, self.best, self.meter, patience=self.patience / 2)
         if self.memory is not None and choices.left is not None:
             self.memory = replace(self.memory, pool=choices.left)
+
+    def _go_on_large(self, relaxation: Relaxation, choices: Choices) -> None:
+        """Exchange windows and price on in turn, where the bound is far from its end: a dive takes too long."""
+        patience = LARGE_PATIENCE_SHARE * self.meter.left()
+        take_turns(self._ways(choices)[:1], self.best, self.meter.part(FIRST_SHARE), patience=patience)
+        if not self.is_over:
+            self._generate(relaxation, GENERATION_SHARE)
+        take_turns(self._ways(choices)[:1], self.best, self.meter)
 
     def _ways(self, choices: Choices, dived: list[Column] | None = None) -> list[Improver]:
         """Return the ways from the best plan, or from what a dive led to, to better ones."""
@@ -149,14 +174,16 @@ class _Search:
         start = columns_of_plan(self.task.problem, program.activities, self.best.plan)
         memory = self.task.memory if isinstance(self.task.memory, Memory) else None
         relaxation = relax(program, start, memory)
+        self._generate(relaxation, ROOT_SHARE)
+        self.memory = memory_of(relaxation, memory)
+        return None if math.isinf(relaxation.bound) else relaxation
+
+    def _generate(self, relaxation: Relaxation, share: float) -> None:
         # The bound of the rounds before an unsolved program holds all the same.
         with suppress(Unsolved):
-            generate(relaxation, self.meter.part(ROOT_SHARE), reached=self.best.reached)
-        self.memory = memory_of(relaxation, memory)
-        if math.isinf(relaxation.bound):
-            return None
-        self.best.tighten(self.best.sign * int(relaxation.whole_bound))
-        return relaxation
+            generate(relaxation, self.meter.part(share), reached=self.best.reached)
+        if math.isfinite(relaxation.bound):
+            self.best.tighten(self.best.sign * int(relaxation.whole_bound))
 
     def _narrow(self, relaxation: Relaxation) -> None:
         if not self.is_over:

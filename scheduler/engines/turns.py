@@ -10,8 +10,10 @@ from scheduler.engines.incumbent import Incumbent
 from scheduler.engines.meter import LEAST_WORK, Meter
 
 TURN_SHARE = 0.05
+MOST_SHARE = 0.25
 LEAST_TURN = 2.0
 FORGETTING = 0.6
+PEAK_FADING = 0.9
 LEAST_RATE = 0.1
 
 
@@ -22,20 +24,29 @@ class Improver(Protocol):
         """Spend an effort on better plans, and return what was gained, 0 for nothing."""
 
 
-def take_turns(improvers: Sequence[Improver], best: Incumbent, meter: Meter) -> None:
+def take_turns(improvers: Sequence[Improver], best: Incumbent, meter: Meter, *, patience: float = math.inf) -> None:
     """Let each have a turn, then those that gain more for their effort more often, until the effort is over.
 
     Next comes who has waited longest for what it gains: turns waited times a running mean of what an effort gained,
-    which is never taken for less than a share of the best one's, so that all come again.
+    never taken for less than a share of the best turn of late, so that all come again.
+
+    Parameters
+    ----------
+    patience : float
+        The effort without any gain after which they end.
     """
+    idle = peak = 0.0
     rates = [math.inf] * len(improvers)
     waited = [1] * len(improvers)
-    while not meter.is_over() and not best.is_settled:
-        floor = LEAST_RATE * max((rate for rate in rates if math.isfinite(rate)), default=0.0) or 1.0
+    while not meter.is_over() and not best.is_settled and idle < patience:
+        floor = LEAST_RATE * peak or 1.0
         at = max(range(len(improvers)), key=lambda number: waited[number] * max(floor, rates[number]))
         before = meter.left()
-        gained = improvers[at].turn(meter.part(min(1.0, max(TURN_SHARE, LEAST_TURN / before))))
+        gained = improvers[at].turn(meter.part(max(TURN_SHARE, min(MOST_SHARE, LEAST_TURN / before))))
         meter.spend(LEAST_WORK)
-        rate = gained / max(before - meter.left(), LEAST_WORK)
+        spent = max(before - meter.left(), LEAST_WORK)
+        rate = gained / spent
+        idle = 0.0 if gained else idle + spent
         rates[at] = rate if math.isinf(rates[at]) else FORGETTING * rates[at] + (1 - FORGETTING) * rate
+        peak = max(rate, PEAK_FADING * peak)
         waited = [1 if number == at else turns + 1 for number, turns in enumerate(waited)]

@@ -29,6 +29,9 @@ SMOOTHING = 0.7
 ROUNDING = 1e-6
 CLOSE = 1e-5
 MOST_REMEMBERED = 12_000
+MOST_COLUMNS = 24_000
+MOST_KEPT = 14_000
+NEAR_ENOUGH = 2e-3
 LARGE = 50_000
 FIRST_SCATTERED = 10
 SCATTERED = 3
@@ -42,6 +45,7 @@ class Relaxation:
     program: Program
     timetable: Timetable
     master: Master
+    start: list[Column]
     bound: float = math.inf
     duals: Floats = field(default_factory=lambda: np.zeros(0))
     optimum: float = -math.inf
@@ -60,6 +64,10 @@ class Relaxation:
             return False
         slack = ROUNDING + CLOSE * abs(self.bound) if abs(self.bound) > 1 / CLOSE else ROUNDING
         return self.whole_bound <= math.floor(self.optimum + slack)
+
+    def is_near(self, share: float) -> bool:
+        """Say whether the bound is within a share of itself from the optimum over the columns so far."""
+        return self.bound - self.optimum <= share * max(1.0, abs(self.bound))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +88,7 @@ class Memory:
 
 def relax(program: Program, start: list[Column], memory: Memory | None = None) -> Relaxation:
     """Return the relaxation before any pricing, from columns that make a plan within every row."""
-    relaxation = Relaxation(program, Timetable(program.activities), Master(program))
+    relaxation = Relaxation(program, Timetable(program.activities), Master(program), start)
     relaxation.master.add(start)
     if memory is not None:
         relaxation.master.add(memory.columns)
@@ -94,6 +102,27 @@ def memory_of(relaxation: Relaxation, before: Memory | None = None) -> Memory:
     columns = relaxation.master.columns
     pool = before.pool if before is not None else None
     return Memory(relaxation.program.objective, tuple(columns[-MOST_REMEMBERED:]), relaxation.duals, pool)
+
+
+def keep_best(relaxation: Relaxation, most: int) -> None:
+    """Drop columns, but those of the last optimum, those it began with, and so many that are worth most at its duals.
+
+    The optimum stays, since nothing of it is dropped.
+    """
+    program, master = relaxation.program, relaxation.master
+    now, floor = prices(program, master.duals()), master.window_duals()
+    worth = np.array(
+        [
+            sum(float(now.worth[activity] + now.per_day[activity] * day) for activity, day in column.steps)
+            - float(floor[column.window])
+            for column in master.columns
+        ]
+    )
+    worth[master.shares() > 0] = math.inf
+    best = np.sort(np.argsort(-worth, kind="stable")[: max(most, int(np.isinf(worth).sum()))])
+    relaxation.master = Master(program)
+    relaxation.master.add(relaxation.start)
+    relaxation.master.add([master.columns[at] for at in best])
 
 
 def generate(relaxation: Relaxation, meter: Meter, *, reached: int) -> None:
@@ -111,18 +140,20 @@ def generate(relaxation: Relaxation, meter: Meter, *, reached: int) -> None:
     while not meter.is_over():
         master = relaxation.master
         relaxation.optimum = master.solve(meter)
-        if relaxation.is_closed:
+        if relaxation.is_closed or (master.is_large and relaxation.is_near(NEAR_ENOUGH)):
             return
-        duals = master.duals()
+        duals = of_master = master.duals()
+        if len(master.columns) > MOST_COLUMNS:
+            keep_best(relaxation, MOST_KEPT)
         if math.isfinite(relaxation.bound):
             duals = SMOOTHING * relaxation.duals + (1 - SMOOTHING) * duals
         fresh = price(relaxation, duals, meter)
         if relaxation.whole_bound <= reached:
             return
-        fresh += _scatter(relaxation, (duals, master.duals()), SCATTERED, meter)
+        fresh += _scatter(relaxation, (duals, of_master), SCATTERED, meter)
         if not fresh:
             # Nothing new between the two: the master's own duals decide.
-            fresh = price(relaxation, master.duals(), meter)
+            fresh = price(relaxation, of_master, meter)
             if not fresh:
                 return
 

@@ -58,3 +58,13 @@ def test_barrier_and_simplex_agree_with_scattered_pricing_and_without(problem: P
         kept = [plan for plan in plans if good(problem, plan, "weight") >= holds[0].value]
         assert large.bound >= max(good(problem, plan, objective) for plan in kept) - 1e-6
         assert np.isfinite(large.optimum)
+
+
+@FEW
+@given(problems())
+def test_the_optimum_stays_when_all_other_columns_are_dropped(problem: Problem) -> None:
+    relaxation = relaxed(problem, "weight", Plan())
+    before, columns = relaxation.master.solve(endless()), len(relaxation.master.columns)
+    generation.keep_best(relaxation, 0)
+    assert len(relaxation.master.columns) <= columns
+    assert relaxation.master.solve(endless()) == pytest.approx(before)
