@@ -31,6 +31,7 @@ class Ascent:
         self.level = level
         self.objective = parts[0].problem.objectives[level] if parts else ""
         self.clock, self.executor, self.seed = clock, executor, seed
+        self._given_up: list[Part] = []
         for part in parts:
             if len(part.bounds) == level:
                 part.bounds.append(plain_bound(part.problem, self.objective))
@@ -46,8 +47,9 @@ class Ascent:
         return sum(part.bounds[self.level] for part in self.parts)
 
     def open_parts(self) -> list[Part]:
-        """Return the components whose value may still be short of the best."""
-        return [part for part in self.parts if not part.is_proven(self.level)]
+        """Return the components whose value may still be short of the best, but those that were given up."""
+        given_up = {id(part) for part in self._given_up}
+        return [part for part in self.parts if not part.is_proven(self.level) and id(part) not in given_up]
 
     def climb(self, share: float, *, quick: bool) -> None:
         """Spend a share of the clock on the open components.
@@ -85,6 +87,8 @@ class Ascent:
                 return
             outcome = outcome_of(future)
             self._take(part, outcome)
+            if outcome.gave_up and not quick:
+                self._given_up.append(part)
             if outcome.loose is not None:
                 loose.append((part, outcome.loose))
         self._mix(loose)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from scheduler.objectives import goodness, parties_of, value
 from scheduler.plan import Plan
-from scheduler.problem import Problem
+from scheduler.problem import Problem, is_maximised
 
 
 class EngineError(RuntimeError):
@@ -86,6 +86,11 @@ class Task:
         )
 
     @property
+    def asked(self) -> tuple[Hold, ...]:
+        """The holds of objectives of which more is better: what a plan on its way may fall short of for a while."""
+        return tuple(hold for hold in self.holds if is_maximised(hold.objective) and hold.value > 0)
+
+    @property
     def bounding(self) -> Task:
         """The task that the bound is of."""
         return replace(self, holds=self.relaxed, served=self.surely_served)
@@ -102,7 +107,8 @@ class Outcome:
 
     `infeasible` says that no plan at all respects holds and limits; it was confirmed without presolve. `loose` is a
     plan that is better still, but respects only what the bound relies on. `memory` is what the engine wants back with
-    the next task on the same component.
+    the next task on the same component. `gave_up` says that it stopped before its effort was over, having found nothing
+    for a long time.
     """
 
     plan: Plan | None
@@ -111,6 +117,7 @@ class Outcome:
     infeasible: bool = False
     loose: Plan | None = None
     memory: object = None
+    gave_up: bool = False
 
 
 def option_count(problem: Problem) -> int:

@@ -15,7 +15,7 @@ from scheduler.engines.incumbent import Incumbent
 from scheduler.engines.meter import Meter
 from scheduler.objectives import goodness
 
-BOUND_SHARE = 0.5
+BOUND_SHARE = 0.35
 CHOICE_SHARE = 0.5
 PROVING_SHARE = 0.9
 FIRST_DISTANCE = 2e-3
@@ -52,6 +52,11 @@ class Choices:
         bounding = best.task.bounding
         holds_all = pool is not None and pool.holds_all(bounding.holds, bounding.served)
         self._closer = Closer(diver, pool.sequences if pool is not None and holds_all else None)
+
+    @property
+    def has_pool(self) -> bool:
+        """Whether the sequences of all plans that count are known, from an earlier level."""
+        return self._closer.pool is not None
 
     @property
     def prices(self) -> Prices:

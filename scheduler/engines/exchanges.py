@@ -8,7 +8,7 @@ from scheduler.engines.columns.exchanging import Exchanger
 from scheduler.engines.columns.plans import columns_of_plan, plan_of_columns
 from scheduler.engines.course import Course
 from scheduler.engines.cpsat.neighbours import Neighbours
-from scheduler.engines.meter import LEAST_WORK, Meter
+from scheduler.engines.meter import Meter
 
 FIRST_WINDOWS = 20
 MOST_WINDOWS = 250
@@ -26,21 +26,16 @@ class Exchanges:
 
     def turn(self, meter: Meter) -> float:
         """Exchange until the effort is over; return what was gained."""
-        total = 0.0
-        while not meter.is_over() and not self.course.best.is_settled:
-            total += self._step(meter.part(1.0, EFFORT))
-            meter.spend(LEAST_WORK)
-        self.course.tell(total)
-        return total
+        return self.course.take(self._step, meter)
 
     def _step(self, meter: Meter) -> float:
         problem, acts = self.course.best.task.problem, self.exchanger.program.activities
         near = self._neighbours.pick(self.course.plan)
         is_open = np.zeros(len(self._position), dtype=np.bool_)
         is_open[[self._position[window] for window in near.windows or ()]] = True
-        before = meter.left()
         columns = columns_of_plan(problem, acts, self.course.plan)
-        found = self.exchanger.again(columns, is_open, meter, self.course.prices)
+        before = meter.left()
+        found = self.exchanger.again(columns, is_open, meter.part(1.0, EFFORT), self.course.prices)
         is_quick = before - meter.left() < EFFORT / 2
         # An effort cut short by the end of the turn says nothing.
         if (is_quick and len(near.windows or ()) < MOST_WINDOWS) or (not is_quick and before >= EFFORT):

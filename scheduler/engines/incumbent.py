@@ -56,13 +56,13 @@ class Incumbent:
         """Return a plan's value, signed so that more is better."""
         return self.sign * value(self.task.problem, plan, self.task.objective)
 
-    def obeys(self, plan: Plan) -> bool:
-        """Say whether a plan respects limits, caps and holds."""
-        return self._fits(plan) and self.task.is_respected_by(plan)
+    def fits(self, plan: Plan) -> bool:
+        """Say whether a plan respects limits and caps."""
+        return within_limits(self.task.problem, plan) and within_caps(self.task.problem, plan)
 
     def offer(self, plan: Plan | None) -> None:
         """Take a plan that respects all and is better."""
-        if plan is None or not self._fits(plan):
+        if plan is None or not self.fits(plan):
             return
         gained = self.gain(plan)
         if gained > self.reached and self.task.is_respected_by(plan):
@@ -86,6 +86,3 @@ class Incumbent:
             )
         if self.bound is None or self.sign * bound < self.sign * self.bound:
             self.bound = bound
-
-    def _fits(self, plan: Plan) -> bool:
-        return within_limits(self.task.problem, plan) and within_caps(self.task.problem, plan)

@@ -8,7 +8,7 @@ from scheduler.engines.columns.diving import Diver
 from scheduler.engines.columns.plans import columns_of_plan, plan_of_columns
 from scheduler.engines.course import Course
 from scheduler.engines.cpsat.neighbours import Neighbours
-from scheduler.engines.meter import LEAST_WORK, Meter
+from scheduler.engines.meter import Meter
 
 FIRST_WINDOWS = 15
 
@@ -25,20 +25,15 @@ class Redives:
 
     def turn(self, meter: Meter) -> float:
         """Dive again until the effort is over; return what was gained."""
-        total = 0.0
-        while not meter.is_over() and not self.course.best.is_settled:
-            gained = self._step(meter)
-            meter.spend(LEAST_WORK)
-            self._neighbours.learn(exhausted=not gained)
-            total += gained
-        self.course.tell(total)
-        return total
+        return self.course.take(self._step, meter)
 
     def _step(self, meter: Meter) -> float:
         problem, acts = self.course.best.task.problem, self.diver.relaxation.program.activities
         near = self._neighbours.pick(self.course.plan)
         kept = columns_of_plan(problem, acts, self.course.plan)
         fixed = [column for column in kept if not near.is_open(problem.windows[column.window].id)]
-        least = -math.inf if self.course.owes else self.course.worth - 1
+        least = -math.inf if self.course.owed else self.course.worth - 1
         columns = self.diver.dive(meter, reached=least, fixed=fixed)
-        return 0.0 if columns is None else self.course.offer(plan_of_columns(problem, acts, columns))
+        gained = 0.0 if columns is None else self.course.offer(plan_of_columns(problem, acts, columns))
+        self._neighbours.learn(exhausted=not gained)
+        return gained

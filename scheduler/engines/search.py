@@ -62,7 +62,7 @@ def run(task: Task) -> Outcome:
     search = _Search(task, task.start, meter)
     search.run()
     best = search.best
-    return Outcome(best.plan, best.bound, meter.work, loose=best.loose, memory=search.memory)
+    return Outcome(best.plan, best.bound, meter.work, loose=best.loose, memory=search.memory, gave_up=search.gave_up)
 
 
 class _Search:
@@ -77,6 +77,7 @@ class _Search:
         is_last = task.objective == task.problem.objectives[-1]
         self.patience = math.inf if is_last else PATIENCE_SHARE * meter.left()
         self.memory: Memory | None = None
+        self.gave_up = False
 
     @property
     def is_over(self) -> bool:
@@ -88,59 +89,70 @@ class _Search:
         relaxation = None if self.is_over else self._relax()
         if relaxation is None:
             self._solve_whole(most=MODEL_OPTIONS)
-            near = NeighbourSearch(Course(self.best, {}), self.domain)
-            take_turns([near], self.best, self.meter, patience=self.patience)
+            near = NeighbourSearch(Course(self.best, {}))
+            self.gave_up = take_turns([near], self.best, self.meter, patience=self.patience)
         elif not self.is_over:
             self._go_on(relaxation)
 
     def _go_on(self, relaxation: Relaxation) -> None:
         """Go through the steps that begin with a relaxation, until one of them ends the search."""
-        is_large = relaxation.master.is_large
-        if is_large and relaxation.is_near(NEAR):
+        was_large = relaxation.master.is_large
+        if was_large and relaxation.is_near(NEAR):
             keep_best(relaxation, MOST_DIVED)
         diver = Diver(relaxation)
         choices = Choices(self.best, diver, self.meter, self.memory.pool if self.memory is not None else None)
-        if relaxation.master.is_large:
-            self._go_on_large(relaxation, choices)
+        if relaxation.master.is_large and not choices.has_pool:
+            self._go_on_large(choices)
             return
         dived = self._dive(diver)
-        if not is_large:  # There are far too many sequences near the bound, and it gets no closer.
+        # Otherwise there are far too many sequences near the bound, and it gets no closer.
+        may_prove = not was_large or choices.has_pool
+        if may_prove:
             choices.bound_closer()
             choices.make()
             self._narrow(relaxation)
             self._solve_whole(most=SMALL)
-        ways = self._ways(choices, dived)
+        if self.is_over:
+            self._remember(choices)
+            return
+        exchanger = self._exchanger(choices)
+        course = Course(self.best, exchanger.debt_prices(relaxation.duals), self.domain)
+        if dived is not None:
+            course.offer(plan_of_columns(self.task.problem, relaxation.program.activities, dived))
+        ways: list[Improver] = [Exchanges(course, exchanger), Redives(course, diver), NeighbourSearch(course)]
         take_turns(ways, self.best, self.meter.part(FIRST_SHARE), patience=self.patience)
-        if is_large:
+        reached = self.best.reached
+        if not may_prove:
             self._generate(relaxation, GENERATION_SHARE)
         choices.make(math.inf)
         self._narrow(relaxation)
         self._solve_whole(most=MODEL_OPTIONS)
-        take_turns(ways, self.best, self.meter, patience=self.patience / 2)
-        if self.memory is not None and choices.left is not None:
-            self.memory = replace(self.memory, pool=choices.left)
+        course.domain = self.domain
+        # What has just found nothing for long has little to look for.
+        patience = self.patience if self.best.reached > reached else self.patience / 2
+        self.gave_up = take_turns(ways, self.best, self.meter, patience=patience)
+        self._remember(choices)
 
-    def _go_on_large(self, relaxation: Relaxation, choices: Choices) -> None:
+    def _go_on_large(self, choices: Choices) -> None:
         """Exchange windows and price on in turn, where the bound is far from its end: a dive takes too long."""
-        patience = LARGE_PATIENCE_SHARE * self.meter.left()
-        take_turns(self._ways(choices)[:1], self.best, self.meter.part(FIRST_SHARE), patience=patience)
-        if not self.is_over:
-            self._generate(relaxation, GENERATION_SHARE)
-        take_turns(self._ways(choices)[:1], self.best, self.meter)
+        for share in (FIRST_SHARE, 1.0):
+            exchanger = self._exchanger(choices)
+            course = Course(self.best, exchanger.debt_prices(choices.diver.relaxation.duals))
+            patience = LARGE_PATIENCE_SHARE * self.meter.left() if share < 1 else self.patience
+            exchanges = Exchanges(course, exchanger)
+            self.gave_up = take_turns([exchanges], self.best, self.meter.part(share), patience=patience)
+            if share < 1 and not self.is_over:
+                self._generate(choices.diver.relaxation, GENERATION_SHARE)
 
-    def _ways(self, choices: Choices, dived: list[Column] | None = None) -> list[Improver]:
-        """Return the ways from the best plan, or from what a dive led to, to better ones."""
-        if self.is_over:
-            return []
-        task, relaxation = self.task, choices.diver.relaxation
-        program = relaxation.program
+    def _exchanger(self, choices: Choices) -> Exchanger:
+        task, program = self.task, choices.diver.relaxation.program
         if not task.is_bounding:
             program = program_of(task.problem, task.objective, task.holds, task.served)
-        exchanger = Exchanger(task, program, choices.prices)
-        course = Course(self.best, exchanger.debt_prices(relaxation.duals))
-        if dived is not None:
-            course.offer(plan_of_columns(task.problem, program.activities, dived))
-        return [Exchanges(course, exchanger), Redives(course, choices.diver), NeighbourSearch(course, self.domain)]
+        return Exchanger(task, program, choices.prices)
+
+    def _remember(self, choices: Choices) -> None:
+        if self.memory is not None and choices.left is not None:
+            self.memory = replace(self.memory, pool=choices.left)
 
     def _solve_whole(self, *, most: int) -> None:
         """Solve a whole model of so many options for the bound, then for a plan if the two obey different holds."""

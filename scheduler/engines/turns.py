@@ -12,6 +12,7 @@ from scheduler.engines.meter import LEAST_WORK, Meter
 TURN_SHARE = 0.05
 MOST_SHARE = 0.25
 LEAST_TURN = 2.0
+SHORTEST_TURN = 0.2
 FORGETTING = 0.6
 PEAK_FADING = 0.9
 LEAST_RATE = 0.1
@@ -24,7 +25,7 @@ class Improver(Protocol):
         """Spend an effort on better plans, and return what was gained, 0 for nothing."""
 
 
-def take_turns(improvers: Sequence[Improver], best: Incumbent, meter: Meter, *, patience: float = math.inf) -> None:
+def take_turns(improvers: Sequence[Improver], best: Incumbent, meter: Meter, *, patience: float = math.inf) -> bool:
     """Let each have a turn, then those that gain more for their effort more often, until the effort is over.
 
     Next comes who has waited longest for what it gains: turns waited times a running mean of what an effort gained,
@@ -34,6 +35,11 @@ def take_turns(improvers: Sequence[Improver], best: Incumbent, meter: Meter, *, 
     ----------
     patience : float
         The effort without any gain after which they end.
+
+    Returns
+    -------
+    bool
+        Whether they ended for want of gains.
     """
     idle = peak = 0.0
     rates = [math.inf] * len(improvers)
@@ -42,7 +48,8 @@ def take_turns(improvers: Sequence[Improver], best: Incumbent, meter: Meter, *, 
         floor = LEAST_RATE * peak or 1.0
         at = max(range(len(improvers)), key=lambda number: waited[number] * max(floor, rates[number]))
         before = meter.left()
-        gained = improvers[at].turn(meter.part(max(TURN_SHARE, min(MOST_SHARE, LEAST_TURN / before))))
+        share = max(TURN_SHARE, min(MOST_SHARE, LEAST_TURN / max(before, LEAST_TURN)))
+        gained = improvers[at].turn(meter.part(1.0 if share * before < SHORTEST_TURN else share))
         meter.spend(LEAST_WORK)
         spent = max(before - meter.left(), LEAST_WORK)
         rate = gained / spent
@@ -50,3 +57,4 @@ def take_turns(improvers: Sequence[Improver], best: Incumbent, meter: Meter, *, 
         rates[at] = rate if math.isinf(rates[at]) else FORGETTING * rates[at] + (1 - FORGETTING) * rate
         peak = max(rate, PEAK_FADING * peak)
         waited = [1 if number == at else turns + 1 for number, turns in enumerate(waited)]
+    return idle >= patience

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -36,13 +37,13 @@ def program_of(
         add(builder)
     for name, most in problem.limits.items():
         builder.add_linear(builder.linear(name), most)
+    held = []
     for hold in holds:
         sign = -1 if is_maximised(hold.objective) else 1
-        builder.add_linear(builder.linear(hold.objective), sign * hold.value, sign)
-    for party, members in _by_party(builder).items():
-        if party in served:
-            builder.add_row(-1, members, -1.0)
-    return builder.program(objective)
+        held.append(builder.add_linear(builder.linear(hold.objective), sign * hold.value, sign))
+    by_party = _by_party(builder)
+    serving = [builder.add_row(-1, members, -1.0) for party, members in by_party.items() if party in served]
+    return replace(builder.program(objective), held=tuple(held), serving=tuple(serving))
 
 
 class _Builder:
@@ -98,12 +99,12 @@ class _Builder:
         self._extra_entries += [(row, extra, by) for extra, by in extras]
         return row
 
-    def add_linear(self, total: _Linear, limit: float, sign: int = 1) -> None:
-        """Add the row ``sign * total <= limit``, scaled so that its largest entry is 1."""
+    def add_linear(self, total: _Linear, limit: float, sign: int = 1) -> int:
+        """Add the row ``sign * total <= limit``, scaled so that its largest entry is 1, and return its number."""
         touched = np.flatnonzero((total.adds != 0) | (total.per_day != 0))
         sizes = [np.abs(total.adds).max(initial=0), *(abs(by) for by in total.extras.values())]
         scale = sign / max(1.0, *sizes)
-        self.add_row(
+        return self.add_row(
             limit * abs(scale),
             touched,
             total.adds[touched] * scale,

@@ -35,7 +35,7 @@ class Diver:
         self.enumerator = Enumerator(relaxation.program)
         self.owner = self.enumerator.owner
         self._repeatable = relaxation.program.activities.kind == Kind.RUN
-        self._seen = 0
+        self._seen, self._renewals = 0, relaxation.master.renewals
         self._repeating: list[int] = []
 
     def dive(self, meter: Meter, *, reached: float, fixed: Sequence[Column] = ()) -> list[Column] | None:
@@ -61,12 +61,6 @@ class Diver:
                 master.allow_debts(0.0)
                 master.free(dive.held)
 
-    def elementary_columns(self) -> list[Column]:
-        """Return the columns so far that name nobody twice."""
-        self.sort_out()
-        repeating = set(self._repeating)
-        return [column for at, column in enumerate(self.relaxation.master.columns) if at not in repeating]
-
     @contextmanager
     def without_repeats(self) -> Iterator[None]:
         """Hold every column at 0 that names somebody twice."""
@@ -80,6 +74,8 @@ class Diver:
     def sort_out(self) -> None:
         """Hold at 0 every new column that names somebody twice, and offer it without the repetition."""
         master = self.relaxation.master
+        if master.renewals != self._renewals:
+            self._renewals, self._seen, self._repeating = master.renewals, 0, []
         while self._seen < len(master.columns):
             column = master.columns[self._seen]
             lean = self._without_repeats(column)

@@ -21,7 +21,7 @@ from scheduler.engines.columns.pricing import Timetable
 from scheduler.engines.columns.program import Entries, Extras, Prices, Program
 from scheduler.engines.columns.sequences import joined, sequences_of
 from scheduler.engines.columns.whole import choose
-from scheduler.engines.course import SERVED, asked
+from scheduler.engines.course import SERVED
 from scheduler.engines.meter import Meter
 from scheduler.tasks import Task
 
@@ -56,29 +56,30 @@ class Exchanger:
         duals : ndarray
             By row, the first rows of the program or all.
         """
-        rows, scales = self._asking()
         known = np.zeros(len(self.program.limit))
         known[: len(duals)] = duals
-        a_unit = known[rows] * scales
-        holds = asked(self.task)
+        rows = self._rows()
+        dearest = max((known[row] for row, _ in rows.values()), default=0.0)
         # A row that the relaxation fulfils for nothing may still be the one that whole plans fall short of.
-        dear = DEBT_FACTOR * np.maximum(1.0, np.maximum(a_unit, LEAST_SHARE * a_unit.max(initial=0.0)))
-        priced = {hold.objective: float(price) for hold, price in zip(holds, dear, strict=False)}
-        return {**priced, SERVED: float(dear[len(holds) :].max(initial=DEBT_FACTOR))}
+        dear = {name: DEBT_FACTOR * max(1.0, known[row], LEAST_SHARE * dearest) for name, (row, _) in rows.items()}
+        return {name: float(dear[name] * scale) for name, (_, scale) in rows.items()}
 
-    def _asking(self) -> tuple[Ints, Floats]:
-        """Return the rows that ask for something, first those of the holds, and what a unit adds in each."""
-        rows, holds = self.program.asking_rows(), asked(self.task)
-        scales = np.ones(len(rows))
-        scales[: len(holds)] = [-self.program.limit[row] / hold.value for row, hold in zip(rows, holds, strict=False)]
-        return rows, scales
+    def _rows(self) -> dict[str, tuple[int, float]]:
+        """Return the row of each held objective that may be owed, and of one party to serve, and what a unit adds."""
+        holds, program = self.task.holds, self.program
+        rows = {
+            hold.objective: (row, -program.limit[row] / hold.value)
+            for hold, row in zip(holds, program.held, strict=True)
+            if hold in self.task.asked
+        }
+        if program.serving:
+            rows[SERVED] = program.serving[0], 1.0
+        return rows
 
     def _debts(self, prices: Mapping[str, float]) -> dict[int, float]:
         """Return the price of what each row owes."""
-        rows, scales = self._asking()
-        names = [hold.objective for hold in asked(self.task)]
-        names += [SERVED] * (len(rows) - len(names))
-        return {row: prices[name] / scale for row, name, scale in zip(rows.tolist(), names, scales, strict=True)}
+        debts = {row: prices[name] / scale for name, (row, scale) in self._rows().items()}
+        return debts | dict.fromkeys(self.program.serving, prices.get(SERVED, 0.0))
 
     def again(
         self, columns: Sequence[Column], is_open: NDArray[np.bool_], meter: Meter, prices: Mapping[str, float]

@@ -28,7 +28,7 @@ from scheduler.tasks import Effort
 SMOOTHING = 0.7
 ROUNDING = 1e-6
 CLOSE = 1e-5
-MOST_REMEMBERED = 12_000
+MOST_REMEMBERED = 8_000
 MOST_COLUMNS = 24_000
 MOST_KEPT = 14_000
 NEAR_ENOUGH = 2e-3
@@ -107,9 +107,11 @@ def memory_of(relaxation: Relaxation, before: Memory | None = None) -> Memory:
 def keep_best(relaxation: Relaxation, most: int) -> None:
     """Drop columns, but those of the last optimum, those it began with, and so many that are worth most at its duals.
 
-    The optimum stays, since nothing of it is dropped.
+    The optimum stays, since nothing of it is dropped; so does every column where none was reached yet.
     """
     program, master = relaxation.program, relaxation.master
+    if not master.is_solved:
+        return
     now, floor = prices(program, master.duals()), master.window_duals()
     worth = np.array(
         [
@@ -120,9 +122,7 @@ def keep_best(relaxation: Relaxation, most: int) -> None:
     )
     worth[master.shares() > 0] = math.inf
     best = np.sort(np.argsort(-worth, kind="stable")[: max(most, int(np.isinf(worth).sum()))])
-    relaxation.master = Master(program)
-    relaxation.master.add(relaxation.start)
-    relaxation.master.add([master.columns[at] for at in best])
+    master.keep([*relaxation.start, *(master.columns[at] for at in best)])
 
 
 def generate(relaxation: Relaxation, meter: Meter, *, reached: int) -> None:
@@ -142,7 +142,7 @@ def generate(relaxation: Relaxation, meter: Meter, *, reached: int) -> None:
         relaxation.optimum = master.solve(meter)
         if relaxation.is_closed or (master.is_large and relaxation.is_near(NEAR_ENOUGH)):
             return
-        duals = of_master = master.duals()
+        duals = master.duals()
         if len(master.columns) > MOST_COLUMNS:
             keep_best(relaxation, MOST_KEPT)
         if math.isfinite(relaxation.bound):
@@ -150,10 +150,10 @@ def generate(relaxation: Relaxation, meter: Meter, *, reached: int) -> None:
         fresh = price(relaxation, duals, meter)
         if relaxation.whole_bound <= reached:
             return
-        fresh += _scatter(relaxation, (duals, of_master), SCATTERED, meter)
+        fresh += _scatter(relaxation, (duals, master.duals()), SCATTERED, meter)
         if not fresh:
             # Nothing new between the two: the master's own duals decide.
-            fresh = price(relaxation, of_master, meter)
+            fresh = price(relaxation, master.duals(), meter)
             if not fresh:
                 return
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -33,7 +34,13 @@ class Column(NamedTuple):
 
 
 class Master:
-    """A restricted master without columns; every window may stay empty."""
+    """A restricted master without columns; every window may stay empty.
+
+    Attributes
+    ----------
+    renewals : int
+        How often it began anew: positions of columns from before mean nothing then.
+    """
 
     def __init__(self, program: Program) -> None:
         self.program = program
@@ -41,6 +48,7 @@ class Master:
         self.sparse = Sparse(program)
         self._timeless = program.is_timeless
         self._known: dict[Key, int] = {}
+        self.renewals = 0
         gains = [np.abs(program.gain).max(initial=0), np.abs(program.gain_per_day).max(initial=0)]
         self._unit = float(max(1.0, *gains, np.abs(program.extras.gain).max(initial=0)))
         self._debts = self._debt_prices()
@@ -76,6 +84,14 @@ class Master:
             self._solver = self._by_barrier()
         return fresh
 
+    def keep(self, columns: Sequence[Column]) -> None:
+        """Begin anew with some of the columns, none of them held; the duals of the last solve stay."""
+        self.columns, self._known, self._held, self._may_owe = [], {}, {}, 0.0
+        self._optimum = replace(self._optimum, shares=np.zeros(0))
+        self._solver = (Barrier if len(columns) > LARGE else Simplex)(self.program, self._unit, self._debts)
+        self.renewals += 1
+        self.add(columns)
+
     def _by_barrier(self) -> Barrier:
         solver = Barrier(self.program, self._unit, self._debts)
         for column in self.columns:
@@ -89,6 +105,11 @@ class Master:
     def is_large(self) -> bool:
         """Whether every solve starts from nothing, and takes its time."""
         return isinstance(self._solver, Barrier)
+
+    @property
+    def is_solved(self) -> bool:
+        """Whether a solve has reached an optimum."""
+        return self._optimum.gain is not None
 
     def has_new(self, columns: Sequence[Column]) -> bool:
         """Say whether one of the columns is not among those added so far."""

@@ -44,6 +44,8 @@ class Program:
 
     Attributes
     ----------
+    held, serving : tuple of int
+        The rows of the holds, in their order, and those of the parties to serve.
     lateness : ndarray
         By activity, what a day later costs in delay, the only thing that days count in; 0 where delay counts nowhere.
     """
@@ -58,6 +60,8 @@ class Program:
     entries: Entries
     extras: Extras
     lateness: Floats
+    held: tuple[int, ...] = ()
+    serving: tuple[int, ...] = ()
 
     @property
     def is_timeless(self) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ortools.sat.python import cp_model
 
-from scheduler.engines.course import SERVED, Course, asked
+from scheduler.engines.course import SERVED, Course
 from scheduler.engines.cpsat.constraints import add_constraints, add_unserved
 from scheduler.engines.cpsat.decisions import WHOLE, Neighbourhood, create_variables
 from scheduler.engines.cpsat.neighbours import Neighbours
@@ -24,7 +24,7 @@ from scheduler.tasks import EngineError, Task
 
 ROUNDING = 1e-3
 NEIGHBOURHOOD_WORK = 0.2
-UNIT = 1_000
+FINEST = 100.0
 FOUND = {cp_model.OPTIMAL, cp_model.FEASIBLE}
 
 
@@ -79,36 +79,29 @@ def solve_whole(task: Task, meter: Meter, *, domain: Domain | None = None, bette
 
 
 class NeighbourSearch:
-    """Neighbourhoods of the course's plan, solved one after the other.
+    """Neighbourhoods of the course's plan, solved one after the other."""
 
-    Parameters
-    ----------
-    domain : Domain, optional
-        The starts that a better plan may have, instead of all.
-    """
-
-    def __init__(self, course: Course, domain: Domain | None = None) -> None:
-        self.course, self.domain = course, domain
+    def __init__(self, course: Course) -> None:
+        self.course = course
         self._neighbours = Neighbours(course.best.task.problem, course.best.task.seed)
 
     def turn(self, meter: Meter) -> float:
         """Solve neighbourhoods until the effort is over; return what was gained."""
-        total = 0.0
-        while not meter.is_over() and not self.course.best.is_settled:
-            total += self._step(meter)
-        self.course.tell(total)
-        return total
+        return self.course.take(self._step, meter)
 
     def _step(self, meter: Meter) -> float:
-        best, owes = self.course.best, self.course.owes
-        near = self._neighbours.pick(self.course.plan)
-        made = _owing_model(self.course, near) if owes else _model(best.task, near, self.domain, self.course.plan)
+        course, best = self.course, self.course.best
+        owes = bool(course.owed)
+        near = self._neighbours.pick(course.plan)
+        made = _owing_model(course, near) if owes else _model(best.task, near, course.domain, course.plan)
         solver = _solver(best.task)
         _limit(solver, meter, work=NEIGHBOURHOOD_WORK)
         status = solver.solve(made.model)
         # Building a model is work too, which the solver does not count.
-        meter.spend(solver.deterministic_time + LEAST_WORK)
-        gained = self.course.offer(plan_from(made, solver)) if status in FOUND else 0.0
+        meter.spend(solver.deterministic_time)
+        if status == cp_model.MODEL_INVALID:
+            raise EngineError(f"the model is invalid: {made.model.validate()}")
+        gained = course.offer(plan_from(made, solver)) if status in FOUND else 0.0
         exhausted = status in {cp_model.OPTIMAL, cp_model.INFEASIBLE}
         # Then it was no neighbourhood, but all there is.
         best.is_exhausted = exhausted and not owes and near.windows == self._neighbours.all_windows
@@ -132,24 +125,32 @@ def _model(task: Task, near: Neighbourhood, domain: Domain | None, better_than: 
 
 def _owing_model(course: Course, near: Neighbourhood) -> Variables:
     """Return the model of plans that are worth more than the course's, what they owe at its price."""
-    task = course.best.task
+    task, best = course.best.task, course.best
     made = create_variables(task.problem, near, None)
-    add_constraints(made, tuple(hold for hold in task.holds if hold not in asked(task)))
-    owed: list[cp_model.IntVar] = []
-    prices: list[int] = []
-    for hold in asked(task):
-        owed.append(made.model.new_int_var(0, hold.value, ""))
-        prices.append(round(UNIT * course.prices[hold.objective]))
-        made.model.add(cp_model.LinearExpr.sum([expression_of(made, hold.objective), owed[-1]]) >= hold.value)
-    unserved = add_unserved(made, task.served)
-    owed += unserved
-    prices += [round(UNIT * course.prices[SERVED])] * len(unserved)
-    charge = cp_model.LinearExpr.weighted_sum(owed, prices)
+    add_constraints(made, tuple(hold for hold in task.holds if hold not in task.asked))
+    owing: dict[str, list[cp_model.IntVar]] = {}
+    for hold in task.asked:
+        owing[hold.objective] = [made.model.new_int_var(0, hold.value, "")]
+        owed = cp_model.LinearExpr.sum([expression_of(made, hold.objective), *owing[hold.objective]])
+        made.model.add(owed >= hold.value)
+    owing[SERVED] = add_unserved(made, task.served)
+    unit = _unit(course)
+    price = {name: round(unit * course.prices[name]) for name, variables in owing.items() if variables}
+    charge = cp_model.LinearExpr.sum(
+        [price[name] * cp_model.LinearExpr.sum(variables) for name, variables in owing.items() if variables]
+    )
     aim = expression_of(made, task.objective)
-    worth = cp_model.LinearExpr.weighted_sum([aim, charge], [goodness(task.objective, UNIT), -1])
+    worth = cp_model.LinearExpr.weighted_sum([aim, charge], [goodness(task.objective, unit), -1])
     made.model.maximize(worth)
-    made.model.add(worth >= math.floor(UNIT * course.worth) + 1)
+    now = unit * best.gain(course.plan) - sum(price[name] * units for name, units in course.owed.items())
+    made.model.add(worth >= now + 1)
     return made
+
+
+def _unit(course: Course) -> int:
+    """Return in how many parts to count a unit of the objective, so that the cheapest debt has a whole price."""
+    cheapest = min((price for price in course.prices.values() if price), default=1.0)
+    return math.ceil(FINEST / min(cheapest, FINEST))
 
 
 def _solver(task: Task) -> cp_model.CpSolver:
