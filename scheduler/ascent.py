@@ -9,42 +9,71 @@ component, and a bound relies on it only where it must be so.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, wait
 
 from scheduler.clock import Clock
 from scheduler.engines import run_task
+from scheduler.news import Channel, News, NoNews
 from scheduler.objectives import goodness, parties_of, plain_bound, value
 from scheduler.parts import Part, share_parties
 from scheduler.plan import Plan
 from scheduler.tasks import EngineError, Hold, Outcome, Task, option_count
 
 QUICK_SHARE = 0.15
-STOP_POLL_SECONDS = 0.1
+POLL_SECONDS = 0.1
+TASK_NUMBERS = itertools.count()
 
 
 class Ascent:
     """One level of one partition into components: quick tries for all, then the rest of the time for the open."""
 
-    def __init__(self, parts: Sequence[Part], level: int, clock: Clock, executor: Executor, seed: int) -> None:
+    def __init__(
+        self,
+        parts: Sequence[Part],
+        level: int,
+        clock: Clock,
+        executor: Executor,
+        seed: int,
+        *,
+        news: Channel | None = None,
+        on_news: Callable[[], None] = lambda: None,
+    ) -> None:
         self.parts = parts
         self.level = level
         self.objective = parts[0].problem.objectives[level] if parts else ""
         self.clock, self.executor, self.seed = clock, executor, seed
         self._given_up: list[Part] = []
+        self._news, self._on_news = news or NoNews(), on_news
+        self._heard: dict[int, News] = {}
+        self._running: dict[int, int] = {}
         for part in parts:
             if len(part.bounds) == level:
                 part.bounds.append(plain_bound(part.problem, self.objective))
 
     @property
     def reached(self) -> int:
-        """The value of the plans together."""
-        return sum(part.value(self.objective) for part in self.parts)
+        """The value of the plans together, those of running tasks among them as far as they are heard of."""
+        return sum(self._value(number, part) for number, part in enumerate(self.parts))
 
     @property
     def bound(self) -> int:
-        """The bound of all components together."""
-        return sum(part.bounds[self.level] for part in self.parts)
+        """The bound of all components together, likewise."""
+        return sum(self._bound(number, part) for number, part in enumerate(self.parts))
+
+    def _value(self, number: int, part: Part) -> int:
+        heard = self._heard.get(number)
+        plans = [part.plan] if heard is None else [part.plan, heard.plan]
+        return max((value(part.problem, plan, self.objective) for plan in plans), key=self._good)
+
+    def _bound(self, number: int, part: Part) -> int:
+        heard = self._heard.get(number)
+        bounds = [part.bounds[self.level], *([] if heard is None or heard.bound is None else [heard.bound])]
+        return min(bounds, key=self._good)
+
+    def _good(self, amount: int) -> int:
+        return goodness(self.objective, amount)
 
     def open_parts(self) -> list[Part]:
         """Return the components whose value may still be short of the best, but those that were given up."""
@@ -66,6 +95,9 @@ class Ascent:
         gaps = [sum(part.gap(level) for part in self.parts) for level in range(self.level)]
         sizes = [1.0 if quick else float(option_count(part.problem)) for part in jobs]
         efforts = self.clock.efforts(share * (QUICK_SHARE if quick else 1), sizes)
+        number = {id(part): at for at, part in enumerate(self.parts)}
+        self._running.clear()
+        self._news.begin(self._hear)
         futures = []
         for part, effort in zip(jobs, efforts, strict=True):
             task = Task(
@@ -79,26 +111,46 @@ class Ascent:
                 served=part.served,
                 surely_served=part.surely_served,
                 memory=part.memory,
+                number=next(TASK_NUMBERS),
             )
+            self._running[task.number] = number[id(part)]
             futures.append((part, self.executor.submit(run_task, task)))
         loose = []
         for part, future in futures:
             if not self._is_waited_for(future):
-                return
+                continue  # Another may be over.
             outcome = outcome_of(future)
             self._take(part, outcome)
+            self._heard.pop(number[id(part)], None)
             if outcome.gave_up and not quick:
                 self._given_up.append(part)
             if outcome.loose is not None:
                 loose.append((part, outcome.loose))
+        self._stop_hearing()
         self._mix(loose)
 
     def _is_waited_for(self, future: Future[Outcome]) -> bool:
         """Wait for a task, and say whether it is over; not when the solve is asked to end before."""
-        while not wait([future], timeout=STOP_POLL_SECONDS if self.clock.stop else None).done:
+        while not wait([future], timeout=POLL_SECONDS).done:
+            self._news.poll()
             if self.clock.is_stopped:
                 return False
         return True
+
+    def _hear(self, news: News) -> None:
+        # What is late may be of a task of another level.
+        if news.number in self._running:
+            self._heard[self._running[news.number]] = news
+            self._on_news()
+
+    def _stop_hearing(self) -> None:
+        """Take what tasks have told that a stopped solve does not wait for; of the others it is in their outcomes."""
+        self._running.clear()
+        for number, news in self._heard.items() if self.clock.is_stopped else ():
+            self.parts[number].offer(news.plan)
+            if news.bound is not None:
+                self.parts[number].tighten(self.level, news.bound)
+        self._heard.clear()
 
     def _take(self, part: Part, outcome: Outcome) -> None:
         self.clock.work += outcome.work
@@ -161,3 +213,9 @@ def outcome_of(future: Future[Outcome]) -> Outcome:
         return future.result()
     except BrokenExecutor as error:
         raise EngineError("a solver process died") from error
+    except MemoryError as error:
+        raise EngineError("a solver process is out of memory") from error
+    except EngineError:
+        raise
+    except Exception as error:
+        raise EngineError(f"a solver process failed: {type(error).__name__}: {error}") from error

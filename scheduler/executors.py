@@ -9,9 +9,11 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from multiprocessing.connection import Connection, wait
+from multiprocessing.queues import Queue
 from typing import ParamSpec, Self, TypeVar
 
 from scheduler.engines import warm_up
+from scheduler.news import Channel, InlineNews, News, QueuedNews, tell_to
 from scheduler.tasks import EngineError
 
 P = ParamSpec("P")
@@ -47,17 +49,20 @@ class SolverPool:
 
     def __init__(self, workers: int, *, can_be_left: bool = False) -> None:
         self.executor: Executor
+        self.news: Channel
         self._loading: list[Future[None]] = []
         self._leash: Connection | None = None
         if workers <= 1 and not can_be_left:
-            self.executor = InlineExecutor()
+            self.executor, self.news = InlineExecutor(), InlineNews()
             return
         methods = multiprocessing.get_all_start_methods()
         context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
         if context.get_start_method() == "forkserver":
             context.set_forkserver_preload(["scheduler.engines.search"])
         held, self._leash = context.Pipe(duplex=False)
-        self.executor = ProcessPoolExecutor(workers, context, initializer=_end_with_parent, initargs=(held,))
+        queue: Queue[News] = context.Queue()
+        self.news = QueuedNews(queue)
+        self.executor = ProcessPoolExecutor(workers, context, initializer=_begin, initargs=(held, queue))
         self._loading = [self.executor.submit(warm_up) for _ in range(workers)]
 
     def wait_until_loaded(self) -> None:
@@ -89,8 +94,17 @@ class SolverPool:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if isinstance(self.news, InlineNews):
+            tell_to(None)
         self.executor.shutdown(cancel_futures=True)
         self.leave()
+
+
+def _begin(leash: Connection, queue: Queue[News]) -> None:
+    # What nobody reads any more must not keep the process from its end.
+    queue.cancel_join_thread()
+    tell_to(queue.put)
+    _end_with_parent(leash)
 
 
 def _end_with_parent(leash: Connection) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import types
 import typing
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import date
 from functools import cache
 from typing import Any, TypeVar
+
+SURROGATE = re.compile("[\ud800-\udfff]")
 
 T = TypeVar("T")
 Decoder = Callable[[object], Any]
@@ -64,6 +68,8 @@ def _number(value: object) -> float:
 def _text(value: object) -> str:
     if type(value) is not str or not value:
         raise FieldError("", f"must be a text that is not empty, not {_shown(value)}")
+    if not value.isascii() and SURROGATE.search(value):
+        raise FieldError("", f"must be text that can be written as UTF-8, not {_shown(value)}")
     return value
 
 
@@ -165,8 +171,7 @@ def _object_of(kind: type[Any]) -> Decoder:
 def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     values = dict(pairs)
     if len(values) != len(pairs):
-        names = [name for name, _ in pairs]
-        twin = next(name for name in names if names.count(name) > 1)
+        twin = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
         raise FieldError("", f"field {_shown(twin)} is given twice in one object")
     return values
 

@@ -13,6 +13,7 @@ from scheduler.fields import FieldError, decode, encode, require, require_betwee
 
 FORMAT = "creneau-problem/1"
 MOST_DAYS = 100_000
+MOST_DIGITS = 9
 MOST_WEIGHT = 100_000_000
 MOST_AMOUNT = 1_000_000_000_000
 
@@ -23,7 +24,7 @@ MINIMISED = frozenset({"displacement", "delay", "rank", "cost"})
 def tier_of(objective: str) -> int | None:
     """Return T for the objective ``weight:T``, None for any other name."""
     name, colon, tier = objective.partition(":")
-    plain = tier.isascii() and tier.isdigit() and str(int(tier)) == tier
+    plain = tier.isascii() and tier.isdigit() and len(tier) <= MOST_DIGITS and str(int(tier)) == tier
     return int(tier) if name == "weight" and colon and plain else None
 
 

@@ -89,11 +89,13 @@ def _check_inside(windows: dict[str, Window], name: str, bookings: Sequence[Fixe
 def _check_objectives(problem: Problem) -> None:
     require(len(problem.objectives) > 0, "objectives", "must name at least one objective")
     known = ", ".join(sorted(MAXIMISED | MINIMISED))
+    seen: set[str] = set()
     for position, name in enumerate(problem.objectives):
         path = f"objectives[{position}]"
         if name not in MAXIMISED | MINIMISED and tier_of(name) is None:
             raise FieldError(path, f"no objective {name[:40]!r}; known: {known}, and weight:T for a tier T")
-        require(name not in problem.objectives[:position], path, f"{name!r} is given twice")
+        require(name not in seen, path, f"{name!r} is given twice")
+        seen.add(name)
     for name, most in problem.limits.items():
         path = f"limits.{name[:40]}"
         require(name in MINIMISED, path, f"only {', '.join(sorted(MINIMISED))} can be limited")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Executor
@@ -12,6 +13,7 @@ from scheduler.clock import Clock
 from scheduler.components import components, joined, joined_by_party
 from scheduler.engines import engine_name, run_task
 from scheduler.executors import SolverPool
+from scheduler.news import Channel, NoNews
 from scheduler.objectives import standing, value, within_limits
 from scheduler.parts import Part, share_parties
 from scheduler.plan import Plan, merged, solution_of
@@ -25,6 +27,7 @@ from scheduler.verify import fixed_conflicts, violations
 # The last one is for what is still open when the others have left some of their time.
 QUICK_PASSES = (True, False, False)
 LEAST_REST = 0.05
+NEWS_SECONDS = 0.5
 # Levels that took less than their share leave some of it to the first one that is still open.
 MOST_ATTEMPTS = 8
 MOST_SEED = 2**31
@@ -96,10 +99,10 @@ def solve(
             "infeasible", seconds=seconds, engine=engine_name(), seed=seed, budget=budget, conflicts=conflicts
         )
     if executor is not None:
-        solution = _Run(problem, clock, executor, seed, on_progress).solution()
+        solution = _Run(problem, clock, executor, seed, listener=on_progress, news=NoNews()).solution()
     else:
         with SolverPool(workers, can_be_left=stop is not None) as pool:
-            run = _Run(problem, clock, pool.executor, seed, on_progress)
+            run = _Run(problem, clock, pool.executor, seed, listener=on_progress, news=pool.news)
             pool.wait_until_loaded()
             clock.forgive_loading()
             solution = run.solution()
@@ -125,10 +128,18 @@ class _Run:
     """One solve: baselines, then level after level over the components."""
 
     def __init__(
-        self, problem: Problem, clock: Clock, executor: Executor, seed: int, listener: Listener | None
+        self,
+        problem: Problem,
+        clock: Clock,
+        executor: Executor,
+        seed: int,
+        *,
+        listener: Listener | None,
+        news: Channel,
     ) -> None:
         self.problem, self.clock, self.executor = problem, clock, executor
-        self.seed, self.listener = seed, listener
+        self.seed, self.listener, self.news = seed, listener, news
+        self._told_at = -math.inf
         self.starts = [baseline(problem) for baseline in BASELINES.values()]
         self.parts = components(problem)
 
@@ -164,14 +175,21 @@ class _Run:
         """Climb the levels from one on, add their bounds to those of the earlier levels, and return the components."""
         for level, name in enumerate(self.problem.objectives[first:], start=first):
             together = self._joined(parts) if name == "parties" else parts
-            ascent = Ascent(together, level, self.clock, self.executor, seed)
-            self._climb(ascent)
+            self._climb(ascent := self._ascent(together, level, seed))
             bounds.append(ascent.bound)
             if len(together) < len(parts) and any(option_count(part.problem) > LARGE for part in together):
                 parts = self._parted(parts, merged(part.plan for part in together))
             else:
                 parts = together
         return parts
+
+    def _ascent(self, parts: Sequence[Part], level: int, seed: int) -> Ascent:
+        def on_news() -> None:
+            if self.clock.elapsed - self._told_at >= NEWS_SECONDS:
+                self._tell(ascent, done=False)
+
+        ascent = Ascent(parts, level, self.clock, self.executor, seed, news=self.news, on_news=on_news)
+        return ascent
 
     def _open_level(self, parts: Sequence[Part], bounds: Sequence[int]) -> int | None:
         """Return the first level that is not proven and can be climbed again: one above those that join components."""
@@ -200,7 +218,8 @@ class _Run:
         if self.listener is None:
             return
         name = self.problem.objectives[ascent.level]
-        elapsed = round(self.clock.elapsed, 3)
+        self._told_at = self.clock.elapsed
+        elapsed = round(self._told_at, 3)
         levels = len(self.problem.objectives)
         self.listener(Progress(name, ascent.reached, ascent.bound, elapsed, ascent.level + 1, levels, done))
 

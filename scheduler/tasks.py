@@ -65,6 +65,8 @@ class Task:
         Those of them that the bound may rely on.
     memory : object
         What the engine gave back with the last task on the same component.
+    number : int
+        By which its news are told from those of other tasks.
     """
 
     problem: Problem
@@ -77,6 +79,7 @@ class Task:
     served: frozenset[str] = frozenset()
     surely_served: frozenset[str] = frozenset()
     memory: object = None
+    number: int = 0
 
     def is_respected_by(self, plan: Plan) -> bool:
         """Say whether a plan reaches the holds and serves the parties it must."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+from functools import cache
 from importlib.metadata import version
+from pathlib import Path
 
 from scheduler.tasks import Outcome, Task
 
@@ -25,6 +28,10 @@ def warm_up() -> None:
     import scheduler.engines.search  # noqa: F401, PLC0415
 
 
+@cache
 def engine_name() -> str:
-    """Return the engine and the version of its solver, without loading it."""
-    return f"creneau columns/2 ortools/{version('ortools')}"
+    """Return what a plan depends on beside its problem, without loading a solver: this code, and what it rests on."""
+    code = hashlib.sha256()
+    for file in sorted(Path(__file__).parents[1].rglob("*.py")):
+        code.update(file.read_bytes())
+    return f"creneau columns/{code.hexdigest()[:12]} ortools/{version('ortools')} numpy/{version('numpy')}"

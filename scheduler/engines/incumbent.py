@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from scheduler.news import News, tell
 from scheduler.objectives import goodness, value, within_caps, within_limits
 from scheduler.plan import Plan
 from scheduler.tasks import EngineError, Task
@@ -67,6 +68,7 @@ class Incumbent:
         gained = self.gain(plan)
         if gained > self.reached and self.task.is_respected_by(plan):
             self.plan = plan
+            self._tell()
         elif gained > self.reached_loosely and self.task.bounding.is_respected_by(plan):
             self.loose = plan
 
@@ -86,3 +88,7 @@ class Incumbent:
             )
         if self.bound is None or self.sign * bound < self.sign * self.bound:
             self.bound = bound
+            self._tell()
+
+    def _tell(self) -> None:
+        tell(News(self.task.number, self.plan, self.bound))

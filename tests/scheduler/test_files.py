@@ -173,6 +173,8 @@ def test_a_solution_read_back_is_equal() -> None:
         ("movable[0].id", "b1", "movable[0].id", "already"),
         ("movable[0].recallable", 1, "movable[0].recallable", "true or false"),
         ("demands[0].id", "", "demands[0].id", "not empty"),
+        ("demands[0].id", "r\ud800", "demands[0].id", "UTF-8"),
+        ("objectives[0]", "weight:" + 5_000 * "9", "objectives[0]", "no objective"),
         ("demands[0].weight", -1, "demands[0].weight", "from 0"),
         ("demands[0].weight", True, "demands[0].weight", "whole number"),
         ("demands[0].weight", 4.5, "demands[0].weight", "whole number"),

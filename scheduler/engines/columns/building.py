@@ -35,7 +35,7 @@ def program_of(
     builder = _Builder(problem, [objective, *(hold.objective for hold in holds)])
     for add in RULES:
         add(builder)
-    for name, most in problem.limits.items():
+    for name, most in sorted(problem.limits.items()):
         builder.add_linear(builder.linear(name), most)
     held = []
     for hold in holds:

@@ -22,7 +22,7 @@ def add_constraints(made: Variables, holds: tuple[Hold, ...], served: frozenset[
     """Add every rule to the model, then the limits, the holds, and the parties to serve."""
     for add in CONSTRAINTS:
         add(made)
-    for name, most in made.problem.limits.items():
+    for name, most in sorted(made.problem.limits.items()):
         made.model.add(expression_of(made, name) <= most)
     for hold in holds:
         held = expression_of(made, hold.objective)
