@@ -26,14 +26,14 @@ NAMES = ["weight:1", "weight:2", "weight", "parties", "delay", "rank", "cost"]
 
 
 @st.composite
-def options(draw: st.DrawFn) -> Option:
+def options(draw: st.DrawFn, slack: int = 4) -> Option:
     window = draw(st.sampled_from(WINDOWS))
     earliest = draw(st.integers(window.start, window.end - 1))
     return Option(
         window.id,
         draw(st.integers(1, 4)),
         earliest,
-        earliest + draw(st.integers(0, 4)),
+        earliest + draw(st.integers(0, slack)),
         draw(st.integers(1, 3)),
         draw(st.integers(0, 5)),
         draw(st.integers(0, 2)),
@@ -41,13 +41,13 @@ def options(draw: st.DrawFn) -> Option:
 
 
 @st.composite
-def demands(draw: st.DrawFn, name: str) -> Demand:
+def demands(draw: st.DrawFn, name: str, slack: int = 4) -> Demand:
     return Demand(
         name,
         draw(st.sampled_from(["o1", "o2"])),
         draw(st.integers(1, 2)),
         draw(st.integers(0, 4)),
-        tuple(draw(st.lists(options(), max_size=2))),
+        tuple(draw(st.lists(options(slack), max_size=2))),
     )
 
 
@@ -104,3 +104,12 @@ def problems(draw: st.DrawFn) -> Problem:
     caps = Caps(draw(most), draw(st.one_of(st.none(), st.integers(1, 6))))
     asked = tuple(draw(demands(f"r{n}")) for n in range(draw(st.integers(0, 3))))
     return Problem(ORIGIN, WINDOWS, tuple(names), fixed, asked, movable, surge, caps, limits)
+
+
+@st.composite
+def crowded_problems(draw: st.DrawFn) -> Problem:
+    """Return a problem of four to six demands, each with few starts, so that every plan can be tried."""
+    names = draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=5, unique=True))
+    caps = Caps(draw(st.one_of(st.none(), st.integers(1, 3))), draw(st.one_of(st.none(), st.integers(3, 9))))
+    asked = tuple(draw(demands(f"r{n}", 1)) for n in range(draw(st.integers(4, 6))))
+    return Problem(ORIGIN, WINDOWS, tuple(names), (), asked, (), (), caps)

@@ -22,7 +22,7 @@ from scheduler.solve import NoPlan, solve
 from scheduler.tasks import Outcome, Task
 from scheduler.verify import violations
 from tests.scheduler.exhaustive import standings
-from tests.scheduler.problems import problems
+from tests.scheduler.problems import crowded_problems, problems
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -99,6 +99,26 @@ def test_bounds_hold_and_no_baseline_is_better_when_nothing_is_proven(problem: P
         return
     event(solution.status)
     check_bounds(problem, solution)
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=NOT_SLOW)
+@given(crowded_problems())
+def test_plan_of_up_to_six_demands_is_the_best_of_all_plans(problem: Problem) -> None:
+    check_optimum(problem)
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=NOT_SLOW)
+@given(crowded_problems(), st.integers(0, 1000))
+def test_bounds_of_up_to_six_demands_hold_when_nothing_is_proven(problem: Problem, seed: int) -> None:
+    check_bounds(problem, solve(problem, budget=40.0, executor=LazyExecutor(seed)))
+
+
+@pytest.mark.prove
+@pytest.mark.timeout(3600)
+@settings(max_examples=MANY, deadline=None, suppress_health_check=NOT_SLOW)
+@given(crowded_problems())
+def test_plan_of_up_to_six_demands_is_the_best_of_all_plans_at_full_size(problem: Problem) -> None:
+    check_optimum(problem)
 
 
 @pytest.mark.prove

@@ -9,6 +9,7 @@ import sys
 import time
 from concurrent.futures import Executor, Future
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,51 @@ SMALL: Problem = national(10, 60)
 def test_a_dead_process_is_an_engine_error() -> None:
     with pytest.raises(EngineError, match="died"):
         solve(SMALL, budget=1.0, executor=DyingExecutor())
+
+
+class FailingExecutor(Executor):
+    """Fails every task with what the engine does not know."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def submit(self, *_: Any, **__: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        future.set_exception(self.error)
+        return future
+
+
+@pytest.mark.parametrize(
+    ("error", "says"), [(MemoryError(), "out of memory"), (IndexError("list index"), "IndexError: list index")]
+)
+def test_whatever_a_process_fails_with_is_an_engine_error(error: Exception, says: str) -> None:
+    with pytest.raises(EngineError, match=says):
+        solve(SMALL, budget=1.0, executor=FailingExecutor(error))
+
+
+def test_killing_one_of_two_processes_fails_the_command_in_one_line(tmp_path: Path) -> None:
+    problem, output = tmp_path / "problem.json", tmp_path / "solution.json"
+    problem.write_text(national(60, 700, objectives=("weight", "delay")).to_json())
+    command = [sys.executable, "-m", "scheduler", "solve", str(problem), "-o", str(output), "--progress"]
+    with subprocess.Popen(
+        [*command, "--time-limit", "60", "--workers", "2"], stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        process.stderr.readline()
+        workers = [child for child in psutil.Process(process.pid).children(recursive=True) if _works(child)]
+        assert workers
+        workers[0].kill()
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 4
+    assert said.splitlines()[-1] == f"scheduler: {problem}: a solver process died"
+    assert not output.exists()
+
+
+def _works(process: psutil.Process) -> bool:
+    """Say whether a process is busy: the one that only forks the others is not."""
+    with suppress(psutil.Error):
+        return process.cpu_percent(interval=0.3) > 20
+    return False
 
 
 def test_a_bound_that_a_plan_passes_is_an_engine_error() -> None:

@@ -79,6 +79,8 @@ CORRUPTIONS: dict[str, tuple[str, Callable[[], Solution]]] = {
     "demand placed and unplaced": ("demand", lambda: replace(RIGHT, unplaced=("r3", "r1"))),
     "unknown booking displaced": ("booking", lambda: replace(RIGHT, displaced=("x", "y"))),
     "fixed booking displaced": ("booking", lambda: replace(RIGHT, displaced=("x", "f"))),
+    "unknown booking moved": ("booking", lambda: replace(RIGHT, moved=(*RIGHT.moved, Moved("y", 0, "v", 12, 17)))),
+    "booking moved twice": ("booking", lambda: replace(RIGHT, moved=(*RIGHT.moved, Moved("m", 0, "v", 12, 17)))),
     "booking moved and displaced": ("booking", lambda: replace(RIGHT, displaced=("x", "m"))),
     "unknown surge": ("surge", lambda: replace(RIGHT, campaigns=(Campaign("t", 0, "w", 9, 12),))),
     "no such option": ("option", lambda: with_placed(replace(R1, option=2), R2)),
@@ -89,6 +91,7 @@ CORRUPTIONS: dict[str, tuple[str, Callable[[], Solution]]] = {
     "after its latest": ("start", lambda: with_placed(replace(R1, start=13, end=18), R2)),
     "out of its window": ("period", lambda: with_placed(R1, replace(R2, start=16, end=21))),
     "over a fixed booking": ("overlap", lambda: with_placed(replace(R1, start=3, end=8), R2)),
+    "over another demand": ("overlap", lambda: with_placed(replace(R1, option=1, window="v", start=6, end=12), R2)),
     "over a campaign": ("overlap", lambda: with_placed(replace(R1, start=5, end=10), R2)),
     "over a moved booking": ("overlap", lambda: replace(RIGHT, moved=(Moved("m", 0, "v", 1, 6),))),
     "campaign over a kept booking": ("overlap", lambda: replace(RIGHT, campaigns=(Campaign("s", 0, "w", 12, 15),))),
@@ -133,6 +136,29 @@ def test_a_corrupted_solution_is_caught(name: str) -> None:
 )
 def test_caps_and_limits_are_checked(rule: str, stricter: Problem) -> None:
     assert [violation.rule for violation in violations(stricter, RIGHT)] == [rule]
+
+
+def test_a_solution_whose_levels_are_all_proven_is_optimal() -> None:
+    levels = tuple(replace(level, bound=level.value, proven=True) for level in RIGHT.levels)
+    assert violations(PROBLEM, replace(RIGHT, levels=levels, status="optimal")) == []
+    assert [violation.rule for violation in violations(PROBLEM, replace(RIGHT, levels=levels))] == ["status"]
+
+
+def test_a_period_before_its_window_is_caught() -> None:
+    # An option may allow days on which its window is not yet open: those are not places.
+    late = replace(PROBLEM, windows=(PROBLEM.windows[0], Window("v", "l2", 1, 20)))
+    moved_early = [violation for violation in violations(late, RIGHT) if violation.subject == "m"]
+    assert [violation.rule for violation in moved_early] == ["period"]
+
+
+def test_a_long_booking_is_compared_with_all_that_it_covers() -> None:
+    windows = (Window("w", "l", 0, 12),)
+    options = (Option("w", 1, 0, 10, 1, 0, 0),)
+    demands = tuple(Demand(name, "o", 1, 1, options) for name in ("a", "b"))
+    problem = Problem(PROBLEM.origin, windows, ("weight",), (Fixed("f", "w", 0, 10),), demands)
+    levels = (Level("weight", 2, 2, proven=True),)
+    plan = Solution("optimal", (Placed("a", 0, "w", 1, 2), Placed("b", 0, "w", 3, 4)), levels=levels)
+    assert [violation.rule for violation in violations(problem, plan)] == ["overlap", "overlap"]
 
 
 def test_an_infeasible_solution_names_bookings_that_do_overlap() -> None:
