@@ -19,7 +19,7 @@ from scheduler.news import Channel, News, NoNews
 from scheduler.objectives import goodness, parties_of, plain_bound, value
 from scheduler.parts import Part, share_parties
 from scheduler.plan import Plan
-from scheduler.tasks import EngineError, Hold, Outcome, Task, option_count
+from scheduler.tasks import Effort, EngineError, Hold, Outcome, Task, option_count
 
 QUICK_SHARE = 0.15
 POLL_SECONDS = 0.1
@@ -100,19 +100,7 @@ class Ascent:
         self._news.begin(self._hear)
         futures = []
         for part, effort in zip(jobs, efforts, strict=True):
-            task = Task(
-                part.problem,
-                self.objective,
-                self._holds(part, [0] * self.level),
-                part.plan,
-                effort,
-                self.seed,
-                relaxed=self._holds(part, [total - part.gap(level) for level, total in enumerate(gaps)]),
-                served=part.served,
-                surely_served=part.surely_served,
-                memory=part.memory,
-                number=next(TASK_NUMBERS),
-            )
+            task = self._task(part, effort, gaps)
             self._running[task.number] = number[id(part)]
             futures.append((part, self.executor.submit(run_task, task)))
         loose = []
@@ -128,6 +116,22 @@ class Ascent:
                 loose.append((part, outcome.loose))
         self._stop_hearing()
         self._mix(loose)
+
+    def _task(self, part: Part, effort: Effort, gaps: Sequence[int]) -> Task:
+        """Return the task of a component, where all together are so far from the bounds of the earlier levels."""
+        return Task(
+            part.problem,
+            self.objective,
+            self._holds(part, [0] * self.level),
+            part.plan,
+            effort,
+            self.seed,
+            relaxed=self._holds(part, [total - part.gap(level) for level, total in enumerate(gaps)]),
+            served=part.served,
+            surely_served=part.surely_served,
+            memory=part.memory,
+            number=next(TASK_NUMBERS),
+        )
 
     def _is_waited_for(self, future: Future[Outcome]) -> bool:
         """Wait for a task, and say whether it is over; not when the solve is asked to end before."""
