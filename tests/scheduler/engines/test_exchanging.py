@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 
 from scheduler.engines.columns.building import program_of
+from scheduler.engines.columns.diving import Diver
 from scheduler.engines.columns.exchanging import Exchanger
 from scheduler.engines.columns.plans import columns_of_plan, plan_of_columns
 from scheduler.engines.columns.program import Prices
@@ -18,10 +19,12 @@ from scheduler.engines.cpsat.engine import NeighbourSearch
 from scheduler.engines.exchanges import Exchanges
 from scheduler.engines.incumbent import Incumbent
 from scheduler.engines.meter import Meter
+from scheduler.engines.redives import Redives
+from scheduler.engines.turns import Improver
 from scheduler.plan import Choice, Plan
 from scheduler.problem import Demand, Option, Problem, Window
 from scheduler.tasks import Effort, Hold, Task
-from tests.scheduler.engines.instances import endless
+from tests.scheduler.engines.instances import endless, relaxed
 from tests.scheduler.engines.test_relaxation_against_exhaustive import FEW, all_plans, good
 from tests.scheduler.problems import ORIGIN, problems
 
@@ -119,8 +122,18 @@ def test_what_breaks_a_hold_that_cannot_be_owed_is_not_gone_on_from() -> None:
     assert best.plan == start
 
 
-@pytest.mark.parametrize("way", [Exchanges, NeighbourSearch])
-def test_ways_lead_from_a_plan_that_owes_to_one_that_does_not(way: type[Exchanges | NeighbourSearch]) -> None:
+def ways(problem: Problem, course: Course) -> dict[str, Improver]:
+    task = course.best.task
+    relaxation = relaxed(problem, task.objective, course.best.plan, task.holds)
+    return {
+        "exchanges": Exchanges(course, exchanger_of(problem, task.objective, task.holds)),
+        "redives": Redives(course, Diver(relaxation)),
+        "neighbours": NeighbourSearch(course),
+    }
+
+
+@pytest.mark.parametrize("way", ["exchanges", "redives", "neighbours"])
+def test_ways_lead_from_a_plan_that_owes_to_one_that_does_not(way: str) -> None:
     problem = long_or_short()
     hold = (Hold("weight", 6),)
     # Both short ones start five days late, at a weight of 3. Nobody placed owes 6 at a price of 3, which is less.
@@ -129,10 +142,7 @@ def test_ways_lead_from_a_plan_that_owes_to_one_that_does_not(way: type[Exchange
     assert best.reached == -30
     course = Course(best, {"weight": 3.0, "served": 3.0})
     assert course.offer(Plan()) == 12
-    improver = (
-        NeighbourSearch(course) if way is NeighbourSearch else Exchanges(course, exchanger_of(problem, "delay", hold))
-    )
-    assert improver.turn(Meter(Effort(work=1.0))) >= 18
+    assert ways(problem, course)[way].turn(Meter(Effort(work=1.0))) >= 18
     assert best.reached == 0
     assert not course.owed
     assert sum(demand.weight for demand in problem.demands if demand.id in best.plan.placed) >= 6
