@@ -1,4 +1,15 @@
-"""From a task to its linear program: one small function a rule."""
+"""From a task to its linear program: one small function a rule.
+
+With a variable ``x[c]`` for every sequence `c` of every window, and one ``y`` for each extra::
+
+    maximise    sum of gain(c) x[c] + sum of gain y
+    subject to  sum over the sequences that serve demand d of x[c] <= 1       each demand at most once
+                sum over the sequences of window w of x[c]         <= 1       each window one sequence
+                caps, limits, holds, and what defines the extras              the rows built here
+                x >= 0, 0 <= y <= most
+
+Source: Dantzig and Wolfe, Decomposition Principle for Linear Programs (1960).
+"""
 
 from __future__ import annotations
 

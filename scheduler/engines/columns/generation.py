@@ -1,8 +1,11 @@
 """Column generation: the restricted master and the pricing in turn, with a bound that holds at every step.
 
-For any duals, the rows' limits at their prices, plus the best that each window and each extra can make of the
-prices, bound the objective from above (Lagrange). The duals that are priced lie between the best ones so far and
-those of the master, which settles the oscillation.
+For any duals ``u >= 0`` of the rows, with limits ``b``, the objective is bounded from above (Lagrange) by::
+
+    L(u) = u b + sum over windows of max(0, best sequence's gain less u at its entries)
+               + sum over extras of most * max(0, gain less u at its entries)
+
+The duals that are priced, ``0.7 of the best so far + 0.3 of the master's``, settle the oscillation between two solves.
 
 Sources: Wentges, Weighted Dantzig-Wolfe Decomposition for Linear Mixed-Integer Programming (1997), the smoothing;
 Luebbecke, Desrosiers, Selected Topics in Column Generation (2005), the bound.

@@ -1,7 +1,11 @@
 """The best sequence of activities in every window at once, by dynamic programming over the days.
 
-``best[t, w]`` is the most that window `w` can still gain from its day `t` on. It is computed backwards, for all windows
-together, as the better of waiting a day and of starting an activity. A sequence may name one demand twice: that
+``best[t, w]`` is the most that window `w` can still gain from its day `t` on, and what `a` of duration ``d`` is worth on
+day `t` is ``v(a, t)``. Backwards from the end of the window, where it is 0, for all windows together::
+
+    best[t, w] = max(best[t + 1, w], max over activities a of w that may start on t of v(a, t) + best[t + d, w])
+
+A sequence may name one demand twice: that
 relaxation makes the program the time-indexed one, whose bound is nearly as good and which needs no sets of
 demands.
 
