@@ -1,7 +1,7 @@
 """The best sequence of activities in every window at once, by dynamic programming over the days.
 
-``best[t, w]`` is the most that window `w` can still gain from its day `t` on, and what `a` of duration ``d`` is worth on
-day `t` is ``v(a, t)``. Backwards from the end of the window, where it is 0, for all windows together::
+``best[t, w]`` is the most that window `w` can still gain from its day `t` on; ``v(a, t)`` is what activity `a`, which
+takes ``d`` days, is worth on day `t`. Backwards from the end of the window, where it is 0, for all windows together::
 
     best[t, w] = max(best[t + 1, w], max over activities a of w that may start on t of v(a, t) + best[t + d, w])
 

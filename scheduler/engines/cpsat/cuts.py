@@ -1,7 +1,7 @@
 """Energy cuts: what must run between a release and a deadline of a window fits between them.
 
-For days ``[s, e)`` of a window and tasks with release ``r``, deadline ``q`` and duration ``d``, whatever of a task cannot
-lie outside counts, less what fixed bookings take of the room::
+For days ``[s, e)`` of a window and tasks with release ``r``, deadline ``q`` and duration ``d``, whatever of a task
+cannot lie outside counts, less what fixed bookings take of the room::
 
     sum over tasks of max(0, min(d, e - s, r + d - s, e - (q - d))) * literal <= (e - s) - fixed days in [s, e)
 
