@@ -5,9 +5,8 @@ takes ``d`` days, is worth on day `t`. Backwards from the end of the window, whe
 
     best[t, w] = max(best[t + 1, w], max over activities a of w that may start on t of v(a, t) + best[t + d, w])
 
-A sequence may name one demand twice: that
-relaxation makes the program the time-indexed one, whose bound is nearly as good and which needs no sets of
-demands.
+A sequence may name one demand twice: that relaxation makes the program the time-indexed one, whose bound is nearly as
+good and which needs no sets of demands.
 
 Source: van den Akker, Hurkens, Savelsbergh, Time-Indexed Formulations for Machine Scheduling Problems: Column
 Generation (2000).
