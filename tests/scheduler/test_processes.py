@@ -59,6 +59,27 @@ class FailingExecutor(Executor):
         return future
 
 
+class IdleExecutor(Executor):
+    """Finds nothing with every task, and says or does not say that it gave up; counts the tasks."""
+
+    def __init__(self, *, gives_up: bool) -> None:
+        self.gives_up, self.tasks = gives_up, 0
+
+    def submit(self, *_: Any, **__: Any) -> Future[Any]:
+        self.tasks += 1
+        future: Future[Any] = Future()
+        future.set_result(Outcome(None, None, 0.01, gave_up=self.gives_up))
+        return future
+
+
+def test_a_component_that_was_given_up_is_not_tried_again_in_the_same_climb() -> None:
+    stubborn, wise = IdleExecutor(gives_up=False), IdleExecutor(gives_up=True)
+    for executor in (stubborn, wise):
+        solve(SMALL, budget=100.0, executor=executor)
+    # Of a quick try, a long one and one with what is left, the last is saved, and only that.
+    assert 2 * stubborn.tasks == 3 * wise.tasks
+
+
 @pytest.mark.parametrize(
     ("error", "says"), [(MemoryError(), "out of memory"), (IndexError("list index"), "IndexError: list index")]
 )

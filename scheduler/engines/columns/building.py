@@ -7,8 +7,6 @@ With a variable ``x[c]`` for every sequence `c` of every window, and one ``y`` f
                 sum over the sequences of window w of x[c]         <= 1       each window one sequence
                 caps, limits, holds, and what defines the extras              the rows built here
                 x >= 0, 0 <= y <= most
-
-Source: Dantzig and Wolfe, Decomposition Principle for Linear Programs (1960).
 """
 
 from __future__ import annotations
