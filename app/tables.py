@@ -5,7 +5,7 @@ from app.audit import models as audit
 from app.bookings import models as bookings
 from app.capacity import models as capacity
 from app.catalogue import models as catalogue
-from app.core import heartbeats
+from app.core import heartbeats, idempotency
 from app.core.model import metadata
 from app.crisis import models as crisis
 from app.identity import models as identity
@@ -19,6 +19,7 @@ __all__ = [
     "catalogue",
     "crisis",
     "heartbeats",
+    "idempotency",
     "identity",
     "metadata",
     "requests",

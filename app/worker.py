@@ -31,6 +31,7 @@ from app.bookings.service import expire_stale_holds
 from app.core import logs
 from app.core.database import SessionFactory, make_engine, make_session_factory, transaction
 from app.core.heartbeats import BEAT_SECONDS, beat, leave
+from app.core.idempotency import forget_old_keys
 from app.core.jobs import Entrypoint, queries
 from app.core.model import new_id
 from app.core.settings import Settings
@@ -54,6 +55,7 @@ SWEEPS: Mapping[str, Sweep] = {
     "stale_holds": partial(expire_stale_holds, author=Author.of_job("expire_holds")),
     "expired_crises": expire_crises,
     "lost_runs": requeue_lost,
+    "old_idempotency_keys": forget_old_keys,
 }
 """What is done every few seconds, each in a transaction of its own; each must bear being done by all workers."""
 

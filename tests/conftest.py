@@ -14,6 +14,7 @@ from app.core.embedded import EmbeddedPostgres
 from app.core.settings import APPLICATION_ROLE, OWNER_ROLE, Settings
 from app.main import create_app
 from tests.support import server
+from tests.support.client import Client
 from tests.support.world import World
 
 _running: list[EmbeddedPostgres] = []
@@ -106,5 +107,5 @@ async def app(settings: Settings, owner: AsyncEngine) -> AsyncIterator[FastAPI]:
 async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     """A client without a key; `world.headers(...)` makes keys."""
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://test") as made:
+    async with Client(transport=transport, base_url="http://test") as made:
         yield made

@@ -19,6 +19,7 @@ from app.capacity.service import lock_units
 from app.core.clock import now
 from app.core.errors import NotFound, StateConflict
 from app.core.paging import PageQuery
+from app.core.preconditions import require_seen
 from app.identity.actor import Actor
 from app.identity.models import Role
 from app.requests.models import RequestStatus
@@ -33,6 +34,20 @@ async def list_offers(
     """Return one page of offers: all for the coordinator, else those to the actor's organisation."""
     own = None if is_coordinator(actor) else actor.organisation_id
     return await repository.page_offers(session, paging, organisation_id=own, status=status, round_id=round_id)
+
+
+async def get_offer(session: AsyncSession, actor: Actor, offer_id: UUID) -> Offer:
+    """Return an offer to the actor's organisation, or any one for the coordinator.
+
+    Raises
+    ------
+    NotFound
+        If there is none, or it is another's.
+    """
+    offer = await repository.find_offer(session, offer_id)
+    if offer is None or not actor.sees(offer.organisation_id):
+        raise NotFound.of("offer", offer_id)
+    return offer
 
 
 async def _to_answer(session: AsyncSession, actor: Actor, offer_id: UUID) -> Offer:
@@ -51,6 +66,7 @@ async def _to_answer(session: AsyncSession, actor: Actor, offer_id: UUID) -> Off
     offer = await repository.lock_offer(session, offer_id)
     if offer is None or not actor.sees(offer.organisation_id):
         raise NotFound.of("offer", offer_id)
+    require_seen(session, offer)
     if offer.organisation_id != actor.organisation_id:
         raise StateConflict("An offer is answered by the start-up that it was made to.")
     ran_out = offer.status is OfferStatus.OFFERED and offer.expires_at <= now()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Query, Request
+from fastapi import Body, Query, Request
 
 from app.allocation import offers
 from app.allocation.models import Offer
@@ -12,9 +12,10 @@ from app.allocation.offer_view import read_offers
 from app.allocation.schemas import Decline, OfferFilter, OfferRead
 from app.core.http import DbSession, next_url
 from app.core.paging import Page
-from app.identity.dependencies import CurrentActor
+from app.core.routing import ApiRouter, if_match
+from app.identity.dependencies import ONCE, CurrentActor
 
-router = APIRouter(prefix="/v1/offers", tags=["offers"])
+router = ApiRouter(prefix="/v1/offers", tags=["offers"])
 
 
 @router.get("", summary="List offers")
@@ -26,13 +27,19 @@ async def list_offers(
     return Page(items=await _read(session, rows), next=next_url(request, cursor))
 
 
-@router.post("/{offer_id}/accept", summary="Accept an offer")
+@router.get("/{offer_id}", summary="Read one offer")
+async def get_offer(session: DbSession, actor: CurrentActor, offer_id: UUID) -> OfferRead:
+    """One offer to one's organisation, or any of them for the coordinator."""
+    return (await _read(session, [await offers.get_offer(session, actor, offer_id)]))[0]
+
+
+@router.post("/{offer_id}/accept", summary="Accept an offer", dependencies=[ONCE, if_match("offer_id")])
 async def accept_offer(session: DbSession, actor: CurrentActor, offer_id: UUID) -> OfferRead:
     """The booking is confirmed at once on a standard line; elsewhere its CDMO approves it first."""
     return (await _read(session, [await offers.accept_offer(session, actor, offer_id)]))[0]
 
 
-@router.post("/{offer_id}/decline", summary="Decline an offer")
+@router.post("/{offer_id}/decline", summary="Decline an offer", dependencies=[ONCE, if_match("offer_id")])
 async def decline_offer(
     session: DbSession, actor: CurrentActor, offer_id: UUID, command: Annotated[Decline | None, Body()] = None
 ) -> OfferRead:

@@ -208,6 +208,11 @@ async def page_offers(
     return await fetch_page(session, statement, paging, [(col(Offer.id), UUID)])
 
 
+async def find_offer(session: AsyncSession, offer_id: UUID) -> Offer | None:
+    """Return the offer, or None."""
+    return await session.get(Offer, offer_id)
+
+
 async def lock_offer(session: AsyncSession, offer_id: UUID) -> Offer | None:
     """Return the offer as it stands now, locked until the transaction ends, or None."""
     statement = (

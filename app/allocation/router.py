@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Body, Query, Request, Response
+from fastapi import Body, Query, Request, Response
 
 from app.allocation import service
 from app.allocation.adjusting import adjust_plan
@@ -25,10 +25,11 @@ from app.allocation.schemas import (
 )
 from app.core.http import DbSession, next_url
 from app.core.paging import Page
+from app.core.routing import ApiRouter, if_match
 from app.identity.actor import Actor
-from app.identity.dependencies import CurrentActor
+from app.identity.dependencies import ONCE, ONCE_IF_ASKED, CurrentActor
 
-router = APIRouter(prefix="/v1/rounds", tags=["rounds"])
+router = ApiRouter(prefix="/v1/rounds", tags=["rounds"])
 
 
 def _columns(row: Round) -> dict[str, Any]:
@@ -63,7 +64,7 @@ async def _detail(session: DbSession, actor: Actor, row: Round) -> RoundDetail:
     )
 
 
-@router.post("", status_code=201, summary="Draft a round")
+@router.post("", status_code=201, summary="Draft a round", dependencies=[ONCE_IF_ASKED])
 async def create_round(session: DbSession, actor: CurrentActor, command: RoundCreate) -> RoundRead:
     """The coordinator drafts a round: its scope, the policy it decides by, and the day it reasons from."""
     return _read(await service.create_round(session, actor, command))
@@ -84,25 +85,25 @@ async def get_round(session: DbSession, actor: CurrentActor, round_id: UUID) -> 
     return await _detail(session, actor, await service.get_round(session, actor, round_id))
 
 
-@router.patch("/{round_id}", summary="Change a round")
+@router.patch("/{round_id}", summary="Change a round", dependencies=[if_match("round_id")])
 async def update_round(session: DbSession, actor: CurrentActor, round_id: UUID, command: RoundUpdate) -> RoundRead:
     """A draft may change in everything, an open round in its name and times; what is left out stays."""
     return _read(await service.update_round(session, actor, round_id, command))
 
 
-@router.post("/{round_id}/open", summary="Open a round")
+@router.post("/{round_id}/open", summary="Open a round", dependencies=[ONCE_IF_ASKED, if_match("round_id")])
 async def open_round(session: DbSession, actor: CurrentActor, round_id: UUID) -> RoundRead:
     """From draft to open: start-ups see it, and submit."""
     return _read(await service.open_round(session, actor, round_id))
 
 
-@router.post("/{round_id}/close", summary="Close a round")
+@router.post("/{round_id}/close", summary="Close a round", dependencies=[ONCE_IF_ASKED, if_match("round_id")])
 async def close_round(session: DbSession, actor: CurrentActor, round_id: UUID) -> RoundDetail:
     """Hold the slots in scope still, and let every waiting request in scope take part with its tier and points."""
     return await _detail(session, actor, await service.close_round(session, actor, round_id))
 
 
-@router.post("/{round_id}/solve", status_code=202, summary="Solve a round")
+@router.post("/{round_id}/solve", status_code=202, summary="Solve a round", dependencies=[ONCE_IF_ASKED])
 async def solve(
     session: DbSession,
     actor: CurrentActor,
@@ -116,14 +117,16 @@ async def solve(
     return await read_run(session, run)
 
 
-@router.post("/{round_id}/adjust", summary="Change the plan by hand")
+@router.post(
+    "/{round_id}/adjust", summary="Change the plan by hand", dependencies=[ONCE_IF_ASKED, if_match("round_id")]
+)
 async def adjust(session: DbSession, actor: CurrentActor, round_id: UUID, command: Adjustment) -> RunRead:
     """Take a request out of the newest plan or put it somewhere, for a coded reason; the checker has the last word."""
     _, run = await adjust_plan(session, actor, round_id, command)
     return await read_run(session, run)
 
 
-@router.post("/{round_id}/publish", summary="Publish the plan")
+@router.post("/{round_id}/publish", summary="Publish the plan", dependencies=[ONCE, if_match("round_id")])
 async def publish(
     session: DbSession, actor: CurrentActor, round_id: UUID, command: Annotated[Publish | None, Body()] = None
 ) -> PublishedRead:
@@ -139,7 +142,7 @@ async def publish(
     )
 
 
-@router.post("/{round_id}/cancel", summary="Cancel a round")
+@router.post("/{round_id}/cancel", summary="Cancel a round", dependencies=[ONCE_IF_ASKED, if_match("round_id")])
 async def cancel_round(session: DbSession, actor: CurrentActor, round_id: UUID) -> RoundRead:
     """Give up a round that is not published: its slots are free again, its requests wait as before."""
     return _read(await service.cancel_round(session, actor, round_id))

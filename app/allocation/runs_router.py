@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 
 from app.allocation import certifying, explaining, run_access
 from app.allocation.plan_view import RunRead, read_run
@@ -14,10 +14,11 @@ from app.allocation.statement_schemas import CertificatePending, CertificateRead
 from app.core.database import transaction
 from app.core.http import DbSession, Sessions
 from app.core.problem_docs import refused
+from app.core.routing import ApiRouter
 from app.core.sse import RESPONSES, event_stream, wants_events
-from app.identity.dependencies import CurrentActor, WaitingActor
+from app.identity.dependencies import ONCE_IF_ASKED, CurrentActor, WaitingActor
 
-router = APIRouter(prefix="/v1/runs", tags=["rounds"])
+router = ApiRouter(prefix="/v1/runs", tags=["rounds"])
 
 WITHOUT_PLAN = refused(HTTPStatus.CONFLICT)
 
@@ -76,7 +77,7 @@ async def cancel_run(sessions: Sessions, actor: WaitingActor, response: Response
         return await read_run(session, run)
 
 
-@router.post("/{run_id}/replay", status_code=202, summary="Replay a run")
+@router.post("/{run_id}/replay", status_code=202, summary="Replay a run", dependencies=[ONCE_IF_ASKED])
 async def replay(session: DbSession, actor: CurrentActor, response: Response, run_id: UUID) -> RunRead:
     """Solve the same problem again with the same seed and budget; the new run, in `Location`, tells if it is equal.
 

@@ -24,6 +24,7 @@ from app.core.clock import now, today
 from app.core.errors import Invalid, NotFound, StateConflict
 from app.core.model import period
 from app.core.paging import PageQuery
+from app.core.preconditions import require_seen
 from app.core.settings import get_settings
 from app.identity.actor import Actor
 from app.identity.models import Role
@@ -79,7 +80,7 @@ async def locked_round(session: AsyncSession, actor: Actor, round_id: UUID) -> R
     row = await repository.lock_round(session, round_id)
     if row is None:
         raise NotFound.of("round", round_id)
-    return row
+    return require_seen(session, row)
 
 
 async def update_round(session: AsyncSession, actor: Actor, round_id: UUID, command: RoundUpdate) -> Round:

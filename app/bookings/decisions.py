@@ -30,8 +30,8 @@ async def confirm(session: AsyncSession, actor: Actor, booking_id: UUID) -> None
         If it is not held, or held for an offer of a round, which is to be answered itself.
     """
     view = await _as_buyer(session, actor, booking_id)
-    _require_direct(view.booking)
-    booking = await service.locked(session, booking_id)
+    booking = view.booking
+    _require_direct(booking)
     if booking.hold_expires_at is not None and booking.hold_expires_at > now():
         await require_same_need(session, booking)
     await service.confirm(session, actor, booking)
@@ -99,12 +99,12 @@ async def cancel(session: AsyncSession, actor: Actor, booking_id: UUID, command:
     sides = reading.sides_of(actor, view)
     if not (sides.buyer or sides.seller):
         raise NotAllowed("Only the start-up whose lot it is or the CDMO whose line it is cancels a booking.")
-    _require_not_ordered(view.booking)
+    booking = await service.locked(session, booking_id)
+    _require_not_ordered(booking)
     reasons = STARTUP_REASONS if sides.buyer else CDMO_REASONS
     if command.reason_code not in reasons:
         known = sorted(reason.value for reason in reasons)
         raise Invalid.field("reason_code", f"This side gives one of: {', '.join(known)}.", allowed=known)
-    booking = await service.locked(session, booking_id)
     bound = booking.status is BookingStatus.CONFIRMED
     await service.end_booking(
         session,
@@ -171,7 +171,7 @@ def _require_not_ordered(booking: Booking) -> None:
 
 
 async def _as_buyer(session: AsyncSession, actor: Actor, booking_id: UUID) -> BookingView:
-    """Return a booking of the actor's start-up.
+    """Return a booking of the actor's start-up, its unit and its row locked.
 
     Raises
     ------
@@ -183,12 +183,14 @@ async def _as_buyer(session: AsyncSession, actor: Actor, booking_id: UUID) -> Bo
     view = await reading.get_view(session, actor, booking_id)
     if not reading.sides_of(actor, view).buyer:
         raise NotAllowed("Only the start-up whose lot it is decides this.")
+    await service.locked(session, booking_id)
     return view
 
 
 async def _as_seller(session: AsyncSession, actor: Actor, booking_id: UUID) -> BookingView:
-    """Return a booking on a line of the actor's CDMO; raises as `_as_buyer` does."""
+    """Return a booking on a line of the actor's CDMO, locked; raises as `_as_buyer` does."""
     view = await reading.get_view(session, actor, booking_id)
     if not reading.sides_of(actor, view).seller:
         raise NotAllowed("Only the CDMO whose line it is decides this.")
+    await service.locked(session, booking_id)
     return view

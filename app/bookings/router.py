@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from app.bookings import decisions, direct, ledger, reading
 from app.bookings.schemas import (
@@ -17,13 +17,14 @@ from app.bookings.schemas import (
 )
 from app.core.http import DbSession, Paging, next_url
 from app.core.paging import Page
-from app.identity.dependencies import CurrentActor
+from app.core.routing import ApiRouter, if_match
+from app.identity.dependencies import ONCE, CurrentActor
 from app.identity.models import Role
 
-router = APIRouter(tags=["bookings"])
+router = ApiRouter(tags=["bookings"])
 
 
-@router.post("/v1/bookings", status_code=201, summary="Hold a period")
+@router.post("/v1/bookings", status_code=201, summary="Hold a period", dependencies=[ONCE])
 async def hold(
     request: Request, response: Response, session: DbSession, actor: CurrentActor, command: BookingCreate
 ) -> BookingRead:
@@ -58,35 +59,43 @@ async def quote(session: DbSession, actor: CurrentActor, booking_id: UUID) -> Qu
     return await reading.quote(session, actor, booking_id)
 
 
-@router.post("/v1/bookings/{booking_id}/confirm", summary="Confirm a hold")
+@router.post("/v1/bookings/{booking_id}/confirm", summary="Confirm a hold", dependencies=[ONCE, if_match("booking_id")])
 async def confirm(session: DbSession, actor: CurrentActor, booking_id: UUID) -> BookingRead:
     """The start-up confirms: `confirmed`, the reservation fee charged, or `awaiting_cdmo` until its CDMO approves."""
     await decisions.confirm(session, actor, booking_id)
     return await reading.get_booking(session, actor, booking_id)
 
 
-@router.post("/v1/bookings/{booking_id}/release", summary="Let go of a hold")
+@router.post(
+    "/v1/bookings/{booking_id}/release", summary="Let go of a hold", dependencies=[ONCE, if_match("booking_id")]
+)
 async def release(session: DbSession, actor: CurrentActor, booking_id: UUID) -> BookingRead:
     """The start-up lets go of a hold, at no cost."""
     await decisions.release(session, actor, booking_id)
     return await reading.get_booking(session, actor, booking_id)
 
 
-@router.post("/v1/bookings/{booking_id}/approve", summary="Approve a booking")
+@router.post(
+    "/v1/bookings/{booking_id}/approve", summary="Approve a booking", dependencies=[ONCE, if_match("booking_id")]
+)
 async def approve(session: DbSession, actor: CurrentActor, booking_id: UUID) -> BookingRead:
     """The CDMO approves a booking that awaits it; the reservation fee is charged."""
     await decisions.approve(session, actor, booking_id)
     return await reading.get_booking(session, actor, booking_id)
 
 
-@router.post("/v1/bookings/{booking_id}/decline", summary="Decline a booking")
+@router.post(
+    "/v1/bookings/{booking_id}/decline", summary="Decline a booking", dependencies=[ONCE, if_match("booking_id")]
+)
 async def decline(session: DbSession, actor: CurrentActor, booking_id: UUID, command: DeclineBody) -> BookingRead:
     """The CDMO declines a booking that awaits it, with a coded reason; nobody owes anything."""
     await decisions.decline(session, actor, booking_id, command)
     return await reading.get_booking(session, actor, booking_id)
 
 
-@router.post("/v1/bookings/{booking_id}/cancel", summary="Cancel a booking")
+@router.post(
+    "/v1/bookings/{booking_id}/cancel", summary="Cancel a booking", dependencies=[ONCE, if_match("booking_id")]
+)
 async def cancel(session: DbSession, actor: CurrentActor, booking_id: UUID, command: CancelBody) -> BookingRead:
     """Either side cancels, with a coded reason: the start-up at the quoted fee, the CDMO with all fees credited."""
     await decisions.cancel(session, actor, booking_id, command)

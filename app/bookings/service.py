@@ -22,6 +22,7 @@ from app.capacity.models import Slot
 from app.capacity.service import lock_units
 from app.core.clock import now
 from app.core.errors import NotFound, StateConflict
+from app.core.preconditions import require_seen
 
 
 async def create_booking(session: AsyncSession, author: Author, draft: BookingDraft) -> Booking:
@@ -93,12 +94,14 @@ async def locked(session: AsyncSession, booking_id: UUID) -> Booking:
     ------
     NotFound
         If there is none.
+    Stale
+        If the caller saw another version of it.
     """
     seen = await repository.find(session, booking_id)
     if seen is None:
         raise NotFound.of("booking", booking_id)
     await lock_units(session, [seen.unit_id])
-    return await repository.lock(session, booking_id)
+    return require_seen(session, await repository.lock(session, booking_id))
 
 
 async def _change_status(

@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 
 from app.capacity import agreements
 from app.capacity.agreement_schemas import (
@@ -17,9 +17,10 @@ from app.capacity.models import Agreement
 from app.capacity.occupancy import span_of
 from app.core.http import DbSession, next_url
 from app.core.paging import Page
-from app.identity.dependencies import CurrentActor
+from app.core.routing import ApiRouter
+from app.identity.dependencies import ONCE, CurrentActor
 
-router = APIRouter(prefix="/v1/agreements", tags=["capacity"])
+router = ApiRouter(prefix="/v1/agreements", tags=["capacity"])
 
 
 def _read(row: Agreement) -> AgreementRead:
@@ -42,7 +43,7 @@ async def get_agreement(session: DbSession, actor: CurrentActor, agreement_id: U
     return _read(await agreements.get_agreement(session, actor, agreement_id))
 
 
-@router.post("", status_code=201, summary="Add an agreement")
+@router.post("", status_code=201, summary="Add an agreement", dependencies=[ONCE])
 async def create_agreement(session: DbSession, actor: CurrentActor, command: AgreementCreate) -> AgreementRead:
     """The coordinator writes down what a funder buys: batch-days a quarter for one reserve, and the capped price."""
     return _read(await agreements.create_agreement(session, actor, command))

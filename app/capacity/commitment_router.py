@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from app.capacity import commitments
 from app.capacity.commitment_schemas import CommitmentCreate, CommitmentFilter, CommitmentRead, CommitmentUpdate
@@ -11,9 +11,10 @@ from app.capacity.models import Commitment
 from app.capacity.occupancy import span_of
 from app.core.http import DbSession, next_url
 from app.core.paging import Page
-from app.identity.dependencies import CurrentActor
+from app.core.routing import ApiRouter, if_match, if_match_given
+from app.identity.dependencies import ONCE, CurrentActor
 
-router = APIRouter(prefix="/v1/commitments", tags=["capacity"])
+router = ApiRouter(prefix="/v1/commitments", tags=["capacity"])
 
 
 def _read(row: Commitment) -> CommitmentRead:
@@ -36,7 +37,7 @@ async def get_commitment(session: DbSession, actor: CurrentActor, commitment_id:
     return _read(await commitments.get_commitment(session, actor, commitment_id))
 
 
-@router.post("", status_code=201, summary="Add a commitment")
+@router.post("", status_code=201, summary="Add a commitment", dependencies=[ONCE])
 async def create_commitment(session: DbSession, actor: CurrentActor, command: CommitmentCreate) -> CommitmentRead:
     """A CDMO or an integrator says that one of its units is busy; it need not say whose work it is.
 
@@ -45,7 +46,7 @@ async def create_commitment(session: DbSession, actor: CurrentActor, command: Co
     return _read(await commitments.create_commitment(session, actor, command))
 
 
-@router.patch("/{commitment_id}", summary="Change a commitment")
+@router.patch("/{commitment_id}", summary="Change a commitment", dependencies=[if_match("commitment_id")])
 async def update_commitment(
     session: DbSession, actor: CurrentActor, commitment_id: UUID, command: CommitmentUpdate
 ) -> CommitmentRead:
@@ -53,7 +54,9 @@ async def update_commitment(
     return _read(await commitments.update_commitment(session, actor, commitment_id, command))
 
 
-@router.delete("/{commitment_id}", status_code=204, summary="Remove a commitment")
+@router.delete(
+    "/{commitment_id}", status_code=204, summary="Remove a commitment", dependencies=[if_match_given("commitment_id")]
+)
 async def delete_commitment(session: DbSession, actor: CurrentActor, commitment_id: UUID) -> Response:
     """Its own people remove a commitment."""
     await commitments.delete_commitment(session, actor, commitment_id)

@@ -15,6 +15,7 @@ from app.capacity.supply import Span
 from app.catalogue.service import place_of
 from app.core.errors import FieldFault, Invalid, NotFound
 from app.core.model import period
+from app.core.preconditions import require_seen
 from app.identity.actor import Actor
 from app.identity.models import Role
 
@@ -88,7 +89,7 @@ async def update_commitment(
     """
     found = await get_commitment(session, actor, commitment_id)
     await repository.lock_units(session, [found.unit_id])
-    found = await get_commitment(session, actor, commitment_id)
+    found = require_seen(session, await get_commitment(session, actor, commitment_id))
     kept = span_of(found.period)
     span = Span(command.start or kept.start_on, command.end or kept.end_on)
     if span.end_on <= span.start_on:
@@ -112,7 +113,7 @@ async def delete_commitment(session: AsyncSession, actor: Actor, commitment_id: 
     """
     found = await get_commitment(session, actor, commitment_id)
     await repository.lock_units(session, [found.unit_id])
-    found = await get_commitment(session, actor, commitment_id)
+    found = require_seen(session, await get_commitment(session, actor, commitment_id))
     await record_all(session, actor, "commitment.deleted", [found], gone=True)
     await session.delete(found)
     await session.flush()

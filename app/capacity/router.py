@@ -3,16 +3,17 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from app.capacity import slots
 from app.capacity.schemas import SlotCreate, SlotFilter, SlotRead, SlotUpdate
 from app.capacity.slot_views import slot_read, slot_reads
 from app.core.http import DbSession, next_url
 from app.core.paging import Page
-from app.identity.dependencies import CurrentActor
+from app.core.routing import ApiRouter, if_match, if_match_given
+from app.identity.dependencies import ONCE, CurrentActor
 
-router = APIRouter(prefix="/v1/slots", tags=["capacity"])
+router = ApiRouter(prefix="/v1/slots", tags=["capacity"])
 
 
 @router.get("", summary="Search slots")
@@ -33,7 +34,7 @@ async def get_slot(session: DbSession, actor: CurrentActor, slot_id: UUID) -> Sl
     return await slot_read(session, await slots.read_slot(session, actor, slot_id))
 
 
-@router.post("", status_code=201, summary="Publish a slot")
+@router.post("", status_code=201, summary="Publish a slot", dependencies=[ONCE])
 async def create_slot(session: DbSession, actor: CurrentActor, command: SlotCreate) -> SlotRead:
     """A CDMO or an integrator publishes a period on one of its units, or stores a draft of it.
 
@@ -42,13 +43,13 @@ async def create_slot(session: DbSession, actor: CurrentActor, command: SlotCrea
     return await slot_read(session, await slots.create_slot(session, actor, command))
 
 
-@router.patch("/{slot_id}", summary="Change a slot")
+@router.patch("/{slot_id}", summary="Change a slot", dependencies=[if_match("slot_id")])
 async def update_slot(session: DbSession, actor: CurrentActor, slot_id: UUID, command: SlotUpdate) -> SlotRead:
     """Its own people change a slot; what is left out stays, and live bookings keep it around them."""
     return await slot_read(session, await slots.update_slot(session, actor, slot_id, command))
 
 
-@router.delete("/{slot_id}", status_code=204, summary="Withdraw a slot")
+@router.delete("/{slot_id}", status_code=204, summary="Withdraw a slot", dependencies=[if_match_given("slot_id")])
 async def withdraw_slot(session: DbSession, actor: CurrentActor, slot_id: UUID) -> Response:
     """Its own people take a slot out of the market; the row stays, as `withdrawn`. A live booking forbids it."""
     await slots.withdraw_slot(session, actor, slot_id)

@@ -18,6 +18,7 @@ from app.catalogue.service import place_of, require_modalities, require_volume_o
 from app.core.clock import today
 from app.core.errors import FieldFault, Invalid, NotAllowed, NotFound, StateConflict
 from app.core.model import period
+from app.core.preconditions import require_seen
 from app.identity.actor import Actor
 from app.identity.models import Role
 
@@ -148,7 +149,7 @@ async def _change(session: AsyncSession, actor: Actor, slot_id: UUID, changes: d
     actor.require(Role.CDMO_PLANNER)
     place = await own_place(session, actor, (await read_slot(session, actor, slot_id)).unit_id)
     await repository.lock_units(session, [place.unit_id])
-    slot = await read_slot(session, actor, slot_id)
+    slot = require_seen(session, await read_slot(session, actor, slot_id))
     before = _draft_of(slot)
     after = replace(before, **changes)
     if after == before:

@@ -12,6 +12,7 @@ from app.catalogue.rules import MAKERS, basis_of_change, rebased
 from app.catalogue.schemas import LineCreate, LineFigures, LineUpdate, SiteCreate, SiteUpdate, TermsBody
 from app.catalogue.service import get_line, get_site, require_modalities
 from app.core.errors import Invalid, NotFound
+from app.core.preconditions import lock_seen
 from app.core.vocabulary import Basis, Confidence
 from app.identity.actor import Actor
 from app.identity.models import Role
@@ -66,6 +67,7 @@ async def update_site(session: AsyncSession, actor: Actor, site_id: UUID, comman
     site, owner = await get_site(session, site_id)
     if not actor.sees(owner.id):
         raise NotFound.of("site", site_id)
+    await lock_seen(session, site)
     await require_modalities(session, command.modalities or [], "/modalities/{}")
     changes = command.model_dump(exclude_unset=True)
     if changes:
@@ -128,6 +130,7 @@ async def update_line(session: AsyncSession, actor: Actor, line_id: UUID, comman
     line, owner_id = view.line, view.organisation.id
     if not actor.sees(owner_id):
         raise NotFound.of("line", line_id)
+    await lock_seen(session, line)
     await _check_modalities(session, command.modalities or line.modalities, command.terms)
     figures = _figures(command)
     basis = _basis(actor, owner_id, command)

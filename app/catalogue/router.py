@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 
 from app.catalogue import editing, service
 from app.catalogue.rules import basis_of_figures, sees_prices
@@ -23,10 +23,11 @@ from app.catalogue.schemas import (
 from app.catalogue.service import LineView, SiteView
 from app.core.http import DbSession, next_url
 from app.core.paging import Page
+from app.core.routing import ApiRouter, if_match
 from app.identity.actor import Actor
-from app.identity.dependencies import CurrentActor, OptionalActor
+from app.identity.dependencies import ONCE_IF_ASKED, CurrentActor, OptionalActor
 
-router = APIRouter(prefix="/v1", tags=["catalogue"])
+router = ApiRouter(prefix="/v1", tags=["catalogue"])
 
 
 def _site(view: SiteView) -> SiteRead:
@@ -78,14 +79,14 @@ async def get_site(session: DbSession, site_id: UUID) -> SiteRead:
     return _site(await service.get_site(session, site_id))
 
 
-@router.post("/sites", status_code=201, summary="Add a site")
+@router.post("/sites", status_code=201, summary="Add a site", dependencies=[ONCE_IF_ASKED])
 async def create_site(session: DbSession, actor: CurrentActor, command: SiteCreate) -> SiteRead:
     """A CDMO or an integrator adds a site of its own; the coordinator adds anybody's."""
     site = await editing.create_site(session, actor, command)
     return _site(await service.get_site(session, site.id))
 
 
-@router.patch("/sites/{site_id}", summary="Change a site")
+@router.patch("/sites/{site_id}", summary="Change a site", dependencies=[if_match("site_id")])
 async def update_site(session: DbSession, actor: CurrentActor, site_id: UUID, command: SiteUpdate) -> SiteRead:
     """Its own people or the coordinator change a site; what is left out stays."""
     await editing.update_site(session, actor, site_id, command)
@@ -111,14 +112,14 @@ async def get_line(session: DbSession, actor: OptionalActor, line_id: UUID) -> L
     return _line(await service.get_line(session, line_id), actor)
 
 
-@router.post("/lines", status_code=201, summary="Add a production line")
+@router.post("/lines", status_code=201, summary="Add a production line", dependencies=[ONCE_IF_ASKED])
 async def create_line(session: DbSession, actor: CurrentActor, command: LineCreate) -> LineRead:
     """A CDMO or an integrator adds a line to a site of its own; the coordinator to anybody's."""
     line = await editing.create_line(session, actor, command)
     return _line(await service.get_line(session, line.id), actor)
 
 
-@router.patch("/lines/{line_id}", summary="Change a production line")
+@router.patch("/lines/{line_id}", summary="Change a production line", dependencies=[if_match("line_id")])
 async def update_line(session: DbSession, actor: CurrentActor, line_id: UUID, command: LineUpdate) -> LineRead:
     """Its own people or the coordinator change a line; what is left out stays.
 

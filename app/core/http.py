@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.exceptions import HTTPException
 
+from app.core import preconditions
 from app.core.constraints import RETRYABLE, is_connection_refused, sqlstate_of
 from app.core.database import SessionFactory, transaction
 from app.core.errors import Busy, DomainError, FieldFault, Invalid, NotFound, Unavailable
@@ -38,6 +39,7 @@ async def _session(request: Request) -> AsyncIterator[AsyncSession]:
     """Give the session of this request; it commits before the response leaves, so that a 2xx is a fact."""
     async with transaction(sessions_of(request)) as session:
         yield session
+        preconditions.forget(session)
 
 
 DbSession = Annotated[AsyncSession, Depends(_session, scope="function")]

@@ -8,15 +8,18 @@ from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.core.http import PROBLEM_JSON
+from app.core.routing import REQUIRED
 
 REFUSALS: Mapping[HTTPStatus, str] = {
-    HTTPStatus.BAD_REQUEST: "The body is not JSON",
+    HTTPStatus.BAD_REQUEST: "The body is not JSON, or a header is missing or malformed",
     HTTPStatus.UNAUTHORIZED: "No key, or one that is unknown, expired or revoked",
     HTTPStatus.FORBIDDEN: "The caller's role does not carry this operation",
     HTTPStatus.NOT_FOUND: "There is no such object, or it belongs to someone else",
     HTTPStatus.CONFLICT: "The present state forbids it; the facts in the way are members of the problem",
+    HTTPStatus.PRECONDITION_FAILED: "The object has changed since the version that `If-Match` names",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large",
     HTTPStatus.UNPROCESSABLE_ENTITY: "The input breaks a rule; `errors` names each field",
+    HTTPStatus.PRECONDITION_REQUIRED: "`If-Match` is missing",
     HTTPStatus.SERVICE_UNAVAILABLE: "Busy or unreachable: send the same request again after `Retry-After` seconds",
 }
 """What each status means, the same at every operation."""
@@ -58,15 +61,26 @@ def refused(*statuses: HTTPStatus) -> dict[int | str, dict[str, Any]]:
 def _statuses(path: str, method: str, operation: Mapping[str, Any]) -> list[HTTPStatus]:
     """Return which refusals an operation may answer, from what it takes and who may call it."""
     writes, guarded = method != "get", "security" in operation
-    takes_input = bool(operation.get("parameters")) or "requestBody" in operation
+    has_body, parameters = "requestBody" in operation, operation.get("parameters", [])
+    headers = {one["name"] for one in parameters if one["in"] == "header"}
+    takes_input = bool(parameters) or has_body
     return [
-        *([HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE] if "requestBody" in operation else []),
+        *([HTTPStatus.BAD_REQUEST] if has_body or headers else []),
+        *([HTTPStatus.REQUEST_ENTITY_TOO_LARGE] if has_body else []),
         *([HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN] if guarded else []),
-        *([HTTPStatus.NOT_FOUND] if "{" in path or "requestBody" in operation else []),
+        *([HTTPStatus.NOT_FOUND] if "{" in path or has_body else []),
         *([HTTPStatus.CONFLICT] if writes else []),
+        *([HTTPStatus.PRECONDITION_FAILED, HTTPStatus.PRECONDITION_REQUIRED] if "If-Match" in headers else []),
         *([HTTPStatus.UNPROCESSABLE_ENTITY] if takes_input else []),
         HTTPStatus.SERVICE_UNAVAILABLE,
     ]
+
+
+def _require_headers(operation: Mapping[str, Any]) -> None:
+    """Say that a header is required whose absence has a refusal of its own."""
+    for parameter in operation.get("parameters", []):
+        if parameter["schema"].pop(REQUIRED, False):
+            parameter["required"] = True
 
 
 def _describe(schema: dict[str, Any]) -> None:
@@ -78,6 +92,7 @@ def _describe(schema: dict[str, Any]) -> None:
     components["Problem"] = problem
     for path, operations in schema["paths"].items():
         for method, operation in operations.items():
+            _require_headers(operation)
             described = refused(*_statuses(path, method, operation))
             operation["responses"].update({str(status): refusal for status, refusal in described.items()})
 

@@ -11,6 +11,7 @@ from app.capacity.occupancy import span_of
 from app.capacity.service import thaw
 from app.core.clock import today
 from app.core.errors import NotFound
+from app.core.preconditions import require_seen
 from app.crisis import repository
 from app.crisis.models import Crisis, CrisisMode, CrisisOrder, CrisisStatus, OrderStatus
 from app.crisis.orders import let_stand, lock_for, outside_of
@@ -38,7 +39,7 @@ async def stand_down(session: AsyncSession, actor: Actor, crisis_id: UUID, reaso
     crisis = await repository.lock_crisis(session, crisis_id)
     if crisis is None:
         raise NotFound.of("crisis", crisis_id)
-    require_status(crisis, ONGOING, "stand down")
+    require_status(require_seen(session, crisis), ONGOING, "stand down")
     return await _end(session, actor, crisis, CrisisStatus.STOOD_DOWN, reason_code)
 
 

@@ -13,6 +13,7 @@ from app.capacity.service import lock_units
 from app.core.clock import now
 from app.core.errors import Invalid, NotFound, StateConflict
 from app.core.paging import PageQuery
+from app.core.preconditions import require_seen
 from app.crisis import repository
 from app.crisis.calendar_repository import bookings_by_id
 from app.crisis.effects import Outside, in_the_way
@@ -165,6 +166,7 @@ async def _to_answer(
     order = next((one for one in orders if one.id == order_id and one.organisation_id == actor.organisation_id), None)
     if order is None:
         raise NotFound.of("order", order_id)
+    require_seen(session, order)
     require_status(crisis, {CrisisStatus.ACTIVE}, "have its orders answered")
     return crisis, orders, order
 

@@ -3,11 +3,12 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import Query, Request, Response
 
 from app.allocation.plan_view import RunRead, read_run
 from app.core.http import DbSession, Paging, next_url, problem
 from app.core.paging import Page
+from app.core.routing import ApiRouter, if_match
 from app.crisis import activation, ending, orders, planning, reading, service, signing
 from app.crisis.errors import PlanOutdated
 from app.crisis.schemas import (
@@ -24,12 +25,12 @@ from app.crisis.schemas import (
     SignCommand,
     StandDownCommand,
 )
-from app.identity.dependencies import CurrentActor
+from app.identity.dependencies import ONCE, ONCE_IF_ASKED, CurrentActor
 
-router = APIRouter(prefix="/v1/crises", tags=["crises"])
+router = ApiRouter(prefix="/v1/crises", tags=["crises"])
 
 
-@router.post("", status_code=201, summary="Declare a crisis or a drill")
+@router.post("", status_code=201, summary="Declare a crisis or a drill", dependencies=[ONCE_IF_ASKED])
 async def declare_crisis(session: DbSession, actor: CurrentActor, command: CrisisCreate) -> CrisisRead:
     """The coordinator declares what is to be made by when, on which powers, and until when the declaration holds."""
     return await reading.read_crisis(session, await service.declare_crisis(session, actor, command))
@@ -51,13 +52,13 @@ async def get_crisis(session: DbSession, actor: CurrentActor, crisis_id: UUID) -
     return (await reading.show_crises(session, actor, [row]))[0]
 
 
-@router.patch("/{crisis_id}", summary="Change a declaration")
+@router.patch("/{crisis_id}", summary="Change a declaration", dependencies=[if_match("crisis_id")])
 async def update_crisis(session: DbSession, actor: CurrentActor, crisis_id: UUID, command: CrisisUpdate) -> CrisisRead:
     """The coordinator changes what is only declared; what is left out stays."""
     return await reading.read_crisis(session, await service.update_crisis(session, actor, crisis_id, command))
 
 
-@router.post("/{crisis_id}/plan", status_code=202, summary="Plan a crisis")
+@router.post("/{crisis_id}/plan", status_code=202, summary="Plan a crisis", dependencies=[ONCE_IF_ASKED])
 async def plan_crisis(
     response: Response,
     session: DbSession,
@@ -83,13 +84,18 @@ async def list_plans(
     return Page(items=rows, next=next_url(request, cursor))
 
 
-@router.post("/{crisis_id}/sign", summary="Sign a plan")
+@router.post("/{crisis_id}/sign", summary="Sign a plan", dependencies=[ONCE_IF_ASKED])
 async def sign_plan(session: DbSession, actor: CurrentActor, crisis_id: UUID, command: SignCommand) -> PlanRead:
     """The coordinator and the authority, two different people, sign the same hash of the same plan."""
     return await reading.read_plan(session, await signing.sign_plan(session, actor, crisis_id, command))
 
 
-@router.post("/{crisis_id}/activate", summary="Activate a signed plan", response_model=CrisisRead)
+@router.post(
+    "/{crisis_id}/activate",
+    summary="Activate a signed plan",
+    response_model=CrisisRead,
+    dependencies=[ONCE, if_match("crisis_id")],
+)
 async def activate(request: Request, session: DbSession, actor: CurrentActor, crisis_id: UUID) -> CrisisRead | Response:
     """All orders, holds and displacements are written in one transaction, or nothing.
 
@@ -115,14 +121,18 @@ async def list_orders(
     return Page(items=[reading.read_order(*row) for row in rows], next=next_url(request, cursor))
 
 
-@router.post("/{crisis_id}/orders/{order_id}/accept", summary="Accept an order")
+@router.post(
+    "/{crisis_id}/orders/{order_id}/accept", summary="Accept an order", dependencies=[ONCE, if_match("order_id")]
+)
 async def accept_order(session: DbSession, actor: CurrentActor, crisis_id: UUID, order_id: UUID) -> OrderRead:
     """Its CDMO accepts: its displacements take effect now, never before, and its campaign is confirmed."""
     order = await orders.accept_order(session, actor, crisis_id, order_id)
     return reading.read_order(*await orders.with_displacements(session, order))
 
 
-@router.post("/{crisis_id}/orders/{order_id}/counter", summary="Counter an order")
+@router.post(
+    "/{crisis_id}/orders/{order_id}/counter", summary="Counter an order", dependencies=[ONCE, if_match("order_id")]
+)
 async def counter_order(
     session: DbSession, actor: CurrentActor, crisis_id: UUID, order_id: UUID, command: CounterCommand
 ) -> OrderRead:
@@ -140,7 +150,7 @@ async def list_displacements(
     return Page(items=[DisplacementRead.model_validate(row) for row in rows], next=next_url(request, cursor))
 
 
-@router.post("/{crisis_id}/stand-down", summary="End a crisis")
+@router.post("/{crisis_id}/stand-down", summary="End a crisis", dependencies=[ONCE, if_match("crisis_id")])
 async def stand_down(
     session: DbSession, actor: CurrentActor, crisis_id: UUID, command: StandDownCommand | None = None
 ) -> CrisisRead:

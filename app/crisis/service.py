@@ -13,6 +13,7 @@ from app.capacity.occupancy import span_of
 from app.core.clock import today
 from app.core.errors import FieldFault, Invalid, NotFound, StateConflict
 from app.core.model import period
+from app.core.preconditions import require_seen
 from app.crisis import repository
 from app.crisis.declaration import Countermeasure, CrisisScope
 from app.crisis.declaration_rules import declaration_faults
@@ -168,6 +169,7 @@ async def locked_crisis(session: AsyncSession, crisis_id: UUID) -> Crisis:
     crisis = await repository.lock_crisis(session, crisis_id)
     if crisis is None:
         raise NotFound.of("crisis", crisis_id)
+    require_seen(session, crisis)
     ended_on = span_of(crisis.validity).end_on
     if TRANSITIONS[crisis.status] and today() >= ended_on:
         raise CrisisExpired(f"The declaration was valid until {ended_on}: declare anew if the crisis lasts.")

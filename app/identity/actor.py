@@ -15,6 +15,11 @@ class Actor(Author):
     organisation_id: UUID
     role: Role
 
+    @property
+    def holder_id(self) -> UUID:
+        """Who repeats a request: the key it came with, or the person."""
+        return self.api_key_id or self.person_id or self.organisation_id
+
     def require(self, *roles: Role) -> None:
         """Let pass only an actor in one of these roles.
 

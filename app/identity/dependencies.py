@@ -2,14 +2,21 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Header, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from app.core.database import transaction
 from app.core.errors import NotAuthenticated
 from app.core.http import DbSession, Sessions
+from app.core.idempotency import checked_key, required_key
+from app.core.routing import REQUIRED, claim_key
 from app.identity.actor import Actor
 from app.identity.service import authenticate
+
+KEY_HEADER = "Idempotency-Key"
+_TOLD = "A text of your own, such as a random UUID: sent again with the same request, nothing is done twice"
+_KEY = Header(alias=KEY_HEADER, description=_TOLD, json_schema_extra={REQUIRED: True})
+_MAY_KEY = Header(alias=KEY_HEADER, description=_TOLD)
 
 _bearer = HTTPBearer(auto_error=False, description="An API key: `Authorization: Bearer crn_...`")
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
@@ -49,3 +56,24 @@ async def _waiting_actor(request: Request, sessions: Sessions, credentials: Cred
 
 WaitingActor = Annotated[Actor, Depends(_waiting_actor)]
 """Who is acting, where the answer takes long: no transaction stays open."""
+
+
+async def _claim_required(
+    request: Request, session: DbSession, actor: CurrentActor, sent: Annotated[str | None, _KEY] = None
+) -> None:
+    await claim_key(request, session, actor.holder_id, required_key(sent))
+
+
+async def _claim_given(
+    request: Request, session: DbSession, actor: CurrentActor, sent: Annotated[str | None, _MAY_KEY] = None
+) -> None:
+    key = checked_key(sent)
+    if key is not None:
+        await claim_key(request, session, actor.holder_id, key)
+
+
+ONCE = Depends(_claim_required, scope="function")
+"""Of an operation that creates or moves money or capacity: it needs an `Idempotency-Key`, and has one effect for it."""
+
+ONCE_IF_ASKED = Depends(_claim_given, scope="function")
+"""Of any other operation that adds something: with an `Idempotency-Key` it has one effect, and it needs none."""

@@ -3,12 +3,13 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 
 from app.core.http import DbSession, next_url
 from app.core.paging import Page
+from app.core.routing import ApiRouter, if_match
 from app.identity import service
-from app.identity.dependencies import CurrentActor
+from app.identity.dependencies import ONCE_IF_ASKED, CurrentActor
 from app.identity.models import Organisation, OrganisationLabel
 from app.identity.schemas import (
     LabelRead,
@@ -18,7 +19,7 @@ from app.identity.schemas import (
     OrganisationUpdate,
 )
 
-router = APIRouter(prefix="/v1/organisations", tags=["organisations"])
+router = ApiRouter(prefix="/v1/organisations", tags=["organisations"])
 
 
 def _read(row: Organisation, labels: list[OrganisationLabel]) -> OrganisationRead:
@@ -42,13 +43,13 @@ async def get_organisation(session: DbSession, organisation_id: UUID) -> Organis
     return _read(*await service.get_organisation(session, organisation_id))
 
 
-@router.post("", status_code=201, summary="Add an organisation")
+@router.post("", status_code=201, summary="Add an organisation", dependencies=[ONCE_IF_ASKED])
 async def create_organisation(session: DbSession, actor: CurrentActor, command: OrganisationCreate) -> OrganisationRead:
     """The coordinator adds an organisation."""
     return _read(await service.create_organisation(session, actor, command), [])
 
 
-@router.patch("/{organisation_id}", summary="Change an organisation")
+@router.patch("/{organisation_id}", summary="Change an organisation", dependencies=[if_match("organisation_id")])
 async def update_organisation(
     session: DbSession, actor: CurrentActor, organisation_id: UUID, command: OrganisationUpdate
 ) -> OrganisationRead:

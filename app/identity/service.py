@@ -8,6 +8,7 @@ from app.audit.models import ActorKind
 from app.audit.service import record, snapshot
 from app.core.errors import Invalid, NotAuthenticated, NotFound
 from app.core.paging import PageQuery
+from app.core.preconditions import lock_seen
 from app.identity import repository
 from app.identity.actor import Actor
 from app.identity.keys import digest
@@ -91,6 +92,7 @@ async def update_organisation(
     row = await repository.get_organisation(session, organisation_id)
     if row is None or not actor.sees(organisation_id):
         raise NotFound.of("organisation", organisation_id)
+    await lock_seen(session, row)
     before = snapshot(row)
     for name, value in command.model_dump(exclude_unset=True).items():
         setattr(row, name, value)

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.audit.service import record, snapshot
 from app.core.clock import now, today
 from app.core.errors import FieldFault, Invalid, NotFound
+from app.core.preconditions import require_seen
 from app.identity.actor import Actor
 from app.identity.models import Role
 from app.requests import repository
@@ -105,7 +106,7 @@ async def answer_feasibility(
     found = await repository.find_feasibility(session, feasibility_id, lock=True)
     if found is None or found[2].organisation_id != actor.organisation_id:
         raise NotFound.of("feasibility", feasibility_id)
-    row = found[0]
+    row = require_seen(session, found[0])
     faults = list(answer_faults(command))
     if command.valid_until_on is not None and command.valid_until_on < today():
         faults.append(FieldFault("/valid_until_on", "has gone by"))

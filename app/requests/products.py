@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.service import record, snapshot
 from app.core.errors import Invalid, NotFound
+from app.core.preconditions import lock_seen
 from app.identity.actor import Actor
 from app.identity.models import Role
 from app.requests import repository
@@ -63,7 +64,7 @@ async def update_product(session: AsyncSession, actor: Actor, product_id: UUID, 
         If a CDMO or a round relies on what would change.
     """
     actor.require(Role.STARTUP_MEMBER)
-    product = await get_product(session, actor, product_id)
+    product = await lock_seen(session, await get_product(session, actor, product_id))
     changes = _changes(product, command)
     if changes.keys() & PRODUCT_TECHNICAL and await repository.is_relied_on(session, product_id):
         raise RequestSettled(

@@ -3,11 +3,12 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 
 from app.core.http import DbSession, next_url
 from app.core.paging import Page
-from app.identity.dependencies import CurrentActor
+from app.core.routing import ApiRouter, if_match
+from app.identity.dependencies import ONCE_IF_ASKED, CurrentActor
 from app.requests import feasibility, matches, products, service
 from app.requests.match_schemas import Matches, Purpose
 from app.requests.schemas import (
@@ -28,10 +29,10 @@ from app.requests.schemas import (
     RequestUpdate,
 )
 
-router = APIRouter(prefix="/v1")
+router = ApiRouter(prefix="/v1")
 
 
-@router.post("/products", status_code=201, tags=["products"], summary="Add a product")
+@router.post("/products", status_code=201, tags=["products"], summary="Add a product", dependencies=[ONCE_IF_ASKED])
 async def create_product(session: DbSession, actor: CurrentActor, command: ProductCreate) -> ProductRead:
     """A start-up adds a product; its code name stays between the start-up and the coordinator."""
     return ProductRead.model_validate(await products.create_product(session, actor, command))
@@ -52,7 +53,9 @@ async def get_product(session: DbSession, actor: CurrentActor, product_id: UUID)
     return ProductRead.model_validate(await products.get_product(session, actor, product_id))
 
 
-@router.patch("/products/{product_id}", tags=["products"], summary="Change a product")
+@router.patch(
+    "/products/{product_id}", tags=["products"], summary="Change a product", dependencies=[if_match("product_id")]
+)
 async def update_product(
     session: DbSession, actor: CurrentActor, product_id: UUID, command: ProductUpdate
 ) -> ProductRead:
@@ -61,7 +64,11 @@ async def update_product(
 
 
 @router.post(
-    "/products/{product_id}/qualifications", status_code=201, tags=["products"], summary="Record a qualification"
+    "/products/{product_id}/qualifications",
+    status_code=201,
+    tags=["products"],
+    summary="Record a qualification",
+    dependencies=[ONCE_IF_ASKED],
 )
 async def add_qualification(
     session: DbSession, actor: CurrentActor, product_id: UUID, command: QualificationCreate
@@ -77,7 +84,7 @@ async def list_qualifications(session: DbSession, actor: CurrentActor, product_i
     return Page(items=[QualificationRead.model_validate(row) for row in rows])
 
 
-@router.post("/requests", status_code=201, tags=["requests"], summary="Make a request")
+@router.post("/requests", status_code=201, tags=["requests"], summary="Make a request", dependencies=[ONCE_IF_ASKED])
 async def create_request(session: DbSession, actor: CurrentActor, command: RequestCreate) -> RequestRead:
     """A start-up drafts a request; one that no line can serve is accepted, and its matches say why."""
     return RequestRead.model_validate(await service.create_request(session, actor, command))
@@ -98,7 +105,9 @@ async def get_request(session: DbSession, actor: CurrentActor, request_id: UUID)
     return RequestRead.model_validate(await service.get_request(session, actor, request_id))
 
 
-@router.patch("/requests/{request_id}", tags=["requests"], summary="Change a request")
+@router.patch(
+    "/requests/{request_id}", tags=["requests"], summary="Change a request", dependencies=[if_match("request_id")]
+)
 async def update_request(
     session: DbSession, actor: CurrentActor, request_id: UUID, command: RequestUpdate
 ) -> RequestRead:
@@ -106,19 +115,34 @@ async def update_request(
     return RequestRead.model_validate(await service.update_request(session, actor, request_id, command))
 
 
-@router.post("/requests/{request_id}/submit", tags=["requests"], summary="Submit a request")
+@router.post(
+    "/requests/{request_id}/submit",
+    tags=["requests"],
+    summary="Submit a request",
+    dependencies=[ONCE_IF_ASKED, if_match("request_id")],
+)
 async def submit_request(session: DbSession, actor: CurrentActor, request_id: UUID) -> RequestRead:
     """From now on the request waits, and rounds consider it."""
     return RequestRead.model_validate(await service.submit_request(session, actor, request_id))
 
 
-@router.post("/requests/{request_id}/withdraw", tags=["requests"], summary="Withdraw a request")
+@router.post(
+    "/requests/{request_id}/withdraw",
+    tags=["requests"],
+    summary="Withdraw a request",
+    dependencies=[ONCE_IF_ASKED, if_match("request_id")],
+)
 async def withdraw_request(session: DbSession, actor: CurrentActor, request_id: UUID) -> RequestRead:
     """For good; an offer must be declined first, and a booking cancelled."""
     return RequestRead.model_validate(await service.withdraw_request(session, actor, request_id))
 
 
-@router.post("/requests/{request_id}/grounds", tags=["requests"], summary="Confirm grounds for priority")
+@router.post(
+    "/requests/{request_id}/grounds",
+    tags=["requests"],
+    summary="Confirm grounds for priority",
+    dependencies=[ONCE_IF_ASKED, if_match("request_id")],
+)
 async def confirm_grounds(
     session: DbSession, actor: CurrentActor, request_id: UUID, command: GroundsConfirm
 ) -> RequestRead:
@@ -134,7 +158,9 @@ async def get_matches(
     return await matches.find_matches(session, actor, request_id, purpose)
 
 
-@router.post("/feasibilities", status_code=201, tags=["feasibilities"], summary="Ask a CDMO")
+@router.post(
+    "/feasibilities", status_code=201, tags=["feasibilities"], summary="Ask a CDMO", dependencies=[ONCE_IF_ASKED]
+)
 async def ask_feasibility(session: DbSession, actor: CurrentActor, command: FeasibilityCreate) -> FeasibilityRead:
     """Disclose a summary to the CDMO of one line, and ask whether the request is feasible there."""
     return FeasibilityRead.model_validate(await feasibility.ask_feasibility(session, actor, command))
@@ -155,7 +181,12 @@ async def get_feasibility(session: DbSession, actor: CurrentActor, feasibility_i
     return FeasibilityRead.model_validate(await feasibility.get_feasibility(session, actor, feasibility_id))
 
 
-@router.post("/feasibilities/{feasibility_id}/answer", tags=["feasibilities"], summary="Answer a question")
+@router.post(
+    "/feasibilities/{feasibility_id}/answer",
+    tags=["feasibilities"],
+    summary="Answer a question",
+    dependencies=[ONCE_IF_ASKED, if_match("feasibility_id")],
+)
 async def answer_feasibility(
     session: DbSession, actor: CurrentActor, feasibility_id: UUID, command: FeasibilityAnswer
 ) -> FeasibilityRead:

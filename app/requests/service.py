@@ -10,6 +10,7 @@ from app.audit.author import Author
 from app.audit.service import record, snapshot
 from app.core.clock import now, today
 from app.core.errors import FieldFault, Invalid, NotFound, StateConflict
+from app.core.preconditions import require_seen
 from app.identity.actor import Actor
 from app.identity.models import Role
 from app.requests import repository
@@ -32,7 +33,7 @@ async def get_request(session: AsyncSession, actor: Actor, request_id: UUID, *, 
     request = await repository.find_request(session, request_id, lock=lock)
     if request is None or not actor.sees(request.organisation_id):
         raise NotFound.of("request", request_id)
-    return request
+    return require_seen(session, request) if lock else request
 
 
 async def list_requests(session: AsyncSession, actor: Actor, query: RequestFilter) -> tuple[list[Request], str | None]:

@@ -46,9 +46,11 @@ class Person:
                 return
             page = self._answer(self._http.get(page["next"]))
 
-    def post(self, path: str, body: Json | None = None) -> Json:
-        """Do something; each call carries an idempotency key of its own."""
+    def post(self, path: str, body: Json | None = None, *, seen: Json | None = None) -> Json:
+        """Do something; each call carries an idempotency key of its own, and the version of what was seen."""
         headers = {"Idempotency-Key": uuid4().hex}
+        if seen is not None:
+            headers["If-Match"] = f'"{seen["version"]}"'
         return self._answer(self._http.post(path, json=body if body is not None else {}, headers=headers))
 
     def wait_for_run(self, run_id: str, *, seconds: float) -> Json:

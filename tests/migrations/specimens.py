@@ -10,6 +10,7 @@ from app.audit.models import ActorKind, AuditRecord
 from app.bookings.models import Booking, BookingSource, Charge, ChargeKind
 from app.capacity.models import Agreement, Commitment, FreezeHolder, Slot, SlotFreeze
 from app.catalogue.models import LineModality, Modality, ProductionLine, Site, SiteKind, Unit
+from app.core.idempotency import IdempotencyKey
 from app.core.model import new_id, period
 from app.core.vocabulary import Basis, Confidence, GmpPhase, Reserve
 from app.crisis.models import (
@@ -57,7 +58,8 @@ def _parties() -> list[SQLModel]:
     )
     label = OrganisationLabel(organisation_id=organisation.id, name="MEARY", issuer="State")
     trail = AuditRecord(actor=ActorKind.JOB, action="row.made", object_type="rows", object_id=new_id())
-    return [organisation, person, key, label, trail]
+    answered = IdempotencyKey(holder_id=key.id, key="k", request_sha256=b"1" * 32, status=201, body=b"{}")
+    return [organisation, person, key, label, trail, answered]
 
 
 def _supply(parties: list[SQLModel]) -> list[SQLModel]:

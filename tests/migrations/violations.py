@@ -34,6 +34,7 @@ def _named(table: str, **rules: dict[str, Any]) -> dict[str, Violation]:
 
 
 EXAMPLES: dict[str, Violation] = {
+    **_named("idempotency_keys", request_sha256={"request_sha256": "\\x00"}),
     **_named(
         "agreements",
         period_real={"period": NOTHING},

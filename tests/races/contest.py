@@ -16,6 +16,7 @@ from app.core.database import transaction
 from app.identity.keys import new_key
 from app.identity.models import ApiKey, Organisation, OrganisationKind, Role
 from app.requests.models import Product
+from tests.support.client import Client as HttpClient
 from tests.support.world import World, day
 
 CLIENTS = 40
@@ -126,7 +127,7 @@ class Contest:
         """Let all clients try at once, so many times; what was won is released, or left to run out, in turn."""
         outcome = Outcome()
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test", timeout=60) as http:
+        async with HttpClient(transport=transport, base_url="http://test", timeout=60) as http:
             for round_ in range(rounds):
                 answers = await asyncio.gather(*(self._attempt(http, number) for number in range(CLIENTS)))
                 self._count(outcome, round_, answers)

@@ -21,6 +21,7 @@ from app.core.vocabulary import Reserve
 from app.main import create_app
 from tests.app.crisis.conftest import Crises, booked, iso, maker
 from tests.support import server
+from tests.support.client import FREE_HAND, Client
 from tests.support.ports import free_port
 from tests.support.processes import wait_until
 from tests.support.world import World
@@ -127,7 +128,7 @@ async def _sign(name: str) -> Signed:
     app = create_app(settings)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client,
+        Client(transport=httpx.ASGITransport(app), base_url="http://test") as client,
     ):
         crises = Crises(client, world, await world.coordinator(), await world.authority())
         crisis_id, plan = await crises.signed(targets=[{"by": iso(56), "quantity": 20_000 * ORDERS}])
@@ -179,7 +180,7 @@ class Activation(threading.Thread):
     def run(self) -> None:
         url = f"{self._api.url}/v1/crises/{self._made.crisis_id}/activate"
         try:
-            answer = httpx.post(url, headers=dict(self._made.coordinator), timeout=60, trust_env=False)
+            answer = httpx.post(url, headers={**self._made.coordinator, **FREE_HAND}, timeout=60, trust_env=False)
             self.status = answer.status_code
         except httpx.TransportError:
             self.status = None
@@ -222,7 +223,7 @@ async def activate_again(made: Signed, database: str) -> int:
     app = create_app(settings_of(database))
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client,
+        Client(transport=httpx.ASGITransport(app), base_url="http://test") as client,
     ):
         answer = await client.post(f"/v1/crises/{made.crisis_id}/activate", headers=dict(made.coordinator))
         return answer.status_code

@@ -30,11 +30,11 @@ def tell(cast: Cast) -> None:
         {"slot_id": option["slot_id"], "start": option["earliest_start_on"], "request_id": request["id"]},
     )
     _quote(cast, person, booking)
-    booking = person.post(f"/v1/bookings/{booking['id']}/confirm")
+    booking = person.post(f"/v1/bookings/{booking['id']}/confirm", seen=booking)
     cast.console.print(f"Confirmed by {person.organisation}: the booking is [bold]{booking['status']}[/bold].")
     cdmo = cast.cdmo_of(booking["cdmo_id"])
     if booking["status"] == "awaiting_cdmo" and cdmo:
-        booking = cdmo.post(f"/v1/bookings/{booking['id']}/approve")
+        booking = cdmo.post(f"/v1/bookings/{booking['id']}/approve", seen=booking)
         cast.console.print(f"Approved by {cdmo.organisation}: the booking is [bold]{booking['status']}[/bold].")
 
 

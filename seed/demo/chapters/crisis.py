@@ -27,9 +27,9 @@ def tell(cast: Cast) -> None:
     for person in (cast.coordinator, cast.authority):
         person.post(f"{path}/sign", {"plan_id": plan["id"], "plan_hash": plan["plan_hash"]})
     cast.console.print(f"Signed by the coordinator and the authority, on the hash {plan['plan_hash'][:16]}...")
-    cast.coordinator.post(f"{path}/activate")
+    cast.coordinator.post(f"{path}/activate", seen=cast.coordinator.get(path))
     _answer_orders(cast, path)
-    cast.coordinator.post(f"{path}/stand-down", {"reason_code": "threat_over"})
+    cast.coordinator.post(f"{path}/stand-down", {"reason_code": "threat_over"}, seen=cast.coordinator.get(path))
     cast.console.print("Stood down: what was not started is released, and its capacity is bookable again.")
 
 
@@ -115,7 +115,7 @@ def _answer_orders(cast: Cast, path: str) -> None:
     for order in orders:
         cdmo = cast.cdmo_of(order["organisation_id"])
         if cdmo:
-            answer = cdmo.post(f"{path}/orders/{order['id']}/accept")
+            answer = cdmo.post(f"{path}/orders/{order['id']}/accept", seen=order)
             accepted += 1
             effective = sum(one["status"] == "effective" for one in answer["displacements"])
             cast.console.print(

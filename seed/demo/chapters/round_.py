@@ -25,8 +25,8 @@ def tell(cast: Cast) -> None:
         },
     )
     path = f"/v1/rounds/{made['id']}"
-    coordinator.post(f"{path}/open")
-    coordinator.post(f"{path}/close")
+    opened = coordinator.post(f"{path}/open", seen=made)
+    coordinator.post(f"{path}/close", seen=opened)
     closed = coordinator.get(path)
     cast.console.print(
         f"Closed with {len(closed['entries'])} requests; {closed['slots']} slots are held still until it is published."
@@ -34,7 +34,7 @@ def tell(cast: Cast) -> None:
     run = coordinator.wait_for_run(coordinator.post(f"{path}/solve")["id"], seconds=SOLVE_SECONDS + 30)
     _compare(cast, run)
     _levels(cast, run)
-    published = coordinator.post(f"{path}/publish")
+    published = coordinator.post(f"{path}/publish", seen=coordinator.get(path))
     cast.console.print(
         f"Published: {published['offers']} offers, {published['waitlisted']} requests on the waiting list,"
         f" {published['unmet']} unmet, each with its reason."
@@ -71,11 +71,11 @@ def _levels(cast: Cast, run: Json) -> None:
 
 def _accept(cast: Cast, person: Person) -> None:
     for offer in person.items("/v1/offers", status="offered"):
-        person.post(f"/v1/offers/{offer['id']}/accept")
+        person.post(f"/v1/offers/{offer['id']}/accept", seen=offer)
         booking = person.get(f"/v1/bookings/{offer['booking_id']}")
         cdmo = cast.cdmo_of(booking["cdmo_id"])
         if booking["status"] == "awaiting_cdmo" and cdmo:
-            booking = cdmo.post(f"/v1/bookings/{booking['id']}/approve")
+            booking = cdmo.post(f"/v1/bookings/{booking['id']}/approve", seen=booking)
         cast.console.print(
             f"{person.organisation} accepts {offer['site']}, {offer['line']}, {offer['start']} to {offer['end']}:"
             f" {booking['status']}."

@@ -52,6 +52,10 @@ async def test_a_generated_slot_marks_the_plan_the_offer_and_the_booking(
     await rounds.post(f"/v1/rounds/{round_id}/publish")
     offers = (await client.get("/v1/offers", headers=made.headers["second"])).json()["items"]
     assert [one["origin"] for one in offers] == ["scenario"]
+    alone = await client.get(f"/v1/offers/{offers[0]['id']}", headers=made.headers["second"])
+    assert (alone.json(), alone.headers["etag"]) == (offers[0], f'"{offers[0]["version"]}"')
+    foreign = await client.get(f"/v1/offers/{offers[0]['id']}", headers=made.headers["first"])
+    assert foreign.status_code == 404
     booking = await client.get(f"/v1/bookings/{offers[0]['booking_id']}", headers=made.headers["second"])
     assert booking.json()["origin"] == "scenario"
 

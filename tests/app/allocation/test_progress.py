@@ -17,6 +17,7 @@ from app.allocation.runs import Failure, claim_run, end_run, note_progress
 from app.core.database import SessionFactory, transaction
 from app.worker import FOLLOW_UPS
 from tests.app.allocation.conftest import Rounds, contest
+from tests.support.client import Client
 from tests.support.ports import free_port
 from tests.support.world import World
 
@@ -37,7 +38,7 @@ async def served(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     task = asyncio.create_task(server._serve())
     while not server.started:  # noqa: ASYNC110 - the server has no event for it
         await asyncio.sleep(0.02)
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20, trust_env=False) as client:
+    async with Client(base_url=f"http://127.0.0.1:{port}", timeout=20, trust_env=False) as client:
         yield client
     server.should_exit = True
     await task

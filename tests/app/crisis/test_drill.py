@@ -18,8 +18,9 @@ OWN = {
     "displacements",
     "runs",
     "audit_records",
+    "idempotency_keys",
 }
-"""What a drill writes: its own records, its run, and the trail of what was done."""
+"""What a drill writes: its own records, its run, the trail of what was done, and the answers to repeat."""
 
 
 async def contents(owner: AsyncEngine) -> dict[str, str]:

@@ -1,0 +1,156 @@
+"""The routes of the interface: answers carry the version of what they show, and are given once for one key."""
+
+import json
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Header, Request, Response, params
+from fastapi.datastructures import DefaultPlaceholder
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.datastructures import UploadFile
+
+from app.core import idempotency, preconditions
+from app.core.http import DbSession
+
+REPEATED_HEADER = "Idempotent-Replayed"
+MATCH_HEADER = "If-Match"
+
+REQUIRED = "x-required"
+"""Marks a header that FastAPI describes as optional, since its absence has a refusal of its own."""
+
+_MATCH_TOLD = 'The ETag of the object as you saw it, such as `"7"`; `*` takes any version'
+_IF_MATCH = Header(alias=MATCH_HEADER, description=_MATCH_TOLD, json_schema_extra={REQUIRED: True})
+_MAY_MATCH = Header(alias=MATCH_HEADER, description=_MATCH_TOLD)
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+class _Repeated(Exception):
+    """The request was carried out before: this is what was answered."""
+
+    def __init__(self, answer: idempotency.KeptAnswer) -> None:
+        super().__init__()
+        self.answer = answer
+
+
+class _Route(APIRoute):
+    """A route whose answer carries the entity tag of its `version`, and is kept where the request claimed a key."""
+
+    def get_route_handler(self) -> Handler:
+        """Return what serves one request of this route."""
+        handle, tells_version = super().get_route_handler(), self._tells_version()
+
+        async def serve(request: Request) -> Response:
+            try:
+                response = await handle(request)
+            except _Repeated as repeated:
+                return _repeat(repeated.answer)
+            if tells_version and response.status_code < 300:
+                _tag(response)
+            await _keep(request, response)
+            return response
+
+        return serve
+
+    def _tells_version(self) -> bool:
+        model = self.response_model
+        return not isinstance(model, DefaultPlaceholder) and "version" in getattr(model, "model_fields", {})
+
+
+class ApiRouter(APIRouter):
+    """A router of this interface."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(route_class=_Route, **options)
+
+
+def _tag(response: Response) -> None:
+    version = json.loads(bytes(response.body)).get("version")
+    if version is not None:
+        response.headers["ETag"] = preconditions.tag_of(version)
+
+
+def _repeat(kept: idempotency.KeptAnswer) -> Response:
+    return Response(kept.body, status_code=kept.status, headers={**kept.headers, REPEATED_HEADER: "true"})
+
+
+async def _keep(request: Request, response: Response) -> None:
+    """Keep the answer in the transaction of its effect; a refusal had none, and may be asked for again."""
+    claimed: tuple[AsyncSession, idempotency.Claim] | None = getattr(request.state, "claimed", None)
+    if claimed is None or response.status_code >= 400:
+        return
+    session, claim = claimed
+    headers = {name: value for name in idempotency.KEPT_HEADERS if (value := response.headers.get(name))}
+    await idempotency.keep(session, claim, idempotency.KeptAnswer(response.status_code, headers, bytes(response.body)))
+
+
+async def claim_key(request: Request, session: AsyncSession, holder_id: UUID, key: str) -> None:
+    """Take a key for the request: if it was carried out before, its answer is given again and nothing else is done.
+
+    Raises
+    ------
+    KeyInFlight, KeyReused
+        If the key is busy, or has served for another request.
+    """
+    parts = [request.url.query.encode(), *await _body_parts(request)]
+    claim = idempotency.Claim(holder_id, key, idempotency.fingerprint(request.method, request.url.path, parts))
+    kept = await idempotency.claim(session, claim)
+    if kept is not None:
+        raise _Repeated(kept)
+    request.state.claimed = (session, claim)
+
+
+async def _body_parts(request: Request) -> list[bytes]:
+    """Return what the caller sent, field by field where it is a form."""
+    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+        return [await request.body()]
+    parts: list[bytes] = []
+    for name, value in (await request.form()).multi_items():
+        parts.append(name.encode())
+        if isinstance(value, UploadFile):
+            parts.append(await value.read())
+            await value.seek(0)
+        else:
+            parts.append(value.encode())
+    return parts
+
+
+def if_match(parameter: str) -> params.Depends:
+    """Return the dependency that makes an operation conditional on the version of what a path parameter names.
+
+    The operation must lock that object with `preconditions.require_seen`: if it does not, the request fails.
+    """
+
+    async def note(request: Request, session: DbSession, sent: Annotated[str | None, _IF_MATCH] = None) -> None:
+        versions = preconditions.parse_if_match(sent)
+        preconditions.note(session, _identifier(request, parameter), versions)
+
+    return _dependency(note)
+
+
+def if_match_given(parameter: str) -> params.Depends:
+    """Return the dependency of an operation that may be made conditional, and need not be."""
+
+    async def note(request: Request, session: DbSession, sent: Annotated[str | None, _MAY_MATCH] = None) -> None:
+        if sent is not None:
+            preconditions.note(session, _identifier(request, parameter), preconditions.parse_if_match(sent))
+
+    return _dependency(note)
+
+
+def _dependency(function: Callable[..., Any]) -> params.Depends:
+    dependency = Depends(function, scope="function")
+    assert isinstance(dependency, params.Depends)  # noqa: S101
+    return dependency
+
+
+def _identifier(request: Request, parameter: str) -> UUID:
+    value = request.path_params[parameter]
+    try:
+        return UUID(value)
+    except ValueError:
+        fault = {"loc": ("path", parameter), "msg": "Input should be a valid UUID", "type": "uuid_parsing"}
+        raise RequestValidationError([fault]) from None
