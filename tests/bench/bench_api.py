@@ -93,7 +93,8 @@ def _wait_until_served(port: int) -> None:
 
 def _holds(data: BenchData, count: int) -> Iterator[Call]:
     headers = {"authorization": data.authorization, "content-type": "application/json"}
-    for slot_id, _, start in islice(data.starts(), count):
+    for number, (slot_id, _, start) in enumerate(islice(data.starts(), count)):
+        headers = {**headers, "idempotency-key": f"bench-{number}"}
         body = {"slot_id": slot_id, "start": str(start), "product_id": data.product_id, "batches": 1}
         yield Call("POST", "/v1/bookings", headers, json.dumps(body | {"gmp_phase": "phase_1"}).encode())
 

@@ -1,0 +1,1 @@
+"""The service against its own description: any input, every role."""

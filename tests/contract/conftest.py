@@ -1,0 +1,94 @@
+"""A service of its own process on the demonstration scenario, with a key of each role."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from app.core.settings import APPLICATION_ROLE, OWNER_ROLE, Settings
+from seed.loading import LoadPlan, load
+from seed.scenario.sizes import SizeName
+from tests.support import server
+from tests.support.ports import free_port
+from tests.support.processes import wait_until
+
+LISTS = {
+    "booking_id": "/v1/bookings",
+    "crisis_id": "/v1/crises",
+    "line_id": "/v1/lines",
+    "offer_id": "/v1/offers",
+    "organisation_id": "/v1/organisations",
+    "product_id": "/v1/products",
+    "request_id": "/v1/requests",
+    "round_id": "/v1/rounds",
+    "site_id": "/v1/sites",
+    "slot_id": "/v1/slots",
+    "feasibility_id": "/v1/feasibilities",
+    "agreement_id": "/v1/agreements",
+    "commitment_id": "/v1/commitments",
+}
+"""Where identifiers of a kind are listed, so that a call can be about something that exists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A running service: its address, a key for each role, and identifiers that each role sees, by parameter."""
+
+    url: str
+    keys: Mapping[str, str]
+    known: Mapping[str, Mapping[str, list[str]]]
+
+
+@pytest.fixture(scope="session")
+def service(database: str, worker_id: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """The service on a database that every call of the contract's tests shares."""
+    name = f"creneau_contract_{worker_id}_{os.getpid()}"
+    server.copy_template(name)
+    owner, application = server.address(name, OWNER_ROLE), server.address(name, APPLICATION_ROLE)
+    settings = Settings(database_url=server.secret(application), database_owner_url=server.secret(owner))
+    keys_file = tmp_path_factory.mktemp("contract") / "keys.json"
+    plan = LoadPlan(size=SizeName.DEMO, seed=7, as_of=date(2027, 1, 4), keys_file=keys_file)
+    asyncio.run(load(settings, plan))
+    port = free_port()
+    plain = application.set(drivername="postgresql").render_as_string(hide_password=False)
+    command = [sys.executable, "-m", "uvicorn", "app.main:create_app", "--factory", "--port", str(port)]
+    process = subprocess.Popen(
+        [*command, "--no-access-log", "--log-level", "warning"],
+        env=os.environ | {"DATABASE_URL": plain, "LOG_LEVEL": "CRITICAL"},
+    )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        wait_until(lambda: _answers(url), seconds=60, what="a service that answers")
+        yield _explored(url, keys_file)
+    finally:
+        process.terminate()
+        process.wait(20)
+        server.drop(name)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/healthz", trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def _explored(url: str, keys_file: Path) -> Service:
+    keys = {role: entry["key"] for role, entry in json.loads(keys_file.read_text()).items()}
+    known = {role: {name: _listed(url, path, key) for name, path in LISTS.items()} for role, key in keys.items()}
+    return Service(url, keys, known)
+
+
+def _listed(url: str, path: str, key: str) -> list[str]:
+    answer = httpx.get(f"{url}{path}?limit=5", headers={"Authorization": f"Bearer {key}"}, trust_env=False)
+    body: dict[str, Any] = answer.json()
+    return [one["id"] for one in body.get("items", [])]
