@@ -1,0 +1,54 @@
+"""One statement for rows of several tables: what is stored is what an ordinary insert would have stored."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import SQLModel, col
+
+from app.audit.models import ActorKind, AuditRecord
+from app.bookings.models import Booking
+from app.core.bulk import insert_rows
+from app.core.database import transaction
+from app.core.model import new_id
+from app.tables import metadata
+from tests.migrations.specimens import specimens
+from tests.support.world import World
+
+
+def _state(row: SQLModel) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in type(row).__table__.columns.keys()}  # type: ignore[attr-defined]  # noqa: SIM118
+
+
+async def test_a_row_of_any_table_is_stored_as_given(world: World) -> None:
+    rows = [row for row in specimens() if row.__tablename__ != "modalities"]
+    assert len({row.__tablename__ for row in rows}) > len(metadata.tables) / 2
+    async with transaction(world.sessions) as session:
+        await insert_rows(session, rows)
+    async with transaction(world.sessions) as session:
+        for row in rows:
+            kind = type(row)
+            if kind is AuditRecord:
+                continue
+            [stored] = await session.scalars(select(kind).where(col(kind.id) == row.id))  # type: ignore[attr-defined]
+            assert _state(stored) == _state(row), row.__tablename__
+
+
+async def test_a_constraint_speaks_by_its_name(world: World) -> None:
+    rows = [row for row in specimens() if row.__tablename__ != "modalities"]
+    [booking] = [row for row in rows if isinstance(row, Booking)]
+    twice = Booking(**_state(booking) | {"id": new_id()})
+    with pytest.raises(IntegrityError, match="ex_bookings_live_overlap"):
+        async with transaction(world.sessions) as session:
+            await insert_rows(session, [*rows, twice])
+
+
+async def test_what_the_server_generates_is_left_to_it(world: World) -> None:
+    record = AuditRecord(actor=ActorKind.JOB, action="row.made", object_type="rows", object_id=new_id())
+    async with transaction(world.sessions) as session:
+        await insert_rows(session, [record, record.model_copy(update={"object_id": new_id()})])
+    async with transaction(world.sessions) as session:
+        stored = list(await session.scalars(select(AuditRecord).where(col(AuditRecord.action) == "row.made")))
+    assert sorted(one.id for one in stored if one.id) == [one.id for one in stored]
+    assert len({one.id for one in stored}) == 2
