@@ -9,6 +9,7 @@ from app.core import heartbeats
 from app.core.model import metadata
 from app.crisis import models as crisis
 from app.identity import models as identity
+from app.jobs import models as jobs
 from app.requests import models as requests
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "crisis",
     "heartbeats",
     "identity",
+    "jobs",
     "metadata",
     "requests",
 ]
