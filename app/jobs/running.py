@@ -16,6 +16,7 @@ from app.core.database import SessionFactory, transaction
 from app.core.settings import Settings
 from app.jobs import ledger
 from app.jobs.errors import AttemptOvertaken, JobInterrupted, JobTimedOut
+from app.jobs.faults import headline
 from app.jobs.ledger import Delivery, GivenUp, Limits
 
 LAST_MOMENTS_SECONDS = 5.0
@@ -195,6 +196,6 @@ class Runner:
             kind=context.kind,
             attempt=context.attempt,
             parked=parked,
-            error=type(error).__name__,
-            exc_info=error,
+            error=headline(attempt.error),
+            trace=attempt.error and attempt.error["trace"],
         )

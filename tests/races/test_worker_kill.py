@@ -1,0 +1,88 @@
+"""`kill -9` of a worker beside another one: its job is run again within 15 s, and has its effect once."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import psutil
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.allocation.models import Round, Run, RunState
+from app.core.database import SessionFactory, make_session_factory
+from app.core.settings import Settings
+from tests.app.allocation.problems import slow_problem
+from tests.app.test_worker import PATIENCE, actions_on, ended, request_run, wait_for
+from tests.support.world import World
+
+pytestmark = [pytest.mark.database, pytest.mark.races]
+
+KILLS = 10 if os.environ.get("CRENEAU_PROVE") else 1
+RUN_AGAIN_SECONDS = 15
+SOLVE_SECONDS = 4.0
+
+StartWorker = Callable[[], psutil.Process]
+
+
+@pytest.fixture
+def start_worker(scratch: Settings) -> Iterator[StartWorker]:
+    """Start `creneau worker` on the scratch database, as often as wanted."""
+    started: list[subprocess.Popen[bytes]] = []
+    assert scratch.database_url is not None
+    environment = {**os.environ, "DATABASE_URL": scratch.database_url.get_secret_value(), "LOG_LEVEL": "CRITICAL"}
+
+    def start() -> psutil.Process:
+        started.append(subprocess.Popen([sys.executable, "-P", "-m", "app.cli", "worker"], env=environment))
+        return psutil.Process(started[-1].pid)
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+async def attempts_at(sessions: SessionFactory, run: Run) -> list[tuple[int, str | None, str, float]]:
+    """Return number, outcome, worker and age in seconds of each attempt at a run's job."""
+    query = text(
+        "SELECT attempt, outcome, worker, extract(epoch FROM clock_timestamp() - started_at) FROM job_attempts"
+        " WHERE subject_id = :id ORDER BY attempt"
+    )
+    async with sessions() as session:
+        return [
+            (number, outcome, worker, float(age))
+            for number, outcome, worker, age in await session.execute(query, {"id": run.id})
+        ]
+
+
+async def test_the_job_of_a_killed_worker_is_run_again_by_the_other_and_has_one_effect(
+    scratch_owner: AsyncEngine, start_worker: StartWorker
+) -> None:
+    sessions = make_session_factory(scratch_owner)
+    world = World(sessions)
+    await world.add_modalities()
+    workers = [start_worker(), start_worker()]
+    for _ in range(KILLS):
+        run = await request_run(world, sessions, slow_problem(), SOLVE_SECONDS)
+        await wait_for(sessions, run, lambda row: row.state is RunState.RUNNING, seconds=PATIENCE)
+        ((_, _, name, _),) = await attempts_at(sessions, run)
+        (victim,) = [worker for worker in workers if name.endswith(f":{worker.pid}")]
+        victim.kill()
+        killed_at = time.monotonic()
+        victim.wait()
+        await wait_for(sessions, run, lambda row: row.attempt == 2, seconds=RUN_AGAIN_SECONDS + 1)
+        since = time.monotonic() - killed_at
+        assert since <= RUN_AGAIN_SECONDS, since
+
+        done = await wait_for(sessions, run, ended, seconds=PATIENCE)
+        assert (done.state, done.attempt) == (RunState.SUCCEEDED, 2), done.error
+        first, second = await attempts_at(sessions, run)
+        assert (first[:2], second[:2]) == ((1, "lost"), (2, "done"))
+        assert second[2] != name
+        assert await actions_on(scratch_owner, run) == ["run.requested", "run.started", "run.started", "run.succeeded"]
+        async with sessions() as session:
+            assert (await session.get_one(Round, done.round_id)).status == "solved"
+            assert await session.scalar(text("SELECT count(*) FROM jobs.pgqueuer")) == 0
+        workers = [worker for worker in workers if worker is not victim] + [start_worker()]
