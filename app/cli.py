@@ -10,7 +10,7 @@ import typer
 
 from app.commands.failure import CommandFailed
 
-_OWN_COMMANDS = ("up", "serve", "worker", "migrate", "key")
+_OWN_COMMANDS = ("up", "serve", "worker", "migrate", "key", "jobs")
 _ENTRY_POINT_GROUP = "creneau.commands"
 
 
@@ -42,7 +42,7 @@ def creneau() -> None:
 
 def _add_own(name: str, cli: typer.Typer) -> None:
     module = importlib.import_module(f"app.commands.{name}")
-    cli.command(name, epilog=f"Example: {module.EXAMPLE}")(getattr(module, name))
+    _add(cli, name, getattr(module, name), epilog=f"Example: {module.EXAMPLE}")
 
 
 def _add_foreign(entry: EntryPoint, cli: typer.Typer) -> None:
@@ -53,10 +53,14 @@ def _add_foreign(entry: EntryPoint, cli: typer.Typer) -> None:
         if error.name is None or not f"{entry.module}.".startswith(f"{error.name}."):
             raise
         return
+    _add(cli, entry.name, command)
+
+
+def _add(cli: typer.Typer, name: str, command: typer.Typer | Callable[..., None], epilog: str | None = None) -> None:
     if isinstance(command, typer.Typer):
-        cli.add_typer(command, name=entry.name)
+        cli.add_typer(command, name=name, epilog=epilog)
     else:
-        cli.command(entry.name)(command)
+        cli.command(name, epilog=epilog)(command)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from app.core import heartbeats, idempotency
 from app.core.model import metadata
 from app.crisis import models as crisis
 from app.identity import models as identity
+from app.jobs import models as jobs
 from app.requests import models as requests
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "heartbeats",
     "idempotency",
     "identity",
+    "jobs",
     "metadata",
     "requests",
 ]

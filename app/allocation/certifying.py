@@ -12,20 +12,17 @@ from app.allocation.engine import VIOLATED, EngineFailed, Limits
 from app.allocation.errors import StatementFailed, WithoutPlan
 from app.allocation.models import RunCertificate
 from app.allocation.run_access import READERS
-from app.allocation.solving import Workshop
 from app.allocation.statements import Case, asked
 from app.core.clock import now
-from app.core.database import transaction
 from app.core.errors import NotFound
 from app.core.jobs import Entrypoint, enqueue
-from app.core.settings import get_settings
 from app.identity.actor import Actor
+from app.jobs.running import JobContext
 
 CERTIFY_SECONDS = 30.0
 LOADING_SECONDS = 300.0
 """For what needs no solver, which takes what it takes."""
 
-MOST_ATTEMPTS = 3
 TRIED_AGAIN_AFTER = timedelta(minutes=5)
 ORGANISATIONS = "organisations.json"
 DONE = frozenset({0, VIOLATED})
@@ -61,12 +58,12 @@ async def get_certificate(session: AsyncSession, actor: Actor, run_id: UUID) -> 
     if row.error is not None and row.finished_at is not None and now() - row.finished_at < TRIED_AGAIN_AFTER:
         raise StatementFailed(f"The certificate could not be made: {row.error}")
     if row.error is not None:
-        row.error, row.finished_at, row.attempt = None, None, 0
+        row.error, row.finished_at = None, None
     await enqueue(session, Entrypoint.CERTIFY, row.id)
     return None
 
 
-async def make_certificate(workshop: Workshop, certificate_id: UUID) -> None:
+async def make_certificate(job: JobContext) -> None:
     """Make a certificate that is asked for, unless it is there, or its plan is no longer the run's.
 
     Raises
@@ -74,33 +71,34 @@ async def make_certificate(workshop: Workshop, certificate_id: UUID) -> None:
     EngineStopped
         If the worker is stopping: it is left to another one.
     """
-    async with transaction(workshop.sessions) as session:
-        case = await _claimed(session, certificate_id)
+    async with job.transaction() as session:
+        case = await _claimed(session, job.subject_id)
     if case is None:
         return
-    arguments = ("--seconds", str(CERTIFY_SECONDS), "--workers", str(get_settings().solver_workers))
-    limits, seconds = Limits(workshop.memory_bytes, workshop.stop), CERTIFY_SECONDS + LOADING_SECONDS
+    arguments = ("--seconds", str(CERTIFY_SECONDS), "--workers", str(job.settings.solver_workers))
+    limits, seconds = Limits(job.settings.solver_memory_bytes, job.stop), CERTIFY_SECONDS + LOADING_SECONDS
     document, error = None, None
     try:
         document = await asked(
             limits, case, "certify", "--organisations", ORGANISATIONS, *arguments, seconds=seconds, well=DONE
         )
     except EngineFailed as failure:
-        log.warning("certificate_failed", certificate_id=str(certificate_id), error=str(failure))
+        log.warning("certificate_failed", certificate_id=str(job.subject_id), error=str(failure))
         error = str(failure)[:4000]
-    async with transaction(workshop.sessions) as session:
-        await _finish(session, certificate_id, document, error)
+    async with job.last_transaction() as session:
+        await _finish(session, job.subject_id, document, error)
+
+
+async def give_up_certificate(session: AsyncSession, certificate_id: UUID, tries: int) -> None:
+    """Say of a certificate whose job is given up that it could not be made."""
+    await _finish(session, certificate_id, None, f"It was begun {tries} times and never came to an end.")
 
 
 async def _claimed(session: AsyncSession, certificate_id: UUID) -> Case | None:
-    """Begin an attempt, and return what it needs; None when there is nothing left to do."""
+    """Return what a certificate is made from; None when there is nothing left to do."""
     row = await statements_repository.lock_certificate(session, certificate_id)
     if row is None or row.document is not None or row.error is not None:
         return None
-    if row.attempt >= MOST_ATTEMPTS:
-        _conclude(row, None, f"It was begun {MOST_ATTEMPTS} times and never came to an end.")
-        return None
-    row.attempt += 1
     plan = await statements_repository.plan_files(session, row.run_id)
     if plan is None or plan.plan_sha256 != row.plan_sha256:
         _conclude(row, None, "The plan was changed meanwhile.")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from app.core.processes import tethered
+from app.jobs.errors import JobInterrupted
 
 POLL_SECONDS = 1.0
 LAST_WORDS_SECONDS = 10.0
@@ -43,7 +44,7 @@ class EngineFailed(Exception):
     """The engine crashed, ran out of time or memory, found no plan, or its plan did not pass the checker."""
 
 
-class EngineStopped(Exception):
+class EngineStopped(JobInterrupted):
     """The command was given up from outside: its result is not wanted, or this process is stopping."""
 
 

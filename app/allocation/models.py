@@ -155,12 +155,10 @@ class RunCertificate(Table, table=True):
     __table_args__ = (
         UniqueConstraint("run_id", "plan_sha256"),
         CheckConstraint("document IS NULL OR error IS NULL", name="document_or_error"),
-        CheckConstraint("attempt >= 0", name="attempt"),
     )
 
     run_id: UUID = Field(foreign_key="runs.id")
     plan_sha256: str = Field(max_length=64)
-    attempt: int = 0
     document: dict[str, Any] | None = document(nullable=True)
     error: str | None = Field(default=None, max_length=4000)
     finished_at: datetime | None = instant()

@@ -177,13 +177,13 @@ async def set_progress(session: AsyncSession, run_id: UUID, attempt: int, progre
 
 
 async def runs_without_job(session: AsyncSession, entrypoint: Entrypoint) -> list[UUID]:
-    """Return the active runs for which no job waits or runs."""
+    """Return the active runs that the queue knows nothing of: for which no job waits, runs or is parked."""
     statement = text(
         f"""
         SELECT id FROM runs
         WHERE state IN ('queued', 'running') AND NOT EXISTS (
             SELECT FROM {QUEUE_SCHEMA}.pgqueuer job
-            WHERE job.dedupe_key = :entrypoint || ':' || runs.id AND job.status IN ('queued', 'picked'))
+            WHERE job.dedupe_key = :entrypoint || ':' || runs.id AND job.status IN ('queued', 'picked', 'failed'))
         """  # noqa: S608 - the schema's name is a constant
     )
     return list(await session.scalars(statement, {"entrypoint": entrypoint.value}))

@@ -18,7 +18,6 @@ from app.core.clock import now
 from app.core.errors import NotFound, StateConflict
 from app.core.jobs import Entrypoint, enqueue
 
-MOST_ATTEMPTS = 3
 ACTIVE = frozenset({RunState.QUEUED, RunState.RUNNING})
 SOLVER = Author.of_job("solve")
 LAST_WORDS = timedelta(seconds=30)
@@ -114,18 +113,13 @@ async def get_run(session: AsyncSession, run_id: UUID) -> Run:
 async def claim_run(session: AsyncSession, run_id: UUID, follow_ups: FollowUps) -> Run | None:
     """Begin an attempt at a run and return it, or None when there is nothing left to do.
 
-    A run whose every attempt died without a word fails for good: what kills its worker would do so again. One that
-    was to stop when its worker died is cancelled, without a plan.
+    A run that was to stop when its worker died is cancelled, without a plan.
     """
     run = await repository.lock_run(session, run_id)
     if run is None or run.state not in ACTIVE:
         return None
     if run.cancel_requested_at is not None:
         await _end(session, run, Failure("Its worker died before it could keep a plan."), follow_ups)
-        return None
-    if run.attempt >= MOST_ATTEMPTS:
-        error = f"The solve was begun {MOST_ATTEMPTS} times and never came to an end; its workers died or were stopped."
-        await _end(session, run, Failure(error), follow_ups)
         return None
     before = snapshot(run)
     run.attempt += 1
@@ -155,6 +149,14 @@ async def end_run(
         return None
     await _end(session, run, ending, follow_ups)
     return run
+
+
+async def give_up_run(session: AsyncSession, run_id: UUID, tries: int, *, follow_ups: FollowUps) -> None:
+    """Let a run fail whose job is given up: what kills its worker, or fails each time, would do so again."""
+    run = await repository.lock_run(session, run_id)
+    if run is not None and run.state in ACTIVE:
+        error = f"The solve was begun {tries} times and never came to an end."
+        await _end(session, run, Failure(error), follow_ups)
 
 
 async def _end(session: AsyncSession, run: Run, ending: Ending, follow_ups: FollowUps) -> None:

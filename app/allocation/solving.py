@@ -1,10 +1,7 @@
 """Running a run: claimed in one transaction, solved with none open, ended in another."""
 
-import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 import structlog
 from sqlalchemy.exc import DBAPIError
@@ -17,21 +14,13 @@ from app.allocation.runs import Ending, Failure, FollowUps, Success, claim_run, 
 from app.allocation.solver import Solved, run_solver
 from app.core.database import SessionFactory, transaction
 from app.core.errors import DomainError
+from app.jobs.errors import AttemptOvertaken
+from app.jobs.running import JobContext
 
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Workshop:
-    """What a worker solves with."""
-
-    sessions: SessionFactory
-    follow_ups: FollowUps
-    memory_bytes: int
-    stop: asyncio.Event
-
-
-async def solve_run(workshop: Workshop, run_id: UUID) -> None:
+async def solve_run(job: JobContext, follow_ups: FollowUps) -> None:
     """Bring a run to its end; a run that has ended, or is another attempt's by now, is left as it is.
 
     Raises
@@ -39,18 +28,18 @@ async def solve_run(workshop: Workshop, run_id: UUID) -> None:
     EngineStopped
         If the worker is stopping: the run is left to another one.
     """
-    async with transaction(workshop.sessions) as session:
-        run = await claim_run(session, run_id, workshop.follow_ups)
+    async with job.transaction() as session:
+        run = await claim_run(session, job.subject_id, follow_ups)
     if run is None:
         return
     try:
-        ending = await _solve(workshop, run)
+        ending = await _solve(job, run)
     except EngineStopped:
-        if workshop.stop.is_set():
+        if job.stop.is_set():
             raise
-        log.info("run_given_up", run_id=str(run_id), attempt=run.attempt)
+        log.info("run_given_up", run_id=str(run.id), attempt=run.attempt)
         return
-    await _end(workshop, run, ending)
+    await _end(job, run, ending, follow_ups)
 
 
 class _Watcher:
@@ -70,10 +59,10 @@ class _Watcher:
         return self.wish
 
 
-async def _solve(workshop: Workshop, run: Run) -> Ending:
+async def _solve(job: JobContext, run: Run) -> Ending:
     """Solve the run's problems in their order, as far as its targets need; cancelled, it keeps the last plan."""
-    limits, steps = Limits(workshop.memory_bytes, workshop.stop), steps_of(run.problem, run.references)
-    watcher = _Watcher(workshop.sessions, run)
+    limits, steps = Limits(job.settings.solver_memory_bytes, job.stop), steps_of(run.problem, run.references)
+    watcher = _Watcher(job.sessions, run)
     solved: list[Solved] = []
     for problem in steps:
         try:
@@ -98,11 +87,13 @@ def _success(run: Run, problem: Mapping[str, Any], solved: list[Solved], *, esca
     return Success(solution, {**figures, "surge_output_by_step": reached}, dict(problem))
 
 
-async def _end(workshop: Workshop, run: Run, ending: Ending) -> None:
+async def _end(job: JobContext, run: Run, ending: Ending, follow_ups: FollowUps) -> None:
     """Write the ending; if what must follow it is refused, the run has failed for that reason."""
     try:
-        async with transaction(workshop.sessions) as session:
-            await end_run(session, run.id, run.attempt, ending, workshop.follow_ups)
+        async with job.last_transaction() as session:
+            await end_run(session, run.id, run.attempt, ending, follow_ups)
+    except AttemptOvertaken:
+        raise
     except DomainError as error:
-        async with transaction(workshop.sessions) as session:
-            await end_run(session, run.id, run.attempt, Failure(error.detail), workshop.follow_ups)
+        async with job.last_transaction() as session:
+            await end_run(session, run.id, run.attempt, Failure(error.detail), follow_ups)

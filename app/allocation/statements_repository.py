@@ -87,7 +87,7 @@ async def keep_explanation(session: AsyncSession, row: RunExplanation) -> None:
 
 async def certificate_of(session: AsyncSession, run_id: UUID, plan: str) -> RunCertificate:
     """Return the certificate of a plan, locked; one that is yet to be made if nobody has asked before."""
-    new = insert(RunCertificate).values(id=new_id(), run_id=run_id, plan_sha256=plan, attempt=0)
+    new = insert(RunCertificate).values(id=new_id(), run_id=run_id, plan_sha256=plan)
     await session.execute(new.on_conflict_do_nothing())
     statement = (
         select(RunCertificate)

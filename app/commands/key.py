@@ -1,26 +1,17 @@
 """`creneau key`: who can sign in."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import typer
-from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.pool import NullPool
 
-from app.commands.checks import ensure_reachable
 from app.commands.failure import CommandFailed, read_settings
-from app.core.database import make_engine, make_session_factory, transaction
-from app.core.errors import DomainError
-from app.core.settings import Settings
+from app.commands.session import in_transaction
 from app.identity.issuing import issue_key
 from app.identity.keys import NewKey
 from app.identity.models import Organisation, Role
 
 EXAMPLE = 'creneau key --organisation "National coordinator" --role coordinator --person "A. Martin" --email a@b.fr'
-
-Done = TypeVar("Done")
 
 
 def key(
@@ -36,23 +27,10 @@ def key(
     settings = read_settings()
     if settings.database_owner_url is None:
         raise CommandFailed("DATABASE_OWNER_URL is not set: name the database and the role that owns its schema")
-    ensure_reachable("DATABASE_OWNER_URL", settings.database_owner_url.get_secret_value())
 
     async def issue(session: AsyncSession) -> tuple[NewKey, Organisation]:
         return await issue_key(session, organisation=organisation, role=role, person=person, email=email)
 
-    try:
-        made, owner = asyncio.run(_in_transaction(settings, settings.database_owner_url, issue))
-    except DomainError as refusal:
-        raise CommandFailed(refusal.detail) from refusal
+    made, owner = in_transaction(settings, "DATABASE_OWNER_URL", settings.database_owner_url, issue)
     typer.echo(f"{person} acts for {owner.name} ({owner.id}) as {role.value}, with this key:", err=True)
     typer.echo(made.plain)
-
-
-async def _in_transaction(settings: Settings, url: SecretStr, act: Callable[[AsyncSession], Awaitable[Done]]) -> Done:
-    engine = make_engine(url, settings, application_name="creneau-key", poolclass=NullPool)
-    try:
-        async with transaction(make_session_factory(engine)) as session:
-            return await act(session)
-    finally:
-        await engine.dispose()

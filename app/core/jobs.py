@@ -3,8 +3,9 @@
 What a job is about stands in our own tables; the queue carries an identifier, and may deliver it twice.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
@@ -20,6 +21,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 QUEUE_SCHEMA = "jobs"
+QUEUE = f"{QUEUE_SCHEMA}.pgqueuer"
+"""The queue's table."""
+
 _SETTINGS = DBSettings(db_schema=QUEUE_SCHEMA)
 
 
@@ -30,14 +34,38 @@ class Entrypoint(StrEnum):
     CERTIFY = "certify"
 
 
+class JobState(StrEnum):
+    """Where a job stands; a parked one has used up its tries, and waits for people."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    PARKED = "parked"
+    DONE = "done"
+    DROPPED = "dropped"
+
+
+class JobCounts(NamedTuple):
+    """The jobs in the queue, by kind and state, and for how long the first one that is due has waited."""
+
+    counts: Mapping[tuple[str, JobState], int]
+    longest_wait_s: float
+
+    def of(self, state: JobState) -> int:
+        """Return how many jobs of all kinds are in a state."""
+        return sum(count for (_, found), count in self.counts.items() if found is state)
+
+
+_STATES = {"queued": JobState.WAITING, "picked": JobState.RUNNING, "failed": JobState.PARKED}
+
+
 def install_sql() -> str:
     """Return the statements that make the queue's schema, its tables and its trigger."""
     return QueryBuilderEnvironment(_SETTINGS).build_install_query()
 
 
-def queries(driver: Driver) -> Queries:
-    """Return the queue's operations over a driver of the queue's library."""
-    return Queries(
+def queries(driver: Driver, *, as_: type[Queries] = Queries) -> Queries:
+    """Return the queue's operations over a driver of the queue's library, those of a subclass where one is given."""
+    return as_(
         driver,
         qbe=QueryBuilderEnvironment(_SETTINGS),
         qbq=QueryQueueBuilder(_SETTINGS),
@@ -45,20 +73,37 @@ def queries(driver: Driver) -> Queries:
     )
 
 
-def dedupe_key(entrypoint: Entrypoint, identifier: UUID) -> str:
+def dedupe_key(entrypoint: Entrypoint | str, identifier: UUID) -> str:
     """Return the key that keeps a job from waiting twice in the queue."""
-    return f"{entrypoint.value}:{identifier}"
+    return f"{entrypoint}:{identifier}"
 
 
-async def enqueue(session: AsyncSession, entrypoint: Entrypoint, identifier: UUID) -> None:
+async def enqueue(session: AsyncSession, entrypoint: Entrypoint | str, identifier: UUID) -> None:
     """Add a job to the queue in the session's transaction; one that waits or runs already is not doubled."""
     # SQLAlchemy begins a transaction at its first statement: without one, the job would commit by itself.
     await session.execute(text("SELECT 1"))
     connection = await (await session.connection()).get_raw_connection()
     raw: Any = connection.driver_connection
     await queries(AsyncpgDriver(raw)).enqueue(
-        entrypoint.value,
+        str(entrypoint),
         identifier.bytes,
         dedupe_key=dedupe_key(entrypoint, identifier),
         on_conflict="skip",
     )
+
+
+async def job_counts(session: AsyncSession) -> JobCounts:
+    """Return how many jobs wait, run and are parked, and for how many seconds one that is due has waited at most.
+
+    Jobs that are over are not counted: their number is no state of the queue.
+    """
+    statement = text(
+        f"""
+        SELECT entrypoint, CAST(status AS text), count(*),
+            coalesce(max(extract(epoch FROM now() - execute_after)) FILTER (WHERE status = 'queued'), 0)
+        FROM {QUEUE} WHERE status IN ('queued', 'picked', 'failed') GROUP BY entrypoint, status
+        """  # noqa: S608 - the table's name is a constant
+    )
+    rows = (await session.execute(statement)).all()
+    counts = {(kind, _STATES[status]): count for kind, status, count, _ in rows}
+    return JobCounts(counts, max((0.0, *(float(wait) for *_, wait in rows))))

@@ -44,6 +44,10 @@ class Settings(BaseSettings):
     solver_workers: int = Field(default=2, ge=1)
     solver_memory_bytes: int = Field(default=8 * 1024**3, ge=2 * 1024**3)
 
+    job_attempts: int = Field(default=5, ge=1, le=100)
+    job_backoff_seconds: float = Field(default=5.0, gt=0)
+    job_retention_days: int = Field(default=30, ge=1)
+
     log_json: bool = True
     log_level: str = "INFO"
 

@@ -37,11 +37,11 @@ class Run:
 def test_the_list_of_commands_is_whole(run: Run) -> None:
     code, output, _ = run("--help")
     assert code == 0
-    for name in ("up", "serve", "worker", "migrate", "seed", "demo"):
+    for name in ("up", "serve", "worker", "migrate", "jobs", "seed", "demo"):
         assert f"│ {name} " in output
 
 
-@pytest.mark.parametrize("name", ["up", "serve", "worker", "migrate"])
+@pytest.mark.parametrize("name", ["up", "serve", "worker", "migrate", "jobs"])
 def test_a_command_explains_itself_with_an_example(run: Run, name: str) -> None:
     code, output, _ = run(name, "--help")
     assert code == 0
@@ -60,6 +60,7 @@ def test_an_unknown_command_is_refused(run: Run) -> None:
         ("migrate", {}, "DATABASE_OWNER_URL is not set"),
         ("worker", {}, "DATABASE_URL is not set"),
         ("serve", {}, "DATABASE_URL is not set"),
+        ("jobs", {}, "DATABASE_URL is not set"),
         ("migrate", {"DATABASE_URL": "mysql://a:secret@b/c"}, "DATABASE_URL: "),
         ("migrate", {"DATABASE_URL": "secret"}, "postgresql://user:password@host:port/database"),
         ("migrate", {"DATABASE_URL": "postgresql://a:secret@127.0.0.1:1/c"}, "cannot be reached"),

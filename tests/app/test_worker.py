@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import psutil
@@ -17,16 +18,19 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.allocation.models import Round, RoundStatus, Run, RunKind, RunState
-from app.allocation.runs import MOST_ATTEMPTS, Failure, Success, cancel_run, create_run, end_run, requeue_lost
+from app.allocation.runs import Failure, Success, cancel_run, claim_run, create_run, end_run, requeue_lost
 from app.audit.author import Author
 from app.core.database import SessionFactory, make_session_factory, transaction
 from app.core.health import readiness_faults
 from app.core.heartbeats import SEEN_LATELY_SECONDS
+from app.core.jobs import Entrypoint
 from app.core.model import period
 from app.core.settings import Settings
+from app.jobs.ledger import Limits, take
 from app.worker import FOLLOW_UPS, work
 from tests.app.allocation.problems import CONTESTED, slow_problem
 from tests.support import server
+from tests.support.jobs import deliver, perform, queue
 from tests.support.processes import solvers
 from tests.support.world import World, day
 
@@ -197,17 +201,22 @@ async def test_a_cancelled_run_stops_its_solver_and_keeps_its_best_plan(
         assert (await session.get_one(Round, run.round_id)).status == "solved"
 
 
-async def test_a_run_that_kills_its_workers_is_given_up(
-    world: World, sessions: SessionFactory, owner: AsyncEngine, worker: asyncio.Event
-) -> None:
+async def test_a_run_that_kills_its_workers_is_given_up(world: World, sessions: SessionFactory) -> None:
+    """Three workers have taken it and fallen silent; the fourth one does not take it."""
     run = await request_run(world, sessions, slow_problem(), 60.0)
-    async with owner.begin() as connection:
-        await connection.execute(text("UPDATE runs SET state = 'running', attempt = :most"), {"most": MOST_ATTEMPTS})
-        await connection.execute(text("DELETE FROM jobs.pgqueuer"))
-    failed = await wait_for(sessions, run, ended, seconds=PATIENCE)
-    assert failed.state is RunState.FAILED
+    for _ in range(3):
+        delivery = await deliver(sessions, Entrypoint.SOLVE, run.id)
+        async with transaction(sessions) as session:
+            await take(session, delivery, "a worker that dies", Limits(tries=3, backoff=timedelta(0)))
+            await claim_run(session, run.id, FOLLOW_UPS)
+    await perform(sessions, Entrypoint.SOLVE, run.id)
+    failed = await wait_for(sessions, run, ended, seconds=1)
+    assert (failed.state, failed.attempt) == (RunState.FAILED, 3)
     assert failed.error is not None
     assert "3 times" in failed.error
+    assert await queue(sessions) == [("solve", "failed")]
+    async with transaction(sessions) as session:
+        assert await requeue_lost(session) == 0
 
 
 async def test_work_goes_on_when_the_database_has_cut_every_connection(

@@ -25,6 +25,7 @@ from app.crisis.models import (
     PowerKind,
 )
 from app.identity.models import ApiKey, Organisation, OrganisationKind, OrganisationLabel, Person, Role
+from app.jobs.models import JobAttempt, Outcome
 from app.requests.models import Feasibility, Product, Qualification, QualificationLevel, Request
 from tests.support.world import day
 
@@ -59,7 +60,17 @@ def _parties() -> list[SQLModel]:
     label = OrganisationLabel(organisation_id=organisation.id, name="MEARY", issuer="State")
     trail = AuditRecord(actor=ActorKind.JOB, action="row.made", object_type="rows", object_id=new_id())
     answered = IdempotencyKey(holder_id=key.id, key="k", request_sha256=b"1" * 32, status=201, body=b"{}")
-    return [organisation, person, key, label, trail, answered]
+    attempt = JobAttempt(
+        job_id=1,
+        attempt=1,
+        kind="solve",
+        subject_id=new_id(),
+        worker="host:1",
+        started_at=INSTANT,
+        finished_at=INSTANT,
+        outcome=Outcome.DONE,
+    )
+    return [organisation, person, key, label, trail, answered, attempt]
 
 
 def _supply(parties: list[SQLModel]) -> list[SQLModel]:

@@ -45,7 +45,8 @@ async def test_a_plan_is_certified_once_and_a_changed_one_anew(
     assert [group["name"] for group in groups["size"]] == ["unknown"]
     assert (await rounds.get(f"/v1/runs/{run['id']}/certificate")) == found
     async with owner.connect() as connection:
-        assert await connection.scalar(text("SELECT attempt FROM run_certificates")) == 1
+        attempts = text("SELECT attempt, outcome FROM job_attempts WHERE kind = 'certify'")
+        assert [tuple(row) for row in await connection.execute(attempts)] == [(1, "done")]
 
     request_id = str(made.requests["second"].id)
     change = {"action": "unplace", "request_id": request_id, "reason_code": "data_error"}

@@ -1,6 +1,5 @@
 """A crisis told through the interface, its runs solved by the real engine."""
 
-import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,12 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.allocation.escalation import is_met, steps_of
 from app.allocation.runs import Success, claim_run, end_run
-from app.allocation.solving import Workshop, solve_run
 from app.bookings.models import Booking, BookingStatus
 from app.capacity.models import Slot
 from app.catalogue.models import Unit
 from app.core.database import transaction
+from app.core.jobs import Entrypoint
 from app.core.model import period
+from app.core.settings import Settings
 from app.core.vocabulary import Reserve
 from app.crisis.planner import OBJECTIVES
 from app.identity.models import Organisation
@@ -29,6 +29,7 @@ from scheduler.objectives import plain_bound, value
 from scheduler.plan import solution_of
 from scheduler.problem import Problem
 from scheduler.solution import Level
+from tests.support.jobs import perform
 from tests.support.world import World, day
 
 Headers = Mapping[str, str]
@@ -106,7 +107,7 @@ class Crises:
 
     async def solve(self, run_id: UUID) -> Any:
         """Solve a run as a worker does, and return how it ended."""
-        await solve_run(Workshop(self.world.sessions, FOLLOW_UPS, MEMORY_BYTES, asyncio.Event()), run_id)
+        await perform(self.world.sessions, Entrypoint.SOLVE, run_id, Settings(solver_memory_bytes=MEMORY_BYTES))
         return (await self.client.get(f"/v1/runs/{run_id}", headers=self.coordinator)).json()
 
     async def plan_by_greed(self, crisis_id: str) -> Any:

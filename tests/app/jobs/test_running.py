@@ -1,0 +1,287 @@
+"""A job has its effect once, whatever becomes of its workers, and one that fails for good is parked."""
+
+import asyncio
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.constraints import constraint_of
+from app.core.database import transaction
+from app.core.jobs import JobState, enqueue, job_counts
+from app.core.model import new_id
+from app.jobs import running
+from app.jobs.errors import AttemptOvertaken, JobInterrupted
+from app.jobs.models import JobAttempt
+from app.jobs.running import Handler, JobContext
+from app.jobs.service import get_job
+from tests.app.jobs.conftest import Bench, do_at_once, effect
+
+pytestmark = pytest.mark.database
+
+
+async def fails(job: JobContext) -> None:
+    """Write, and fail before the commit."""
+    async with job.last_transaction() as session:
+        await effect(session, job)
+        raise ValueError(f"attempt {job.attempt}")
+
+
+async def test_a_job_is_enqueued_with_its_transaction_or_not_at_all_and_once(bench: Bench) -> None:
+    subject = new_id()
+    async with bench.sessions() as session:
+        await enqueue(session, bench.name, subject)
+        await session.rollback()
+    assert await bench.statuses(subject) == []
+    async with transaction(bench.sessions) as session:
+        await enqueue(session, bench.name, subject)
+        await enqueue(session, bench.name, subject)
+    async with transaction(bench.sessions) as session:
+        await enqueue(session, bench.name, subject)
+    assert await bench.statuses(subject) == ["queued"]
+
+
+async def test_effect_and_end_are_one(bench: Bench) -> None:
+    subject = await bench.enqueued()
+    await bench.perform(subject)
+    assert (await bench.effects(subject), await bench.outcomes(subject), await bench.statuses(subject)) == (
+        ["1"],
+        ["done"],
+        [],
+    )
+
+
+async def test_a_handler_that_writes_nothing_last_ends_its_job_all_the_same(bench: Bench) -> None:
+    async def only_looks(job: JobContext) -> None:
+        async with job.transaction() as session:
+            await session.execute(text("SELECT 1"))
+
+    subject = await bench.enqueued()
+    await bench.perform(subject, only_looks)
+    assert (await bench.outcomes(subject), await bench.statuses(subject)) == (["done"], [])
+
+
+async def test_a_job_that_fails_is_tried_again_and_then_parked_with_its_error(bench: Bench) -> None:
+    subject = await bench.enqueued()
+    for number, (outcome, status) in enumerate([("failed", "queued"), ("failed", "queued"), ("parked", "failed")], 1):
+        delivery = await bench.perform(subject, fails)
+        assert (await bench.outcomes(subject))[-1] == outcome
+        assert await bench.statuses(subject) == [status], number
+    assert await bench.effects(subject) == []
+    async with bench.sessions() as session:
+        job, attempts = await get_job(session, delivery.job_id)
+    assert (job.state, job.attempt) == (JobState.PARKED, 3)
+    assert [attempt.error and attempt.error["message"] for attempt in attempts] == [
+        "attempt 1",
+        "attempt 2",
+        "attempt 3",
+    ]
+    assert job.error is not None
+    assert (job.error["class"], job.error["trace"][-1].split(" in ")[1]) == ("ValueError", "fails")
+
+
+async def test_a_failed_job_waits_before_it_is_tried_again(bench: Bench) -> None:
+    subject = await bench.enqueued()
+    bench.settings = bench.settings.model_copy(update={"job_backoff_seconds": 100.0})
+    await bench.perform(subject, fails)
+    async with bench.sessions() as session:
+        wait = await session.scalar(text("SELECT extract(epoch FROM execute_after - now()) FROM jobs.pgqueuer"))
+        counts = await job_counts(session)
+    assert 95 < float(wait or 0) <= 120
+    assert (counts.of(JobState.WAITING), counts.longest_wait_s) == (1, 0)
+
+
+async def test_a_worker_that_died_is_followed_by_the_next_attempt(bench: Bench) -> None:
+    subject = await bench.enqueued()
+    first = await begun(bench, subject)
+    await bench.perform(subject)
+    assert await bench.outcomes(subject) == ["lost", "done"]
+    assert await bench.effects(subject) == ["2"]
+    assert first.attempt == 1
+
+
+async def begun(bench: Bench, subject: UUID) -> JobContext:
+    """Return the context of an attempt that is under way in a worker that has fallen silent."""
+    contexts: list[JobContext] = []
+    under_way = asyncio.Event()
+
+    async def falls_silent(job: JobContext) -> None:
+        contexts.append(job)
+        under_way.set()
+        await asyncio.Event().wait()
+
+    delivery = await bench.deliver(subject)
+    silent = asyncio.create_task(bench.runner(falls_silent).perform(delivery))
+    await under_way.wait()
+    silent.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await silent
+    return contexts[0]
+
+
+async def test_a_worker_that_wakes_up_late_changes_nothing(bench: Bench) -> None:
+    """Neither while the next attempt runs, nor when that one has ended."""
+    subject = await bench.enqueued()
+    late = await begun(bench, subject)
+
+    async def overtakes(job: JobContext) -> None:
+        for way in (late.transaction, late.last_transaction):
+            with pytest.raises(AttemptOvertaken):
+                async with way() as session:
+                    await effect(session, late)
+        await do_at_once(job)
+
+    await bench.perform(subject, overtakes)
+    with pytest.raises(AttemptOvertaken):
+        async with late.last_transaction() as session:
+            await effect(session, late)
+    assert await bench.effects(subject) == ["2"]
+    assert await bench.outcomes(subject) == ["lost", "done"]
+
+
+@pytest.mark.parametrize("handler", [fails, do_at_once])
+async def test_an_overtaken_attempt_leaves_its_job_to_the_other_however_it_ends(bench: Bench, handler: Handler) -> None:
+    """Were its end written by the job's number alone, the job would leave its new worker's hands."""
+    subject = await bench.enqueued()
+    entered, go_on = asyncio.Event(), asyncio.Event()
+
+    async def late(job: JobContext) -> None:
+        entered.set()
+        await go_on.wait()
+        await handler(job)
+
+    first = await bench.deliver(subject)
+    slow = asyncio.create_task(bench.runner(late).perform(first))
+    await entered.wait()
+    current = await begun(bench, subject)
+    go_on.set()
+    await slow
+    assert (await bench.statuses(subject), await bench.outcomes(subject)) == (["picked"], ["lost", None])
+    await do_at_once(current)
+    assert await bench.effects(subject) == ["2"]
+
+
+async def test_a_job_cannot_be_taken_while_its_effect_is_being_written(bench: Bench) -> None:
+    """The other worker waits for the commit, and then finds the job done."""
+    subject = await bench.enqueued()
+    writing, go_on = asyncio.Event(), asyncio.Event()
+
+    async def writes_slowly(job: JobContext) -> None:
+        async with job.last_transaction() as session:
+            await effect(session, job)
+            writing.set()
+            await go_on.wait()
+
+    first = await bench.deliver(subject)
+    slow = asyncio.create_task(bench.runner(writes_slowly).perform(first))
+    await writing.wait()
+    second = await bench.deliver(subject)
+    other = asyncio.create_task(bench.runner(do_at_once).perform(second))
+    await asyncio.sleep(0.2)
+    assert not other.done()
+    go_on.set()
+    await asyncio.gather(slow, other)
+    assert await bench.effects(subject) == ["1"]
+    assert await bench.outcomes(subject) == ["done"]
+
+
+async def test_a_job_that_the_queue_has_given_to_another_is_not_begun(bench: Bench) -> None:
+    subject = await bench.enqueued()
+    old = await bench.deliver(subject)
+    await bench.deliver(subject)
+    await bench.runner(do_at_once).perform(old)
+    assert (await bench.outcomes(subject), await bench.effects(subject)) == ([], [])
+
+
+async def test_a_job_that_kills_its_workers_is_parked_and_its_kind_is_told(bench: Bench) -> None:
+    told: list[tuple[UUID, int]] = []
+
+    async def given_up(session: AsyncSession, subject_id: UUID, tries: int) -> None:
+        told.append((subject_id, tries))
+
+    subject = await bench.enqueued()
+    for _ in range(3):
+        await begun(bench, subject)
+    await bench.perform(subject, given_up=given_up)
+    assert await bench.outcomes(subject) == ["lost", "lost", "parked"]
+    assert (await bench.statuses(subject), await bench.effects(subject)) == (["failed"], [])
+    assert told == [(subject, 3)]
+    async with bench.sessions() as session:
+        assert (
+            await session.scalar(text("SELECT error->>'class' FROM job_attempts WHERE attempt = 3"))
+        ) == "WorkerDied"
+
+
+async def test_a_job_is_parked_also_when_its_kind_cannot_be_told(bench: Bench) -> None:
+    async def breaks(session: AsyncSession, subject_id: UUID, tries: int) -> None:
+        await session.execute(text("SELECT no_such_function()"))
+
+    subject = await bench.enqueued()
+    await bench.perform(subject, fails, tries=1, given_up=breaks)
+    assert (await bench.outcomes(subject), await bench.statuses(subject)) == (["parked"], ["failed"])
+
+
+async def test_a_worker_that_stops_gives_its_job_back_untried(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "LAST_MOMENTS_SECONDS", 0.1)
+
+    async def gives_up(job: JobContext) -> None:
+        job.stop.set()
+        raise JobInterrupted
+
+    async def hears_nothing(job: JobContext) -> None:
+        job.stop.set()
+        await asyncio.Event().wait()
+
+    subject = await bench.enqueued()
+    for handler in (gives_up, hears_nothing) * 3:
+        bench.stop = asyncio.Event()
+        await bench.perform(subject, handler)
+        assert await bench.statuses(subject) == ["queued"]
+    bench.stop = asyncio.Event()
+    await bench.perform(subject)
+    assert await bench.outcomes(subject) == ["given_back"] * 6 + ["done"]
+    assert await bench.effects(subject) == ["7"]
+
+
+async def test_a_handler_that_hangs_has_failed(bench: Bench) -> None:
+    cancelled: list[bool] = []
+
+    async def hangs(job: JobContext) -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.append(True)
+            raise
+
+    subject = await bench.enqueued()
+    await bench.perform(subject, hangs, seconds=0.05)
+    assert (await bench.outcomes(subject), cancelled) == (["failed"], [True])
+
+
+async def test_a_job_has_one_open_attempt_at_most(bench: Bench) -> None:
+    subject = await bench.enqueued()
+    first = await begun(bench, subject)
+    async with bench.sessions() as session:
+        row = await session.get_one(JobAttempt, await session.scalar(text("SELECT id FROM job_attempts")))
+        session.add(JobAttempt(**row.model_dump(exclude={"id", "attempt"}), attempt=first.attempt + 1))
+        with pytest.raises(DBAPIError) as refused:
+            await session.flush()
+    assert constraint_of(refused.value) == "uq_job_attempts_job_id_open"
+
+
+async def test_jobs_are_counted_by_kind_and_state(bench: Bench) -> None:
+    async with bench.sessions() as session:
+        assert await job_counts(session) == ({}, 0.0)
+    waiting, parked, silent = [await bench.enqueued() for _ in range(3)]
+    await bench.perform(parked, fails, tries=1)
+    await begun(bench, silent)
+    await bench.perform(await bench.enqueued())
+    async with transaction(bench.sessions) as session:
+        await session.execute(text("UPDATE jobs.pgqueuer SET execute_after = now() - interval '90 s'"))
+    async with bench.sessions() as session:
+        counts = await job_counts(session)
+    assert counts.counts == {("test", state): 1 for state in (JobState.WAITING, JobState.RUNNING, JobState.PARKED)}
+    assert 90 <= counts.longest_wait_s < 120
+    assert await bench.statuses(waiting) == ["queued"]

@@ -1,0 +1,49 @@
+"""Running a job of the queue in the test's own process, as a worker would, and looking at the queue."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import text
+
+from app.core.database import SessionFactory, transaction
+from app.core.settings import Settings
+from app.jobs.ledger import Delivery
+from app.jobs.running import Kind, Runner
+from app.worker import JOBS
+
+
+async def deliver(sessions: SessionFactory, kind: str, subject_id: UUID) -> Delivery:
+    """Take the job of a subject from the queue, whoever has it, as one dequeue of the queue's library does."""
+    holder = uuid4()
+    statement = text(
+        "UPDATE jobs.pgqueuer SET status = 'picked', queue_manager_id = :holder, heartbeat = now(), updated = now()"
+        " WHERE entrypoint = :kind AND payload = :subject RETURNING id"
+    )
+    async with transaction(sessions) as session:
+        values = {"holder": holder, "kind": kind, "subject": subject_id.bytes}
+        job_id = (await session.execute(statement, values)).scalar_one()
+    return Delivery(job_id, kind, subject_id, holder)
+
+
+async def perform(
+    sessions: SessionFactory,
+    kind: str,
+    subject_id: UUID,
+    settings: Settings | None = None,
+    kinds: Mapping[str, Kind] = JOBS,
+) -> Delivery:
+    """Run the job of a subject to the end of its attempt."""
+    delivery = await deliver(sessions, kind, subject_id)
+    await Runner(sessions, settings or Settings(), kinds, asyncio.Event()).perform(delivery)
+    return delivery
+
+
+async def queue(sessions: SessionFactory) -> list[Any]:
+    """Return what is in the queue: kind and status of each job, in the order of their enqueuing."""
+    async with sessions() as session:
+        return [
+            tuple(row)
+            for row in await session.execute(text("SELECT entrypoint, status::text FROM jobs.pgqueuer ORDER BY id"))
+        ]
