@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from uuid import UUID
@@ -17,7 +17,6 @@ from pgqueuer.core.qm import QueueManager
 from pgqueuer.domain.errors import RetryRequested
 from pgqueuer.domain.models import Job
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.allocation.certifying import make_certificate
@@ -28,8 +27,8 @@ from app.allocation.service import round_run_ended
 from app.allocation.solving import Workshop, solve_run
 from app.audit.author import Author
 from app.bookings.service import expire_stale_holds
-from app.core import logs
-from app.core.database import SessionFactory, make_engine, make_session_factory, transaction
+from app.core import logs, tracing
+from app.core.database import DATABASE_FAILURES, SessionFactory, make_engine, make_session_factory, transaction
 from app.core.heartbeats import BEAT_SECONDS, beat, leave
 from app.core.jobs import Entrypoint, queries
 from app.core.model import new_id
@@ -47,6 +46,7 @@ SWEEP_SECONDS = 5.0
 FOLLOW_UPS: Mapping[RunKind, FollowUp] = {RunKind.ROUND: round_run_ended, RunKind.CRISIS: take_up_plan}
 """What follows the end of a run, by its kind."""
 
+Span = Callable[[str], AbstractContextManager[None]]
 Sweep = Callable[[AsyncSession], Awaitable[object]]
 
 SWEEPS: Mapping[str, Sweep] = {
@@ -89,14 +89,17 @@ async def work(settings: Settings, stop: asyncio.Event) -> None:
     engine = make_engine(settings.database_url, settings, application_name="creneau-worker")
     sessions = make_session_factory(engine)
     workshop = Workshop(sessions, FOLLOW_UPS, settings.solver_memory_bytes, stop)
+    tracer = tracing.make_provider(settings, "creneau-worker")
+    tracing.trace_statements(engine, tracer)
     log.info("worker_started", pid=os.getpid())
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_say_alive(sessions, stop))
             tasks.create_task(_sweep(sessions, stop))
-            tasks.create_task(_run_jobs(settings, workshop))
+            tasks.create_task(_run_jobs(settings, workshop, partial(tracing.job_span, tracer)))
     finally:
         await engine.dispose()
+        await tracing.shut_down(tracer)
         log.info("worker_stopped", pid=os.getpid())
 
 
@@ -129,8 +132,8 @@ async def _tolerantly(sessions: SessionFactory, name: str, act: Sweep) -> None:
     try:
         async with transaction(sessions) as session:
             done = await act(session)
-    except (OSError, TimeoutError, DBAPIError, asyncpg.PostgresError) as error:
-        log.warning("sweep_failed", sweep=name, error=str(error))
+    except DATABASE_FAILURES as error:
+        log.warning("sweep_failed", sweep=name, error=error)
     except Exception:
         log.exception("sweep_failed", sweep=name)
     else:
@@ -138,30 +141,32 @@ async def _tolerantly(sessions: SessionFactory, name: str, act: Sweep) -> None:
             log.info("swept", sweep=name, count=done)
 
 
-async def _run_jobs(settings: Settings, workshop: Workshop) -> None:
+async def _run_jobs(settings: Settings, workshop: Workshop, span: Span) -> None:
     """Run jobs; when the database goes away, connect again until it is back."""
     while not workshop.stop.is_set():
         try:
-            await _run_jobs_while_connected(settings, workshop)
+            await _run_jobs_while_connected(settings, workshop, span)
         except Exception:
             # A connection that is cut shows as any of the driver's errors, its internal ones too.
             log.exception("queue_lost")
         await _pause(workshop.stop, RECONNECT_SECONDS)
 
 
-async def _run_jobs_while_connected(settings: Settings, workshop: Workshop) -> None:
+async def _run_jobs_while_connected(settings: Settings, workshop: Workshop, span: Span) -> None:
     async with _pool(settings) as pool:
         manager = QueueManager(queries(AsyncpgPoolDriver(pool)))
 
         @manager.entrypoint(Entrypoint.SOLVE.value)
         async def solve(job: Job) -> None:
             assert job.payload is not None  # noqa: S101 - enqueue always gives one
-            await _or_again(solve_run(workshop, UUID(bytes=job.payload)))
+            with span(Entrypoint.SOLVE):
+                await _or_again(solve_run(workshop, UUID(bytes=job.payload)))
 
         @manager.entrypoint(Entrypoint.CERTIFY.value)
         async def certify(job: Job) -> None:
             assert job.payload is not None  # noqa: S101
-            await _or_again(make_certificate(workshop, UUID(bytes=job.payload)))
+            with span(Entrypoint.CERTIFY):
+                await _or_again(make_certificate(workshop, UUID(bytes=job.payload)))
 
         async def shut_down() -> None:
             await workshop.stop.wait()
@@ -209,5 +214,5 @@ async def _or_again(job: Awaitable[None]) -> None:
     try:
         await job
     except Exception as error:
-        log.warning("job_interrupted", error=str(error) or type(error).__name__, exc_info=True)
+        log.warning("job_interrupted", error=error, exc_info=True)
         raise RetryRequested(delay=RETRY_AFTER, reason=str(error)[:200]) from error

@@ -4,7 +4,7 @@ What a job is about stands in our own tables; the queue carries an identifier, a
 """
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
@@ -48,6 +48,27 @@ def queries(driver: Driver) -> Queries:
 def dedupe_key(entrypoint: Entrypoint, identifier: UUID) -> str:
     """Return the key that keeps a job from waiting twice in the queue."""
     return f"{entrypoint.value}:{identifier}"
+
+
+class Queue(NamedTuple):
+    """How many jobs of a kind are in a state, and how many seconds the longest has been due."""
+
+    entrypoint: str
+    state: str
+    jobs: int
+    longest_due_s: float
+
+
+async def queues(session: AsyncSession) -> list[Queue]:
+    """Return how many jobs of each kind are in each state; those that are done are not kept."""
+    rows = await session.execute(
+        text(
+            f"SELECT entrypoint, status::text, count(*),"  # noqa: S608 - a constant of ours
+            f" greatest(extract(epoch FROM now() - min(execute_after)), 0)::float"
+            f" FROM {QUEUE_SCHEMA}.pgqueuer GROUP BY entrypoint, status"
+        )
+    )
+    return [Queue(*row) for row in rows]
 
 
 async def enqueue(session: AsyncSession, entrypoint: Entrypoint, identifier: UUID) -> None:

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.core.http import PROBLEM_JSON
+from app.core.rate_limit import EXEMPT
 
 REFUSALS: Mapping[HTTPStatus, str] = {
     HTTPStatus.BAD_REQUEST: "The body is not JSON",
@@ -17,6 +18,7 @@ REFUSALS: Mapping[HTTPStatus, str] = {
     HTTPStatus.CONFLICT: "The present state forbids it; the facts in the way are members of the problem",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large",
     HTTPStatus.UNPROCESSABLE_ENTITY: "The input breaks a rule; `errors` names each field",
+    HTTPStatus.TOO_MANY_REQUESTS: "Too many requests in the last minute: send it again after `Retry-After` seconds",
     HTTPStatus.SERVICE_UNAVAILABLE: "Busy or unreachable: send the same request again after `Retry-After` seconds",
 }
 """What each status means, the same at every operation."""
@@ -65,6 +67,7 @@ def _statuses(path: str, method: str, operation: Mapping[str, Any]) -> list[HTTP
         *([HTTPStatus.NOT_FOUND] if "{" in path or "requestBody" in operation else []),
         *([HTTPStatus.CONFLICT] if writes else []),
         *([HTTPStatus.UNPROCESSABLE_ENTITY] if takes_input else []),
+        *([HTTPStatus.TOO_MANY_REQUESTS] if path not in EXEMPT else []),
         HTTPStatus.SERVICE_UNAVAILABLE,
     ]
 
