@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
@@ -14,15 +15,21 @@ from app.capacity.agreement_router import router as agreements
 from app.capacity.commitment_router import router as commitments
 from app.capacity.router import router as slots
 from app.catalogue.router import router as catalogue
-from app.core import http, logs, problem_docs
+from app.core import http, logs, problem_docs, tracing
 from app.core.body_limit import BodyLimit
 from app.core.database import make_engine, make_session_factory
+from app.core.gauges import Gauges
+from app.core.rate_limit import RateLimit, policies
 from app.core.request_context import RequestContext
 from app.core.settings import Settings, get_settings
 from app.crisis.router import router as crises
 from app.identity.router import router as identity
 from app.requests.router import router as requests
+from app.web.metrics_router import router as metrics
 from app.web.router import router as web
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
 
 DESCRIPTION = """
 Start-ups reserve manufacturing slots for their clinical lots, contract makers publish capacity, and the national
@@ -31,15 +38,35 @@ coordinator allocates the reserved part of it; in a health crisis, production mo
 * **Dates** are whole days at the site; a period is half-open: `start` is its first day, `end` the day after its last.
 * **Money** is in euro cents. **Identifiers** are UUIDs in the order of creation.
 * **Refusals** are `application/problem+json` (RFC 9457), with the field and the rule, or the facts in the way.
-* **Lists** answer `{"items": [...], "next": url or null}`, 50 a page unless `limit` says otherwise.
+* **Lists** answer `{"items": [...], "next": url or null}`, 50 a page unless `limit` says otherwise, with a `Link`.
+* **Limits**: `RateLimit` tells how many requests are left, `RateLimit-Policy` of how many; then 429 with `Retry-After`.
 * What belongs to someone else does not exist for you: the answer is 404.
 """
 
-ROUTERS = (identity, catalogue, slots, commitments, agreements, requests, bookings, rounds, runs, offers, crises, web)
+ROUTERS = (
+    identity,
+    catalogue,
+    slots,
+    commitments,
+    agreements,
+    requests,
+    bookings,
+    rounds,
+    runs,
+    offers,
+    crises,
+    web,
+    metrics,
+)
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+def create_app(settings: Settings | None = None, tracer: "TracerProvider | None" = None) -> FastAPI:
     """Return the application, wired to the database of the settings.
+
+    Parameters
+    ----------
+    tracer
+        What makes its spans; None means what the settings name, if anything.
 
     Raises
     ------
@@ -54,25 +81,38 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         engine = make_engine(url, settings, application_name="creneau-api")
+        tracing.trace_statements(engine, tracer)
+        app.state.gauges = Gauges(engine)
         app.state.settings = settings
         app.state.sessions = make_session_factory(engine)
         app.state.desk = Desk(settings.solver_memory_bytes)
         yield
         await engine.dispose()
+        await tracing.shut_down(tracer)
 
     logs.configure(settings)
+    tracer = tracer or tracing.make_provider(settings, "creneau-api")
     app = FastAPI(
         title="Créneau",
         summary="The marketplace for the manufacturing capacity of biological medicines",
         description=DESCRIPTION,
         version="0.1.0",
         lifespan=lifespan,
+        telemetry={
+            "tracer_provider": tracer,
+            "tracing": tracer is not None,
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+            "auto_configure": False,
+        },
         license_info={"name": "EUPL-1.2", "identifier": "EUPL-1.2"},
     )
     app.state.is_stopping = lambda: False  # a server that can tell puts its own word here
     http.install(app)
     app.add_middleware(BodyLimit)
-    app.add_middleware(RequestContext)
+    app.add_middleware(RateLimit, policies=policies(settings))
+    app.add_middleware(RequestContext, on_failure=http.on_failure)
     for router in ROUTERS:
         app.include_router(router)
     problem_docs.install(app)

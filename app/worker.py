@@ -17,7 +17,7 @@ from app.allocation.service import round_run_ended
 from app.allocation.solving import solve_run
 from app.audit.author import Author
 from app.bookings.service import expire_stale_holds
-from app.core import logs
+from app.core import logs, tracing
 from app.core.database import SessionFactory, make_engine, make_session_factory, transaction
 from app.core.heartbeats import BEAT_SECONDS, beat, leave
 from app.core.idempotency import forget_old_keys
@@ -96,7 +96,9 @@ async def work(settings: Settings, stop: asyncio.Event, kinds: Mapping[str, Kind
         raise ValueError("DATABASE_URL is not set: name the database whose jobs to run")
     engine = make_engine(settings.database_url, settings, application_name="creneau-worker")
     sessions = make_session_factory(engine)
-    runner = Runner(sessions, settings, kinds, stop)
+    tracer = tracing.make_provider(settings, "creneau-worker")
+    tracing.trace_statements(engine, tracer)
+    runner = Runner(sessions, settings, kinds, stop, partial(tracing.job_span, tracer))
     sweeper = Sweeper(sessions, SWEEPS, lambda name: RARE_SWEEPS.get(name, SWEEP_SECONDS), stop)
     log.info("worker_started", pid=os.getpid())
     try:
@@ -106,6 +108,7 @@ async def work(settings: Settings, stop: asyncio.Event, kinds: Mapping[str, Kind
             tasks.create_task(_run_jobs(settings, runner))
     finally:
         await engine.dispose()
+        await tracing.shut_down(tracer)
         log.info("worker_stopped", pid=os.getpid())
 
 

@@ -74,6 +74,7 @@ def settings(database: str, owner_url: URL) -> Settings:
         database_url=server.secret(server.address(database, APPLICATION_ROLE)),
         database_owner_url=server.secret(owner_url),
         log_level="CRITICAL",
+        **server.UNLIMITED,
     )
 
 

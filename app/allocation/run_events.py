@@ -4,13 +4,11 @@ from collections.abc import AsyncIterator, Callable
 from uuid import UUID
 
 import structlog
-from asyncpg import PostgresError
-from sqlalchemy.exc import DBAPIError
 
 from app.allocation.progress import watch
 from app.allocation.repository import Standing
 from app.allocation.runs import ACTIVE
-from app.core.database import SessionFactory
+from app.core.database import DATABASE_FAILURES, SessionFactory
 from app.core.sse import ServerSentEvent
 
 SILENT_LOOKS = 10
@@ -42,8 +40,8 @@ async def run_events(
                 yield ServerSentEvent(event="end", data=_end(standing, run_id))
             elif is_stopping():
                 return
-    except (OSError, TimeoutError, DBAPIError, PostgresError) as error:
-        log.warning("run_not_watched", run_id=str(run_id), error=str(error))
+    except DATABASE_FAILURES as error:
+        log.warning("run_not_watched", run_id=str(run_id), error=error)
 
 
 def _end(standing: Standing, run_id: UUID) -> dict[str, object]:

@@ -55,7 +55,7 @@ class _Watcher:
             async with transaction(self._sessions) as session:
                 self.wish = await note_progress(session, self._run.id, self._run.attempt, progress)
         except (OSError, DBAPIError) as error:
-            log.warning("progress_not_stored", run_id=str(self._run.id), error=str(error))
+            log.warning("progress_not_stored", run_id=str(self._run.id), error=error)
         return self.wish
 
 

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.capacity.models import CalendarVersion, Slot, SlotFreeze
+from app.core import metrics
 
 # DISTINCT keeps the subquery whole, so that the locks are taken one by one in the order of their keys.
 _LOCK_UNITS = text(
@@ -19,7 +20,8 @@ _LOCK_UNITS = text(
 
 async def lock_units(session: AsyncSession, unit_ids: Collection[UUID]) -> None:
     """Take the lock of each unit, in one order for everybody, until the transaction ends."""
-    await session.execute(_LOCK_UNITS, {"ids": list(unit_ids)})
+    with metrics.LOCK_SECONDS.time():
+        await session.execute(_LOCK_UNITS, {"ids": list(unit_ids)})
 
 
 async def calendar_versions(session: AsyncSession, unit_ids: Collection[UUID]) -> dict[UUID, int]:

@@ -21,9 +21,14 @@ def is_connection_refused(sqlstate: str) -> bool:
     return sqlstate.startswith(CONNECTION_REFUSED_CLASSES)
 
 
-def _cause(error: DBAPIError) -> PostgresError | None:
+def cause_of(error: DBAPIError) -> BaseException | None:
     """Return the driver's own error, which alone carries the details."""
-    cause = getattr(error.orig, "__cause__", None)
+    return getattr(error.orig, "__cause__", None)
+
+
+def _cause(error: DBAPIError) -> PostgresError | None:
+    """Return what the server said, or None if it said nothing."""
+    cause = cause_of(error)
     return cause if isinstance(cause, PostgresError) else None
 
 

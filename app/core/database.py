@@ -4,12 +4,22 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from asyncpg import InterfaceError, InternalClientError, PostgresError
 from pydantic import SecretStr
+from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
+from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from app.core.settings import Settings
 
 SessionFactory = async_sessionmaker[AsyncSession]
+
+DATABASE_FAILURES = (DBAPIError, PostgresError, InterfaceError, InternalClientError, NoFreeConnection, OSError)
+"""Whatever shows that the database is away, or does not answer; a timeout is an OSError. Some escape SQLAlchemy."""
+
+_AFTER_STATEMENT_TIMEOUT_SECONDS = 5
+"""How long the server may keep silent after it should have ended a statement, before the line counts as dead."""
 
 
 def make_engine(
@@ -17,17 +27,25 @@ def make_engine(
 ) -> AsyncEngine:
     """Return an engine whose every connection waits neither for a lock nor for a statement beyond the settings.
 
+    Its errors do not tell the values of statements, which may be confidential.
+
     Parameters
     ----------
     options
         Passed to SQLAlchemy's `create_async_engine`, such as `poolclass`.
     """
     if "poolclass" not in options:
-        options |= {"pool_size": settings.database_pool_size, "max_overflow": 0, "pool_pre_ping": False}
-    return create_async_engine(
+        options |= {
+            "pool_size": settings.database_pool_size,
+            "pool_timeout": settings.database_pool_timeout_s,
+            "max_overflow": 0,
+        }
+    engine = create_async_engine(
         url.get_secret_value(),
+        hide_parameters=True,
         connect_args={
             "timeout": 5,
+            "command_timeout": settings.statement_timeout_ms / 1000 + _AFTER_STATEMENT_TIMEOUT_SECONDS,
             "server_settings": {
                 "application_name": application_name,
                 "lock_timeout": str(settings.lock_timeout_ms),
@@ -38,6 +56,17 @@ def make_engine(
         },
         **options,
     )
+    event.listen(engine.sync_engine, "checkout", _refuse_if_lost)
+    return engine
+
+
+def _refuse_if_lost(connection: Any, _record: Any, _proxy: Any) -> None:
+    """Have the pool replace a connection that the server has closed, and all that are older than the new one.
+
+    The driver has been told of it by the system, so this costs no round trip, as a ping at each use would.
+    """
+    if connection.driver_connection.is_closed():
+        raise InvalidatePoolError
 
 
 def make_session_factory(engine: AsyncEngine) -> SessionFactory:

@@ -1,22 +1,24 @@
-"""HTTP conventions in one place: problem+json (RFC 9457), request ids, the session of a request."""
+"""HTTP conventions in one place: problem+json (RFC 9457), the session of a request, links between pages."""
 
 from collections.abc import AsyncIterator, Mapping
 from typing import Annotated, Any
 
 import structlog
-from asyncpg import PostgresError
+from asyncpg import InterfaceError, InternalClientError, PostgresError
 from fastapi import Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.exceptions import HTTPException
 
 from app.core import preconditions
-from app.core.constraints import RETRYABLE, is_connection_refused, sqlstate_of
+from app.core.constraints import RETRYABLE, cause_of, is_connection_refused, sqlstate_of
 from app.core.database import SessionFactory, transaction
 from app.core.errors import Busy, DomainError, FieldFault, Invalid, NotFound, Unavailable
 from app.core.paging import PageQuery
+from app.core.request_context import notes, route_template
 
 PROBLEM_JSON = "application/problem+json"
 TYPE_PREFIX = "urn:creneau:problem:"
@@ -50,12 +52,20 @@ Paging = Annotated[PageQuery, Query()]
 
 
 def next_url(request: Request, cursor: str | None) -> str | None:
-    """Return the address of the next page of this very request, or None at the end."""
-    return str(request.url.include_query_params(cursor=cursor)) if cursor else None
+    """Return the address of the next page of this very request, or None at the end; the answer links to it too.
+
+    Source: RFC 8288, web linking; `next` is a registered relation.
+    """
+    if cursor is None:
+        return None
+    following = str(request.url.include_query_params(cursor=cursor))
+    notes().answer_with("Link", f'<{following}>; rel="next"')
+    return following
 
 
 def problem(error: DomainError, *, instance: str) -> JSONResponse:
     """Shape an error as problem+json; its facts become extension members."""
+    notes().facts["problem"] = error.type
     body: dict[str, Any] = {
         "type": TYPE_PREFIX + error.type,
         "title": error.title,
@@ -120,12 +130,17 @@ def _from_http(error: HTTPException) -> DomainError:
 
 def _from_database(error: DBAPIError) -> DomainError | None:
     """Return what a caller can do about a database error, or None if it is our own fault."""
-    if sqlstate_of(error) in RETRYABLE:
-        return Busy("Someone else is changing the same capacity. Send the same request again.")
     state = sqlstate_of(error)
-    if error.connection_invalidated or state is None or is_connection_refused(state):
+    if state in RETRYABLE:
+        return Busy("Someone else is changing the same capacity. Send the same request again.")
+    if error.connection_invalidated or (is_connection_refused(state) if state else not _is_misuse(cause_of(error))):
         return Unavailable("The database did not answer. Send the same request again.")
     return None
+
+
+def _is_misuse(error: BaseException | None) -> bool:
+    """Tell whether the driver refused by itself what it was given, which no repetition will change."""
+    return isinstance(error, InterfaceError) and isinstance(error, TypeError | ValueError)
 
 
 async def _on_domain_error(request: Request, error: Exception) -> JSONResponse:
@@ -144,29 +159,35 @@ async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _on_unreachable(request: Request, error: Exception) -> JSONResponse:
-    log.warning("database_unreachable", error=str(error))
+    log.warning("database_unreachable", error=error)
     refusal = Unavailable("The database cannot be reached. Send the same request again.")
     return problem(refusal, instance=request.url.path)
 
 
+async def _on_no_free_connection(request: Request, _error: Exception) -> JSONResponse:
+    log.warning("no_free_connection")
+    refusal = Busy("All connections to the database are in use. Send the same request again.")
+    return problem(refusal, instance=request.url.path)
+
+
 async def _on_driver_error(request: Request, error: Exception) -> JSONResponse:
-    """Answer what the driver raises before SQLAlchemy can wrap it: a connection that the server refuses."""
-    assert isinstance(error, PostgresError)  # noqa: S101
-    refused = is_connection_refused(error.sqlstate or "")
-    return await (_on_unreachable if refused else _on_failure)(request, error)
+    """Answer what the driver raises before SQLAlchemy can wrap it: a connection refused, or lost in its hands."""
+    refused = is_connection_refused(error.sqlstate or "") if isinstance(error, PostgresError) else not _is_misuse(error)
+    return await (_on_unreachable if refused else on_failure)(request, error)
 
 
 async def _on_database_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, DBAPIError)  # noqa: S101
     refusal = _from_database(error)
     if refusal is None:
-        log.error("database_error", path=request.url.path, exc_info=error)
-        refusal = DomainError("The service failed. Nothing was changed; the failure has been logged.")
+        return await on_failure(request, error)
+    log.warning("database_refused", error=error, route=route_template(request.scope))
     return problem(refusal, instance=request.url.path)
 
 
-async def _on_failure(request: Request, error: Exception) -> JSONResponse:
-    log.error("unhandled_error", path=request.url.path, exc_info=error)
+async def on_failure(request: Request, error: Exception) -> JSONResponse:
+    """Log what nobody has foreseen, and say that it failed, but not how."""
+    log.error("unhandled_error", route=route_template(request.scope), exc_info=error)
     refusal = DomainError("The service failed. Nothing was changed; the failure has been logged.")
     return problem(refusal, instance=request.url.path)
 
@@ -177,7 +198,9 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(DBAPIError, _on_database_error)
-    app.add_exception_handler(PostgresError, _on_driver_error)
+    app.add_exception_handler(NoFreeConnection, _on_no_free_connection)
+    for raw in (PostgresError, InterfaceError, InternalClientError):
+        app.add_exception_handler(raw, _on_driver_error)
     app.add_exception_handler(OSError, _on_unreachable)
     app.add_exception_handler(TimeoutError, _on_unreachable)
-    app.add_exception_handler(Exception, _on_failure)
+    app.add_exception_handler(Exception, on_failure)

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.core.http import PROBLEM_JSON
+from app.core.rate_limit import EXEMPT
 from app.core.routing import REQUIRED
 
 REFUSALS: Mapping[HTTPStatus, str] = {
@@ -20,6 +21,7 @@ REFUSALS: Mapping[HTTPStatus, str] = {
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large",
     HTTPStatus.UNPROCESSABLE_ENTITY: "The input breaks a rule; `errors` names each field",
     HTTPStatus.PRECONDITION_REQUIRED: "`If-Match` is missing",
+    HTTPStatus.TOO_MANY_REQUESTS: "Too many requests in the last minute: send it again after `Retry-After` seconds",
     HTTPStatus.SERVICE_UNAVAILABLE: "Busy or unreachable: send the same request again after `Retry-After` seconds",
 }
 """What each status means, the same at every operation."""
@@ -72,6 +74,7 @@ def _statuses(path: str, method: str, operation: Mapping[str, Any]) -> list[HTTP
         *([HTTPStatus.CONFLICT] if writes else []),
         *([HTTPStatus.PRECONDITION_FAILED, HTTPStatus.PRECONDITION_REQUIRED] if "If-Match" in headers else []),
         *([HTTPStatus.UNPROCESSABLE_ENTITY] if takes_input else []),
+        *([HTTPStatus.TOO_MANY_REQUESTS] if path not in EXEMPT else []),
         HTTPStatus.SERVICE_UNAVAILABLE,
     ]
 

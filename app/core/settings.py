@@ -36,6 +36,7 @@ class Settings(BaseSettings):
     database_url: DatabaseUrl = None
     database_owner_url: DatabaseUrl = None
     database_pool_size: int = Field(default=16, ge=1, le=200)
+    database_pool_timeout_s: float = Field(default=10.0, gt=0)
     lock_timeout_ms: int = Field(default=3_000, ge=100)
     statement_timeout_ms: int = Field(default=15_000, ge=100)
 
@@ -47,6 +48,13 @@ class Settings(BaseSettings):
     job_attempts: int = Field(default=5, ge=1, le=100)
     job_backoff_seconds: float = Field(default=5.0, gt=0)
     job_retention_days: int = Field(default=30, ge=1)
+    rate_limit_reads: int = Field(default=20_000, ge=0)
+    rate_limit_writes: int = Field(default=6_000, ge=0)
+    rate_limit_address: int = Field(default=3_000, ge=0)
+    metrics_token: SecretStr | None = None
+    otel_exporter_otlp_endpoint: str | None = None
+    otel_exporter_otlp_traces_endpoint: str | None = None
+    otel_sdk_disabled: bool = False
 
     log_json: bool = True
     log_level: str = "INFO"

@@ -9,6 +9,7 @@ from app.core.database import transaction
 from app.core.errors import NotAuthenticated
 from app.core.http import DbSession, Sessions
 from app.core.idempotency import checked_key, required_key
+from app.core.request_context import notes
 from app.core.routing import REQUIRED, claim_key
 from app.identity.actor import Actor
 from app.identity.service import authenticate
@@ -26,7 +27,9 @@ async def _optional_actor(request: Request, session: DbSession, credentials: Cre
     """Return who is acting, or None without a key; a wrong key is refused all the same."""
     if credentials is None:
         return None
-    return await authenticate(session, credentials.credentials, request_id=request.scope.get("request_id"))
+    actor = await authenticate(session, credentials.credentials, request_id=request.scope.get("request_id"))
+    notes().facts |= {"api_key_id": str(actor.api_key_id), "organisation_id": str(actor.organisation_id)}
+    return actor
 
 
 OptionalActor = Annotated[Actor | None, Depends(_optional_actor, scope="function")]

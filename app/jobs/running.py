@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
@@ -123,12 +123,19 @@ def this_worker() -> str:
 
 @dataclass(frozen=True)
 class Runner:
-    """Runs jobs of the kinds that it knows."""
+    """Runs jobs of the kinds that it knows.
+
+    Attributes
+    ----------
+    span
+        Gives the context in which a job of a kind is traced.
+    """
 
     sessions: SessionFactory
     settings: Settings
     kinds: Mapping[str, Kind]
     stop: asyncio.Event
+    span: Callable[[str], AbstractContextManager[object]] = nullcontext
     worker: str = field(default_factory=this_worker)
 
     async def perform(self, delivery: Delivery) -> None:
@@ -147,7 +154,8 @@ class Runner:
             delivery.job_id, delivery.kind, delivery.subject_id, taken.attempt, self.sessions, self.settings, self.stop
         )
         try:
-            await self._do(kind, context)
+            with self.span(context.kind):
+                await self._do(kind, context)
         except AttemptOvertaken:
             log.warning("job_overtaken", job_id=context.job_id, kind=context.kind, attempt=context.attempt)
         except Exception as error:  # noqa: BLE001 - whatever stops a job is written down with it

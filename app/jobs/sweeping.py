@@ -5,12 +5,10 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-import asyncpg
 import structlog
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.database import SessionFactory, transaction
+from app.core.database import DATABASE_FAILURES, SessionFactory, transaction
 from app.jobs.sweep_repository import due, put_off, take_turn
 
 LONGEST_SECONDS = 60.0
@@ -80,7 +78,7 @@ async def tolerantly(name: str, act: Awaitable[object]) -> None:
     """Wait for what is done again soon; if it fails, that is logged."""
     try:
         await act
-    except (OSError, TimeoutError, DBAPIError, asyncpg.PostgresError) as error:
-        log.warning("sweep_failed", sweep=name, error=str(error))
+    except DATABASE_FAILURES as error:
+        log.warning("sweep_failed", sweep=name, error=error)
     except Exception:
         log.exception("sweep_failed", sweep=name)

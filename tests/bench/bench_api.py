@@ -31,6 +31,8 @@ from tests.support.ports import free_port
 
 CONNECTIONS = 16
 DATABASE = "creneau_bench"
+ENVIRONMENT = {"LOG_LEVEL": "WARNING"} | {name.upper(): str(limit) for name, limit in server.UNLIMITED.items()}
+"""Everything is switched on; requests are counted, though none is one too many."""
 SEARCH = {
     "modality": "monoclonal_antibody",
     "phase": "phase_1",
@@ -155,7 +157,7 @@ def run(count: int) -> list[Comparison]:
         application = server.address(DATABASE, APPLICATION_ROLE)
         data = asyncio.run(_prepare_database(owner))
         with (
-            serving("app.main:create_app", {"DATABASE_URL": _plain(application), "LOG_LEVEL": "WARNING"}) as service,
+            serving("app.main:create_app", {"DATABASE_URL": _plain(application)} | ENVIRONMENT) as service,
             serving(
                 "tests.bench.bare:app", {"BARE_DATABASE_URL": _plain(server.address(DATABASE, OWNER_ROLE))}
             ) as other,

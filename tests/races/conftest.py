@@ -26,6 +26,7 @@ def scratch(database: str, worker_id: str) -> Iterator[Settings]:
         database_pool_size=CLIENTS,
         lock_timeout_ms=20_000,  # forty clients in one process of a busy machine may queue for long
         log_level="CRITICAL",
+        **server.UNLIMITED,
     )
     server.drop(name)
 

@@ -2,8 +2,6 @@
 
 import asyncio
 import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -21,8 +19,8 @@ from app.core.vocabulary import Reserve
 from app.main import create_app
 from tests.app.crisis.conftest import Crises, booked, iso, maker
 from tests.support import server
+from tests.support.api import Api
 from tests.support.client import FREE_HAND, Client
-from tests.support.ports import free_port
 from tests.support.processes import wait_until
 from tests.support.world import World
 
@@ -139,34 +137,11 @@ async def _sign(name: str) -> Signed:
     return made
 
 
-class Api:
-    """`creneau serve` as a process of its own, on one database."""
-
-    def __init__(self, database: str, log: Path) -> None:
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        url = settings_of(database).database_url
-        assert url is not None
-        with log.open("wb") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "app.cli", "serve", "--port", str(self.port)],
-                env=os.environ | {"DATABASE_URL": url.get_secret_value()},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-        wait_until(self._answers, seconds=60, what="an API that answers")
-
-    def _answers(self) -> bool:
-        assert self.process.poll() is None
-        try:
-            return httpx.get(f"{self.url}/healthz", trust_env=False).is_success
-        except httpx.TransportError:
-            return False
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
+def serve(database: str, log: Path) -> Api:
+    """Start the API on one database."""
+    url = settings_of(database).database_url
+    assert url is not None
+    return Api(url.get_secret_value(), log)
 
 
 class Activation(threading.Thread):
@@ -201,7 +176,7 @@ def attempt(made: Signed, database: str, log: Path, wait_s: float | None) -> tup
 
     Returns how long the activation took, and the status of its answer.
     """
-    api = Api(database, log)
+    api = serve(database, log)
     try:
         activation = Activation(api, made)
         activation.start()

@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 from pydantic import SecretStr
@@ -16,6 +17,8 @@ from app.core.settings import APPLICATION_ROLE, OWNER_ROLE
 
 SUPERUSER_VARIABLE = "TEST_DATABASE_SUPERUSER_URL"
 TEMPLATE = "creneau_test_template"
+UNLIMITED: dict[str, Any] = {"rate_limit_reads": 10**6, "rate_limit_writes": 10**6, "rate_limit_address": 10**6}
+"""Settings under which requests are counted, but none is one too many."""
 
 
 def address(database: str, user: str | None = None) -> URL:

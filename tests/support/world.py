@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from itertools import count
 from typing import Any, TypeVar
 
+from sqlalchemy import func, update
 from sqlmodel import SQLModel
 
 from app.capacity.models import Slot
@@ -69,6 +70,11 @@ class World:
             )
         )
         return {"Authorization": f"Bearer {key.plain}"}
+
+    async def revoke_all_keys(self) -> None:
+        """Revoke every key there is."""
+        async with transaction(self.sessions) as session:
+            await session.execute(update(ApiKey).values(revoked_at=func.now()))
 
     async def startup(self, **given: Any) -> tuple[Organisation, Mapping[str, str]]:
         """Store a start-up and a member's key."""
