@@ -26,6 +26,7 @@ from app.allocation.offers import expire_offers
 from app.allocation.runs import FollowUp, requeue_lost
 from app.allocation.service import round_run_ended
 from app.allocation.solving import Workshop, solve_run
+from app.allocation.waiting import ask_again, ask_waiting_list, count_attempt, offer_freed
 from app.audit.author import Author
 from app.bookings.service import expire_stale_holds
 from app.core import logs
@@ -44,7 +45,11 @@ RETRY_AFTER = timedelta(seconds=3)
 RECONNECT_SECONDS = 1.0
 SWEEP_SECONDS = 5.0
 
-FOLLOW_UPS: Mapping[RunKind, FollowUp] = {RunKind.ROUND: round_run_ended, RunKind.CRISIS: take_up_plan}
+FOLLOW_UPS: Mapping[RunKind, FollowUp] = {
+    RunKind.ROUND: round_run_ended,
+    RunKind.CRISIS: take_up_plan,
+    RunKind.WAITING: offer_freed,
+}
 """What follows the end of a run, by its kind."""
 
 Sweep = Callable[[AsyncSession], Awaitable[object]]
@@ -54,6 +59,7 @@ SWEEPS: Mapping[str, Sweep] = {
     "stale_holds": partial(expire_stale_holds, author=Author.of_job("expire_holds")),
     "expired_crises": expire_crises,
     "lost_runs": requeue_lost,
+    "freed_periods": ask_again,
 }
 """What is done every few seconds, each in a transaction of its own; each must bear being done by all workers."""
 
@@ -163,6 +169,11 @@ async def _run_jobs_while_connected(settings: Settings, workshop: Workshop) -> N
             assert job.payload is not None  # noqa: S101
             await _or_again(make_certificate(workshop, UUID(bytes=job.payload)))
 
+        @manager.entrypoint(Entrypoint.WAITING.value)
+        async def ask(job: Job) -> None:
+            assert job.payload is not None  # noqa: S101
+            await _or_again(_ask_waiting_list(workshop.sessions, UUID(bytes=job.payload)))
+
         async def shut_down() -> None:
             await workshop.stop.wait()
             manager.shutdown.set()
@@ -202,6 +213,14 @@ async def _pool(settings: Settings) -> AsyncIterator[asyncpg.Pool]:
         except Exception:
             log.exception("queue_connections_cut")
             pool.terminate()
+
+
+async def _ask_waiting_list(sessions: SessionFactory, unit_id: UUID) -> None:
+    """Take up the freed days of a unit; the attempt is counted first, and counts whatever becomes of it."""
+    async with transaction(sessions) as session:
+        await count_attempt(session, unit_id)
+    async with transaction(sessions) as session:
+        await ask_waiting_list(session, unit_id)
 
 
 async def _or_again(job: Awaitable[None]) -> None:

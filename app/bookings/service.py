@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.author import Author
 from app.audit.service import record, snapshot
-from app.bookings import followup, ledger, obstacles, repository
+from app.bookings import followup, freed, ledger, obstacles, repository
 from app.bookings.drafts import BookingDraft, draft_of
 from app.bookings.errors import HoldExpired
 from app.bookings.ledger import add_charge
@@ -121,7 +121,38 @@ async def _change_status(
     action = f"booking.{status.value}"
     await record(session, author, action, booking, before=before, reason_code=reason_code, reason_text=reason_text)
     await followup.settle_request(session, author, booking)
+    await freed.announce(session, booking)
     return booking
+
+
+async def locked_to_confirm(session: AsyncSession, booking_id: UUID) -> Booking:
+    """Return a booking as `locked` does; the unit of a later place that it replaces is locked with its own.
+
+    Raises
+    ------
+    NotFound
+        If there is none.
+    """
+    seen = await repository.find(session, booking_id)
+    if seen is None:
+        raise NotFound.of("booking", booking_id)
+    await lock_units(session, await freed.units_to_lock(session, seen))
+    return await repository.lock(session, booking_id)
+
+
+async def _take_effect(session: AsyncSession, author: Author, booking: Booking) -> None:
+    """Charge the reservation of a booking just confirmed, and end without cost the later place that it replaces."""
+    await ledger.charge_reservation(session, author, booking)
+    for later in await freed.later_places(session, booking):
+        await end_booking(
+            session,
+            author,
+            later,
+            BookingStatus.CANCELLED,
+            reason_code=freed.MOVED_EARLIER,
+            replaced_by_id=booking.id,
+        )
+        await freed.credit_left(session, author, later, booking)
 
 
 def _require_status(booking: Booking, status: BookingStatus) -> None:
@@ -142,7 +173,7 @@ async def confirm(session: AsyncSession, author: Author, booking: Booking) -> Bo
     StateConflict
         If it is not held.
     """
-    booking = await locked(session, booking.id)
+    booking = await locked_to_confirm(session, booking.id)
     if booking.status is BookingStatus.EXPIRED or (
         booking.hold_expires_at is not None and booking.hold_expires_at <= now()
     ):
@@ -150,7 +181,7 @@ async def confirm(session: AsyncSession, author: Author, booking: Booking) -> Bo
     instant = bool(booking.terms.get("instant"))
     await _change_status(session, author, booking, BookingStatus.CONFIRMED if instant else BookingStatus.AWAITING_CDMO)
     if instant:
-        await ledger.charge_reservation(session, author, booking)
+        await _take_effect(session, author, booking)
     return booking
 
 
@@ -162,10 +193,10 @@ async def approve(session: AsyncSession, author: Author, booking: Booking) -> Bo
     StateConflict
         If it awaits nothing.
     """
-    booking = await locked(session, booking.id)
+    booking = await locked_to_confirm(session, booking.id)
     _require_status(booking, BookingStatus.AWAITING_CDMO)
     await _change_status(session, author, booking, BookingStatus.CONFIRMED)
-    await ledger.charge_reservation(session, author, booking)
+    await _take_effect(session, author, booking)
     return booking
 
 
@@ -243,4 +274,5 @@ __all__ = [
     "end_booking",
     "expire_stale_holds",
     "locked",
+    "locked_to_confirm",
 ]

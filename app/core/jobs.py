@@ -28,6 +28,7 @@ class Entrypoint(StrEnum):
 
     SOLVE = "solve"
     CERTIFY = "certify"
+    WAITING = "waiting"
 
 
 def install_sql() -> str:
