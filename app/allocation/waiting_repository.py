@@ -90,8 +90,8 @@ async def units_to_ask_about(session: AsyncSession) -> list[UUID]:
                 SELECT FROM {QUEUE_SCHEMA}.pgqueuer job
                 WHERE job.dedupe_key = :entrypoint || ':' || f.unit_id AND job.status IN ('queued', 'picked'))
         """  # noqa: S608 - the schema's name is a constant
-    )
-    return list(await session.scalars(statement, {"entrypoint": Entrypoint.WAITING.value}))
+    ).bindparams(entrypoint=Entrypoint.WAITING.value)
+    return list(await session.scalars(statement))
 
 
 def waiting_for(modalities: Collection[str]) -> Select[Request]:

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.allocation.models import Run
+from app.allocation.offers import expire_offers
 from app.allocation.runs import Success, claim_run, end_run
 from app.allocation.waiting import ask_again, ask_waiting_list
 from app.capacity.models import Approval, Slot
@@ -162,6 +163,11 @@ class Room:
         """Let every offer, and what is held for it, run out."""
         await self.sql("UPDATE offers SET expires_at = now() - interval '1 minute' WHERE status = 'offered'")
         await self.sql("UPDATE bookings SET hold_expires_at = now() - interval '1 minute' WHERE status = 'held'")
+
+    async def expired(self) -> int:
+        """Do what the sweep of offers does."""
+        async with transaction(self.sessions) as session:
+            return await expire_offers(session)
 
     async def sql(self, statement: str, **parameters: Any) -> None:
         async with self.owner.begin() as connection:
