@@ -14,7 +14,7 @@ from app.allocation.service import COORDINATES, change_status, is_coordinator
 from app.audit.author import Author
 from app.audit.service import record, snapshot
 from app.bookings.models import BookingStatus
-from app.bookings.service import confirm, end_booking, locked, locked_to_confirm
+from app.bookings.service import confirm, end_booking, locked
 from app.capacity.service import lock_units
 from app.core.clock import now
 from app.core.errors import NotFound, StateConflict
@@ -80,7 +80,7 @@ async def accept_offer(session: AsyncSession, actor: Actor, offer_id: UUID) -> O
         If it has been answered.
     """
     offer = await _to_answer(session, actor, offer_id)
-    booking = await locked_to_confirm(session, offer.booking_id)
+    booking = await locked(session, offer.booking_id, to_confirm=True)
     if offer.source is OfferSource.WAITING and await repository.is_in_production(session, offer.request_id):
         raise StateConflict(
             "Production of this lot has begun in the place that it has: decline the earlier one.",

@@ -194,6 +194,9 @@ class OfferRead(BaseModel):
     price_cents: int
     booking_status: str
     instant: bool = Field(description="Accepting confirms it; otherwise its CDMO approves it first")
+    replaces_booking_id: UUID | None = Field(
+        description="The later place of the same request, which ends at no cost as soon as this one is confirmed"
+    )
     origin: Origin = Field(description="`scenario`: generated for a demonstration, not a fact")
     version: int
 

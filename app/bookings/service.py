@@ -86,8 +86,13 @@ async def _insert(session: AsyncSession, author: Author, draft: BookingDraft, sl
     return booking
 
 
-async def locked(session: AsyncSession, booking_id: UUID) -> Booking:
+async def locked(session: AsyncSession, booking_id: UUID, *, to_confirm: bool = False) -> Booking:
     """Return a booking as it is now, its unit and its row locked until the transaction ends.
+
+    Parameters
+    ----------
+    to_confirm
+        The unit of a later place that it replaces is locked with its own.
 
     Raises
     ------
@@ -97,7 +102,8 @@ async def locked(session: AsyncSession, booking_id: UUID) -> Booking:
     seen = await repository.find(session, booking_id)
     if seen is None:
         raise NotFound.of("booking", booking_id)
-    await lock_units(session, [seen.unit_id])
+    units = await freed.units_to_lock(session, seen) if to_confirm else {seen.unit_id}
+    await lock_units(session, units)
     return await repository.lock(session, booking_id)
 
 
@@ -123,21 +129,6 @@ async def _change_status(
     await followup.settle_request(session, author, booking)
     await freed.announce(session, booking)
     return booking
-
-
-async def locked_to_confirm(session: AsyncSession, booking_id: UUID) -> Booking:
-    """Return a booking as `locked` does; the unit of a later place that it replaces is locked with its own.
-
-    Raises
-    ------
-    NotFound
-        If there is none.
-    """
-    seen = await repository.find(session, booking_id)
-    if seen is None:
-        raise NotFound.of("booking", booking_id)
-    await lock_units(session, await freed.units_to_lock(session, seen))
-    return await repository.lock(session, booking_id)
 
 
 async def _take_effect(session: AsyncSession, author: Author, booking: Booking) -> None:
@@ -173,7 +164,7 @@ async def confirm(session: AsyncSession, author: Author, booking: Booking) -> Bo
     StateConflict
         If it is not held.
     """
-    booking = await locked_to_confirm(session, booking.id)
+    booking = await locked(session, booking.id, to_confirm=True)
     if booking.status is BookingStatus.EXPIRED or (
         booking.hold_expires_at is not None and booking.hold_expires_at <= now()
     ):
@@ -193,7 +184,7 @@ async def approve(session: AsyncSession, author: Author, booking: Booking) -> Bo
     StateConflict
         If it awaits nothing.
     """
-    booking = await locked_to_confirm(session, booking.id)
+    booking = await locked(session, booking.id, to_confirm=True)
     _require_status(booking, BookingStatus.AWAITING_CDMO)
     await _change_status(session, author, booking, BookingStatus.CONFIRMED)
     await _take_effect(session, author, booking)
@@ -274,5 +265,4 @@ __all__ = [
     "end_booking",
     "expire_stale_holds",
     "locked",
-    "locked_to_confirm",
 ]

@@ -45,7 +45,7 @@ END $$
 NOTE_FREED_TRIGGER = f"""
 CREATE TRIGGER tr_bookings_freed AFTER UPDATE ON bookings FOR EACH ROW
     WHEN (OLD.status IN {LIVE} AND (NEW.status IN {FREEING} OR (NEW.status IN {LIVE}
-        AND (NEW.slot_id IS DISTINCT FROM OLD.slot_id OR NEW.period IS DISTINCT FROM OLD.period))))
+        AND (NEW.slot_id <> OLD.slot_id OR NOT NEW.period @> OLD.period))))
     EXECUTE FUNCTION note_freed_period()
 """
 

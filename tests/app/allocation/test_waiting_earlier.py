@@ -34,6 +34,7 @@ async def test_a_chain_of_earlier_places(wide: Room) -> None:
     assert await wide.decided()
     [offer] = await wide.offers("mover")
     assert days_of(offer) == (day(0), day(43))
+    assert offer["replaces_booking_id"] == later
     assert await wide.status("mover") == "booked"
 
     accepted = await wide.answer("mover", "accept")
@@ -146,3 +147,41 @@ async def test_a_wish_ends_with_the_place(room: Room) -> None:
     await room.cancel("one", booking)
     own = await room.get("one", f"/v1/requests/{room.id_of('one')}")
     assert (own["status"], own["wants_earlier"]) == ("submitted", False)
+
+
+async def test_one_offer_one_approval_one_hold_at_a_time(wide: Room) -> None:
+    first, second = await wide.book("holder"), await wide.book("neighbour", 43)
+    later = await wide.book("mover", 100)
+    await wish(wide, "mover")
+    await wide.cancel("holder", first)
+    assert await wide.decided()
+    await wide.cancel("neighbour", second)
+    assert not await wide.decided()
+    assert (await wide.told())[-1] == {"mover": "offer_pending"}
+
+    [offer] = await wide.offers("mover")
+    await wide.sql("UPDATE bookings SET terms = terms || '{\"instant\": false}' WHERE id = :id", id=offer["booking_id"])
+    await wide.answer("mover", "accept")
+    await wide.cancel("third", await wide.book("third", 43))
+    assert not await wide.decided()
+    assert (await wide.told())[-1] == {"mover": "approval_pending"}
+
+    await wide.wait("fourth")
+    body = {"slot_id": str(wide.slot.id), "start": str(day(43)), "request_id": wide.id_of("fourth")}
+    await wide.post("fourth", "/v1/bookings", body, expect=201)
+    await wide.cancel("mover", later)
+    assert not await wide.decided()
+    assert (await wide.told())[-1] == {"mover": "approval_pending", "fourth": "holds_a_place"}
+
+
+async def test_once_production_has_begun_no_earlier_place_is_offered_or_taken(wide: Room) -> None:
+    first, later = await wide.book("holder"), await wide.book("mover", 100)
+    await wish(wide, "mover")
+    await wide.cancel("holder", first)
+    assert await wide.decided()
+    await wide.sql("UPDATE bookings SET status = 'in_production' WHERE id = :id", id=later)
+    problem = await wide.answer("mover", "accept", expect=409)
+    assert problem["type"] == "urn:creneau:problem:wrong-status"
+    await wide.answer("mover", "decline")
+    assert not await wide.decided()
+    assert (await wide.told())[-1] == {"mover": "in_production"}
