@@ -10,6 +10,7 @@ from app.allocation.offers_router import router as offers
 from app.allocation.router import router as rounds
 from app.allocation.runs_router import router as runs
 from app.allocation.statements import Desk
+from app.allocation.waiting_router import router as waiting
 from app.bookings.router import router as bookings
 from app.capacity.agreement_router import router as agreements
 from app.capacity.commitment_router import router as commitments
@@ -54,6 +55,7 @@ ROUTERS = (
     rounds,
     runs,
     offers,
+    waiting,
     crises,
     web,
     metrics,

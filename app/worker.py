@@ -15,6 +15,7 @@ from app.allocation.offers import expire_offers
 from app.allocation.runs import FollowUp, give_up_run, requeue_lost
 from app.allocation.service import round_run_ended
 from app.allocation.solving import solve_run
+from app.allocation.waiting import ask_again, ask_waiting_list, count_attempt, offer_freed
 from app.audit.author import Author
 from app.bookings.service import expire_stale_holds
 from app.core import logs, tracing
@@ -27,15 +28,28 @@ from app.core.settings import Settings
 from app.crisis.ending import expire_crises
 from app.crisis.planning import take_up_plan
 from app.jobs.queue import take_jobs
-from app.jobs.running import Kind, Places, Runner
+from app.jobs.running import JobContext, Kind, Places, Runner
 from app.jobs.service import remove_old
 from app.jobs.sweeping import Sweep, Sweeper, tolerantly
 
 RECONNECT_SECONDS = 1.0
 SWEEP_SECONDS = 5.0
 
-FOLLOW_UPS: Mapping[RunKind, FollowUp] = {RunKind.ROUND: round_run_ended, RunKind.CRISIS: take_up_plan}
+FOLLOW_UPS: Mapping[RunKind, FollowUp] = {
+    RunKind.ROUND: round_run_ended,
+    RunKind.CRISIS: take_up_plan,
+    RunKind.WAITING: offer_freed,
+}
 """What follows the end of a run, by its kind."""
+
+
+async def _ask_waiting_list(context: JobContext) -> None:
+    """Take up the freed days of a unit; the attempt is counted first, and counts whatever becomes of it."""
+    async with context.transaction() as session:
+        await count_attempt(session, context.subject_id)
+    async with context.last_transaction() as session:
+        await ask_waiting_list(session, context.subject_id)
+
 
 ENGINE = Places(2)
 """Of jobs that run the engine, which takes cores and gigabytes, for minutes, and limits its own time."""
@@ -48,6 +62,7 @@ JOBS: Mapping[str, Kind] = {
         seconds=None,
         given_up=partial(give_up_run, follow_ups=FOLLOW_UPS),
     ),
+    Entrypoint.WAITING: Kind(_ask_waiting_list),
     Entrypoint.CERTIFY: Kind(make_certificate, ENGINE, tries=3, seconds=None, given_up=give_up_certificate),
 }
 """How each kind of job is run."""
@@ -59,6 +74,7 @@ SWEEPS: Mapping[str, Sweep] = {
     "lost_runs": requeue_lost,
     "old_idempotency_keys": forget_old_keys,
     "old_attempts": remove_old,
+    "freed_periods": ask_again,
 }
 """What is done every few seconds, by one worker at a time."""
 

@@ -1,4 +1,4 @@
-"""Tables of rounds, the requests in them, solver runs and offers."""
+"""Tables of rounds, the requests in them, solver runs, offers, and decisions on the waiting list."""
 
 from datetime import date, datetime
 from enum import StrEnum
@@ -29,6 +29,7 @@ class RunKind(StrEnum):
 
     ROUND = "round"
     CRISIS = "crisis"
+    WAITING = "waiting"
 
 
 class RunState(StrEnum):
@@ -48,6 +49,30 @@ class OfferStatus(StrEnum):
     ACCEPTED = "accepted"
     DECLINED = "declined"
     EXPIRED = "expired"
+
+
+class OfferSource(StrEnum):
+    """How an offer came about: by the plan of a round, or because a place was freed."""
+
+    ROUND = "round"
+    WAITING = "waiting"
+
+
+class WaitingOutcome(StrEnum):
+    """What came of freed days: offered, wanted by nobody who fits, taken meanwhile, withheld, or not to be offered."""
+
+    OFFERED = "offered"
+    NOBODY = "nobody"
+    TAKEN = "taken"
+    WITHHELD = "withheld"
+    FAILED = "failed"
+
+
+class WaitingResult(StrEnum):
+    """What a decision on freed days meant for one request that waited."""
+
+    OFFERED = "offered"
+    SKIPPED = "skipped"
 
 
 class Round(Versioned, table=True):
@@ -170,12 +195,15 @@ class Offer(Versioned, table=True):
     __tablename__ = "offers"
     __table_args__ = (
         UniqueConstraint("booking_id"),
+        CheckConstraint("(source = 'round') = (round_id IS NOT NULL)", name="round_id"),
         Index("ix_offers_organisation_id", "organisation_id", "id"),
         Index("ix_offers_request_id", "request_id"),
+        Index("uq_offers_request_id_offered", "request_id", unique=True, postgresql_where=text("status = 'offered'")),
         Index("ix_offers_expires_at", "expires_at", postgresql_where=text("status = 'offered'")),
     )
 
-    round_id: UUID = Field(foreign_key="rounds.id")
+    source: OfferSource = one_of(OfferSource, default=OfferSource.ROUND)
+    round_id: UUID | None = Field(default=None, foreign_key="rounds.id")
     run_id: UUID = Field(foreign_key="runs.id")
     request_id: UUID = Field(foreign_key="requests.id")
     organisation_id: UUID = Field(foreign_key="organisations.id")
@@ -183,3 +211,49 @@ class Offer(Versioned, table=True):
     status: OfferStatus = one_of(OfferStatus, default=OfferStatus.OFFERED)
     expires_at: datetime = instant(nullable=False)
     answered_at: datetime | None = instant()
+
+
+class WaitingDecision(Table, table=True):
+    """What was decided on freed days of one unit, under which policy, and by which run; rows are only ever added."""
+
+    __tablename__ = "waiting_decisions"
+    __table_args__ = (
+        CheckConstraint("(outcome IN ('withheld', 'failed')) = (reason_code IS NOT NULL)", name="reason_code"),
+        Index("ix_waiting_decisions_unit_id", "unit_id"),
+        Index("ix_waiting_decisions_run_id", "run_id"),
+    )
+
+    unit_id: UUID = Field(foreign_key="units.id")
+    run_id: UUID | None = Field(default=None, foreign_key="runs.id")
+    as_of_on: date
+    policy: dict[str, Any] = document()
+    outcome: WaitingOutcome = one_of(WaitingOutcome)
+    reason_code: str | None = Field(default=None, max_length=60)
+
+
+class WaitingLine(Table, table=True):
+    """What a decision meant for one request that waited for such a place, and why; rows are only ever added.
+
+    `position` counts all who waited for the unit's modalities, from 1 for the first to be served.
+    """
+
+    __tablename__ = "waiting_lines"
+    __table_args__ = (
+        UniqueConstraint("decision_id", "request_id"),
+        CheckConstraint("position > 0", name="position"),
+        CheckConstraint("(result = 'offered') = (offer_id IS NOT NULL)", name="offer_id"),
+        CheckConstraint("(result = 'skipped') = (reason_code IS NOT NULL)", name="reason_code"),
+        Index("ix_waiting_lines_request_id", "request_id", "id"),
+    )
+
+    decision_id: UUID = Field(foreign_key="waiting_decisions.id")
+    request_id: UUID = Field(foreign_key="requests.id")
+    organisation_id: UUID = Field(foreign_key="organisations.id")
+    position: int
+    tier: int
+    points: int
+    waiting_since_at: datetime = instant(nullable=False)
+    result: WaitingResult = one_of(WaitingResult)
+    reason_code: str | None = Field(default=None, max_length=60)
+    facts: dict[str, Any] = document()
+    offer_id: UUID | None = Field(default=None, foreign_key="offers.id")

@@ -1,6 +1,6 @@
 """Answering an offer: accepted it is a booking, declined or expired its period is free again."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.allocation import repository
 from app.allocation.entrants import end_offer
 from app.allocation.errors import OfferExpired
-from app.allocation.models import Offer, OfferStatus, RoundStatus
+from app.allocation.models import Offer, OfferSource, OfferStatus, RoundStatus
 from app.allocation.schemas import Decline
 from app.allocation.service import COORDINATES, change_status, is_coordinator
 from app.audit.author import Author
@@ -23,6 +23,7 @@ from app.core.preconditions import require_seen
 from app.identity.actor import Actor
 from app.identity.models import Role
 from app.requests.models import RequestStatus
+from app.requests.waiting import end_wish
 
 SWEEPER = Author.of_job("expire_offers")
 MOST_AT_ONCE = 50
@@ -82,6 +83,9 @@ async def _to_answer(session: AsyncSession, actor: Actor, offer_id: UUID) -> Off
 async def accept_offer(session: AsyncSession, actor: Actor, offer_id: UUID) -> Offer:
     """Accept an offer: its booking is confirmed at once on a standard line, else goes to its CDMO.
 
+    A request that wanted an earlier place leaves its own, at no cost, as soon as the new one is confirmed: at once, or
+    when the CDMO approves it, and not before.
+
     Raises
     ------
     NotFound
@@ -93,15 +97,22 @@ async def accept_offer(session: AsyncSession, actor: Actor, offer_id: UUID) -> O
     """
     offer = await _to_answer(session, actor, offer_id)
     booking = await locked(session, offer.booking_id)
+    if offer.source is OfferSource.WAITING and await repository.is_in_production(session, offer.request_id):
+        raise StateConflict(
+            "Production of this lot has begun in the place that it has: decline the earlier one.",
+            facts={"request_id": str(offer.request_id)},
+        )
     await confirm(session, actor, booking)
     await _answer(session, actor, offer, OfferStatus.ACCEPTED)
     await end_offer(session, actor, offer.request_id, RequestStatus.BOOKED, reason_code="offer_accepted")
-    await settle(session, actor, [offer.round_id])
+    await settle(session, actor, [offer])
     return offer
 
 
 async def decline_offer(session: AsyncSession, actor: Actor, offer_id: UUID, command: Decline) -> Offer:
     """Decline an offer: its period is free again, and its request is unmet until it is submitted anew.
+
+    An offer from the waiting list passes on to the next; the request waits on, for other places than this one.
 
     Raises
     ------
@@ -123,8 +134,10 @@ async def decline_offer(session: AsyncSession, actor: Actor, offer_id: UUID, com
         reason_code=command.reason_code.value,
         reason_text=command.reason_text,
     )
-    await end_offer(session, actor, offer.request_id, RequestStatus.UNMET, reason_code="offer_declined")
-    await settle(session, actor, [offer.round_id])
+    waits_on = offer.source is OfferSource.WAITING
+    status = RequestStatus.WAITLISTED if waits_on else RequestStatus.UNMET
+    await end_offer(session, actor, offer.request_id, status, reason_code="offer_declined")
+    await settle(session, actor, [offer])
     return offer
 
 
@@ -145,7 +158,10 @@ async def _answer(
 
 
 async def expire_offers(session: AsyncSession) -> int:
-    """Expire offers that ran out, some at a time, and return how many there were; a sweep."""
+    """Expire offers that ran out, some at a time, and return how many there were; a sweep.
+
+    Whoever does not answer waits no more: its request leaves the waiting list, and may join it anew.
+    """
     offers = await repository.lock_expired_offers(session, now(), MOST_AT_ONCE)
     await lock_units(session, await repository.units_of_bookings(session, [offer.booking_id for offer in offers]))
     for offer in offers:
@@ -154,11 +170,19 @@ async def expire_offers(session: AsyncSession) -> int:
             await end_booking(session, SWEEPER, booking, BookingStatus.EXPIRED, reason_code="offer_expired")
         await _answer(session, SWEEPER, offer, OfferStatus.EXPIRED, reason_code="offer_expired")
         await end_offer(session, SWEEPER, offer.request_id, RequestStatus.UNMET, reason_code="offer_expired")
-    await settle(session, SWEEPER, {offer.round_id for offer in offers})
+        if offer.source is OfferSource.WAITING:
+            request = await repository.lock_request(session, offer.request_id)
+            await end_wish(session, SWEEPER, request, "offer_expired")
+    await settle(session, SWEEPER, offers)
     return len(offers)
 
 
-async def settle(session: AsyncSession, author: Author, round_ids: Collection[UUID]) -> None:
+async def settle(session: AsyncSession, author: Author, offers: Iterable[Offer]) -> None:
+    """Settle those published rounds of answered offers of which every offer is answered: see `settle_rounds`."""
+    await settle_rounds(session, author, {offer.round_id for offer in offers if offer.round_id is not None})
+
+
+async def settle_rounds(session: AsyncSession, author: Author, round_ids: Collection[UUID]) -> None:
     """Settle those of the published rounds of which every offer is answered.
 
     The rounds are locked before their offers are read: of two last answers at once, the second one settles.

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -25,15 +25,6 @@ Document = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A request in a round, with what its priority makes of it."""
-
-    request: RequestFacts
-    tier: int
-    weight: int
-
-
-@dataclass(frozen=True, slots=True)
 class Supply:
     """The capacity of a round: units, and the slots of each that are in its scope."""
 
@@ -45,6 +36,30 @@ class Supply:
         for unit_id, unit in self.units.items():
             if modality in unit.modalities and self.slots.get(unit_id):
                 yield unit, self.slots[unit_id]
+
+    def without(self, days: Mapping[UUID, tuple[Span, ...]]) -> "Supply":
+        """Return the same with more days busy, by slot."""
+        slots = {
+            unit_id: [replace(slot, busy=(*slot.busy, *days.get(slot.slot_id, ()))) for slot in listed]
+            for unit_id, listed in self.slots.items()
+        }
+        return Supply(self.units, slots)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A request to be placed, with what its priority makes of it.
+
+    Attributes
+    ----------
+    barred
+        Days, by slot, that it shall not have, whoever else may.
+    """
+
+    request: RequestFacts
+    tier: int
+    weight: int
+    barred: Mapping[UUID, tuple[Span, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +108,10 @@ def build_problem(
     demands, reasons = [], {}
     matching = match_policy(policy)
     for entry in entries:
-        found = options_of(entry.request, supply, as_of_on, matching)
+        found = entry_options(entry, supply, as_of_on, matching)
         offered = [option for one in found if (option := _option(one, as_of_on, horizon))]
         if not offered:
-            reasons[str(entry.request.request_id)] = _why_not(entry.request, supply, as_of_on, matching)
+            reasons[str(entry.request.request_id)] = why_not(entry.request, supply, as_of_on, matching)
         demands.append(
             engine.Demand(
                 id=str(entry.request.request_id),
@@ -144,6 +159,14 @@ def _busy(slot: SlotFacts, origin: date) -> Iterator[engine.Fixed]:
         taken_from = stretch.end_on
 
 
+def entry_options(entry: Entry, supply: Supply, as_of_on: date, policy: MatchPolicy) -> tuple[Option, ...]:
+    """Return every option of an entry; where days are barred to it alone, once for each stretch of starts."""
+    if not entry.barred:
+        return options_of(entry.request, supply, as_of_on, policy)
+    found = options_of(entry.request, supply.without(entry.barred), as_of_on, policy)
+    return tuple(replace(option, start_windows=(window,)) for option in found for window in option.start_windows)
+
+
 def _option(option: Option, origin: date, horizon: Span | None) -> engine.Option | None:
     """Return an option as the engine takes it, or None if no start lies in the horizon."""
     earliest, latest = (option.earliest_start_on - origin).days, (option.latest_start_on - origin).days
@@ -163,7 +186,7 @@ def _option(option: Option, origin: date, horizon: Span | None) -> engine.Option
     )
 
 
-def _why_not(request: RequestFacts, supply: Supply, as_of_on: date, policy: MatchPolicy) -> list[Document]:
+def why_not(request: RequestFacts, supply: Supply, as_of_on: date, policy: MatchPolicy) -> list[Document]:
     """Return the reasons of the unit against which the fewest stand; none at all if nobody makes the modality."""
     nearest = (match(request, unit, slots, as_of_on, policy).nearest for unit, slots in supply.making(request.modality))
     fewest: tuple[Reason, ...] = min(nearest, key=len, default=())

@@ -1,8 +1,8 @@
 """Making a plan public: offers and their holds in one transaction, unless anything that it rests on has changed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +13,8 @@ from app.allocation.adjusting import newest_plan
 from app.allocation.entrants import OPEN_TO_OFFERS, move
 from app.allocation.errors import AlreadyPublished, CalendarChanged
 from app.allocation.models import Offer, Round, RoundRequest, RoundStatus, Run
-from app.allocation.offers import settle
+from app.allocation.offers import settle_rounds
+from app.allocation.places import Place
 from app.allocation.planner import Supply, match_policy, options_of
 from app.allocation.policy import RoundPolicy
 from app.allocation.rules import PLANNED, require_status
@@ -21,13 +22,11 @@ from app.allocation.scope import supply_in_scope
 from app.allocation.service import change_status, locked_round
 from app.audit.service import record, record_all, snapshot
 from app.bookings.models import BookingSource
-from app.bookings.service import BookingDraft, create_bookings, draft_of
+from app.bookings.service import BookingDraft, create_bookings
 from app.capacity.service import calendar_versions, lock_units, thaw
 from app.core.clock import now
-from app.core.vocabulary import Origin
 from app.identity.actor import Actor
 from app.matching.facts import RequestFacts
-from app.matching.outcome import Option
 from app.requests.facts import request_facts
 from app.requests.models import Request, RequestStatus
 
@@ -66,7 +65,7 @@ async def publish_round(session: AsyncSession, actor: Actor, round_id: UUID, run
     await repository.lock_requests(session, [request.id for _, request in entries])
     placed = {UUID(item["demand"]): item for item in (run.solution or {}).get("placed", ())}
     offered = [request for _, request in entries if request.id in placed and request.status in OPEN_TO_OFFERS]
-    places = [_Place.of(request, row.as_of_on, placed[request.id]) for request in offered]
+    places = [Place.of(request, row.as_of_on, placed[request.id]) for request in offered]
     offers = await _offer(session, actor, row, run, places)
     counts = await _tell_outcomes(session, actor, entries, run, {offer.request_id: offer for offer in offers})
     await thaw(session, actor, row.id)
@@ -74,7 +73,7 @@ async def publish_round(session: AsyncSession, actor: Actor, round_id: UUID, run
     run.published_at = now()
     await record(session, actor, "run.published", run, before=before)
     await change_status(session, actor, row, RoundStatus.PUBLISHED)
-    await settle(session, actor, [row.id])
+    await settle_rounds(session, actor, [row.id])
     return Published(row, run, len(offers), **counts)
 
 
@@ -92,31 +91,8 @@ async def _require_same_calendars(session: AsyncSession, run: Run) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where the plan puts a request."""
-
-    request: Request
-    slot_id: UUID
-    start_on: date
-    days: int
-
-    @classmethod
-    def of(cls, request: Request, origin: date, item: dict[str, Any]) -> "_Place":
-        start_on = origin + timedelta(days=item["start"])
-        return cls(request, UUID(item["window"]), start_on, item["end"] - item["start"])
-
-    def fits(self, option: Option) -> bool:
-        """Tell whether an option allows this place."""
-        return (
-            option.slot_id == self.slot_id
-            and option.duration_days == self.days
-            and any(window.first_on <= self.start_on <= window.last_on for window in option.start_windows)
-        )
-
-
 async def _drafts(
-    session: AsyncSession, row: Round, places: Sequence[_Place], expires_at: datetime
+    session: AsyncSession, row: Round, places: Sequence[Place], expires_at: datetime
 ) -> list[BookingDraft]:
     """Return the holds to make, each found again by matching, which must still give the option that was planned."""
     supply = await supply_in_scope(session, row, {place.slot_id for place in places})
@@ -124,27 +100,20 @@ async def _drafts(
     return [_draft(row, place, facts[place.request.id], supply, expires_at) for place in places]
 
 
-def _draft(row: Round, place: _Place, facts: RequestFacts, supply: Supply, expires_at: datetime) -> BookingDraft:
+def _draft(row: Round, place: Place, facts: RequestFacts, supply: Supply, expires_at: datetime) -> BookingDraft:
     policy = match_policy(RoundPolicy.model_validate(row.policy))
     found = options_of(facts, supply, row.as_of_on, policy)
-    option = next((one for one in found if place.fits(one)), None)
+    option = place.option_among(found)
     if option is None:
         raise CalendarChanged(
             "The line, its prices or the CDMO's answer have changed since the plan was made, so that a placed request "
             "no longer fits. Nothing was published: solve again.",
             facts={"request_id": str(place.request.id), "slot_id": str(place.slot_id)},
         )
-    return draft_of(
-        facts,
-        replace(option, instant=option.instant or option.terms.is_standard),
-        place.start_on,
-        source=BookingSource.ROUND,
-        hold_expires_at=expires_at,
-        origin=Origin.of(place.request.origin, option.origin),
-    )
+    return place.draft(facts, option, source=BookingSource.ROUND, hold_expires_at=expires_at)
 
 
-async def _offer(session: AsyncSession, actor: Actor, row: Round, run: Run, places: Sequence[_Place]) -> list[Offer]:
+async def _offer(session: AsyncSession, actor: Actor, row: Round, run: Run, places: Sequence[Place]) -> list[Offer]:
     """Hold the places, and offer each to whoever asked."""
     expires_at = now() + timedelta(hours=row.offer_hours)
     bookings = await create_bookings(session, actor, await _drafts(session, row, places, expires_at))

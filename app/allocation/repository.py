@@ -12,7 +12,7 @@ from sqlalchemy.orm import defer
 from sqlmodel import col
 
 from app.allocation.models import Offer, OfferStatus, Round, RoundRequest, RoundStatus, Run, RunState
-from app.bookings.models import Booking
+from app.bookings.models import Booking, BookingStatus
 from app.capacity.models import SlotFreeze
 from app.core.jobs import QUEUE_SCHEMA, Entrypoint
 from app.core.paging import PageQuery, fetch_page
@@ -250,12 +250,20 @@ async def rounds_with_open_offers(session: AsyncSession, round_ids: Collection[U
     statement = select(col(Offer.round_id)).where(
         col(Offer.round_id).in_(list(round_ids)), col(Offer.status) == OfferStatus.OFFERED
     )
-    return set(await session.scalars(statement))
+    return {round_id for round_id in await session.scalars(statement) if round_id is not None}
 
 
 async def units_of_bookings(session: AsyncSession, booking_ids: Collection[UUID]) -> set[UUID]:
     """Return the units that these bookings are on."""
     return set(await session.scalars(select(col(Booking.unit_id)).where(col(Booking.id).in_(list(booking_ids)))))
+
+
+async def is_in_production(session: AsyncSession, request_id: UUID) -> bool:
+    """Tell whether a lot of this request is being made."""
+    statement = select(col(Booking.id)).where(
+        col(Booking.request_id) == request_id, col(Booking.status) == BookingStatus.IN_PRODUCTION
+    )
+    return await session.scalar(statement.limit(1)) is not None
 
 
 async def bookings_by_id(session: AsyncSession, booking_ids: Collection[UUID]) -> dict[UUID, Booking]:

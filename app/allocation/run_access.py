@@ -22,6 +22,7 @@ LOOK_SECONDS = 0.2
 
 READERS = {
     RunKind.ROUND: frozenset({Role.COORDINATOR, Role.ADMIN}),
+    RunKind.WAITING: frozenset({Role.COORDINATOR, Role.ADMIN}),
     RunKind.CRISIS: frozenset({Role.COORDINATOR, Role.AUTHORITY, Role.ADMIN}),
 }
 

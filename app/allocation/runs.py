@@ -74,7 +74,8 @@ async def create_run(
     calendar_versions
         The version of each unit's calendar that the problem was made from, by unit id.
     parameters
-        `time_limit_s` (default 60), `seed` (default 1), `workers`, and `budget` for a replayable run.
+        `time_limit_s` (default 60), `seed` (default 1), `workers`, and `budget` for a replayable run; `longest_s`
+        after which a run under a budget is taken for stuck, and `baselines`, false where nobody will compare.
     replays
         The run whose input this is, to be compared with; nothing follows from the end of a replay.
     """

@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from app.allocation.models import OfferStatus, RoundStatus
+from app.allocation.models import OfferSource, OfferStatus, RoundStatus
 from app.allocation.policy import RoundPolicy
 from app.allocation.rules import AdjustmentReason, DeclineReason
 from app.core.paging import PageQuery
@@ -175,7 +175,8 @@ class OfferRead(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     id: UUID
-    round_id: UUID
+    source: OfferSource = Field(description="The plan of a round, or a freed place that the waiting list is offered")
+    round_id: UUID | None = Field(description="Null for an offer from the waiting list")
     request_id: UUID
     booking_id: UUID
     organisation_id: UUID
@@ -193,6 +194,9 @@ class OfferRead(BaseModel):
     price_cents: int
     booking_status: str
     instant: bool = Field(description="Accepting confirms it; otherwise its CDMO approves it first")
+    replaces_booking_id: UUID | None = Field(
+        description="The later place of the same request, which ends at no cost as soon as this one is confirmed"
+    )
     origin: Origin = Field(description="`scenario`: generated for a demonstration, not a fact")
     version: int
 

@@ -42,7 +42,7 @@ async def run_solver(
         await asyncio.to_thread(engine.write, "problem.json", problem)
         await engine.run("solve", "problem.json", *_solve_arguments(parameters), seconds=_seconds(parameters))
         await engine.run("verify", "problem.json", "solution.json", seconds=CHECK_SECONDS)
-        simpler = BASELINES if problem.get("demands") else ()
+        simpler = BASELINES if problem.get("demands") and parameters.get("baselines", True) else ()
         for baseline in simpler:
             await engine.run("baseline", baseline, "problem.json", "-o", f"{baseline}.json", seconds=CHECK_SECONDS)
         return Solved(engine.read("solution.json"), {name: engine.read(f"{name}.json") for name in simpler})
@@ -50,7 +50,7 @@ async def run_solver(
 
 def _seconds(parameters: Mapping[str, Any]) -> float:
     if parameters.get("budget"):
-        return LONGEST_SECONDS
+        return float(parameters.get("longest_s", LONGEST_SECONDS))
     return float(parameters.get("time_limit_s", 60)) + GRACE_SECONDS
 
 

@@ -147,8 +147,8 @@ def _require_direct(booking: Booking) -> None:
     """Let pass a hold that its start-up made; the fate of any other follows from what it was held for."""
     if booking.status is BookingStatus.HELD and booking.source is not BookingSource.DIRECT:
         told = (
-            "This place is held for an offer of a round: accept or decline the offer."
-            if booking.source is BookingSource.ROUND
+            "This place is held for an offer: accept or decline the offer."
+            if booking.source in {BookingSource.ROUND, BookingSource.WAITING}
             else "This place is held for the orders of a crisis, and ends or becomes a booking with them."
         )
         raise StateConflict(

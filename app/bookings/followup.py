@@ -19,7 +19,8 @@ GIVEN_UP = ENDED - {BookingStatus.COMPLETED, BookingStatus.FAILED}
 async def settle_request(session: AsyncSession, author: Author, booking: Booking) -> None:
     """Move a booking's request on: booked once the start-up is bound, waiting again when nothing serves it any more.
 
-    A hold moves nothing; nor does its end, unless the request was booked.
+    A hold moves nothing; nor does its end, unless the request was booked. One that a crisis has displaced goes on the
+    waiting list, where what that crisis frees is offered to it first.
     """
     if booking.request_id is None or booking.status not in BINDING | GIVEN_UP:
         return
@@ -27,7 +28,9 @@ async def settle_request(session: AsyncSession, author: Author, booking: Booking
     if booking.status in BINDING:
         await move_request(session, author, request, RequestStatus.BOOKED)
     elif request.status is RequestStatus.BOOKED and not await _is_served(session, request.id):
-        await move_request(session, author, request, RequestStatus.SUBMITTED, reason_code=booking.ended_reason_code)
+        displaced = booking.status is BookingStatus.DISPLACED
+        status = RequestStatus.WAITLISTED if displaced else RequestStatus.SUBMITTED
+        await move_request(session, author, request, status, reason_code=booking.ended_reason_code)
 
 
 async def _is_served(session: AsyncSession, request_id: UUID) -> bool:

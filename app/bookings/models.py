@@ -49,6 +49,7 @@ class BookingSource(StrEnum):
     ROUND = "round"
     CRISIS = "crisis"
     REPLACEMENT = "replacement"
+    WAITING = "waiting"
 
 
 class ContractStatus(StrEnum):
@@ -143,3 +144,29 @@ class Charge(Table, table=True):
     kind: ChargeKind = one_of(ChargeKind)
     amount_cents: int = Field(sa_type=BigInteger)
     detail: dict[str, Any] = document()
+
+
+class FreedPeriod(Table, table=True):
+    """Days that a live booking has let go of while somebody waited; a trigger on bookings writes it, whoever ends one.
+
+    `reason_code` is why the booking ended, or `moved`. It is undecided until the waiting list has been asked:
+    `run_id` is then the run that did so last, `attempts` how many have.
+    """
+
+    __tablename__ = "freed_periods"
+    __table_args__ = (
+        real_period(),
+        CheckConstraint("attempts >= 0", name="attempts"),
+        Index("ix_freed_periods_undecided", "unit_id", postgresql_where=text("decision_id IS NULL")),
+        Index("ix_freed_periods_run_id", "run_id"),
+        Index("ix_freed_periods_decision_id", "decision_id"),
+    )
+
+    unit_id: UUID = Field(foreign_key="units.id")
+    slot_id: UUID = Field(foreign_key="slots.id")
+    period: Period = days()
+    booking_id: UUID = Field(foreign_key="bookings.id")
+    reason_code: str = Field(max_length=60)
+    attempts: int = 0
+    run_id: UUID | None = Field(default=None, foreign_key="runs.id")
+    decision_id: UUID | None = Field(default=None, foreign_key="waiting_decisions.id")

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.bookings.errors import REFUSALS, BookingRefused
-from app.bookings.models import LIVE, Booking, BookingStatus
+from app.bookings.models import LIVE, Booking, BookingStatus, FreedPeriod
 from app.capacity.models import Slot, SlotFreeze, SlotStatus
 from app.core.constraints import constraint_of
 from app.requests.models import Request
@@ -91,6 +91,29 @@ async def live_booking_of_request(session: AsyncSession, request_id: UUID, at: d
         or_(col(Booking.hold_expires_at).is_(None), col(Booking.hold_expires_at) > at),
     )
     return (await session.scalars(statement.limit(1))).first()
+
+
+async def has_undecided_days(session: AsyncSession, unit_id: UUID) -> bool:
+    """Tell whether days of a unit have been freed about which the waiting list is yet to be asked."""
+    statement = select(col(FreedPeriod.id)).where(
+        col(FreedPeriod.unit_id) == unit_id, col(FreedPeriod.decision_id).is_(None)
+    )
+    return await session.scalar(statement.limit(1)) is not None
+
+
+async def other_places(session: AsyncSession, request_id: UUID, booking_id: UUID) -> list[Booking]:
+    """Return the places that a request has beside one booking, approved or not; production has begun in none."""
+    statement = (
+        select(Booking)
+        .where(
+            col(Booking.request_id) == request_id,
+            col(Booking.id) != booking_id,
+            col(Booking.status).in_([BookingStatus.AWAITING_CDMO, BookingStatus.CONFIRMED]),
+        )
+        .order_by(col(Booking.id))
+        .execution_options(populate_existing=True)
+    )
+    return list(await session.scalars(statement))
 
 
 async def lock_request(session: AsyncSession, request_id: UUID) -> Request:

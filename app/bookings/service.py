@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.author import Author
 from app.audit.service import record, snapshot
-from app.bookings import followup, ledger, obstacles, repository
+from app.bookings import followup, freed, ledger, obstacles, repository
 from app.bookings.drafts import BookingDraft, draft_of
 from app.bookings.errors import HoldExpired
 from app.bookings.ledger import add_charge
@@ -90,6 +90,8 @@ async def _insert(session: AsyncSession, author: Author, draft: BookingDraft, sl
 async def locked(session: AsyncSession, booking_id: UUID) -> Booking:
     """Return a booking as it is now, its unit and its row locked until the transaction ends.
 
+    The unit of a later place that it is to replace is locked with its own.
+
     Raises
     ------
     NotFound
@@ -100,7 +102,7 @@ async def locked(session: AsyncSession, booking_id: UUID) -> Booking:
     seen = await repository.find(session, booking_id)
     if seen is None:
         raise NotFound.of("booking", booking_id)
-    await lock_units(session, [seen.unit_id])
+    await lock_units(session, await freed.units_to_lock(session, seen))
     return require_seen(session, await repository.lock(session, booking_id))
 
 
@@ -124,7 +126,23 @@ async def _change_status(
     action = f"booking.{status.value}"
     await record(session, author, action, booking, before=before, reason_code=reason_code, reason_text=reason_text)
     await followup.settle_request(session, author, booking)
+    await freed.announce(session, booking)
     return booking
+
+
+async def _take_effect(session: AsyncSession, author: Author, booking: Booking) -> None:
+    """Charge the reservation of a booking just confirmed, and end without cost the later place that it replaces."""
+    await ledger.charge_reservation(session, author, booking)
+    for later in await freed.later_places(session, booking):
+        await end_booking(
+            session,
+            author,
+            later,
+            BookingStatus.CANCELLED,
+            reason_code=freed.MOVED_EARLIER,
+            replaced_by_id=booking.id,
+        )
+        await freed.credit_left(session, author, later, booking)
 
 
 def _require_status(booking: Booking, status: BookingStatus) -> None:
@@ -153,7 +171,7 @@ async def confirm(session: AsyncSession, author: Author, booking: Booking) -> Bo
     instant = bool(booking.terms.get("instant"))
     await _change_status(session, author, booking, BookingStatus.CONFIRMED if instant else BookingStatus.AWAITING_CDMO)
     if instant:
-        await ledger.charge_reservation(session, author, booking)
+        await _take_effect(session, author, booking)
     return booking
 
 
@@ -168,7 +186,7 @@ async def approve(session: AsyncSession, author: Author, booking: Booking) -> Bo
     booking = await locked(session, booking.id)
     _require_status(booking, BookingStatus.AWAITING_CDMO)
     await _change_status(session, author, booking, BookingStatus.CONFIRMED)
-    await ledger.charge_reservation(session, author, booking)
+    await _take_effect(session, author, booking)
     return booking
 
 

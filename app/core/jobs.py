@@ -32,6 +32,7 @@ class Entrypoint(StrEnum):
 
     SOLVE = "solve"
     CERTIFY = "certify"
+    WAITING = "waiting"
 
 
 class JobState(StrEnum):

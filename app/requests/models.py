@@ -5,11 +5,14 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, text
 from sqlmodel import Field
 
 from app.core.model import Table, Versioned, document, instant, one_of, texts, uuids
 from app.core.vocabulary import GmpPhase, Origin
+
+WAITS_SQL = "status = 'waitlisted' OR wants_earlier"
+"""A request that is on the waiting list: without a place, or for an earlier one than it has."""
 
 
 class Theme(StrEnum):
@@ -93,7 +96,11 @@ class Qualification(Table, table=True):
 
 
 class Request(Versioned, table=True):
-    """What a start-up asks for: a number of batches, or a quantity that a line's yield converts into batches."""
+    """What a start-up asks for: a number of batches, or a quantity that a line's yield converts into batches.
+
+    A booked request may want an earlier place than it has, delivered by `earlier_until_on` if it says so.
+    `waiting_since_at` is when it joined the waiting list; an offer does not end that, a place does.
+    """
 
     __tablename__ = "requests"
     __table_args__ = (
@@ -106,8 +113,11 @@ class Request(Versioned, table=True):
         CheckConstraint("budget_cents >= 0", name="budget_cents"),
         CheckConstraint("priority_tier BETWEEN 1 AND 3", name="priority_tier"),
         CheckConstraint("priority_points >= 0", name="priority_points"),
+        CheckConstraint("NOT wants_earlier OR status = 'booked'", name="wants_earlier"),
+        CheckConstraint("earlier_until_on IS NULL OR wants_earlier", name="earlier_until_on"),
         Index("ix_requests_organisation_id", "organisation_id", "id"),
         Index("ix_requests_status", "status", "id"),
+        Index("ix_requests_waiting", "product_id", "id", postgresql_where=text(WAITS_SQL)),
     )
 
     organisation_id: UUID = Field(foreign_key="organisations.id")
@@ -130,6 +140,9 @@ class Request(Versioned, table=True):
     priority_grounds: dict[str, Any] = document()
     status: RequestStatus = one_of(RequestStatus, default=RequestStatus.DRAFT)
     submitted_at: datetime | None = instant()
+    waiting_since_at: datetime | None = instant()
+    wants_earlier: bool = False
+    earlier_until_on: date | None = None
     origin: Origin = one_of(Origin, default=Origin.REAL)
 
 

@@ -138,6 +138,28 @@ async def withdraw_request(session: DbSession, actor: CurrentActor, request_id: 
 
 
 @router.post(
+    "/requests/{request_id}/wait",
+    tags=["requests"],
+    summary="Join the waiting list",
+    dependencies=[ONCE_IF_ASKED, if_match("request_id")],
+)
+async def join_waiting_list(session: DbSession, actor: CurrentActor, request_id: UUID) -> RequestRead:
+    """A submitted or unmet request waits for places that are freed: the best request that fits is offered each."""
+    return RequestRead.model_validate(await service.join_waiting_list(session, actor, request_id))
+
+
+@router.post(
+    "/requests/{request_id}/stop-waiting",
+    tags=["requests"],
+    summary="Leave the waiting list",
+    dependencies=[ONCE_IF_ASKED, if_match("request_id")],
+)
+async def leave_waiting_list(session: DbSession, actor: CurrentActor, request_id: UUID) -> RequestRead:
+    """The request is submitted again: rounds consider it, freed places do not. Waiting anew counts from then on."""
+    return RequestRead.model_validate(await service.leave_waiting_list(session, actor, request_id))
+
+
+@router.post(
     "/requests/{request_id}/grounds",
     tags=["requests"],
     summary="Confirm grounds for priority",

@@ -47,6 +47,12 @@ TRANSITIONS: Mapping[RequestStatus, frozenset[RequestStatus]] = {
 WAITING = frozenset({RequestStatus.DRAFT, RequestStatus.SUBMITTED, RequestStatus.WAITLISTED, RequestStatus.UNMET})
 """Nothing is offered or booked yet: the owner may change wishes, ask CDMOs, and withdraw."""
 
+JOINING = frozenset({RequestStatus.SUBMITTED, RequestStatus.UNMET})
+"""May join the waiting list: submitted, and without a place or an offer."""
+
+WISH = frozenset({"wants_earlier", "earlier_until_on"})
+"""What a booked request may still say: that it wants an earlier place than it has."""
+
 TECHNICAL = frozenset(
     {"product_id", "batches", "quantity", "quantity_unit", "volume_min_l", "volume_max_l", "gmp_phase"}
 )

@@ -141,6 +141,13 @@ class RequestUpdate(Body):
     accepts_europe: Annotated[bool | None, NotNull] = None
     accepts_recallable: Annotated[bool | None, NotNull] = None
     grounds: Annotated[Grounds | None, NotNull] = None
+    wants_earlier: Annotated[bool | None, NotNull] = Field(
+        default=None, description="Of a booked request alone: it waits for a place that delivers before its own"
+    )
+    earlier_until_on: Day | None = Field(
+        default=None,
+        description="Last day of delivery for which an earlier place is worth it; null: any that is earlier",
+    )
 
 
 class RequestRead(BaseModel):
@@ -169,6 +176,9 @@ class RequestRead(BaseModel):
     priority_grounds: dict[str, Any] = Field(description="What is claimed, and how tier and points were derived")
     status: RequestStatus
     submitted_at: datetime | None
+    waiting_since_at: datetime | None = Field(description="Since when it is on the waiting list; null: it is not")
+    wants_earlier: bool
+    earlier_until_on: date | None
     origin: Origin = Field(description="`scenario`: generated for a demonstration, not a fact")
     created_at: datetime
     version: int

@@ -17,9 +17,10 @@ from app.requests import repository
 from app.requests.errors import RequestSettled
 from app.requests.facts import priorities
 from app.requests.models import Request, RequestStatus
-from app.requests.rules import TECHNICAL, TRANSITIONS, WAITING, request_faults
+from app.requests.rules import JOINING, TECHNICAL, TRANSITIONS, WAITING, WISH, request_faults
 from app.requests.schemas import Grounds, GroundsConfirm, RequestCreate, RequestFilter, RequestUpdate
 from app.requests.visibility import confined_to
+from app.requests.waiting import change_wish, keep_waiting
 
 
 async def get_request(session: AsyncSession, actor: Actor, request_id: UUID, *, lock: bool = False) -> Request:
@@ -71,6 +72,8 @@ async def create_request(
 async def update_request(session: AsyncSession, actor: Actor, request_id: UUID, command: RequestUpdate) -> Request:
     """Change a request of the actor's start-up as long as nothing is offered or booked.
 
+    Of a booked one, only the wish for an earlier place may change.
+
     Raises
     ------
     NotFound
@@ -82,6 +85,10 @@ async def update_request(session: AsyncSession, actor: Actor, request_id: UUID, 
     """
     actor.require(Role.STARTUP_MEMBER)
     request = await get_request(session, actor, request_id, lock=True)
+    if command.model_fields_set & WISH:
+        await change_wish(session, actor, request, command)
+        if command.model_fields_set <= WISH:
+            return request
     wanted = _merged(request, command)
     await _check(session, request.organisation_id, wanted)
     changes = {name: value for name, value in _columns(wanted).items() if value != getattr(request, name)}
@@ -126,6 +133,36 @@ async def withdraw_request(session: AsyncSession, actor: Actor, request_id: UUID
     return await move_request(session, actor, request, RequestStatus.WITHDRAWN)
 
 
+async def join_waiting_list(session: AsyncSession, actor: Actor, request_id: UUID) -> Request:
+    """Put a submitted or unmet request on the waiting list for places that are freed; one that is there stays there.
+
+    Raises
+    ------
+    StateConflict
+        If it is a draft, or has an offer or a place.
+    """
+    actor.require(Role.STARTUP_MEMBER)
+    request = await get_request(session, actor, request_id, lock=True)
+    if request.status not in JOINING | {RequestStatus.WAITLISTED}:
+        raise _wrong_status(request, RequestStatus.WAITLISTED)
+    return await move_request(session, actor, request, RequestStatus.WAITLISTED, reason_code="asked_to_wait")
+
+
+async def leave_waiting_list(session: AsyncSession, actor: Actor, request_id: UUID) -> Request:
+    """Take a request off the waiting list: it is submitted, and rounds still consider it.
+
+    Raises
+    ------
+    StateConflict
+        If it is not on the list.
+    """
+    actor.require(Role.STARTUP_MEMBER)
+    request = await get_request(session, actor, request_id, lock=True)
+    if request.status is not RequestStatus.WAITLISTED:
+        raise _wrong_status(request, RequestStatus.SUBMITTED)
+    return await move_request(session, actor, request, RequestStatus.SUBMITTED, reason_code="waits_no_more")
+
+
 async def confirm_grounds(session: AsyncSession, actor: Actor, request_id: UUID, command: GroundsConfirm) -> Request:
     """Confirm what the coordinator finds true of the grounds claimed; the rest counts for nothing.
 
@@ -166,6 +203,7 @@ async def move_request(
         raise _wrong_status(request, status)
     before = snapshot(request)
     request.status = status
+    keep_waiting(request)
     if status is not RequestStatus.WITHDRAWN and request.submitted_at is None:
         request.submitted_at = now()
         await _derive_priority(session, request)
@@ -195,7 +233,7 @@ def _merged(request: Request, command: RequestUpdate) -> RequestCreate:
     names = RequestCreate.model_fields.keys() - {"grounds"}
     state = {name: getattr(request, name) for name in names}
     try:
-        return RequestCreate.model_validate(state | command.model_dump(exclude_unset=True, exclude={"grounds"}))
+        return RequestCreate.model_validate(state | command.model_dump(exclude_unset=True, exclude={"grounds", *WISH}))
     except ValidationError as error:
         faults = [FieldFault("/" + "/".join(map(str, one["loc"])), one["msg"]) for one in error.errors()]
         raise Invalid("The request as changed would not be sound.", faults=faults) from None

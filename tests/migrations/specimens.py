@@ -5,9 +5,21 @@ from typing import Any
 
 from sqlmodel import SQLModel
 
-from app.allocation.models import Offer, Round, RoundRequest, Run, RunCertificate, RunExplanation, RunKind
+from app.allocation.models import (
+    Offer,
+    Round,
+    RoundRequest,
+    Run,
+    RunCertificate,
+    RunExplanation,
+    RunKind,
+    WaitingDecision,
+    WaitingLine,
+    WaitingOutcome,
+    WaitingResult,
+)
 from app.audit.models import ActorKind, AuditRecord
-from app.bookings.models import Booking, BookingSource, Charge, ChargeKind
+from app.bookings.models import Booking, BookingSource, Charge, ChargeKind, FreedPeriod
 from app.capacity.models import Agreement, Commitment, FreezeHolder, Slot, SlotFreeze
 from app.catalogue.models import LineModality, Modality, ProductionLine, Site, SiteKind, Unit
 from app.core.idempotency import IdempotencyKey
@@ -32,6 +44,8 @@ from tests.support.world import day
 INSTANT = datetime(2030, 1, 1, tzinfo=UTC)
 YEAR = period(day(0), day(365))
 MODALITY = "monoclonal_antibody"
+OTHER_DECISION = new_id()
+"""A decision without a line, for a copy of the one that there is."""
 
 
 def specimens() -> list[SQLModel]:
@@ -135,6 +149,14 @@ def _decisions(parties: list[SQLModel], supply: list[SQLModel], demand: list[SQL
     booking = _booking(maker, slot, request, crisis)
     plan = CrisisPlan(crisis_id=crisis.id, run_id=run.id, tier=1, plan_hash="0" * 64)
     order = _order(maker, slot, crisis, plan)
+    offer = Offer(
+        round_id=made.id,
+        run_id=run.id,
+        request_id=request.id,
+        organisation_id=maker.id,
+        booking_id=booking.id,
+        expires_at=INSTANT,
+    )
     return [
         crisis,
         CrisisPower(crisis_id=crisis.id, kind=PowerKind.VOLUNTARY, act_reference="A", signatory="S", validity=YEAR),
@@ -145,20 +167,49 @@ def _decisions(parties: list[SQLModel], supply: list[SQLModel], demand: list[SQL
         RunCertificate(run_id=run.id, plan_sha256="0" * 64),
         booking,
         Charge(organisation_id=maker.id, booking_id=booking.id, kind=ChargeKind.PRICE, amount_cents=1),
-        Offer(
-            round_id=made.id,
-            run_id=run.id,
-            request_id=request.id,
-            organisation_id=maker.id,
-            booking_id=booking.id,
-            expires_at=INSTANT,
-        ),
+        offer,
+        *_waiting(slot, request, run, booking, offer),
         SlotFreeze(slot_id=slot.id, holder=FreezeHolder.ROUND, holder_id=made.id),
         plan,
         CrisisSignature(plan_id=plan.id, person_id=person.id, role="coordinator", plan_hash=plan.plan_hash),
         order,
         Displacement(crisis_id=crisis.id, order_id=order.id, booking_id=booking.id, kind=DisplacementKind.DISPLACED),
     ]
+
+
+def _waiting(slot: Slot, request: Request, run: Run, booking: Booking, offer: Offer) -> list[SQLModel]:
+    decision, other = (
+        WaitingDecision(
+            id=identifier,
+            unit_id=slot.unit_id,
+            run_id=run.id,
+            as_of_on=day(0),
+            outcome=WaitingOutcome.FAILED,
+            reason_code="no_plan",
+        )
+        for identifier in (new_id(), OTHER_DECISION)
+    )
+    line = WaitingLine(
+        decision_id=decision.id,
+        request_id=request.id,
+        organisation_id=request.organisation_id,
+        position=1,
+        tier=1,
+        points=1,
+        waiting_since_at=INSTANT,
+        result=WaitingResult.OFFERED,
+        offer_id=offer.id,
+    )
+    freed = FreedPeriod(
+        unit_id=slot.unit_id,
+        slot_id=slot.id,
+        period=booking.period,
+        booking_id=booking.id,
+        reason_code="planning",
+        run_id=run.id,
+        decision_id=decision.id,
+    )
+    return [decision, other, line, freed]
 
 
 def _booking(maker: Organisation, slot: Slot, request: Request, crisis: Crisis) -> Booking:

@@ -15,10 +15,12 @@ from tests.support.world import World
 
 pytestmark = pytest.mark.database
 
-APPEND_ONLY = {"audit_records", "charges", "crisis_signatures"}
+APPEND_ONLY = {"audit_records", "charges", "crisis_signatures", "waiting_decisions", "waiting_lines"}
 OTHER_TRIGGERS = {
     "tr_bookings_calendar",
+    "tr_bookings_freed",
     "tr_bookings_in_slot",
+    "tr_bookings_waiting_not_frozen",
     "tr_commitments_calendar",
     "tr_commitments_shadow",
     "tr_slots_calendar",
@@ -126,6 +128,7 @@ HELD = {"status": "held", "hold_expires_at": "2030-01-01T00:00:00Z"}
             ("UPDATE slot_freezes SET holder = 'crisis'",),
             {"source": "round", "period": FAR},
         ),
+        ("ck_bookings_slot_not_frozen", (), {"source": "waiting", "period": FAR}),
         (
             "ck_bookings_not_ordered",
             ("DELETE FROM slot_freezes",),
@@ -153,6 +156,8 @@ async def test_each_rule_between_a_booking_and_its_slot_is_kept(
         ("ck_audit_records_append_only", "UPDATE audit_records SET action = 'row.unmade'"),
         ("ck_charges_append_only", "DELETE FROM charges"),
         ("ck_crisis_signatures_append_only", "DELETE FROM crisis_signatures"),
+        ("ck_waiting_decisions_append_only", "UPDATE waiting_decisions SET as_of_on = '2030-01-01'"),
+        ("ck_waiting_lines_append_only", "DELETE FROM waiting_lines"),
     ],
 )
 async def test_each_rule_on_what_may_change_is_kept_even_for_the_owner(

@@ -6,6 +6,7 @@ from sqlalchemy import CheckConstraint, Constraint, Enum, ForeignKeyConstraint, 
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 
 from app.core.model import new_id
+from tests.migrations.specimens import OTHER_DECISION
 
 NOTHING = "empty"
 
@@ -79,6 +80,8 @@ EXAMPLES: dict[str, Violation] = {
         budget_cents={"budget_cents": -1},
         priority_tier={"priority_tier": 4},
         priority_points={"priority_points": -1},
+        wants_earlier={"wants_earlier": True},
+        earlier_until_on={"earlier_until_on": "2030-01-01"},
     ),
     **_named("feasibilities", reason_code={"status": "not_feasible"}, condition={"status": "feasible_if"}),
     **_named(
@@ -104,6 +107,15 @@ EXAMPLES: dict[str, Violation] = {
         attempt={"attempt": 0},
         finished_at={"finished_at": None},
         error={"outcome": "parked"},
+    ),
+    **_named("offers", round_id={"round_id": None, "status": "declined"}),
+    **_named("freed_periods", period_real={"period": NOTHING}, attempts={"attempts": -1}),
+    **_named("waiting_decisions", reason_code={"reason_code": None}),
+    **_named(
+        "waiting_lines",
+        position={"position": 0},
+        offer_id={"offer_id": None},
+        reason_code={"reason_code": "outranked"},
     ),
     **_named("crises", validity_real={"validity": NOTHING}),
     **_named("crisis_powers", validity_real={"validity": NOTHING}),
@@ -158,6 +170,10 @@ AROUND: dict[tuple[str, str], dict[str, Any]] = {
     ("bookings", "status"): {"hold_expires_at": None},
     ("runs", "kind"): {"round_id": None},
     ("runs", "crisis_id"): {"kind": "crisis", "round_id": None},
+    ("waiting_decisions", "outcome"): {"reason_code": None},
+    ("waiting_lines", "result"): {"offer_id": None},
+    ("waiting_lines", "organisation_id"): {"decision_id": str(OTHER_DECISION)},
+    ("waiting_lines", "offer_id"): {"decision_id": str(OTHER_DECISION)},
 }
 """What else must change for no other constraint to speak first."""
 
@@ -171,7 +187,7 @@ def _dangling(table: Table, constraint: ForeignKeyConstraint) -> Violation:
         return Violation(table.name, changes | {"id": str(new_id()), "status": "draft"})
     if table.name == "crisis_signatures":
         return Violation(table.name, changes | {"id": str(new_id()), "role": "another"})
-    if table.name == "charges":
+    if table.name in {"charges", "waiting_decisions", "waiting_lines"}:
         return Violation(table.name, changes | {"id": str(new_id())})
     return Violation(table.name, changes, copy=False)
 

@@ -1,7 +1,6 @@
 """A round told through the interface, and a worker that solves it."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,17 +9,16 @@ from uuid import UUID
 
 import httpx
 import pytest
+from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.allocation.runs import Success, claim_run, end_run
 from app.core.database import transaction
 from app.core.settings import Settings
 from app.requests.models import Request
 from app.worker import FOLLOW_UPS, work
-from scheduler.baselines import BASELINES
-from scheduler.objectives import plain_bound, value
-from scheduler.plan import solution_of
-from scheduler.problem import Problem
-from scheduler.solution import Level
+from tests.app.allocation.problems import greedy_solution
+from tests.app.allocation.waiting_room import Room
 from tests.support.world import World, day
 
 Headers = Mapping[str, str]
@@ -127,18 +125,6 @@ async def contest(world: World, **line: Any) -> Contest:
     return made
 
 
-def greedy_solution(document: dict[str, Any]) -> dict[str, Any]:
-    """Return the solution of a problem by the simplest rule, as the engine would write it."""
-    problem = Problem.from_json(json.dumps(document))
-    plan = BASELINES["greedy"](problem)
-    reached = {name: (value(problem, plan, name), plain_bound(problem, name)) for name in problem.objectives}
-    levels = tuple(Level(name, now, bound, proven=now == bound) for name, (now, bound) in reached.items())
-    status = "optimal" if all(level.proven for level in levels) else "feasible"
-    made = solution_of(problem, plan, status=status, levels=levels, engine="greedy", seed=0)
-    solution: dict[str, Any] = json.loads(made.to_json())
-    return solution
-
-
 async def planned_by_greed(rounds: Rounds, world: World) -> tuple[str, Any]:
     """Close a round and give its run the greedy plan, at once: for what does not hang on the best one."""
     round_id = await rounds.closed()
@@ -149,3 +135,9 @@ async def planned_by_greed(rounds: Rounds, world: World) -> tuple[str, Any]:
     async with transaction(world.sessions) as session:
         await end_run(session, run_id, run.attempt, Success(greedy_solution(run.problem), {}), FOLLOW_UPS)
     return round_id, await rounds.get(f"/v1/runs/{run_id}")
+
+
+@pytest.fixture
+async def room(client: httpx.AsyncClient, world: World, owner: AsyncEngine, app: FastAPI) -> Room:
+    """A slot with room for one campaign of one batch."""
+    return await Room.of(client, world, owner, app.state.sessions)

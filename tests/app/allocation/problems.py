@@ -1,6 +1,13 @@
 """Small problems whose best plan is worked out by hand."""
 
+import json
 from typing import Any
+
+from scheduler.baselines import BASELINES
+from scheduler.objectives import plain_bound, value
+from scheduler.plan import solution_of
+from scheduler.problem import Problem
+from scheduler.solution import Level
 
 
 def one_window(*demands: dict[str, Any], end: int = 100) -> dict[str, Any]:
@@ -43,3 +50,15 @@ def slow_problem() -> dict[str, Any]:
         for n in range(150)
     ]
     return {**CONTESTED, "windows": windows, "demands": demands}
+
+
+def greedy_solution(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the solution of a problem by the simplest rule, as the engine would write it."""
+    problem = Problem.from_json(json.dumps(document))
+    plan = BASELINES["greedy"](problem)
+    reached = {name: (value(problem, plan, name), plain_bound(problem, name)) for name in problem.objectives}
+    levels = tuple(Level(name, now, bound, proven=now == bound) for name, (now, bound) in reached.items())
+    status = "optimal" if all(level.proven for level in levels) else "feasible"
+    made = solution_of(problem, plan, status=status, levels=levels, engine="greedy", seed=0)
+    solution: dict[str, Any] = json.loads(made.to_json())
+    return solution

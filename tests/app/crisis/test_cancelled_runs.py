@@ -10,7 +10,7 @@ from app.audit.author import Author
 from app.core.database import transaction
 from app.core.vocabulary import Reserve
 from app.worker import FOLLOW_UPS
-from tests.app.allocation.conftest import greedy_solution
+from tests.app.allocation.problems import greedy_solution
 from tests.app.crisis.conftest import Crises, maker
 from tests.support.world import World
 

@@ -1,0 +1,54 @@
+"""Where a plan puts a request, and the hold that keeps the place for it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from app.bookings.models import BookingSource
+from app.bookings.service import BookingDraft, draft_of
+from app.core.vocabulary import Origin
+from app.matching.facts import RequestFacts
+from app.matching.outcome import Option
+from app.requests.models import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the plan puts a request."""
+
+    request: Request
+    slot_id: UUID
+    start_on: date
+    days: int
+
+    @classmethod
+    def of(cls, request: Request, origin: date, item: dict[str, Any]) -> "Place":
+        """Return the place of a placed item of a solution whose day 0 is `origin`."""
+        start_on = origin + timedelta(days=item["start"])
+        return cls(request, UUID(item["window"]), start_on, item["end"] - item["start"])
+
+    def option_among(self, options: Iterable[Option]) -> Option | None:
+        """Return the option that allows this place, or None if none does any more."""
+        return next((option for option in options if self._fits(option)), None)
+
+    def _fits(self, option: Option) -> bool:
+        return (
+            option.slot_id == self.slot_id
+            and option.duration_days == self.days
+            and any(window.first_on <= self.start_on <= window.last_on for window in option.start_windows)
+        )
+
+    def draft(
+        self, facts: RequestFacts, option: Option, *, source: BookingSource, hold_expires_at: datetime
+    ) -> BookingDraft:
+        """Return the hold to make; on a standard line its acceptance confirms it, whatever the slot says."""
+        return draft_of(
+            facts,
+            replace(option, instant=option.instant or option.terms.is_standard),
+            self.start_on,
+            source=source,
+            hold_expires_at=hold_expires_at,
+            origin=Origin.of(self.request.origin, option.origin),
+        )

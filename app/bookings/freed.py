@@ -1,0 +1,51 @@
+"""What follows for those who wait from a change of a booking: freed days are offered, a later place is left."""
+
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.audit.author import Author
+from app.bookings import ledger, ledger_repository, repository
+from app.bookings.followup import GIVEN_UP
+from app.bookings.models import Booking, BookingSource, ChargeKind
+from app.core.jobs import Entrypoint, enqueue
+from app.requests.waiting import end_wish
+
+MOVED_EARLIER = "moved_earlier"
+
+
+async def announce(session: AsyncSession, booking: Booking) -> None:
+    """Have the waiting list asked about the days that a booking has let go of, unless nobody waits at all.
+
+    The job stands in the transaction that frees the days. A worker also looks for freed days without a job.
+    """
+    if booking.status in GIVEN_UP and await repository.has_undecided_days(session, booking.unit_id):
+        await enqueue(session, Entrypoint.WAITING, booking.unit_id)
+
+
+async def units_to_lock(session: AsyncSession, booking: Booking) -> set[UUID]:
+    """Return the units that the confirmation of a booking touches: its own, and that of a place that it replaces."""
+    return {booking.unit_id, *(later.unit_id for later in await later_places(session, booking))}
+
+
+async def later_places(session: AsyncSession, booking: Booking) -> list[Booking]:
+    """Return the bookings of the same request in whose stead this one is taken: from the waiting list alone."""
+    if booking.source is not BookingSource.WAITING or booking.request_id is None:
+        return []
+    return await repository.other_places(session, booking.request_id, booking.id)
+
+
+async def credit_left(session: AsyncSession, author: Author, left: Booking, taken: Booking) -> None:
+    """Credit what was charged for a place that its request has left for an earlier one, and end the wish for it."""
+    await ledger.add_charge(
+        session,
+        author,
+        organisation_id=left.organisation_id,
+        counterparty_id=await ledger_repository.seller_of(session, left.unit_id),
+        booking_id=left.id,
+        kind=ChargeKind.RESERVATION_FEE,
+        amount_cents=-await ledger.charged_cents(session, left.id),
+        detail={"reason": MOVED_EARLIER, "taken_booking_id": str(taken.id)},
+    )
+    if left.request_id is not None:
+        await end_wish(session, author, await repository.lock_request(session, left.request_id), MOVED_EARLIER)

@@ -1,0 +1,60 @@
+"""A request's place on the waiting list: since when, and the wish of a booked one for an earlier place."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.audit.author import Author
+from app.audit.service import record, snapshot
+from app.core.clock import now
+from app.core.errors import Invalid, StateConflict
+from app.requests.models import Request, RequestStatus
+from app.requests.schemas import RequestUpdate
+
+
+def keep_waiting(request: Request) -> None:
+    """Set what follows for the waiting list from a request's new status.
+
+    An offer does not end the time that it has waited, a place or its leaving does; a wish ends with the place.
+    """
+    if request.status is RequestStatus.WAITLISTED:
+        request.waiting_since_at = request.waiting_since_at or now()
+    elif request.status is not RequestStatus.OFFERED:
+        request.waiting_since_at = None
+    request.wants_earlier, request.earlier_until_on = False, None
+
+
+async def change_wish(session: AsyncSession, author: Author, request: Request, command: RequestUpdate) -> None:
+    """Let a booked request wait, or no longer wait, for an earlier place than it has.
+
+    Raises
+    ------
+    StateConflict
+        If it is not booked, and so has no place to be earlier than.
+    Invalid
+        If a last day is given without the wish.
+    """
+    given = command.model_fields_set
+    wants = bool(command.wants_earlier) if "wants_earlier" in given else request.wants_earlier
+    if wants and request.status is not RequestStatus.BOOKED:
+        raise StateConflict(
+            f"The request is {request.status.value}: only one that is booked can want an earlier place than it has.",
+            facts={"request_status": request.status.value},
+        )
+    until_on = command.earlier_until_on if "earlier_until_on" in given else request.earlier_until_on
+    if not wants and "earlier_until_on" in given and until_on is not None:
+        raise Invalid.field("earlier_until_on", "goes with wants_earlier, and only with it")
+    before = snapshot(request)
+    if wants and not request.wants_earlier:
+        request.waiting_since_at = now()
+    if request.status is RequestStatus.BOOKED and not wants:
+        request.waiting_since_at = None
+    request.wants_earlier, request.earlier_until_on = wants, until_on if wants else None
+    await record(session, author, "request.wish_changed", request, before=before)
+
+
+async def end_wish(session: AsyncSession, author: Author, request: Request, reason_code: str) -> None:
+    """End the wish of a locked request for an earlier place, if it has one."""
+    if not request.wants_earlier:
+        return
+    before = snapshot(request)
+    request.wants_earlier, request.earlier_until_on, request.waiting_since_at = False, None, None
+    await record(session, author, "request.wish_ended", request, before=before, reason_code=reason_code)
