@@ -7,7 +7,7 @@ from sqlmodel import SQLModel
 
 from app.allocation.models import Offer, Round, RoundRequest, Run, RunCertificate, RunExplanation, RunKind
 from app.audit.models import ActorKind, AuditRecord
-from app.bookings.models import Booking, BookingSource, Charge, ChargeKind
+from app.bookings.models import Booking, BookingSource, Charge, ChargeKind, Slip, SlipMove
 from app.capacity.models import Agreement, Commitment, FreezeHolder, Slot, SlotFreeze
 from app.catalogue.models import LineModality, Modality, ProductionLine, Site, SiteKind, Unit
 from app.core.model import new_id, period
@@ -122,6 +122,7 @@ def _decisions(parties: list[SQLModel], supply: list[SQLModel], demand: list[SQL
     booking = _booking(maker, slot, request, crisis)
     plan = CrisisPlan(crisis_id=crisis.id, run_id=run.id, tier=1, plan_hash="0" * 64)
     order = _order(maker, slot, crisis, plan)
+    slip = Slip(booking_id=booking.id, expected_end_on=day(60), reason_code="supply")
     return [
         crisis,
         CrisisPower(crisis_id=crisis.id, kind=PowerKind.VOLUNTARY, act_reference="A", signatory="S", validity=YEAR),
@@ -132,6 +133,14 @@ def _decisions(parties: list[SQLModel], supply: list[SQLModel], demand: list[SQL
         RunCertificate(run_id=run.id, plan_sha256="0" * 64),
         booking,
         Charge(organisation_id=maker.id, booking_id=booking.id, kind=ChargeKind.PRICE, amount_cents=1),
+        slip,
+        SlipMove(
+            slip_id=slip.id,
+            booking_id=booking.id,
+            slot_id=slot.id,
+            period=period(day(60), day(100)),
+            delivery_on=day(140),
+        ),
         Offer(
             round_id=made.id,
             run_id=run.id,
