@@ -49,7 +49,7 @@ def test_any_walk_of_allowed_steps_starts_alive_and_passes_through_confirmation(
 
 
 def test_production_is_never_displaced_nor_cancelled() -> None:
-    assert TRANSITIONS[BookingStatus.IN_PRODUCTION] == {BookingStatus.COMPLETED, BookingStatus.FAILED}
+    assert set(TRANSITIONS[BookingStatus.IN_PRODUCTION]) == {BookingStatus.COMPLETED, BookingStatus.FAILED}
 
 
 def test_only_what_occupies_its_period_can_be_made() -> None:
