@@ -9,6 +9,7 @@ from app.allocation.offers_router import router as offers
 from app.allocation.router import router as rounds
 from app.allocation.runs_router import router as runs
 from app.allocation.statements import Desk
+from app.bookings.life_router import router as life
 from app.bookings.router import router as bookings
 from app.capacity.agreement_router import router as agreements
 from app.capacity.commitment_router import router as commitments
@@ -35,7 +36,21 @@ coordinator allocates the reserved part of it; in a health crisis, production mo
 * What belongs to someone else does not exist for you: the answer is 404.
 """
 
-ROUTERS = (identity, catalogue, slots, commitments, agreements, requests, bookings, rounds, runs, offers, crises, web)
+ROUTERS = (
+    identity,
+    catalogue,
+    slots,
+    commitments,
+    agreements,
+    requests,
+    bookings,
+    life,
+    rounds,
+    runs,
+    offers,
+    crises,
+    web,
+)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:

@@ -27,7 +27,7 @@ from app.allocation.runs import FollowUp, requeue_lost
 from app.allocation.service import round_run_ended
 from app.allocation.solving import Workshop, solve_run
 from app.audit.author import Author
-from app.bookings.service import expire_stale_holds
+from app.bookings.service import decline_overdue, expire_stale_holds
 from app.core import logs
 from app.core.database import SessionFactory, make_engine, make_session_factory, transaction
 from app.core.heartbeats import BEAT_SECONDS, beat, leave
@@ -52,6 +52,7 @@ Sweep = Callable[[AsyncSession], Awaitable[object]]
 SWEEPS: Mapping[str, Sweep] = {
     "expired_offers": expire_offers,
     "stale_holds": partial(expire_stale_holds, author=Author.of_job("expire_holds")),
+    "overdue_approvals": partial(decline_overdue, author=Author.of_job("decline_overdue")),
     "expired_crises": expire_crises,
     "lost_runs": requeue_lost,
 }

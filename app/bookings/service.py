@@ -4,24 +4,29 @@ Each function locks the units that it touches, leaves an audit record, and never
 several units locks them all first, with one call of `app.capacity.service.lock_units`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.author import Author
-from app.audit.service import record, snapshot
-from app.bookings import followup, ledger, obstacles, repository
+from app.audit.service import record
+from app.bookings import expiry, followup, ledger, obstacles, repository, resale
+from app.bookings.changing import change_status
 from app.bookings.drafts import BookingDraft, draft_of
-from app.bookings.errors import HoldExpired
+from app.bookings.errors import ApprovalOverdue, HoldExpired, TooLateToApprove
+from app.bookings.expiry import OVERDUE, decline_overdue, expire_stale_holds
 from app.bookings.ledger import add_charge
-from app.bookings.models import Booking, BookingStatus
-from app.bookings.rules import ENDED, INITIAL, require_transition
+from app.bookings.models import Booking, BookingSource, BookingStatus
+from app.bookings.rules import ENDED, INITIAL, approval_deadline
 from app.capacity.models import Slot
+from app.capacity.occupancy import span_of
 from app.capacity.service import lock_units
 from app.core.clock import now
 from app.core.errors import NotFound, StateConflict
+from app.core.settings import get_settings
 
 
 async def create_booking(session: AsyncSession, author: Author, draft: BookingDraft) -> Booking:
@@ -48,7 +53,7 @@ async def create_bookings(session: AsyncSession, author: Author, drafts: Sequenc
             raise NotFound.of("slot", draft.slot_id)
     units = {slot.unit_id for slot in slots.values()}
     await lock_units(session, units)
-    await _expire(session, author, units)
+    await expiry.expire(session, author, units)
     return [await _insert(session, author, draft, slots[draft.slot_id]) for draft in drafts]
 
 
@@ -70,6 +75,10 @@ async def _insert(session: AsyncSession, author: Author, draft: BookingDraft, sl
         recallable=draft.recallable,
         status=draft.status,
         hold_expires_at=draft.hold_expires_at,
+        approval_expires_at=draft.approval_expires_at,
+        moves_id=draft.moves_id,
+        move=draft.move.model_dump(mode="json") if draft.move else None,
+        repeats_id=draft.repeats_id,
         contract_status=draft.contract_status,
         price_cents=draft.price_cents,
         terms=draft.terms.model_dump(mode="json") if draft.terms else {},
@@ -82,12 +91,20 @@ async def _insert(session: AsyncSession, author: Author, draft: BookingDraft, sl
     await record(session, author, f"booking.{booking.status.value}", booking)
     await followup.settle_request(session, author, booking)
     if booking.status is BookingStatus.CONFIRMED:
-        await ledger.charge_reservation(session, author, booking)
+        await bind(session, author, booking)
     return booking
+
+
+async def bind(session: AsyncSession, author: Author, booking: Booking) -> None:
+    """Charge what a confirmation costs, and credit those who had given up its days at a fee."""
+    await ledger.charge_reservation(session, author, booking)
+    await resale.settle(session, author, booking)
 
 
 async def locked(session: AsyncSession, booking_id: UUID) -> Booking:
     """Return a booking as it is now, its unit and its row locked until the transaction ends.
+
+    With a place to which a booking asks to move, the unit of that booking is locked too.
 
     Raises
     ------
@@ -97,39 +114,9 @@ async def locked(session: AsyncSession, booking_id: UUID) -> Booking:
     seen = await repository.find(session, booking_id)
     if seen is None:
         raise NotFound.of("booking", booking_id)
-    await lock_units(session, [seen.unit_id])
+    asking = await repository.find(session, seen.moves_id) if seen.moves_id else None
+    await lock_units(session, {seen.unit_id} | ({asking.unit_id} if asking else set()))
     return await repository.lock(session, booking_id)
-
-
-async def _change_status(
-    session: AsyncSession,
-    author: Author,
-    booking: Booking,
-    status: BookingStatus,
-    *,
-    reason_code: str | None = None,
-    reason_text: str | None = None,
-    changes: Mapping[str, Any] | None = None,
-) -> Booking:
-    """Take a locked booking to another status: the one place where a status changes."""
-    require_transition(booking.status, status)
-    before = snapshot(booking)
-    booking.status = status
-    booking.hold_expires_at = None
-    for name, value in (changes or {}).items():
-        setattr(booking, name, value)
-    action = f"booking.{status.value}"
-    await record(session, author, action, booking, before=before, reason_code=reason_code, reason_text=reason_text)
-    await followup.settle_request(session, author, booking)
-    return booking
-
-
-def _require_status(booking: Booking, status: BookingStatus) -> None:
-    if booking.status is not status:
-        raise StateConflict(
-            f"This takes a booking that is {status.value}; this one is {booking.status.value}.",
-            facts={"booking_status": booking.status.value},
-        )
 
 
 async def confirm(session: AsyncSession, author: Author, booking: Booking) -> Booking:
@@ -141,17 +128,44 @@ async def confirm(session: AsyncSession, author: Author, booking: Booking) -> Bo
         If it was not confirmed in time, whether or not anything has expired it yet.
     StateConflict
         If it is not held.
+    TooLateToApprove
+        If its CDMO would have to approve a period that has begun.
     """
     booking = await locked(session, booking.id)
     if booking.status is BookingStatus.EXPIRED or (
         booking.hold_expires_at is not None and booking.hold_expires_at <= now()
     ):
         raise HoldExpired("This hold has expired: nothing is booked. Make a new one.")
-    instant = bool(booking.terms.get("instant"))
-    await _change_status(session, author, booking, BookingStatus.CONFIRMED if instant else BookingStatus.AWAITING_CDMO)
-    if instant:
-        await ledger.charge_reservation(session, author, booking)
+    if bool(booking.terms.get("instant")):
+        await change_status(session, author, booking, BookingStatus.CONFIRMED)
+        await bind(session, author, booking)
+        return booking
+    start_on = span_of(booking.period).start_on
+    changes = {"approval_expires_at": deadline_of(start_on, booking.source)}
+    await change_status(session, author, booking, BookingStatus.AWAITING_CDMO, changes=changes)
     return booking
+
+
+def deadline_of(start_on: date, source: BookingSource) -> datetime | None:
+    """Return until when a CDMO may approve a period about which it is asked now.
+
+    What a crisis has placed is refused to nobody: None if it begins at once.
+
+    Raises
+    ------
+    TooLateToApprove
+        If the period has begun.
+    """
+    asked_at = now()
+    deadline = approval_deadline(start_on, asked_at, get_settings().approval_hours)
+    if deadline <= asked_at:
+        if source is BookingSource.REPLACEMENT:
+            return None
+        raise TooLateToApprove(
+            f"This period begins on {start_on}, and its CDMO has to approve it before. Take a later start.",
+            facts={"start": start_on.isoformat()},
+        )
+    return deadline
 
 
 async def approve(session: AsyncSession, author: Author, booking: Booking) -> Booking:
@@ -159,14 +173,37 @@ async def approve(session: AsyncSession, author: Author, booking: Booking) -> Bo
 
     Raises
     ------
+    ApprovalOverdue
+        If it was not approved in time, whether or not anything has declined it yet.
     StateConflict
         If it awaits nothing.
     """
     booking = await locked(session, booking.id)
-    _require_status(booking, BookingStatus.AWAITING_CDMO)
-    await _change_status(session, author, booking, BookingStatus.CONFIRMED)
-    await ledger.charge_reservation(session, author, booking)
+    require_approvable(booking)
+    await change_status(session, author, booking, BookingStatus.CONFIRMED)
+    await bind(session, author, booking)
     return booking
+
+
+def require_approvable(booking: Booking) -> None:
+    """Let pass what awaits its CDMO, and is not overdue.
+
+    Raises
+    ------
+    ApprovalOverdue
+        If it is.
+    StateConflict
+        If it awaits nothing.
+    """
+    if booking.ended_reason_code == OVERDUE or (
+        booking.approval_expires_at is not None and booking.approval_expires_at <= now()
+    ):
+        raise ApprovalOverdue("This was not approved in time, and counts as declined: the start-up may ask anew.")
+    if booking.status is not BookingStatus.AWAITING_CDMO:
+        raise StateConflict(
+            f"This takes a booking that is awaiting_cdmo; this one is {booking.status.value}.",
+            facts={"booking_status": booking.status.value, "allowed_in": [BookingStatus.AWAITING_CDMO.value]},
+        )
 
 
 async def end_booking(
@@ -199,37 +236,13 @@ async def end_booking(
     changes: dict[str, Any] = {"ended_reason_code": reason_code, "replaced_by_id": replaced_by_id}
     if status is BookingStatus.DISPLACED:
         changes["displaced_at"] = now()
-    return await _change_status(
+    await change_status(
         session, author, booking, status, reason_code=reason_code, reason_text=reason_text, changes=changes
     )
-
-
-async def _expire(session: AsyncSession, author: Author, units: set[UUID]) -> int:
-    """Expire every stale hold of locked units, and return how many there were."""
-    stale = await repository.stale_holds(session, units, now())
-    for booking in stale:
-        await _change_status(
-            session,
-            author,
-            booking,
-            BookingStatus.EXPIRED,
-            reason_code="hold_expired",
-            changes={"ended_reason_code": "hold_expired"},
-        )
-    return len(stale)
-
-
-async def expire_stale_holds(session: AsyncSession, author: Author, *, max_units: int = 100) -> int:
-    """Expire the holds that have run out, on so many units at most, and return how many there were.
-
-    A sweep calls it in a transaction of its own until it returns 0. Nothing waits for it: a new booking expires by
-    itself what is stale in its way.
-    """
-    units = await repository.units_with_stale_holds(session, now(), max_units)
-    if not units:
-        return 0
-    await lock_units(session, units)
-    return await _expire(session, author, units)
+    if booking.source is BookingSource.CRISIS:
+        # A campaign that was ordered and is not made has sold nobody's days again.
+        await resale.take_back(session, author, booking, own_fee_cents=0)
+    return booking
 
 
 __all__ = [
@@ -239,6 +252,7 @@ __all__ = [
     "confirm",
     "create_booking",
     "create_bookings",
+    "decline_overdue",
     "draft_of",
     "end_booking",
     "expire_stale_holds",
