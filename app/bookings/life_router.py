@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 
-from app.bookings import moving, production, reading, slips
+from app.bookings import moving, production, reading, slip_reading, slips
 from app.bookings.life_schemas import (
     CompleteBody,
     ContractBody,
@@ -72,13 +72,13 @@ async def fail(session: DbSession, actor: CurrentActor, booking_id: UUID, comman
 async def slip(session: DbSession, actor: CurrentActor, booking_id: UUID, command: SlipBody) -> SlipRead:
     """The CDMO says until when a campaign will hold its unit; those behind it are asked to make way, at no cost."""
     made = await slips.slip(session, actor, booking_id, command)
-    return next(one for one in await slips.list_slips(session, actor, booking_id) if one.id == made.id)
+    return next(one for one in await slip_reading.list_slips(session, actor, booking_id) if one.id == made.id)
 
 
 @router.get("/v1/bookings/{booking_id}/slips", summary="List the slips of a booking")
 async def list_slips(session: DbSession, actor: CurrentActor, booking_id: UUID) -> list[SlipRead]:
     """Every slip, the first one first; its CDMO sees what each asks of those behind."""
-    return await slips.list_slips(session, actor, booking_id)
+    return await slip_reading.list_slips(session, actor, booking_id)
 
 
 @router.get("/v1/slip-moves", summary="List what slips ask")
@@ -86,7 +86,7 @@ async def list_moves(
     request: Request, session: DbSession, actor: CurrentActor, query: Annotated[SlipMoveFilter, Query()]
 ) -> Page[SlipMoveRead]:
     """Proposals to a start-up's bookings, to those on a CDMO's lines, or all for the coordinator."""
-    items, cursor = await slips.list_moves(session, actor, query)
+    items, cursor = await slip_reading.list_moves(session, actor, query)
     return Page(items=items, next=next_url(request, cursor))
 
 
@@ -94,7 +94,7 @@ async def list_moves(
 async def accept(session: DbSession, actor: CurrentActor, slip_move_id: UUID) -> SlipMoveRead:
     """The start-up takes the period proposed: its booking moves at once, on its own terms, at no cost."""
     moved = await slips.accept(session, actor, slip_move_id)
-    return (await slips.as_read(session, [moved]))[0]
+    return (await slip_reading.as_read(session, [moved]))[0]
 
 
 @router.post("/v1/slip-moves/{slip_move_id}/decline", summary="Stay in spite of a slip")
@@ -103,4 +103,4 @@ async def decline(
 ) -> SlipMoveRead:
     """The start-up keeps its planned period, with a coded reason."""
     kept = await slips.decline(session, actor, slip_move_id, command)
-    return (await slips.as_read(session, [kept]))[0]
+    return (await slip_reading.as_read(session, [kept]))[0]

@@ -14,11 +14,12 @@ from app.audit.author import Author
 from app.audit.service import record
 from app.bookings import ledger, placing, repository, resale, service
 from app.bookings.access import require_not_ordered, view_for
+from app.bookings.approvals import deadline_of, require_approvable
 from app.bookings.changing import change_status, relocate
 from app.bookings.drafts import BookingDraft, draft_of
 from app.bookings.errors import MovePending, NoTerms, OtherCdmo, OwnDays, SamePlace
 from app.bookings.fees import BookingTerms
-from app.bookings.life_schemas import MoveBody, MoveQuote
+from app.bookings.life_schemas import MoveBody
 from app.bookings.models import Booking, BookingSource, BookingStatus, ChargeKind
 from app.bookings.move_costs import MoveOffer, move_offer
 from app.bookings.rules import part_outside, require_amendable
@@ -65,11 +66,11 @@ async def move(session: AsyncSession, actor: Actor, booking_id: UUID, command: M
         If its CDMO would have to approve a period that has begun.
     """
     view, _ = await view_for(session, actor, booking_id, "move")
-    _require_movable(view.booking)
+    require_movable(view.booking)
     slot = await placing.bookable_slot(session, command.slot_id or view.booking.slot_id, command.start)
     await lock_units(session, {view.booking.unit_id, slot.unit_id})
     booking = await service.locked(session, booking_id)
-    _require_movable(booking)
+    require_movable(booking)
     pending = await repository.lock_pending_move(session, booking.id)
     if pending is not None:
         raise MovePending(
@@ -125,29 +126,6 @@ async def plan_move(session: AsyncSession, booking: Booking, slot_id: UUID, star
     return Plan(draft, offer, place)
 
 
-async def quote_move(session: AsyncSession, booking: Booking, slot_id: UUID, start_on: date) -> MoveQuote:
-    """Return what a move would cost, before it binds; it is refused as the move would be."""
-    _require_movable(booking)
-    plan = await plan_move(session, booking, slot_id, start_on)
-    terms, offer = plan.draft.terms, plan.offer
-    assert terms is not None  # noqa: S101
-    return MoveQuote(
-        slot_id=slot_id,
-        start=offer.start,
-        end=offer.end,
-        delivery_on=plan.draft.delivery_on,
-        instant=plan.instant,
-        price_cents=terms.price_cents,
-        price_lines=terms.price_lines,
-        price_difference_cents=offer.price_difference_cents,
-        move_fee_cents=offer.fee_cents,
-        free=offer.free,
-        notice_days=offer.notice_days,
-        reservation_difference_cents=offer.reservation_difference_cents,
-        due_cents=offer.fee_cents + offer.reservation_difference_cents,
-    )
-
-
 async def approve_move(session: AsyncSession, author: Author, asked: Booking) -> None:
     """Let a booking take the place that it asks to move to: in one transaction, or not at all.
 
@@ -159,7 +137,7 @@ async def approve_move(session: AsyncSession, author: Author, asked: Booking) ->
         If it awaits nothing any more.
     """
     asked = await service.locked(session, asked.id)
-    service.require_approvable(asked)
+    require_approvable(asked)
     assert asked.moves_id is not None  # noqa: S101 - a constraint has seen to it
     booking = await repository.lock(session, asked.moves_id)
     offer = MoveOffer.model_validate(asked.move)
@@ -193,7 +171,7 @@ async def _ask(
         plan.draft,
         period=period(*held),
         status=BookingStatus.AWAITING_CDMO,
-        approval_expires_at=service.deadline_of(wanted.start_on, BookingSource.MOVE),
+        approval_expires_at=deadline_of(wanted.start_on, BookingSource.MOVE),
         moves_id=booking.id,
         move=plan.offer,
         contract_status=booking.contract_status,
@@ -254,8 +232,16 @@ async def _take_effect(
     await resale.settle(session, author, booking)
 
 
-def _require_movable(booking: Booking) -> None:
-    """Let pass what its start-up may move."""
+def require_movable(booking: Booking) -> None:
+    """Let pass what its start-up may move.
+
+    Raises
+    ------
+    StateConflict
+        If it has started or ended, a crisis ordered it, or it is the place to which another one asks to move.
+    NoTerms
+        If it was made without a price of its own.
+    """
     require_not_ordered(booking)
     require_amendable("move", booking.status)
     if booking.moves_id is not None:

@@ -55,7 +55,7 @@ async def _nearest(
 ) -> dict[str, str] | None:
     """Return the nearest free period in the slot itself, else in another of its unit, with that slot's identifier."""
     allowed = span_of(starts) if starts is not None else Span(today(), wanted.end_on + timedelta(days=36_500))
-    others = await repository.bookable_slots(session, slot)
+    others = [one for one in await repository.bookable_slots(session, slot.unit_id) if one.reserve is slot.reserve]
     for candidates in ([one for one in others if one.id == slot.id], [one for one in others if one.id != slot.id]):
         found = {
             free: one.id for one in candidates if (free := nearest_free(wanted, _free(one, busy), allowed)) is not None

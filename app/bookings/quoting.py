@@ -1,5 +1,6 @@
 """Quotes: what a booking costs, what it costs to leave it, and what a move of it would cost."""
 
+from datetime import date
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -59,4 +60,27 @@ async def _move(session: AsyncSession, actor: Actor, booking: Booking, question:
             raise Invalid.field("query/start", "Give the start of the move in this slot.")
         return None
     view, _ = await view_for(session, actor, booking.id, "move")
-    return await moving.quote_move(session, view.booking, question.slot_id or booking.slot_id, question.start)
+    return await _quote_move(session, view.booking, question.slot_id or booking.slot_id, question.start)
+
+
+async def _quote_move(session: AsyncSession, booking: Booking, slot_id: UUID, start_on: date) -> MoveQuote:
+    """Return what a move would cost; it is refused as the move would be."""
+    moving.require_movable(booking)
+    plan = await moving.plan_move(session, booking, slot_id, start_on)
+    terms, offer = plan.draft.terms, plan.offer
+    assert terms is not None  # noqa: S101
+    return MoveQuote(
+        slot_id=slot_id,
+        start=offer.start,
+        end=offer.end,
+        delivery_on=plan.draft.delivery_on,
+        instant=plan.instant,
+        price_cents=terms.price_cents,
+        price_lines=terms.price_lines,
+        price_difference_cents=offer.price_difference_cents,
+        move_fee_cents=offer.fee_cents,
+        free=offer.free,
+        notice_days=offer.notice_days,
+        reservation_difference_cents=offer.reservation_difference_cents,
+        due_cents=offer.fee_cents + offer.reservation_difference_cents,
+    )

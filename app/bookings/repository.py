@@ -80,15 +80,14 @@ async def slots_by_id(session: AsyncSession, slot_ids: Collection[UUID]) -> dict
     return {slot.id: slot for slot in await session.scalars(statement)}
 
 
-async def bookable_slots(session: AsyncSession, like: Slot) -> list[Slot]:
-    """Return the published slots of a slot's unit and reserve that nothing holds still."""
+async def bookable_slots(session: AsyncSession, unit_id: UUID) -> list[Slot]:
+    """Return the published slots of a unit that nothing holds still."""
     statement = select(Slot).where(
-        col(Slot.unit_id) == like.unit_id,
-        col(Slot.reserve) == like.reserve,
+        col(Slot.unit_id) == unit_id,
         col(Slot.status) == SlotStatus.PUBLISHED,
         ~select(SlotFreeze).where(col(SlotFreeze.slot_id) == col(Slot.id)).exists(),
     )
-    return list(await session.scalars(statement))
+    return list(await session.scalars(statement.execution_options(populate_existing=True)))
 
 
 async def run_out(session: AsyncSession, unit_ids: Collection[UUID], at: datetime) -> list[Booking]:

@@ -5,7 +5,6 @@ several units locks them all first, with one call of `app.capacity.service.lock_
 """
 
 from collections.abc import Sequence
-from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,19 +13,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.audit.author import Author
 from app.audit.service import record
 from app.bookings import expiry, followup, ledger, obstacles, repository, resale
+from app.bookings.approvals import deadline_of, require_approvable
 from app.bookings.changing import change_status
 from app.bookings.drafts import BookingDraft, draft_of
-from app.bookings.errors import ApprovalOverdue, HoldExpired, TooLateToApprove
-from app.bookings.expiry import OVERDUE, decline_overdue, expire_stale_holds
+from app.bookings.errors import HoldExpired
+from app.bookings.expiry import decline_overdue, expire_stale_holds
 from app.bookings.ledger import add_charge
 from app.bookings.models import Booking, BookingSource, BookingStatus
-from app.bookings.rules import ENDED, INITIAL, approval_deadline
+from app.bookings.rules import ENDED, INITIAL
 from app.capacity.models import Slot
 from app.capacity.occupancy import span_of
 from app.capacity.service import lock_units
 from app.core.clock import now
-from app.core.errors import NotFound, StateConflict
-from app.core.settings import get_settings
+from app.core.errors import NotFound
 
 
 async def create_booking(session: AsyncSession, author: Author, draft: BookingDraft) -> Booking:
@@ -146,28 +145,6 @@ async def confirm(session: AsyncSession, author: Author, booking: Booking) -> Bo
     return booking
 
 
-def deadline_of(start_on: date, source: BookingSource) -> datetime | None:
-    """Return until when a CDMO may approve a period about which it is asked now.
-
-    What a crisis has placed is refused to nobody: None if it begins at once.
-
-    Raises
-    ------
-    TooLateToApprove
-        If the period has begun.
-    """
-    asked_at = now()
-    deadline = approval_deadline(start_on, asked_at, get_settings().approval_hours)
-    if deadline <= asked_at:
-        if source is BookingSource.REPLACEMENT:
-            return None
-        raise TooLateToApprove(
-            f"This period begins on {start_on}, and its CDMO has to approve it before. Take a later start.",
-            facts={"start": start_on.isoformat()},
-        )
-    return deadline
-
-
 async def approve(session: AsyncSession, author: Author, booking: Booking) -> Booking:
     """Confirm a booking that awaited its CDMO, and charge the reservation fee.
 
@@ -183,27 +160,6 @@ async def approve(session: AsyncSession, author: Author, booking: Booking) -> Bo
     await change_status(session, author, booking, BookingStatus.CONFIRMED)
     await bind(session, author, booking)
     return booking
-
-
-def require_approvable(booking: Booking) -> None:
-    """Let pass what awaits its CDMO, and is not overdue.
-
-    Raises
-    ------
-    ApprovalOverdue
-        If it is.
-    StateConflict
-        If it awaits nothing.
-    """
-    if booking.ended_reason_code == OVERDUE or (
-        booking.approval_expires_at is not None and booking.approval_expires_at <= now()
-    ):
-        raise ApprovalOverdue("This was not approved in time, and counts as declined: the start-up may ask anew.")
-    if booking.status is not BookingStatus.AWAITING_CDMO:
-        raise StateConflict(
-            f"This takes a booking that is awaiting_cdmo; this one is {booking.status.value}.",
-            facts={"booking_status": booking.status.value, "allowed_in": [BookingStatus.AWAITING_CDMO.value]},
-        )
 
 
 async def end_booking(

@@ -10,7 +10,6 @@ from sqlmodel import col
 
 from app.bookings.life_schemas import SlipMoveFilter
 from app.bookings.models import LIVE, Booking, Slip, SlipMove, SlipMoveStatus
-from app.capacity.models import Slot, SlotFreeze, SlotStatus
 from app.catalogue.models import ProductionLine, Site, Unit
 from app.core.model import Period
 from app.core.paging import fetch_page
@@ -55,21 +54,6 @@ async def live_bookings_over(session: AsyncSession, unit_id: UUID, days: Period)
             col(Booking.period).op("&&")(days),
         )
         .order_by(col(Booking.period))
-        .execution_options(populate_existing=True)
-    )
-    return list(await session.scalars(statement))
-
-
-async def open_slots(session: AsyncSession, unit_id: UUID) -> list[Slot]:
-    """Return the published slots of a unit that nothing holds still, in order of time."""
-    statement = (
-        select(Slot)
-        .where(
-            col(Slot.unit_id) == unit_id,
-            col(Slot.status) == SlotStatus.PUBLISHED,
-            ~select(SlotFreeze).where(col(SlotFreeze.slot_id) == col(Slot.id)).exists(),
-        )
-        .order_by(col(Slot.period))
         .execution_options(populate_existing=True)
     )
     return list(await session.scalars(statement))

@@ -1,18 +1,18 @@
 """Slips: reality runs over the plan, is recorded in any case, and those behind are asked to make way at no cost."""
 
-from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.service import record, record_all, snapshot
-from app.bookings import access, proposals, reading, resale, service
+from app.bookings import access, proposals, resale, service
+from app.bookings import repository as booking_repository
 from app.bookings import slip_repository as repository
 from app.bookings.access import view_for
 from app.bookings.changing import relocate
 from app.bookings.drafts import BookingDraft
 from app.bookings.errors import SlipMoveAnswered
-from app.bookings.life_schemas import SlipBody, SlipMoveDecline, SlipMoveFilter, SlipMoveRead, SlipRead
+from app.bookings.life_schemas import SlipBody, SlipMoveDecline
 from app.bookings.models import Booking, BookingSource, BookingStatus, Slip, SlipMove, SlipMoveStatus
 from app.bookings.rules import require_amendable
 from app.bookings.slip_rules import Follower, Stretch, plan_slip
@@ -25,7 +25,6 @@ from app.core.model import period
 from app.core.schemas import LATEST_DAY
 from app.core.vocabulary import Reserve
 from app.identity.actor import Actor
-from app.identity.models import Role
 
 MOVABLE = frozenset({BookingStatus.AWAITING_CDMO, BookingStatus.CONFIRMED})
 
@@ -81,7 +80,7 @@ async def _ask_followers(session: AsyncSession, actor: Actor, booking: Booking, 
         for one in await repository.live_bookings_over(session, booking.unit_id, horizon)
         if one.id != booking.id and span_of(one.period).start_on >= expected.start_on
     ]
-    slots = await repository.open_slots(session, booking.unit_id)
+    slots = await booking_repository.bookable_slots(session, booking.unit_id)
     stretches = [
         Stretch(one.id, span_of(one.period), effective_reserve(one.reserve, one.releases_on, today()))
         for one in slots
@@ -195,57 +194,3 @@ def _answered(proposal: SlipMove) -> SlipMoveAnswered:
         f"This proposal is {proposal.status.value}: there is nothing to answer.",
         facts={"slip_move_status": proposal.status.value, "allowed_in": [SlipMoveStatus.PROPOSED.value]},
     )
-
-
-async def list_slips(session: AsyncSession, actor: Actor, booking_id: UUID) -> list[SlipRead]:
-    """Return the slips of a booking; what they ask of others is shown to its CDMO and the coordinator alone."""
-    view = await reading.get_view(session, actor, booking_id)
-    slips = await repository.slips_of(session, booking_id)
-    moves = []
-    if actor.sees(view.cdmo_id):
-        rows = await repository.moves_of_slips(session, [one.id for one in slips])
-        moves = await as_read(session, rows)
-    return [
-        SlipRead(
-            id=one.id,
-            booking_id=one.booking_id,
-            expected_end_on=one.expected_end_on,
-            reason_code=one.reason_code,
-            reason_text=one.reason_text,
-            moves=tuple(move for move in moves if move.slip_id == one.id),
-            created_at=one.created_at,
-        )
-        for one in slips
-    ]
-
-
-async def list_moves(
-    session: AsyncSession, actor: Actor, query: SlipMoveFilter
-) -> tuple[list[SlipMoveRead], str | None]:
-    """Return one page of what slips ask of a start-up's bookings, or of those on a CDMO's lines."""
-    everything = actor.role in {Role.COORDINATOR, Role.ADMIN}
-    rows, cursor = await repository.page_moves(session, query, party_id=None if everything else actor.organisation_id)
-    return await as_read(session, rows), cursor
-
-
-async def as_read(session: AsyncSession, rows: Sequence[SlipMove]) -> list[SlipMoveRead]:
-    """Return what slips ask, as it is answered; which campaign slips is not said."""
-    slips = await repository.slips_by_id(session, {row.slip_id for row in rows})
-    return [
-        SlipMoveRead(
-            id=row.id,
-            slip_id=row.slip_id,
-            booking_id=row.booking_id,
-            status=row.status,
-            slot_id=row.slot_id,
-            start=row.period.lower if row.period else None,
-            end=row.period.upper if row.period else None,
-            delivery_on=row.delivery_on,
-            unplaced_code=row.unplaced_code,
-            cause=slips[row.slip_id].reason_code,
-            answered_at=row.answered_at,
-            created_at=row.created_at,
-            version=row.version,
-        )
-        for row in rows
-    ]

@@ -234,6 +234,23 @@ async def test_two_bookings_cross_without_a_deadlock(market: Market) -> None:
         assert {answer.status_code for answer in await asyncio.gather(*asked)} <= {200, 409, 422}, one["id"]
 
 
+async def test_an_approval_and_a_cancellation_at_once_leave_one_booking_in_one_place(market: Market) -> None:
+    later = await market.world.slot(market.unit, 200, 300)
+    for start in (210, 220, 230):
+        booked = await market.confirmed(10, product_id=str(market.product.id))
+        pending = (await market.move(booked, start, slot_id=str(later.id)))["pending_move_id"]
+        approval, cancellation = await asyncio.gather(
+            market.client.post(f"/v1/bookings/{pending}/approve", headers=market.seller),
+            market.client.post(
+                f"/v1/bookings/{booked['id']}/cancel", json={"reason_code": "funding"}, headers=market.buyer
+            ),
+        )
+        assert (approval.status_code, cancellation.status_code) in {(200, 200), (409, 200)}
+        ends = [await market.read(f"/v1/bookings/{one}", market.buyer) for one in (booked["id"], pending)]
+        assert [one["status"] for one in ends] == ["cancelled", "released"]
+        assert (ends[0]["slot_id"] == str(later.id)) is (approval.status_code == 200)
+
+
 prices = st.integers(0, MAX_CENTS)
 
 
