@@ -11,6 +11,7 @@ from app.allocation.router import router as rounds
 from app.allocation.runs_router import router as runs
 from app.allocation.statements import Desk
 from app.allocation.waiting_router import router as waiting
+from app.bookings.life_router import router as life
 from app.bookings.router import router as bookings
 from app.capacity.agreement_router import router as agreements
 from app.capacity.commitment_router import router as commitments
@@ -52,6 +53,7 @@ ROUTERS = (
     agreements,
     requests,
     bookings,
+    life,
     rounds,
     runs,
     offers,

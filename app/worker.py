@@ -17,7 +17,7 @@ from app.allocation.service import round_run_ended
 from app.allocation.solving import solve_run
 from app.allocation.waiting import ask_again, ask_waiting_list, count_attempt, offer_freed
 from app.audit.author import Author
-from app.bookings.service import expire_stale_holds
+from app.bookings.service import decline_overdue, expire_stale_holds
 from app.core import logs, tracing
 from app.core.database import SessionFactory, make_engine, make_session_factory, transaction
 from app.core.heartbeats import BEAT_SECONDS, beat, leave
@@ -70,6 +70,7 @@ JOBS: Mapping[str, Kind] = {
 SWEEPS: Mapping[str, Sweep] = {
     "expired_offers": expire_offers,
     "stale_holds": partial(expire_stale_holds, author=Author.of_job("expire_holds")),
+    "overdue_approvals": partial(decline_overdue, author=Author.of_job("decline_overdue")),
     "expired_crises": expire_crises,
     "lost_runs": requeue_lost,
     "old_idempotency_keys": forget_old_keys,

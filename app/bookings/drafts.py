@@ -6,6 +6,7 @@ from uuid import UUID
 
 from app.bookings.fees import DEFAULT_POLICY, BookingTerms, FeePolicy, terms_of
 from app.bookings.models import BookingSource, BookingStatus, ContractStatus
+from app.bookings.move_costs import MoveOffer
 from app.core.model import Period, period
 from app.core.vocabulary import Origin, Reserve
 from app.matching.facts import RequestFacts
@@ -30,6 +31,12 @@ class BookingDraft:
         Given exactly when it is held.
     terms
         What was quoted, as `fees.terms_of` gives it; None where nothing is charged.
+    approval_expires_at
+        Until when its CDMO may approve it, where it awaits one and there is a limit.
+    moves_id, move
+        The booking that asks to move here, and what was quoted for it; the booking itself is not yet there.
+    repeats_id
+        The failed booking that this one repeats.
     reserve, origin
         None takes the slot's.
     starts_between
@@ -45,6 +52,10 @@ class BookingDraft:
     source: BookingSource
     status: BookingStatus = BookingStatus.HELD
     hold_expires_at: datetime | None = None
+    approval_expires_at: datetime | None = None
+    moves_id: UUID | None = None
+    move: MoveOffer | None = None
+    repeats_id: UUID | None = None
     request_id: UUID | None = None
     product_id: UUID | None = None
     crisis_id: UUID | None = None
@@ -62,7 +73,7 @@ def draft_of(
     start_on: date,
     *,
     source: BookingSource,
-    hold_expires_at: datetime,
+    hold_expires_at: datetime | None = None,
     origin: Origin | None = None,
     policy: FeePolicy = DEFAULT_POLICY,
 ) -> BookingDraft:

@@ -99,6 +99,59 @@ class HoldExpired(StateConflict):
     type, title = "hold-expired", "The hold has expired"
 
 
+class ApprovalOverdue(StateConflict):
+    """The CDMO did not approve in time."""
+
+    type, title = "approval-overdue", "The approval is overdue"
+
+
+class TooLateToApprove(StateConflict):
+    """The period begins before its CDMO could approve it."""
+
+    type, title = "too-late-to-approve", "The period begins before its CDMO could approve it"
+
+
+class SamePlace(BookingRefused):
+    """The booking is where it is asked to move."""
+
+    type, title, status = "same-place", "The booking is there already", 422
+    pointer = "/start"
+    sentence = "The booking is there already. Give another start, or another slot."
+
+
+class OwnDays(BookingRefused):
+    """The new period would hold its CDMO's answer open on both sides of the present one, or inside it."""
+
+    type, title = "own-days", "The new period surrounds the present one"
+    pointer = "/start"
+    sentence = "The new period and the present one do not differ by one stretch of days. Take another start."
+
+
+class OtherCdmo(BookingRefused):
+    """The place is another CDMO's, with whom there is no contract."""
+
+    type, title = "other-cdmo", "The place is another CDMO's"
+    sentence = "A booking moves among the lines of its CDMO. Elsewhere, make another booking, and cancel this one."
+
+
+class MovePending(StateConflict):
+    """The booking asks to move already."""
+
+    type, title = "move-pending", "A move awaits the CDMO"
+
+
+class NoTerms(StateConflict):
+    """The booking was made without a price, and there is nothing to quote a move from."""
+
+    type, title = "no-terms", "The booking has no terms of its own"
+
+
+class SlipMoveAnswered(StateConflict):
+    """The proposal is answered, or withdrawn."""
+
+    type, title = "slip-move-answered", "The proposal is no longer open"
+
+
 REFUSALS: dict[str, type[BookingRefused]] = {
     "ex_bookings_live_overlap": SlotTaken,
     "ck_bookings_inside_slot": OutsideSlot,

@@ -11,6 +11,7 @@ from datetime import date, timedelta
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.bookings.models import FailureCause
 from app.matching.outcome import Price
 
 
@@ -27,19 +28,54 @@ class FeeBand(Frozen):
     percent: int | None = Field(description="Share of the price; null: the reservation fee, no more and no less")
 
 
+class MoveTerms(Frozen):
+    """What a move costs: so many with enough notice are free, any other is a share of the price moved from."""
+
+    free: int = Field(ge=0, description="How many moves cost nothing, if asked for in time")
+    free_notice_days: int = Field(description="Least notice of a free move, in days before the present start")
+    percent: int = Field(ge=0, le=100, description="Share of the present price that any other move costs")
+
+
+class FailureTerms(Frozen):
+    """What is due in all, as a share of the price, when a batch fails; which side the cause lies on decides."""
+
+    cdmo_percent: int = Field(ge=0, le=100)
+    product_percent: int = Field(ge=0, le=100)
+    unknown_percent: int = Field(ge=0, le=100)
+
+    def percent(self, cause: FailureCause) -> int:
+        """Return the share for a cause."""
+        return {
+            FailureCause.CDMO: self.cdmo_percent,
+            FailureCause.PRODUCT: self.product_percent,
+            FailureCause.UNKNOWN: self.unknown_percent,
+        }[cause]
+
+
+MOVES = MoveTerms(free=1, free_notice_days=60, percent=10)
+"""One free move with two months' notice, then a tenth of the price."""
+
+FAILURES = FailureTerms(cdmo_percent=0, product_percent=100, unknown_percent=100)
+"""Nothing when the CDMO is the cause; otherwise it has worked, and is paid. A repeat is at the failed one's price."""
+
+
 class FeePolicy(Frozen):
     """The fees of the marketplace, in one version."""
 
     version: str
     reservation_percent: int = Field(ge=0, le=100)
+    moves: MoveTerms
+    failures: FailureTerms
     bands: tuple[FeeBand, ...] = Field(description="Most notice first")
     short_bands: tuple[FeeBand, ...] = Field(description="Those of modalities with short bands")
     short_modalities: frozenset[str]
 
 
 DEFAULT_POLICY = FeePolicy(
-    version="fees/1",
+    version="fees/2",
     reservation_percent=15,
+    moves=MOVES,
+    failures=FAILURES,
     bands=(
         FeeBand(notice_days_from=181, percent=None),
         FeeBand(notice_days_from=91, percent=25),
@@ -73,6 +109,9 @@ class BookingTerms(Frozen):
     price_cents: int
     reservation_fee_cents: int
     bands: tuple[FeeBand, ...]
+    moves: MoveTerms = MOVES
+    failures: FailureTerms = FAILURES
+    """Terms of version fees/1 name neither moves nor failures: these were the rules, unwritten."""
 
 
 class CancellationCost(Frozen):
@@ -112,6 +151,8 @@ def terms_of(price: Price, modality: str, *, instant: bool, policy: FeePolicy = 
         price_cents=price.package_cents,
         reservation_fee_cents=share_cents(price.package_cents, policy.reservation_percent),
         bands=policy.short_bands if modality in policy.short_modalities else policy.bands,
+        moves=policy.moves,
+        failures=policy.failures,
     )
 
 

@@ -13,21 +13,27 @@ from app.requests.models import RequestStatus
 from app.requests.service import move_request
 
 BINDING = frozenset({BookingStatus.AWAITING_CDMO, BookingStatus.CONFIRMED})
-GIVEN_UP = ENDED - {BookingStatus.COMPLETED, BookingStatus.FAILED}
 
 
 async def settle_request(session: AsyncSession, author: Author, booking: Booking) -> None:
-    """Move a booking's request on: booked once the start-up is bound, waiting again when nothing serves it any more.
+    """Move a booking's request on: booked once the start-up is bound, fulfilled once its batches are made.
 
-    A hold moves nothing; nor does its end, unless the request was booked. One that a crisis has displaced goes on the
-    waiting list, where what that crisis frees is offered to it first.
+    It waits again when nothing serves it any more, a failed batch included; one that a crisis has displaced goes on
+    the waiting list, where what that crisis frees is offered to it first. A hold moves nothing; nor does its end,
+    unless the request was booked; nor does a place to which a booking only asks to move.
     """
-    if booking.request_id is None or booking.status not in BINDING | GIVEN_UP:
+    if booking.request_id is None or booking.moves_id is not None:
+        return
+    if booking.status not in BINDING | ENDED:
         return
     request = await repository.lock_request(session, booking.request_id)
     if booking.status in BINDING:
         await move_request(session, author, request, RequestStatus.BOOKED)
-    elif request.status is RequestStatus.BOOKED and not await _is_served(session, request.id):
+    elif request.status is not RequestStatus.BOOKED:
+        return
+    elif booking.status is BookingStatus.COMPLETED:
+        await move_request(session, author, request, RequestStatus.FULFILLED)
+    elif not await _is_served(session, request.id):
         displaced = booking.status is BookingStatus.DISPLACED
         status = RequestStatus.WAITLISTED if displaced else RequestStatus.SUBMITTED
         await move_request(session, author, request, status, reason_code=booking.ended_reason_code)

@@ -6,7 +6,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.author import Author
 from app.bookings import ledger, ledger_repository, repository
-from app.bookings.followup import GIVEN_UP
 from app.bookings.models import Booking, BookingSource, ChargeKind
 from app.core.jobs import Entrypoint, enqueue
 from app.requests.waiting import end_wish
@@ -14,13 +13,13 @@ from app.requests.waiting import end_wish
 MOVED_EARLIER = "moved_earlier"
 
 
-async def announce(session: AsyncSession, booking: Booking) -> None:
-    """Have the waiting list asked about the days that a booking has let go of, unless nobody waits at all.
+async def announce(session: AsyncSession, unit_id: UUID) -> None:
+    """Have the waiting list asked about the days of a unit that a booking has let go of, unless nobody waits at all.
 
     The job stands in the transaction that frees the days. A worker also looks for freed days without a job.
     """
-    if booking.status in GIVEN_UP and await repository.has_undecided_days(session, booking.unit_id):
-        await enqueue(session, Entrypoint.WAITING, booking.unit_id)
+    if await repository.has_undecided_days(session, unit_id):
+        await enqueue(session, Entrypoint.WAITING, unit_id)
 
 
 async def units_to_lock(session: AsyncSession, booking: Booking) -> set[UUID]:

@@ -24,6 +24,7 @@ async def add_charge(
     counterparty_id: UUID | None = None,
     booking_id: UUID | None = None,
     crisis_id: UUID | None = None,
+    resale_id: UUID | None = None,
     detail: Mapping[str, Any] | None = None,
 ) -> Charge | None:
     """Add one amount, owed by an organisation (positive) or credited to it (negative); nothing for zero.
@@ -32,6 +33,8 @@ async def add_charge(
     ----------
     counterparty_id
         To whom it is owed, or who credits it.
+    resale_id
+        The booking that took days which this one had given up, where that is what the amount is for.
     detail
         How the amount came about: figures and codes, nothing confidential, for both sides read it.
     """
@@ -42,6 +45,7 @@ async def add_charge(
         counterparty_id=counterparty_id,
         booking_id=booking_id,
         crisis_id=crisis_id,
+        resale_id=resale_id,
         kind=kind,
         amount_cents=amount_cents,
         detail=dict(detail or {}),
@@ -51,26 +55,50 @@ async def add_charge(
     return charge
 
 
-async def charge_reservation(session: AsyncSession, author: Author, booking: Booking) -> None:
-    """Charge the reservation fee that was quoted; a booking without terms owes none."""
-    if not booking.terms:
-        return
-    terms = BookingTerms.model_validate(booking.terms)
-    await add_charge(
+async def charge(
+    session: AsyncSession,
+    author: Author,
+    booking: Booking,
+    kind: ChargeKind,
+    amount_cents: int,
+    *,
+    detail: Mapping[str, Any],
+    resale_id: UUID | None = None,
+) -> Charge | None:
+    """Add one amount between the two sides of a booking, owed by its start-up if positive; nothing for zero."""
+    if amount_cents == 0:
+        return None
+    return await add_charge(
         session,
         author,
         organisation_id=booking.organisation_id,
         counterparty_id=await repository.seller_of(session, booking.unit_id),
         booking_id=booking.id,
-        kind=ChargeKind.RESERVATION_FEE,
-        amount_cents=terms.reservation_fee_cents,
-        detail={"policy_version": terms.policy_version, "price_cents": terms.price_cents},
+        kind=kind,
+        amount_cents=amount_cents,
+        resale_id=resale_id,
+        detail=detail,
     )
+
+
+async def charge_reservation(session: AsyncSession, author: Author, booking: Booking) -> None:
+    """Charge the reservation fee that was quoted; a booking without terms owes none."""
+    if not booking.terms:
+        return
+    terms = BookingTerms.model_validate(booking.terms)
+    detail = {"policy_version": terms.policy_version, "price_cents": terms.price_cents}
+    await charge(session, author, booking, ChargeKind.RESERVATION_FEE, terms.reservation_fee_cents, detail=detail)
+
+
+async def charged_by_kind(session: AsyncSession, booking_id: UUID) -> dict[ChargeKind, int]:
+    """Return what is charged for a booking so far, by kind."""
+    return await repository.sums_of(session, booking_id)
 
 
 async def charged_cents(session: AsyncSession, booking_id: UUID) -> int:
     """Return the sum of what is charged for a booking's reservation and cancellation so far."""
-    return await repository.sum_of(session, booking_id, (ChargeKind.RESERVATION_FEE, ChargeKind.CANCELLATION_FEE))
+    charged = await repository.sums_of(session, booking_id)
+    return sum(charged.get(kind, 0) for kind in (ChargeKind.RESERVATION_FEE, ChargeKind.CANCELLATION_FEE))
 
 
 async def list_charges(

@@ -1,6 +1,5 @@
 """Queries on charges."""
 
-from collections.abc import Collection
 from uuid import UUID
 
 from sqlalchemy import func, or_, select
@@ -23,12 +22,14 @@ async def seller_of(session: AsyncSession, unit_id: UUID) -> UUID:
     return (await session.scalars(statement)).one()
 
 
-async def sum_of(session: AsyncSession, booking_id: UUID, kinds: Collection[ChargeKind]) -> int:
-    """Return the sum of a booking's charges of some kinds, in cents."""
-    statement = select(func.coalesce(func.sum(col(Charge.amount_cents)), 0)).where(
-        col(Charge.booking_id) == booking_id, col(Charge.kind).in_(kinds)
+async def sums_of(session: AsyncSession, booking_id: UUID) -> dict[ChargeKind, int]:
+    """Return the sums of a booking's charges, in cents, by kind."""
+    statement = (
+        select(col(Charge.kind), func.sum(col(Charge.amount_cents)))
+        .where(col(Charge.booking_id) == booking_id)
+        .group_by(col(Charge.kind))
     )
-    return int((await session.scalars(statement)).one())
+    return {kind: int(total) for kind, total in await session.execute(statement)}
 
 
 async def page_charges(

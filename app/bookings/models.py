@@ -1,4 +1,4 @@
-"""Tables of bookings and charges.
+"""Tables of bookings, slips and charges.
 
 No two live bookings of a unit overlap: an exclusion constraint, holds included. A booking lies inside its slot,
 and no other party books a frozen slot: triggers, made by the migration.
@@ -9,7 +9,15 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index, literal_column, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKeyConstraint,
+    Index,
+    UniqueConstraint,
+    literal_column,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlmodel import Field
 
@@ -50,6 +58,26 @@ class BookingSource(StrEnum):
     CRISIS = "crisis"
     REPLACEMENT = "replacement"
     WAITING = "waiting"
+    MOVE = "move"
+    REPEAT = "repeat"
+
+
+class FailureCause(StrEnum):
+    """On whose side the cause of a failed batch lies, as far as it is known."""
+
+    CDMO = "cdmo"
+    PRODUCT = "product"
+    UNKNOWN = "unknown"
+
+
+class SlipMoveStatus(StrEnum):
+    """Where a proposal to make way for a slip stands; `unplaced`: no place could be found to propose."""
+
+    PROPOSED = "proposed"
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    WITHDRAWN = "withdrawn"
+    UNPLACED = "unplaced"
 
 
 class ContractStatus(StrEnum):
@@ -71,6 +99,7 @@ class ChargeKind(StrEnum):
     READINESS_FEE = "readiness_fee"
     CRISIS_ORDER = "crisis_order"
     DISPLACEMENT_COMPENSATION = "displacement_compensation"
+    MOVE_FEE = "move_fee"
 
 
 class Booking(Versioned, table=True):
@@ -78,6 +107,10 @@ class Booking(Versioned, table=True):
 
     `period` covers the batches and the changeover after them; `delivery_on` is the end of production plus release
     testing. `reserve` is the slot's when the booking was made: its rules held then.
+
+    A row with `moves_id` holds the place to which that booking asks to move, as far as the booking does not hold it
+    itself, until the CDMO has answered; `move` is what was asked and quoted. One with `repeats_id` repeats a failed
+    campaign. `expected_end_on` (half-open, changeover included) is what a slip says; the planned period stays.
     """
 
     __tablename__ = "bookings"
@@ -87,6 +120,15 @@ class Booking(Versioned, table=True):
         CheckConstraint("batches > 0", name="batches"),
         CheckConstraint("price_cents >= 0", name="price_cents"),
         CheckConstraint("(status = 'held') = (hold_expires_at IS NOT NULL)", name="hold_expires_at"),
+        CheckConstraint("approval_expires_at IS NULL OR status = 'awaiting_cdmo'", name="approval_expires_at"),
+        CheckConstraint(
+            "(source = 'move') = (moves_id IS NOT NULL) AND (moves_id IS NULL) = (move IS NULL)", name="move"
+        ),
+        CheckConstraint("(source = 'repeat') = (repeats_id IS NOT NULL)", name="repeat"),
+        CheckConstraint("free_moves_used >= 0", name="free_moves_used"),
+        CheckConstraint("actual_end_on >= actual_start_on", name="actual_days"),
+        CheckConstraint("batches_released BETWEEN 0 AND batches", name="batches_released"),
+        CheckConstraint("(status = 'failed') = (failure_cause IS NOT NULL)", name="failure"),
         ExcludeConstraint(
             (literal_column("uuidrange(unit_id, unit_id, '[]')"), "&&"),
             (literal_column("period"), "&&"),
@@ -101,6 +143,13 @@ class Booking(Versioned, table=True):
         Index("ix_bookings_unit_id", "unit_id"),
         Index("ix_bookings_request_id", "request_id"),
         Index("ix_bookings_hold_expires_at", "hold_expires_at", postgresql_where=text("status = 'held'")),
+        Index(
+            "ix_bookings_approval_expires_at",
+            "approval_expires_at",
+            postgresql_where=text("status = 'awaiting_cdmo'"),
+        ),
+        Index("ix_bookings_pending_move", "moves_id", unique=True, postgresql_where=text("status = 'awaiting_cdmo'")),
+        Index("ix_bookings_replaced_by_id", "replaced_by_id", postgresql_where=text("replaced_by_id IS NOT NULL")),
     )
 
     slot_id: UUID
@@ -117,13 +166,61 @@ class Booking(Versioned, table=True):
     recallable: bool = False
     status: BookingStatus = one_of(BookingStatus, default=BookingStatus.HELD)
     hold_expires_at: datetime | None = instant()
+    approval_expires_at: datetime | None = instant()
     contract_status: ContractStatus = one_of(ContractStatus, default=ContractStatus.NONE)
     price_cents: int = Field(sa_type=BigInteger)
     terms: dict[str, Any] = document()
     ended_reason_code: str | None = Field(default=None, max_length=60)
     replaced_by_id: UUID | None = Field(default=None, foreign_key="bookings.id")
     displaced_at: datetime | None = instant()
+    moves_id: UUID | None = Field(default=None, foreign_key="bookings.id")
+    move: dict[str, Any] | None = document(nullable=True)
+    free_moves_used: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
+    repeats_id: UUID | None = Field(default=None, foreign_key="bookings.id")
+    expected_end_on: date | None = None
+    actual_start_on: date | None = None
+    actual_end_on: date | None = None
+    batches_released: int | None = None
+    failure_cause: FailureCause | None = one_of(FailureCause, default=None, nullable=True)
     origin: Origin = one_of(Origin, default=Origin.REAL)
+
+
+class Slip(Table, table=True):
+    """A CDMO's word that a campaign will hold its unit until another day than planned; the last one counts."""
+
+    __tablename__ = "slips"
+    __table_args__ = (Index("ix_slips_booking_id", "booking_id", "id"),)
+
+    booking_id: UUID = Field(foreign_key="bookings.id")
+    expected_end_on: date
+    reason_code: str = Field(max_length=60)
+    reason_text: str | None = Field(default=None, max_length=2000)
+
+
+class SlipMove(Versioned, table=True):
+    """What a slip asks of a booking behind it: another period, at no cost; none where none could be found."""
+
+    __tablename__ = "slip_moves"
+    __table_args__ = (
+        UniqueConstraint("slip_id", "booking_id"),
+        real_period(),
+        CheckConstraint(
+            "(slot_id IS NULL) = (period IS NULL) AND (delivery_on IS NULL) = (period IS NULL)"
+            " AND (unplaced_code IS NOT NULL) = (period IS NULL)"
+            " AND (period IS NOT NULL OR status IN ('unplaced', 'withdrawn'))",
+            name="place",
+        ),
+        Index("ix_slip_moves_booking_id", "booking_id", "id"),
+    )
+
+    slip_id: UUID = Field(foreign_key="slips.id")
+    booking_id: UUID = Field(foreign_key="bookings.id")
+    status: SlipMoveStatus = one_of(SlipMoveStatus, default=SlipMoveStatus.PROPOSED)
+    slot_id: UUID | None = Field(default=None, foreign_key="slots.id")
+    period: Period | None = days(nullable=True)
+    delivery_on: date | None = None
+    unplaced_code: str | None = Field(default=None, max_length=60)
+    answered_at: datetime | None = instant()
 
 
 class Charge(Table, table=True):
@@ -132,14 +229,17 @@ class Charge(Table, table=True):
     __tablename__ = "charges"
     __table_args__ = (
         CheckConstraint("amount_cents <> 0", name="amount_cents"),
+        CheckConstraint("(kind = 'resale_credit') = (resale_id IS NOT NULL)", name="resale"),
         Index("ix_charges_organisation_id", "organisation_id", "id"),
         Index("ix_charges_counterparty_id", "counterparty_id", "id"),
         Index("ix_charges_booking_id", "booking_id"),
+        Index("ix_charges_resale_id", "resale_id", postgresql_where=text("resale_id IS NOT NULL")),
     )
 
     organisation_id: UUID = Field(foreign_key="organisations.id", description="who owes it, or is credited")
     counterparty_id: UUID | None = Field(default=None, foreign_key="organisations.id")
     booking_id: UUID | None = Field(default=None, foreign_key="bookings.id")
+    resale_id: UUID | None = Field(default=None, foreign_key="bookings.id", description="which booking took the days")
     crisis_id: UUID | None = Field(default=None, foreign_key="crises.id")
     kind: ChargeKind = one_of(ChargeKind)
     amount_cents: int = Field(sa_type=BigInteger)

@@ -21,7 +21,13 @@ CALENDAR_REFUSALS = (SlotTaken, SlotWhole, OutsideSlot)
 
 
 async def facts_of(
-    session: AsyncSession, refusal: type[BookingRefused], slot_id: UUID, days: Period, starts: Period | None
+    session: AsyncSession,
+    refusal: type[BookingRefused],
+    slot_id: UUID,
+    days: Period,
+    starts: Period | None,
+    *,
+    own: Span | None = None,
 ) -> dict[str, Any]:
     """Return the facts of a refusal as JSON: the slot, and where another period can answer it, which.
 
@@ -29,13 +35,16 @@ async def facts_of(
     ----------
     starts
         Days on which the booking could start; None leaves them open from today on.
+    own
+        The period on this unit that a booking gives up by moving: it is in nobody's way.
     """
     slot = (await repository.slots_by_id(session, [slot_id]))[slot_id]
     facts: dict[str, Any] = {"slot_id": str(slot_id), "slot": _json(span_of(slot.period))}
     if not issubclass(refusal, CALENDAR_REFUSALS):
         return facts
     wanted = span_of(days)
-    busy = [one.period for one in (await occupied_periods(session, [slot.unit_id]))[slot.unit_id]]
+    occupied = (await occupied_periods(session, [slot.unit_id]))[slot.unit_id]
+    busy = [one.period for one in occupied if one.period != own]
     facts["in_the_way"] = [_json(one) for one in busy if one.start_on < wanted.end_on and wanted.start_on < one.end_on]
     facts["nearest_free"] = await _nearest(session, slot, wanted, busy, starts)
     return facts
@@ -46,7 +55,7 @@ async def _nearest(
 ) -> dict[str, str] | None:
     """Return the nearest free period in the slot itself, else in another of its unit, with that slot's identifier."""
     allowed = span_of(starts) if starts is not None else Span(today(), wanted.end_on + timedelta(days=36_500))
-    others = await repository.bookable_slots(session, slot)
+    others = [one for one in await repository.bookable_slots(session, slot.unit_id) if one.reserve is slot.reserve]
     for candidates in ([one for one in others if one.id == slot.id], [one for one in others if one.id != slot.id]):
         found = {
             free: one.id for one in candidates if (free := nearest_free(wanted, _free(one, busy), allowed)) is not None

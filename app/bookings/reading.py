@@ -1,17 +1,17 @@
 """Bookings as each side may see them, and their quotes."""
 
+from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.bookings import ledger, views
-from app.bookings.fees import BookingTerms, cancellation_fee_cents, cancellation_schedule
-from app.bookings.models import BookingStatus
-from app.bookings.schemas import BookingFilter, BookingRead, QuoteRead
+from app.bookings import views
+from app.bookings.move_costs import MoveOffer
+from app.bookings.schemas import BookingFilter, BookingRead
 from app.bookings.views import BookingView
 from app.capacity.occupancy import span_of
-from app.core.clock import today
+from app.capacity.supply import Span
 from app.core.errors import NotFound
 from app.identity.actor import Actor
 from app.identity.models import Role
@@ -65,6 +65,10 @@ def as_seen_by(actor: Actor, view: BookingView) -> BookingRead:
     """Return a booking without what its CDMO is not told: which product it is, least of all its code name."""
     booking, confidential = view.booking, actor.sees(view.booking.organisation_id)
     days = span_of(booking.period)
+    if booking.move is not None:
+        offer = MoveOffer.model_validate(booking.move)
+        days = Span(offer.start, offer.end)
+    late = max(timedelta(0), booking.expected_end_on - days.end_on) if booking.expected_end_on else timedelta(0)
     return BookingRead(
         id=booking.id,
         status=booking.status,
@@ -90,40 +94,22 @@ def as_seen_by(actor: Actor, view: BookingView) -> BookingRead:
         recallable=booking.recallable,
         instant=bool(booking.terms.get("instant")),
         hold_expires_at=booking.hold_expires_at,
+        approval_expires_at=booking.approval_expires_at,
         contract_status=booking.contract_status,
         price_cents=booking.price_cents,
         ended_reason_code=booking.ended_reason_code,
         replaced_by_id=booking.replaced_by_id,
         displaced_at=booking.displaced_at,
+        moves_id=booking.moves_id,
+        pending_move_id=view.pending_move_id,
+        repeats_id=booking.repeats_id,
+        expected_end_on=booking.expected_end_on,
+        expected_delivery_on=booking.delivery_on + late,
+        actual_start_on=booking.actual_start_on,
+        actual_end_on=booking.actual_end_on,
+        batches_released=booking.batches_released,
+        failure_cause=booking.failure_cause,
         origin=booking.origin,
         created_at=booking.created_at,
         version=booking.version,
-    )
-
-
-async def quote(session: AsyncSession, actor: Actor, booking_id: UUID) -> QuoteRead:
-    """Return what a booking costs, and what it costs to leave it on any day.
-
-    Raises
-    ------
-    NotFound
-        If there is no such booking, it is others', or it was made without terms.
-    """
-    booking = (await get_view(session, actor, booking_id)).booking
-    if not booking.terms:
-        raise NotFound(f"The booking {booking_id} was made without a price: there is no quote.")
-    terms = BookingTerms.model_validate(booking.terms)
-    start_on = span_of(booking.period).start_on
-    confirmed = booking.status is BookingStatus.CONFIRMED
-    notice_days = (start_on - today()).days
-    return QuoteRead(
-        booking_id=booking.id,
-        policy_version=terms.policy_version,
-        price_cents=terms.price_cents,
-        price_lines=terms.price_lines,
-        reservation_fee_cents=terms.reservation_fee_cents,
-        charged_cents=await ledger.charged_cents(session, booking.id),
-        cancellation_today_cents=cancellation_fee_cents(terms, notice_days, by_cdmo=False) if confirmed else 0,
-        cancellation=cancellation_schedule(terms, start_on, terms.reservation_fee_cents, from_on=today()),
-        origin=booking.origin,
     )

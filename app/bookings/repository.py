@@ -1,10 +1,11 @@
 """Queries on bookings: row locks, and constraint names translated into refusals."""
 
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import or_, select
+from sqlalchemy import and_, or_, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -16,16 +17,50 @@ from app.core.constraints import constraint_of
 from app.requests.models import Request
 
 
-async def insert(session: AsyncSession, booking: Booking) -> type[BookingRefused] | None:
-    """Insert a booking under a savepoint, and return the rule that refused it, if any: the transaction goes on."""
+class Refused(Exception):
+    """The calendar has refused a change, by one of its rules."""
+
+    def __init__(self, rule: type[BookingRefused]) -> None:
+        super().__init__(rule.type)
+        self.rule = rule
+
+
+@asynccontextmanager
+async def guarded(session: AsyncSession, *, swap: bool = False) -> AsyncIterator[None]:
+    """Change bookings under a savepoint; the transaction goes on if the calendar refuses.
+
+    Parameters
+    ----------
+    swap
+        Judge overlaps at the end of the block alone, so that one booking can take the place of another.
+
+    Raises
+    ------
+    Refused
+        With the rule that stands against it.
+    """
     try:
         async with session.begin_nested():
-            session.add(booking)
+            if swap:
+                await session.execute(text("SET CONSTRAINTS ex_bookings_live_overlap DEFERRED"))
+            yield
+            await session.flush()
+            if swap:
+                await session.execute(text("SET CONSTRAINTS ex_bookings_live_overlap IMMEDIATE"))
     except DBAPIError as error:
         refusal = REFUSALS.get(constraint_of(error) or "")
         if refusal is None:
             raise
-        return refusal
+        raise Refused(refusal) from error
+
+
+async def insert(session: AsyncSession, booking: Booking) -> type[BookingRefused] | None:
+    """Insert a booking under a savepoint, and return the rule that refused it, if any: the transaction goes on."""
+    try:
+        async with guarded(session):
+            session.add(booking)
+    except Refused as refused:
+        return refused.rule
     return None
 
 
@@ -45,25 +80,26 @@ async def slots_by_id(session: AsyncSession, slot_ids: Collection[UUID]) -> dict
     return {slot.id: slot for slot in await session.scalars(statement)}
 
 
-async def bookable_slots(session: AsyncSession, like: Slot) -> list[Slot]:
-    """Return the published slots of a slot's unit and reserve that nothing holds still."""
+async def bookable_slots(session: AsyncSession, unit_id: UUID) -> list[Slot]:
+    """Return the published slots of a unit that nothing holds still."""
     statement = select(Slot).where(
-        col(Slot.unit_id) == like.unit_id,
-        col(Slot.reserve) == like.reserve,
+        col(Slot.unit_id) == unit_id,
         col(Slot.status) == SlotStatus.PUBLISHED,
         ~select(SlotFreeze).where(col(SlotFreeze.slot_id) == col(Slot.id)).exists(),
     )
-    return list(await session.scalars(statement))
+    return list(await session.scalars(statement.execution_options(populate_existing=True)))
 
 
-async def stale_holds(session: AsyncSession, unit_ids: Collection[UUID], at: datetime) -> list[Booking]:
-    """Return the holds on these units that had run out by an instant, their rows locked."""
+async def run_out(session: AsyncSession, unit_ids: Collection[UUID], at: datetime) -> list[Booking]:
+    """Return the holds and the questions to CDMOs on these units that had run out by an instant, their rows locked."""
     statement = (
         select(Booking)
         .where(
             col(Booking.unit_id).in_(unit_ids),
-            col(Booking.status) == BookingStatus.HELD,
-            col(Booking.hold_expires_at) <= at,
+            or_(
+                and_(col(Booking.status) == BookingStatus.HELD, col(Booking.hold_expires_at) <= at),
+                and_(col(Booking.status) == BookingStatus.AWAITING_CDMO, col(Booking.approval_expires_at) <= at),
+            ),
         )
         .order_by(col(Booking.id))
         .with_for_update(key_share=True)
@@ -83,10 +119,39 @@ async def units_with_stale_holds(session: AsyncSession, at: datetime, limit: int
     return set(await session.scalars(statement))
 
 
+async def units_with_overdue_approvals(session: AsyncSession, at: datetime, limit: int) -> set[UUID]:
+    """Return up to so many units that have bookings which had not been approved in time by an instant."""
+    statement = (
+        select(col(Booking.unit_id))
+        .where(col(Booking.status) == BookingStatus.AWAITING_CDMO, col(Booking.approval_expires_at) <= at)
+        .distinct()
+        .limit(limit)
+    )
+    return set(await session.scalars(statement))
+
+
+async def lock_pending_move(session: AsyncSession, booking_id: UUID) -> Booking | None:
+    """Return the place that a booking asks to move to, its row locked, or None."""
+    statement = (
+        select(Booking)
+        .where(col(Booking.moves_id) == booking_id, col(Booking.status) == BookingStatus.AWAITING_CDMO)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    return (await session.scalars(statement)).one_or_none()
+
+
+async def displaced_by(session: AsyncSession, booking_id: UUID) -> list[Booking]:
+    """Return the bookings that were displaced and that another one replaces."""
+    statement = select(Booking).where(col(Booking.replaced_by_id) == booking_id).order_by(col(Booking.id))
+    return list(await session.scalars(statement))
+
+
 async def live_booking_of_request(session: AsyncSession, request_id: UUID, at: datetime) -> UUID | None:
     """Return a live booking of a request, or None; a hold that had run out by an instant is none."""
     statement = select(col(Booking.id)).where(
         col(Booking.request_id) == request_id,
+        col(Booking.moves_id).is_(None),
         col(Booking.status).in_(LIVE),
         or_(col(Booking.hold_expires_at).is_(None), col(Booking.hold_expires_at) > at),
     )

@@ -5,7 +5,8 @@ from uuid import UUID
 
 from fastapi import Query, Request, Response
 
-from app.bookings import decisions, direct, ledger, reading
+from app.bookings import decisions, direct, ledger, quoting, reading
+from app.bookings.life_schemas import MoveQuestion, QuoteRead
 from app.bookings.schemas import (
     BookingCreate,
     BookingFilter,
@@ -13,7 +14,6 @@ from app.bookings.schemas import (
     CancelBody,
     ChargeRead,
     DeclineBody,
-    QuoteRead,
 )
 from app.core.http import DbSession, Paging, next_url
 from app.core.paging import Page
@@ -53,10 +53,15 @@ async def get_booking(session: DbSession, actor: CurrentActor, booking_id: UUID)
     return await reading.get_booking(session, actor, booking_id)
 
 
-@router.get("/v1/bookings/{booking_id}/quote", summary="What it costs, and what it costs to leave")
-async def quote(session: DbSession, actor: CurrentActor, booking_id: UUID) -> QuoteRead:
-    """Price lines, reservation fee, and the cost of a cancellation on every day: what is quoted is what is charged."""
-    return await reading.quote(session, actor, booking_id)
+@router.get("/v1/bookings/{booking_id}/quote", summary="What it costs, what it costs to leave, and to move")
+async def quote(
+    session: DbSession, actor: CurrentActor, booking_id: UUID, question: Annotated[MoveQuestion, Query()]
+) -> QuoteRead:
+    """Price lines, reservation fee, and the cost of a cancellation on every day: what is quoted is what is charged.
+
+    With `start`, and `slot_id` for another slot, its start-up sees what a move there would cost before it binds.
+    """
+    return await quoting.quote(session, actor, booking_id, question)
 
 
 @router.post("/v1/bookings/{booking_id}/confirm", summary="Confirm a hold", dependencies=[ONCE, if_match("booking_id")])
@@ -79,7 +84,7 @@ async def release(session: DbSession, actor: CurrentActor, booking_id: UUID) -> 
     "/v1/bookings/{booking_id}/approve", summary="Approve a booking", dependencies=[ONCE, if_match("booking_id")]
 )
 async def approve(session: DbSession, actor: CurrentActor, booking_id: UUID) -> BookingRead:
-    """The CDMO approves a booking that awaits it; the reservation fee is charged."""
+    """The CDMO approves a booking that awaits it, and the reservation fee is charged; or a move, which takes effect."""
     await decisions.approve(session, actor, booking_id)
     return await reading.get_booking(session, actor, booking_id)
 

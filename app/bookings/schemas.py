@@ -7,8 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.bookings.fees import CancellationCost, PriceLine
-from app.bookings.models import BookingSource, BookingStatus, ChargeKind, ContractStatus
+from app.bookings.models import BookingSource, BookingStatus, ChargeKind, ContractStatus, FailureCause
 from app.core.paging import PageQuery
 from app.core.schemas import Body, Cents, Day
 from app.core.vocabulary import GmpPhase, Origin, Reserve
@@ -108,11 +107,21 @@ class BookingRead(BaseModel):
     recallable: bool
     instant: bool = Field(description="The start-up's confirmation is enough; otherwise the CDMO approves")
     hold_expires_at: datetime | None
+    approval_expires_at: datetime | None = Field(description="Unanswered by then, it counts as declined by its CDMO")
     contract_status: ContractStatus
     price_cents: int
     ended_reason_code: str | None
     replaced_by_id: UUID | None
     displaced_at: datetime | None
+    moves_id: UUID | None = Field(description="The booking that asks to move here, and keeps its place until then")
+    pending_move_id: UUID | None = Field(description="The place to which this one asks to move, before its CDMO")
+    repeats_id: UUID | None = Field(description="The failed booking that this one repeats")
+    expected_end_on: date | None = Field(description="What its last slip says: half-open, like `end`, which stays")
+    expected_delivery_on: date = Field(description="`delivery_on`, later by as much as a slip runs over the plan")
+    actual_start_on: date | None
+    actual_end_on: date | None
+    batches_released: int | None
+    failure_cause: FailureCause | None
     origin: Origin = Field(description="`scenario`: generated for a demonstration, not a fact")
     created_at: datetime
     version: int
@@ -125,23 +134,6 @@ class BookingFilter(PageQuery):
     slot_id: UUID | None = None
     line_id: UUID | None = None
     request_id: UUID | None = None
-
-
-class QuoteRead(BaseModel):
-    """What a booking costs, and what it costs to leave it: this is what is charged."""
-
-    booking_id: UUID
-    policy_version: str
-    price_cents: int = Field(description="The whole package, as far as its parts are published")
-    price_lines: tuple[PriceLine, ...]
-    reservation_fee_cents: int = Field(description="Charged at confirmation, credited on the invoice")
-    charged_cents: int = Field(description="Reservation and cancellation fees charged so far")
-    cancellation_today_cents: int = Field(description="What leaving today costs in all: nothing before confirmation")
-    cancellation: tuple[CancellationCost, ...] = Field(
-        description="What the start-up owes in all if it leaves on a day of [start, end) once confirmed; nothing if"
-        " the CDMO cancels"
-    )
-    origin: Origin
 
 
 class ChargeRead(BaseModel):

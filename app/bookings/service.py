@@ -4,24 +4,28 @@ Each function locks the units that it touches, leaves an audit record, and never
 several units locks them all first, with one call of `app.capacity.service.lock_units`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.author import Author
-from app.audit.service import record, snapshot
-from app.bookings import followup, freed, ledger, obstacles, repository
+from app.audit.service import record
+from app.bookings import expiry, followup, freed, ledger, obstacles, repository, resale
+from app.bookings.approvals import deadline_of, require_approvable
+from app.bookings.changing import change_status
 from app.bookings.drafts import BookingDraft, draft_of
 from app.bookings.errors import HoldExpired
+from app.bookings.expiry import decline_overdue, expire_stale_holds
 from app.bookings.ledger import add_charge
-from app.bookings.models import Booking, BookingStatus
-from app.bookings.rules import ENDED, INITIAL, require_transition
+from app.bookings.models import Booking, BookingSource, BookingStatus
+from app.bookings.rules import ENDED, INITIAL
 from app.capacity.models import Slot
+from app.capacity.occupancy import span_of
 from app.capacity.service import lock_units
 from app.core.clock import now
-from app.core.errors import NotFound, StateConflict
+from app.core.errors import NotFound
 from app.core.preconditions import require_seen
 
 
@@ -49,7 +53,7 @@ async def create_bookings(session: AsyncSession, author: Author, drafts: Sequenc
             raise NotFound.of("slot", draft.slot_id)
     units = {slot.unit_id for slot in slots.values()}
     await lock_units(session, units)
-    await _expire(session, author, units)
+    await expiry.expire(session, author, units)
     return [await _insert(session, author, draft, slots[draft.slot_id]) for draft in drafts]
 
 
@@ -71,6 +75,10 @@ async def _insert(session: AsyncSession, author: Author, draft: BookingDraft, sl
         recallable=draft.recallable,
         status=draft.status,
         hold_expires_at=draft.hold_expires_at,
+        approval_expires_at=draft.approval_expires_at,
+        moves_id=draft.moves_id,
+        move=draft.move.model_dump(mode="json") if draft.move else None,
+        repeats_id=draft.repeats_id,
         contract_status=draft.contract_status,
         price_cents=draft.price_cents,
         terms=draft.terms.model_dump(mode="json") if draft.terms else {},
@@ -83,14 +91,27 @@ async def _insert(session: AsyncSession, author: Author, draft: BookingDraft, sl
     await record(session, author, f"booking.{booking.status.value}", booking)
     await followup.settle_request(session, author, booking)
     if booking.status is BookingStatus.CONFIRMED:
-        await ledger.charge_reservation(session, author, booking)
+        await bind(session, author, booking)
     return booking
+
+
+async def bind(session: AsyncSession, author: Author, booking: Booking) -> None:
+    """Charge what a confirmation costs, credit those who had given up its days at a fee, and leave a later place."""
+    await ledger.charge_reservation(session, author, booking)
+    await resale.settle(session, author, booking)
+    for later in await freed.later_places(session, booking):
+        reason = freed.MOVED_EARLIER
+        await end_booking(
+            session, author, later, BookingStatus.CANCELLED, reason_code=reason, replaced_by_id=booking.id
+        )
+        await freed.credit_left(session, author, later, booking)
 
 
 async def locked(session: AsyncSession, booking_id: UUID) -> Booking:
     """Return a booking as it is now, its unit and its row locked until the transaction ends.
 
-    The unit of a later place that it is to replace is locked with its own.
+    The unit of what it concerns beside is locked with its own: of the booking that asks to move there, or of the later
+    place that it is to replace.
 
     Raises
     ------
@@ -102,55 +123,10 @@ async def locked(session: AsyncSession, booking_id: UUID) -> Booking:
     seen = await repository.find(session, booking_id)
     if seen is None:
         raise NotFound.of("booking", booking_id)
-    await lock_units(session, await freed.units_to_lock(session, seen))
+    asking = await repository.find(session, seen.moves_id) if seen.moves_id else None
+    units = await freed.units_to_lock(session, seen) | ({asking.unit_id} if asking else set())
+    await lock_units(session, units)
     return require_seen(session, await repository.lock(session, booking_id))
-
-
-async def _change_status(
-    session: AsyncSession,
-    author: Author,
-    booking: Booking,
-    status: BookingStatus,
-    *,
-    reason_code: str | None = None,
-    reason_text: str | None = None,
-    changes: Mapping[str, Any] | None = None,
-) -> Booking:
-    """Take a locked booking to another status: the one place where a status changes."""
-    require_transition(booking.status, status)
-    before = snapshot(booking)
-    booking.status = status
-    booking.hold_expires_at = None
-    for name, value in (changes or {}).items():
-        setattr(booking, name, value)
-    action = f"booking.{status.value}"
-    await record(session, author, action, booking, before=before, reason_code=reason_code, reason_text=reason_text)
-    await followup.settle_request(session, author, booking)
-    await freed.announce(session, booking)
-    return booking
-
-
-async def _take_effect(session: AsyncSession, author: Author, booking: Booking) -> None:
-    """Charge the reservation of a booking just confirmed, and end without cost the later place that it replaces."""
-    await ledger.charge_reservation(session, author, booking)
-    for later in await freed.later_places(session, booking):
-        await end_booking(
-            session,
-            author,
-            later,
-            BookingStatus.CANCELLED,
-            reason_code=freed.MOVED_EARLIER,
-            replaced_by_id=booking.id,
-        )
-        await freed.credit_left(session, author, later, booking)
-
-
-def _require_status(booking: Booking, status: BookingStatus) -> None:
-    if booking.status is not status:
-        raise StateConflict(
-            f"This takes a booking that is {status.value}; this one is {booking.status.value}.",
-            facts={"booking_status": booking.status.value},
-        )
 
 
 async def confirm(session: AsyncSession, author: Author, booking: Booking) -> Booking:
@@ -162,16 +138,21 @@ async def confirm(session: AsyncSession, author: Author, booking: Booking) -> Bo
         If it was not confirmed in time, whether or not anything has expired it yet.
     StateConflict
         If it is not held.
+    TooLateToApprove
+        If its CDMO would have to approve a period that has begun.
     """
     booking = await locked(session, booking.id)
     if booking.status is BookingStatus.EXPIRED or (
         booking.hold_expires_at is not None and booking.hold_expires_at <= now()
     ):
         raise HoldExpired("This hold has expired: nothing is booked. Make a new one.")
-    instant = bool(booking.terms.get("instant"))
-    await _change_status(session, author, booking, BookingStatus.CONFIRMED if instant else BookingStatus.AWAITING_CDMO)
-    if instant:
-        await _take_effect(session, author, booking)
+    if bool(booking.terms.get("instant")):
+        await change_status(session, author, booking, BookingStatus.CONFIRMED)
+        await bind(session, author, booking)
+        return booking
+    start_on = span_of(booking.period).start_on
+    changes = {"approval_expires_at": deadline_of(start_on, booking.source)}
+    await change_status(session, author, booking, BookingStatus.AWAITING_CDMO, changes=changes)
     return booking
 
 
@@ -180,13 +161,15 @@ async def approve(session: AsyncSession, author: Author, booking: Booking) -> Bo
 
     Raises
     ------
+    ApprovalOverdue
+        If it was not approved in time, whether or not anything has declined it yet.
     StateConflict
         If it awaits nothing.
     """
     booking = await locked(session, booking.id)
-    _require_status(booking, BookingStatus.AWAITING_CDMO)
-    await _change_status(session, author, booking, BookingStatus.CONFIRMED)
-    await _take_effect(session, author, booking)
+    require_approvable(booking)
+    await change_status(session, author, booking, BookingStatus.CONFIRMED)
+    await bind(session, author, booking)
     return booking
 
 
@@ -220,37 +203,13 @@ async def end_booking(
     changes: dict[str, Any] = {"ended_reason_code": reason_code, "replaced_by_id": replaced_by_id}
     if status is BookingStatus.DISPLACED:
         changes["displaced_at"] = now()
-    return await _change_status(
+    await change_status(
         session, author, booking, status, reason_code=reason_code, reason_text=reason_text, changes=changes
     )
-
-
-async def _expire(session: AsyncSession, author: Author, units: set[UUID]) -> int:
-    """Expire every stale hold of locked units, and return how many there were."""
-    stale = await repository.stale_holds(session, units, now())
-    for booking in stale:
-        await _change_status(
-            session,
-            author,
-            booking,
-            BookingStatus.EXPIRED,
-            reason_code="hold_expired",
-            changes={"ended_reason_code": "hold_expired"},
-        )
-    return len(stale)
-
-
-async def expire_stale_holds(session: AsyncSession, author: Author, *, max_units: int = 100) -> int:
-    """Expire the holds that have run out, on so many units at most, and return how many there were.
-
-    A sweep calls it in a transaction of its own until it returns 0. Nothing waits for it: a new booking expires by
-    itself what is stale in its way.
-    """
-    units = await repository.units_with_stale_holds(session, now(), max_units)
-    if not units:
-        return 0
-    await lock_units(session, units)
-    return await _expire(session, author, units)
+    if booking.source is BookingSource.CRISIS:
+        # A campaign that was ordered and is not made has sold nobody's days again.
+        await resale.take_back(session, author, booking, own_fee_cents=0)
+    return booking
 
 
 __all__ = [
@@ -260,6 +219,7 @@ __all__ = [
     "confirm",
     "create_booking",
     "create_bookings",
+    "decline_overdue",
     "draft_of",
     "end_booking",
     "expire_stale_holds",

@@ -5,9 +5,10 @@ from uuid import UUID
 
 from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from app.bookings.models import Booking
+from app.bookings.models import Booking, BookingStatus
 from app.bookings.schemas import BookingFilter
 from app.catalogue.models import ProductionLine, Site, Unit
 from app.core.paging import fetch_page
@@ -26,6 +27,7 @@ class BookingView(NamedTuple):
     modality: str | None
     gmp_phase: GmpPhase | None
     disclosed_summary: str | None
+    pending_move_id: UUID | None
 
 
 def _bookings() -> Select[Any]:
@@ -38,6 +40,7 @@ def _bookings() -> Select[Any]:
 
 
 def _surroundings(statement: Select[Any]) -> Select[Any]:
+    asked = aliased(Booking)
     return (
         statement.outerjoin(Product, col(Product.id) == col(Booking.product_id))
         .outerjoin(Request, col(Request.id) == col(Booking.request_id))
@@ -48,6 +51,10 @@ def _surroundings(statement: Select[Any]) -> Select[Any]:
                 col(Feasibility.line_id) == col(ProductionLine.id),
             ),
         )
+        .outerjoin(
+            asked,
+            and_(col(asked.moves_id) == col(Booking.id), col(asked.status) == BookingStatus.AWAITING_CDMO),
+        )
         .add_columns(
             col(ProductionLine.id),
             col(Site.id),
@@ -56,6 +63,7 @@ def _surroundings(statement: Select[Any]) -> Select[Any]:
             col(Product.modality),
             col(Request.gmp_phase),
             col(Feasibility.disclosed_summary),
+            col(asked.id),
         )
     )
 

@@ -41,6 +41,8 @@ class Settings(BaseSettings):
     statement_timeout_ms: int = Field(default=15_000, ge=100)
 
     hold_minutes: int = Field(default=30, ge=1)
+    approval_hours: int = Field(default=120, ge=1)
+    repeat_hold_hours: int = Field(default=240, ge=1)
     offer_hours: int = Field(default=72, ge=1)
     solver_workers: int = Field(default=2, ge=1)
     solver_memory_bytes: int = Field(default=8 * 1024**3, ge=2 * 1024**3)

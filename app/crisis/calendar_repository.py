@@ -20,6 +20,8 @@ from app.requests.models import Request
 
 LOWEST_TIER = 3
 FIRM = frozenset({BookingStatus.CONFIRMED, BookingStatus.AWAITING_CDMO})
+TENTATIVE = frozenset({BookingSource.CRISIS, BookingSource.MOVE})
+"""Sources of what no displacement moves: orders themselves, and places to which a booking only asks to move."""
 
 
 async def live_bookings(session: AsyncSession, unit_ids: Collection[UUID]) -> list[BookingFacts]:
@@ -50,7 +52,7 @@ async def live_bookings(session: AsyncSession, unit_ids: Collection[UUID]) -> li
                 end_on=days.end_on,
                 delivery_on=booking.delivery_on,
                 price_cents=booking.price_cents,
-                firm=booking.status in FIRM and booking.source is not BookingSource.CRISIS,
+                firm=booking.status in FIRM and booking.source not in TENTATIVE,
                 recallable=booking.recallable,
                 request_id=booking.request_id,
                 weight_tier=tier or LOWEST_TIER,

@@ -23,7 +23,9 @@ LIVE = "('held', 'awaiting_cdmo', 'confirmed', 'in_production')"
 FREEING = "('released', 'expired', 'declined', 'cancelled', 'displaced')"
 
 VOCABULARIES = {
-    ("bookings", "source", "bookingsource"): ("direct", "round", "crisis", "replacement", "waiting"),
+    ("bookings", "source", "bookingsource"): (
+        "direct", "round", "crisis", "replacement", "move", "repeat", "waiting",
+    ),
     ("runs", "kind", "runkind"): ("round", "crisis", "waiting"),
 }
 ADDED = "waiting"

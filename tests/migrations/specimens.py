@@ -19,7 +19,7 @@ from app.allocation.models import (
     WaitingResult,
 )
 from app.audit.models import ActorKind, AuditRecord
-from app.bookings.models import Booking, BookingSource, Charge, ChargeKind, FreedPeriod
+from app.bookings.models import Booking, BookingSource, Charge, ChargeKind, FreedPeriod, Slip, SlipMove
 from app.capacity.models import Agreement, Commitment, FreezeHolder, Slot, SlotFreeze
 from app.catalogue.models import LineModality, Modality, ProductionLine, Site, SiteKind, Unit
 from app.core.idempotency import IdempotencyKey
@@ -157,6 +157,7 @@ def _decisions(parties: list[SQLModel], supply: list[SQLModel], demand: list[SQL
         booking_id=booking.id,
         expires_at=INSTANT,
     )
+    slip = Slip(booking_id=booking.id, expected_end_on=day(60), reason_code="supply")
     return [
         crisis,
         CrisisPower(crisis_id=crisis.id, kind=PowerKind.VOLUNTARY, act_reference="A", signatory="S", validity=YEAR),
@@ -167,6 +168,14 @@ def _decisions(parties: list[SQLModel], supply: list[SQLModel], demand: list[SQL
         RunCertificate(run_id=run.id, plan_sha256="0" * 64),
         booking,
         Charge(organisation_id=maker.id, booking_id=booking.id, kind=ChargeKind.PRICE, amount_cents=1),
+        slip,
+        SlipMove(
+            slip_id=slip.id,
+            booking_id=booking.id,
+            slot_id=slot.id,
+            period=period(day(60), day(100)),
+            delivery_on=day(140),
+        ),
         offer,
         *_waiting(slot, request, run, booking, offer),
         SlotFreeze(slot_id=slot.id, holder=FreezeHolder.ROUND, holder_id=made.id),

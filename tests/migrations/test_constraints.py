@@ -15,7 +15,7 @@ from tests.support.world import World
 
 pytestmark = pytest.mark.database
 
-APPEND_ONLY = {"audit_records", "charges", "crisis_signatures", "waiting_decisions", "waiting_lines"}
+APPEND_ONLY = {"audit_records", "charges", "crisis_signatures", "slips", "waiting_decisions", "waiting_lines"}
 OTHER_TRIGGERS = {
     "tr_bookings_calendar",
     "tr_bookings_freed",
@@ -129,6 +129,8 @@ HELD = {"status": "held", "hold_expires_at": "2030-01-01T00:00:00Z"}
             {"source": "round", "period": FAR},
         ),
         ("ck_bookings_slot_not_frozen", (), {"source": "waiting", "period": FAR}),
+        ("ck_bookings_slot_not_frozen", (), {"source": "move", "period": FAR}),
+        ("ck_bookings_slot_not_frozen", (), {"source": "repeat", "period": FAR}),
         (
             "ck_bookings_not_ordered",
             ("DELETE FROM slot_freezes",),
@@ -158,6 +160,7 @@ async def test_each_rule_between_a_booking_and_its_slot_is_kept(
         ("ck_crisis_signatures_append_only", "DELETE FROM crisis_signatures"),
         ("ck_waiting_decisions_append_only", "UPDATE waiting_decisions SET as_of_on = '2030-01-01'"),
         ("ck_waiting_lines_append_only", "DELETE FROM waiting_lines"),
+        ("ck_slips_append_only", "UPDATE slips SET reason_code = 'other'"),
     ],
 )
 async def test_each_rule_on_what_may_change_is_kept_even_for_the_owner(
@@ -167,6 +170,28 @@ async def test_each_rule_on_what_may_change_is_kept_even_for_the_owner(
     second = json.dumps({"id": "01900000-0000-7000-8000-000000000001", "period": FAR})
     await connection.execute(BOOK, second)
     assert await refusal(connection, statement) == name
+
+
+async def test_no_booking_moves_into_a_slot_that_is_held_still_unless_its_move_held_the_place_before(
+    world: World, connection: asyncpg.Connection
+) -> None:
+    await store_specimens(world)
+    into = f"UPDATE bookings SET period = '{FAR}' WHERE moves_id IS NULL"  # noqa: S608
+    assert await refusal(connection, into) == "ck_bookings_slot_not_frozen"
+    await connection.execute("ALTER TABLE bookings DISABLE TRIGGER tr_bookings_in_slot")
+    asked: dict[str, object] = {
+        "id": "01900000-0000-7000-8000-000000000001",
+        "source": "move",
+        "status": "awaiting_cdmo",
+        "move": {},
+    }
+    asked |= {"hold_expires_at": None, "period": "[2030-03-01,2030-03-04)"}
+    moves = await connection.fetchval("SELECT id::text FROM bookings")
+    await connection.execute(BOOK, json.dumps(asked | {"moves_id": moves}))
+    await connection.execute("ALTER TABLE bookings ENABLE TRIGGER tr_bookings_in_slot")
+    assert await refusal(connection, into) is None
+    out = "UPDATE bookings SET period = '[2030-04-25,2030-05-02)' WHERE moves_id IS NULL"
+    assert await refusal(connection, out) == "ck_bookings_inside_slot"
 
 
 async def test_a_slot_may_change_what_contradicts_no_booking(world: World, connection: asyncpg.Connection) -> None:

@@ -90,8 +90,16 @@ EXAMPLES: dict[str, Violation] = {
         batches={"batches": 0},
         price_cents={"price_cents": -1},
         hold_expires_at={"status": "cancelled"},
+        approval_expires_at={"approval_expires_at": "2030-01-01T00:00:00Z"},
+        move={"move": {}},
+        free_moves_used={"free_moves_used": -1},
+        actual_days={"actual_start_on": "2030-01-02", "actual_end_on": "2030-01-01"},
+        batches_released={"batches_released": 2},
+        failure={"failure_cause": "cdmo"},
     ),
-    **_named("charges", amount_cents={"amount_cents": 0}),
+    "ck_bookings_repeat": Violation("bookings", {"source": "repeat"}, copy=False),
+    **_named("charges", amount_cents={"amount_cents": 0}, resale={"kind": "resale_credit"}),
+    **_named("slip_moves", period_real={"period": NOTHING}, place={"slot_id": None}),
     **_named("rounds", horizon_real={"horizon": NOTHING}, offer_hours={"offer_hours": 0}),
     **_named(
         "runs",
@@ -168,6 +176,10 @@ def _outside_vocabulary(table: Table, constraint: Constraint) -> Violation | Non
 
 AROUND: dict[tuple[str, str], dict[str, Any]] = {
     ("bookings", "status"): {"hold_expires_at": None},
+    ("bookings", "moves_id"): {"source": "move", "move": {}},
+    ("bookings", "repeats_id"): {"source": "repeat"},
+    ("bookings", "failure_cause"): {"status": "failed", "hold_expires_at": None},
+    ("charges", "resale_id"): {"kind": "resale_credit"},
     ("runs", "kind"): {"round_id": None},
     ("runs", "crisis_id"): {"kind": "crisis", "round_id": None},
     ("waiting_decisions", "outcome"): {"reason_code": None},
@@ -187,7 +199,7 @@ def _dangling(table: Table, constraint: ForeignKeyConstraint) -> Violation:
         return Violation(table.name, changes | {"id": str(new_id()), "status": "draft"})
     if table.name == "crisis_signatures":
         return Violation(table.name, changes | {"id": str(new_id()), "role": "another"})
-    if table.name in {"charges", "waiting_decisions", "waiting_lines"}:
+    if table.name in {"charges", "slips", "waiting_decisions", "waiting_lines"}:
         return Violation(table.name, changes | {"id": str(new_id())})
     return Violation(table.name, changes, copy=False)
 

@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import update
+from sqlmodel import col
 
 from app.capacity.models import Approval, Slot
 from app.catalogue.models import Unit
 from app.core.clock import today
+from app.core.database import transaction
 from app.core.model import period
 from app.identity.models import Organisation
 from app.requests.models import Product, Request
@@ -65,6 +68,28 @@ class Market:
         """The ledger as one side sees it: kinds and amounts, in order."""
         page = await self.read("/v1/charges", headers or self.buyer)
         return [(line["kind"], line["amount_cents"]) for line in page["items"]]
+
+    async def confirmed(self, start: int | str = 10, **body: Any) -> dict[str, Any]:
+        """Hold and confirm, in a slot that is confirmed at once."""
+        return await self.step(await self.hold(start, **body), "confirm", by=self.buyer)
+
+    async def move(
+        self, booking: Mapping[str, Any], start: int | str, *, by: Headers | None = None, expect: int = 200, **body: Any
+    ) -> dict[str, Any]:
+        """Ask to move a booking to so many days from day one."""
+        on = str(day(start)) if isinstance(start, int) else start
+        body = {"start": on, "reason_code": "funding", **body}
+        return await self.step(booking, "move", by=by or self.buyer, expect=expect, **body)
+
+    async def by_approval(self, slot: Slot | None = None) -> None:
+        """Have the CDMO approve what is booked in a slot, or in any."""
+        statement = update(Slot).values(approval=Approval.BY_CDMO)
+        async with transaction(self.world.sessions) as session:
+            await session.execute(statement if slot is None else statement.where(col(Slot.id) == slot.id))
+
+    async def begin(self, booking: Mapping[str, Any], on: date | None = None) -> dict[str, Any]:
+        """Start the production of a booking."""
+        return await self.step(booking, "start", by=self.seller, actual_start_on=str(on or today()))
 
     async def slot_in(self, days: int, **given: Any) -> Slot:
         """A slot of the same unit that begins so many days from today and lasts 60."""

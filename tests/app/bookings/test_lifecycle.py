@@ -284,7 +284,7 @@ async def test_a_booking_in_the_database_keeps_its_terms(market: Market) -> None
     held = await market.hold()
     async with transaction(market.world.sessions) as session:
         booking = await session.get_one(Booking, held["id"])
-    assert booking.terms["policy_version"] == "fees/1"
+    assert booking.terms["policy_version"] == "fees/2"
     assert booking.terms["bands"][0] == {"notice_days_from": 181, "percent": None}
 
 

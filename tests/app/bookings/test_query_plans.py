@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.bookings import ledger_repository, repository
+from app.bookings import ledger_repository, repository, resale_repository, slip_repository
 from app.bookings.models import Booking, BookingStatus, Charge, ChargeKind
 from app.core.clock import now
 from app.core.database import transaction
@@ -56,15 +56,50 @@ async def test_the_way_of_a_hold_reads_no_whole_table(crowded: Market) -> None:
     slot, request = crowded.slot, crowded.request
     async with transaction(crowded.world.sessions) as session:
         plans = [
-            *await plans_of(session, lambda: repository.stale_holds(session, [slot.unit_id], now())),
+            *await plans_of(session, lambda: repository.run_out(session, [slot.unit_id], now())),
             *await plans_of(session, lambda: repository.live_booking_of_request(session, request.id, now())),
             *await plans_of(session, lambda: repository.units_with_stale_holds(session, now(), 100)),
-            *await plans_of(session, lambda: ledger_repository.sum_of(session, request.id, list(ChargeKind))),
+            *await plans_of(session, lambda: ledger_repository.sums_of(session, request.id)),
+            *await plans_of(session, lambda: repository.units_with_overdue_approvals(session, now(), 100)),
+            *await plans_of(session, lambda: repository.lock_pending_move(session, request.id)),
+            *await plans_of(session, lambda: resale_repository.cancelled_at_a_fee(session, slot.unit_id, slot.period)),
+            *await plans_of(session, lambda: resale_repository.given_by(session, request.id)),
+            *await plans_of(session, lambda: resale_repository.given_to(session, request.id)),
         ]
-    assert len(plans) == 4
+    assert len(plans) == 9
     for plan in plans:
         assert "Seq Scan on bookings" not in plan, plan
         assert "Seq Scan on charges" not in plan, plan
+
+
+async def test_slips_and_what_they_ask_read_no_whole_table(crowded: Market, owner: AsyncEngine) -> None:
+    async with owner.begin() as connection:
+        await connection.execute(
+            text(
+                "INSERT INTO slips (id, booking_id, expected_end_on, reason_code)"
+                " SELECT gen_random_uuid(), id, upper(period), 'supply' FROM bookings"
+            )
+        )
+        await connection.execute(
+            text(
+                "INSERT INTO slip_moves (id, slip_id, booking_id, status, unplaced_code)"
+                " SELECT gen_random_uuid(), id, booking_id, 'unplaced', 'no_place' FROM slips"
+            )
+        )
+    await analyze(owner)
+    one, unit_id = crowded.request.id, crowded.unit.id
+    async with transaction(crowded.world.sessions) as session:
+        plans = [
+            *await plans_of(session, lambda: slip_repository.open_moves_to(session, one)),
+            *await plans_of(session, lambda: slip_repository.open_moves_of_slips_of(session, one)),
+            *await plans_of(session, lambda: slip_repository.live_bookings_over(session, unit_id, crowded.slot.period)),
+            *await plans_of(session, lambda: slip_repository.slips_of(session, one)),
+            *await plans_of(session, lambda: slip_repository.moves_of_slips(session, [one])),
+        ]
+    assert len(plans) == 5
+    for plan in plans:
+        for table in ("bookings", "slips", "slip_moves"):
+            assert f"Seq Scan on {table}" not in plan, plan
 
 
 async def test_the_occupancy_of_a_unit_reads_no_whole_table(crowded: Market) -> None:

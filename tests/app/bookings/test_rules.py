@@ -6,8 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.bookings.models import LIVE, BookingStatus
-from app.bookings.rules import ENDED, INITIAL, TRANSITIONS, nearest_free, require_transition
+from app.bookings.models import LIVE, BookingStatus, ContractStatus
+from app.bookings.rules import (
+    AMENDMENTS,
+    ENDED,
+    INITIAL,
+    TRANSITIONS,
+    Party,
+    nearest_free,
+    require_amendable,
+    require_contract_step,
+    require_transition,
+    who_may,
+)
 from app.capacity.supply import Span
 from app.core.errors import StateConflict
 from app.matching.slots import gaps
@@ -48,8 +59,55 @@ def test_any_walk_of_allowed_steps_starts_alive_and_passes_through_confirmation(
         assert BookingStatus.CONFIRMED in seen
 
 
+def test_what_each_side_may_do() -> None:
+    by_startup = {"confirm", "release", "cancel", "move", "make_way"}
+    by_cdmo = {"approve", "decline", "cancel", "contract", "start", "complete", "fail", "slip"}
+    verbs = {way.verb for after in TRANSITIONS.values() for ways in after.values() for way in ways} | set(AMENDMENTS)
+    assert {verb for verb in verbs if Party.STARTUP in who_may(verb)} == by_startup
+    assert {verb for verb in verbs if Party.CDMO in who_may(verb)} == by_cdmo
+    assert {verb for verb in verbs if Party.SERVICE in who_may(verb)} == {"expire", "end_move"}
+
+
+@given(STATUSES, STATUSES, st.booleans())
+def test_a_change_is_refused_with_those_that_are_allowed_and_never_made_without_its_reason(
+    before: BookingStatus, after: BookingStatus, coded: bool
+) -> None:
+    ways = TRANSITIONS[before].get(after)
+    if ways is None:
+        with pytest.raises(StateConflict) as refused:
+            require_transition(before, after, coded=coded)
+        assert refused.value.facts == {"booking_status": before.value, "allowed": sorted(TRANSITIONS[before])}
+    elif not coded and all(way.coded for way in ways):
+        with pytest.raises(ValueError, match="coded reason"):
+            require_transition(before, after, coded=coded)
+    else:
+        require_transition(before, after, coded=coded)
+
+
+@given(st.sampled_from(sorted(AMENDMENTS)), STATUSES)
+def test_what_leaves_the_status_is_refused_with_those_that_allow_it(verb: str, status: BookingStatus) -> None:
+    if status in AMENDMENTS[verb].statuses:
+        require_amendable(verb, status)
+        return
+    with pytest.raises(StateConflict) as refused:
+        require_amendable(verb, status)
+    assert refused.value.facts["allowed_in"] == sorted(AMENDMENTS[verb].statuses)
+
+
+@given(st.lists(st.sampled_from(ContractStatus), max_size=6))
+def test_a_contract_never_gets_back(steps: list[ContractStatus]) -> None:
+    order, status = list(ContractStatus), ContractStatus.NONE
+    for step in steps:
+        if order.index(step) > order.index(status):
+            require_contract_step(status, step)
+            status = step
+        else:
+            with pytest.raises(StateConflict):
+                require_contract_step(status, step)
+
+
 def test_production_is_never_displaced_nor_cancelled() -> None:
-    assert TRANSITIONS[BookingStatus.IN_PRODUCTION] == {BookingStatus.COMPLETED, BookingStatus.FAILED}
+    assert set(TRANSITIONS[BookingStatus.IN_PRODUCTION]) == {BookingStatus.COMPLETED, BookingStatus.FAILED}
 
 
 def test_only_what_occupies_its_period_can_be_made() -> None:

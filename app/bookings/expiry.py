@@ -1,0 +1,51 @@
+"""What runs out unanswered: holds of start-ups, and approvals of CDMOs; by a sweep, or in the way of a new booking."""
+
+from collections.abc import Collection
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.audit.author import Author
+from app.bookings import repository
+from app.bookings.changing import change_status
+from app.bookings.models import BookingStatus
+from app.capacity.service import lock_units
+from app.core.clock import now
+
+OVERDUE = "approval_overdue"
+ENDINGS = {
+    BookingStatus.HELD: (BookingStatus.EXPIRED, "hold_expired"),
+    BookingStatus.AWAITING_CDMO: (BookingStatus.DECLINED, OVERDUE),
+}
+"""How what has run out ends, and for which reason."""
+
+
+async def expire(session: AsyncSession, author: Author, units: Collection[UUID]) -> int:
+    """End every stale hold and overdue approval of locked units, and return how many there were."""
+    found = await repository.run_out(session, units, now())
+    for booking in found:
+        status, reason = ENDINGS[booking.status]
+        changes = {"ended_reason_code": reason}
+        await change_status(session, author, booking, status, reason_code=reason, changes=changes)
+    return len(found)
+
+
+async def expire_stale_holds(session: AsyncSession, author: Author, *, max_units: int = 100) -> int:
+    """Expire what has run out on so many units with stale holds at most, and return how much there was.
+
+    A sweep calls it in a transaction of its own until it returns 0. Nothing waits for it: a new booking ends by
+    itself what is stale in its way.
+    """
+    return await _sweep(session, author, await repository.units_with_stale_holds(session, now(), max_units))
+
+
+async def decline_overdue(session: AsyncSession, author: Author, *, max_units: int = 100) -> int:
+    """Decline what no CDMO has approved in time, likewise on so many units at most."""
+    return await _sweep(session, author, await repository.units_with_overdue_approvals(session, now(), max_units))
+
+
+async def _sweep(session: AsyncSession, author: Author, units: set[UUID]) -> int:
+    if not units:
+        return 0
+    await lock_units(session, units)
+    return await expire(session, author, units)

@@ -1,0 +1,153 @@
+"""Judging a place: whether a slot is open, and what matching says of a start in it; holds and moves both ask here."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+from pydantic_core import to_jsonable_python
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.bookings import repository
+from app.bookings.drafts import BookingDraft
+from app.bookings.errors import (
+    InThePast,
+    NotEligible,
+    OutsideSlot,
+    SlotNotPublished,
+    SlotTaken,
+    SlotWhole,
+)
+from app.bookings.obstacles import facts_of
+from app.capacity.facts import slot_facts
+from app.capacity.models import Slot, SlotStatus
+from app.capacity.occupancy import span_of
+from app.capacity.supply import SlotFacts, Span, UnitFacts
+from app.core.clock import today
+from app.core.errors import FieldFault, NotFound
+from app.matching.facts import RequestFacts
+from app.matching.match import match
+from app.matching.outcome import Match, Option, Reason, ReasonCode
+from app.matching.wording import sentence
+
+
+async def bookable_slot(session: AsyncSession, slot_id: UUID, start_on: date) -> Slot:
+    """Return the slot, published and around a start that is not past.
+
+    Raises
+    ------
+    NotFound
+        If there is no such slot, or only a draft of it.
+    SlotNotPublished, InThePast, OutsideSlot
+        As each says.
+    """
+    slot = (await repository.slots_by_id(session, [slot_id])).get(slot_id)
+    if slot is None or slot.status is SlotStatus.DRAFT:
+        raise missing("slot", slot_id)
+    if slot.status is not SlotStatus.PUBLISHED:
+        raise SlotNotPublished(slot_id=str(slot.id))
+    if start_on < today():
+        raise InThePast(today=today().isoformat())
+    days = span_of(slot.period)
+    if not days.start_on <= start_on < days.end_on:
+        raise _outside(slot.id, days.start_on, days.end_on, f"The start, {start_on}, lies outside the slot")
+    return slot
+
+
+async def facts_of_slot(session: AsyncSession, slot: Slot) -> SlotFacts:
+    """Return the facts of a slot, which may have been withdrawn a moment ago."""
+    found = (await slot_facts(session, slot_ids=[slot.id])).get(slot.unit_id)
+    if not found:
+        raise SlotNotPublished(slot_id=str(slot.id))
+    return found[0]
+
+
+async def refuse_taken(
+    session: AsyncSession, draft: BookingDraft, place: SlotFacts, *, own: Span | None = None
+) -> None:
+    """Refuse what is plainly taken before queueing for the unit; whatever passes, the constraint decides.
+
+    Parameters
+    ----------
+    own
+        The period that the booking to be moved holds in this slot, and gives up.
+
+    Raises
+    ------
+    SlotTaken, SlotWhole
+        With what is in the way.
+    """
+    wanted = span_of(draft.period)
+    others = [busy for busy in place.busy if busy != own]
+    if any(busy.start_on < wanted.end_on and wanted.start_on < busy.end_on for busy in others):
+        refusal = SlotTaken if place.divisible else SlotWhole
+        raise refusal(**await facts_of(session, refusal, place.slot_id, draft.period, draft.starts_between, own=own))
+
+
+def option_at(request: RequestFacts, unit: UnitFacts, slot: SlotFacts, start_on: date, as_of_on: date) -> Option:
+    """Return what matching finds in the slot, were it empty, for a campaign that starts on a day.
+
+    Raises
+    ------
+    NotEligible
+        With the typed reasons why the line does not serve the request, or not from that day.
+    OutsideSlot
+        If only the start stands against it.
+    """
+    found = match(request, unit, [replace(slot, busy=())], as_of_on)
+    if not found.options:
+        _refuse_past_the_end(found, slot, start_on)
+        raise NotEligible(**_reasons(found))
+    [option] = found.options
+    if start_on + timedelta(days=option.duration_days) > slot.period.end_on:
+        raise _past_the_end(slot, start_on, option.duration_days)
+    if not any(window.first_on <= start_on <= window.last_on for window in option.start_windows):
+        first, last = option.earliest_start_on, option.latest_start_on
+        raise NotEligible(
+            f"Here this request can start from {first} to {last}: transfer, its own dates and release testing counted.",
+            pointer="/start",
+            earliest_start=first.isoformat(),
+            latest_start=last.isoformat(),
+            transfer_days=option.terms.transfer_days,
+            reasons=[],
+        )
+    return option
+
+
+def _refuse_past_the_end(found: Match, slot: SlotFacts, start_on: date) -> None:
+    """Refuse a start after the slot's last where nothing else stands against it: that is the start's fault alone."""
+    [reason, *others] = found.reasons
+    if others or reason.code is not ReasonCode.SLOT_TOO_EARLY or not isinstance(reason.offered, date):
+        return
+    if start_on > reason.offered:
+        raise _past_the_end(slot, start_on, (slot.period.end_on - reason.offered).days)
+
+
+def _past_the_end(slot: SlotFacts, start_on: date, duration_days: int) -> OutsideSlot:
+    detail = f"The campaign takes {duration_days} days from its start, {start_on}: past the slot's end"
+    return _outside(slot.slot_id, *slot.period, detail, duration_days=duration_days)
+
+
+def _outside(slot_id: UUID, first_on: date, end_on: date, told: str, **facts: Any) -> OutsideSlot:
+    slot = {"start": first_on.isoformat(), "end": end_on.isoformat()}
+    return OutsideSlot(f"{told} [{first_on}, {end_on}).", slot_id=str(slot_id), slot=slot, **facts)
+
+
+def missing(kind: str, identifier: UUID) -> NotFound:
+    """Return the error for something that the body names and the actor cannot see."""
+    missing = NotFound.of(kind, identifier)
+    return NotFound(missing.detail, faults=[FieldFault(f"/{kind}_id", missing.detail)])
+
+
+def _reasons(found: Match) -> dict[str, Any]:
+    """Return why the line does not serve the request, as facts, with both sides of each reason."""
+    return {"reasons": [_reason(reason) for reason in found.reasons]}
+
+
+def _reason(reason: Reason) -> dict[str, Any]:
+    return {
+        "code": reason.code.value,
+        "asked": to_jsonable_python(reason.asked),
+        "offered": to_jsonable_python(reason.offered),
+        "sentence": sentence(reason),
+    }

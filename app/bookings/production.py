@@ -1,0 +1,237 @@
+"""Production as its CDMO tells it: contract, start, end, failure, and the repeat that it may offer."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, timedelta
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.audit.service import record, snapshot
+from app.bookings import ledger, placing, repository, service
+from app.bookings.access import require_not_ordered, view_for
+from app.bookings.changing import change_status
+from app.bookings.drafts import BookingDraft
+from app.bookings.fees import DEFAULT_POLICY, BookingTerms, share_cents
+from app.bookings.invoicing import InvoiceLine, failure_invoice, price_invoice
+from app.bookings.life_schemas import CompleteBody, ContractBody, FailBody, StartBody
+from app.bookings.models import Booking, BookingSource, BookingStatus, ChargeKind, FailureCause
+from app.bookings.rules import require_amendable, require_contract_step, require_transition
+from app.bookings.views import BookingView
+from app.capacity.facts import unit_facts
+from app.capacity.models import Slot
+from app.capacity.occupancy import span_of
+from app.capacity.service import lock_units
+from app.capacity.supply import Span
+from app.core.clock import now, today
+from app.core.errors import DomainError, FieldFault, Invalid
+from app.core.model import period
+from app.core.settings import get_settings
+from app.identity.actor import Actor
+
+PRICED_WITHOUT_TERMS = frozenset({BookingSource.REPLACEMENT, BookingSource.REPEAT})
+"""What was made at the price of another booking; the orders of a crisis are charged when they are accepted."""
+
+
+async def advance_contract(session: AsyncSession, actor: Actor, booking_id: UUID, command: ContractBody) -> None:
+    """The CDMO says how far the contract is; both sides see it.
+
+    Raises
+    ------
+    StateConflict
+        If it would go back, or the booking is held or over.
+    """
+    await view_for(session, actor, booking_id, "contract")
+    booking = await service.locked(session, booking_id)
+    require_amendable("contract", booking.status)
+    require_contract_step(booking.contract_status, command.contract_status)
+    before = snapshot(booking)
+    booking.contract_status = command.contract_status
+    await record(session, actor, f"booking.contract_{command.contract_status.value}", booking, before=before)
+
+
+async def start(session: AsyncSession, actor: Actor, booking_id: UUID, command: StartBody) -> None:
+    """Production has started: the booking is neither moved nor cancelled any more.
+
+    Raises
+    ------
+    Invalid
+        If it starts in the future.
+    StateConflict
+        If it is not confirmed.
+    """
+    await view_for(session, actor, booking_id, "start")
+    booking = await service.locked(session, booking_id)
+    require_transition(booking.status, BookingStatus.IN_PRODUCTION)
+    _require_past("actual_start_on", command.actual_start_on)
+    changes = {"actual_start_on": command.actual_start_on}
+    await change_status(session, actor, booking, BookingStatus.IN_PRODUCTION, changes=changes)
+
+
+async def complete(session: AsyncSession, actor: Actor, booking_id: UUID, command: CompleteBody) -> None:
+    """Production has ended well: the invoice is charged, and the rest of the planned period is free.
+
+    Raises
+    ------
+    Invalid
+        If it ends in the future or before it started, or more batches are released than were planned.
+    StateConflict
+        If it is not in production.
+    """
+    await view_for(session, actor, booking_id, "complete")
+    booking = await service.locked(session, booking_id)
+    require_transition(booking.status, BookingStatus.COMPLETED)
+    _require_after_start(booking, "actual_end_on", command.actual_end_on)
+    released = command.batches_released
+    if released is not None and released > booking.batches:
+        raise Invalid.field("batches_released", f"{booking.batches} were planned.", batches=booking.batches)
+    changes = {"actual_end_on": command.actual_end_on, "batches_released": released}
+    await change_status(session, actor, booking, BookingStatus.COMPLETED, changes=changes)
+    if booking.terms:
+        charged = await ledger.charged_by_kind(session, booking.id)
+        terms = BookingTerms.model_validate(booking.terms)
+        await _invoice(session, actor, booking, price_invoice(terms, charged), terms.policy_version)
+    elif booking.source in PRICED_WITHOUT_TERMS:
+        await _invoice_without_terms(session, actor, booking, booking.price_cents)
+
+
+async def fail(session: AsyncSession, actor: Actor, booking_id: UUID, command: FailBody) -> None:
+    """Production has failed: what is due follows from the cause; the CDMO may offer to repeat it.
+
+    Raises
+    ------
+    Invalid
+        If it fails in the future or before it started, or the repeat is named by half.
+    StateConflict
+        If it is not in production.
+    BookingRefused
+        If the place of the repeat is not free, or not on the same line.
+    """
+    view, _ = await view_for(session, actor, booking_id, "fail")
+    if (command.repeat_slot_id is None) != (command.repeat_start is None):
+        raise Invalid.field("repeat_start", "A repeat has a slot and a start.")
+    slot = None
+    if command.repeat_slot_id is not None and command.repeat_start is not None:
+        require_not_ordered(view.booking)
+        with _about_the_repeat():
+            slot = await _slot_of_repeat(session, view, command.repeat_slot_id, command.repeat_start)
+        await lock_units(session, {view.booking.unit_id, slot.unit_id})
+    booking = await service.locked(session, booking_id)
+    require_transition(booking.status, BookingStatus.FAILED)
+    _require_after_start(booking, "failed_on", command.failed_on)
+    reason = command.reason_code.value
+    changes = {
+        "actual_end_on": command.failed_on,
+        "failure_cause": command.cause,
+        "batches_released": 0,
+        "ended_reason_code": reason,
+    }
+    await change_status(
+        session,
+        actor,
+        booking,
+        BookingStatus.FAILED,
+        reason_code=reason,
+        reason_text=command.reason_text,
+        changes=changes,
+    )
+    if booking.terms:
+        terms = BookingTerms.model_validate(booking.terms)
+        charged = await ledger.charged_by_kind(session, booking.id)
+        lines = failure_invoice(terms, command.cause, charged)
+        await _invoice(session, actor, booking, lines, terms.policy_version, cause=command.cause)
+    elif booking.source in PRICED_WITHOUT_TERMS:
+        due = share_cents(booking.price_cents, DEFAULT_POLICY.failures.percent(command.cause))
+        await _invoice_without_terms(session, actor, booking, due)
+    if slot is not None and command.repeat_start is not None:
+        with _about_the_repeat():
+            await _hold_repeat(session, actor, booking, slot, command.repeat_start)
+
+
+async def _invoice(
+    session: AsyncSession,
+    actor: Actor,
+    booking: Booking,
+    lines: Sequence[InvoiceLine],
+    policy_version: str,
+    *,
+    cause: FailureCause | None = None,
+) -> None:
+    for line in lines:
+        detail = {"line": line.line, "policy_version": policy_version}
+        if cause is not None:
+            detail["cause"] = cause.value
+        await ledger.charge(session, actor, booking, line.kind, line.amount_cents, detail=detail)
+
+
+async def _invoice_without_terms(session: AsyncSession, actor: Actor, booking: Booking, due_cents: int) -> None:
+    """Charge what a displaced booking was to cost, on what replaced it: the fee paid for the first is credited."""
+    detail = {"line": "replacement"}
+    await ledger.charge(session, actor, booking, ChargeKind.PRICE, due_cents, detail=detail)
+    for displaced in await repository.displaced_by(session, booking.id):
+        paid = await ledger.charged_cents(session, displaced.id)
+        await ledger.charge(session, actor, displaced, ChargeKind.RESERVATION_FEE, -paid, detail=detail)
+
+
+async def _slot_of_repeat(session: AsyncSession, view: BookingView, slot_id: UUID, start_on: date) -> Slot:
+    """Return a slot in which the same line can repeat a campaign from a day."""
+    slot = await placing.bookable_slot(session, slot_id, start_on)
+    units = await unit_facts(session, unit_ids=[slot.unit_id])
+    if slot.unit_id not in units or units[slot.unit_id].line_id != view.line_id:
+        raise Invalid.field("slot_id", "A batch is repeated on the line that was to make it.")
+    whole = span_of(slot.period)
+    if not slot.divisible and start_on != whole.start_on:
+        raise Invalid.field("start", f"This slot is taken whole, from its first day, {whole.start_on}.")
+    return slot
+
+
+async def _hold_repeat(session: AsyncSession, actor: Actor, failed: Booking, slot: Slot, start_on: date) -> None:
+    """Hold a place for the repeat, at the price and terms of the failed campaign whatever the place costs now.
+
+    Where the CDMO was the cause the first one is not paid, so that the batch costs what was quoted, once.
+    """
+    planned, whole = span_of(failed.period), span_of(slot.period)
+    days = Span(start_on, start_on + timedelta(days=planned.days)) if slot.divisible else whole
+    lag = failed.delivery_on - planned.end_on
+    terms = BookingTerms.model_validate(failed.terms) if failed.terms else None
+    draft = BookingDraft(
+        slot_id=slot.id,
+        organisation_id=failed.organisation_id,
+        period=period(*days),
+        delivery_on=start_on + timedelta(days=planned.days) + lag,
+        batches=failed.batches,
+        price_cents=failed.price_cents,
+        source=BookingSource.REPEAT,
+        hold_expires_at=now() + timedelta(hours=get_settings().repeat_hold_hours),
+        request_id=failed.request_id,
+        product_id=failed.product_id,
+        recallable=failed.recallable,
+        contract_status=failed.contract_status,
+        # Its CDMO has offered it: the start-up's word is enough.
+        terms=terms.model_copy(update={"instant": True}) if terms else None,
+        repeats_id=failed.id,
+        origin=failed.origin,
+    )
+    await service.create_booking(session, actor, draft)
+
+
+@contextmanager
+def _about_the_repeat() -> Iterator[None]:
+    """Name the fields of the repeat in what is refused about its place."""
+    try:
+        yield
+    except DomainError as error:
+        error.faults = tuple(FieldFault(f"/repeat_{fault.pointer[1:]}", fault.detail) for fault in error.faults)
+        raise
+
+
+def _require_past(field: str, day: date) -> None:
+    if day > today():
+        raise Invalid.field(field, f"This tells what has happened: not after today, {today()}.", today=str(today()))
+
+
+def _require_after_start(booking: Booking, field: str, day: date) -> None:
+    _require_past(field, day)
+    started_on = booking.actual_start_on
+    if started_on is not None and day < started_on:
+        raise Invalid.field(field, f"Production started on {started_on}.", actual_start_on=str(started_on))

@@ -1,0 +1,108 @@
+"""Queries on slips, and on what they ask of the bookings behind them."""
+
+from collections.abc import Collection
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from app.bookings.life_schemas import SlipMoveFilter
+from app.bookings.models import LIVE, Booking, Slip, SlipMove, SlipMoveStatus
+from app.catalogue.models import ProductionLine, Site, Unit
+from app.core.model import Period
+from app.core.paging import fetch_page
+
+OPEN = (SlipMoveStatus.PROPOSED, SlipMoveStatus.UNPLACED)
+
+
+async def open_moves_to(session: AsyncSession, booking_id: UUID) -> list[SlipMove]:
+    """Return what is asked of a booking and is neither answered nor withdrawn, the rows locked."""
+    return await _locked(session, col(SlipMove.booking_id) == booking_id)
+
+
+async def open_moves_of_slips_of(session: AsyncSession, booking_id: UUID) -> list[SlipMove]:
+    """Return what the slips of a booking ask of others and is neither answered nor withdrawn, the rows locked."""
+    slips = select(col(Slip.id)).where(col(Slip.booking_id) == booking_id)
+    return await _locked(session, col(SlipMove.slip_id).in_(slips))
+
+
+async def _locked(session: AsyncSession, condition: ColumnElement[bool]) -> list[SlipMove]:
+    statement = (
+        select(SlipMove)
+        .where(condition, col(SlipMove.status).in_(OPEN))
+        .order_by(col(SlipMove.id))
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    return list(await session.scalars(statement))
+
+
+async def lock_move(session: AsyncSession, slip_move_id: UUID) -> SlipMove:
+    """Return a proposal as it is now, its row locked until the transaction ends."""
+    return await session.get_one(SlipMove, slip_move_id, populate_existing=True, with_for_update={"key_share": True})
+
+
+async def live_bookings_over(session: AsyncSession, unit_id: UUID, days: Period) -> list[Booking]:
+    """Return the live bookings of a unit that share a day with a period, in order of time."""
+    statement = (
+        select(Booking)
+        .where(
+            col(Booking.unit_id) == unit_id,
+            col(Booking.status).in_(LIVE),
+            col(Booking.period).op("&&")(days),
+        )
+        .order_by(col(Booking.period))
+        .execution_options(populate_existing=True)
+    )
+    return list(await session.scalars(statement))
+
+
+async def slips_of(session: AsyncSession, booking_id: UUID) -> list[Slip]:
+    """Return the slips of a booking, the first one first."""
+    statement = select(Slip).where(col(Slip.booking_id) == booking_id).order_by(col(Slip.id))
+    return list(await session.scalars(statement))
+
+
+async def moves_of_slips(session: AsyncSession, slip_ids: Collection[UUID]) -> list[SlipMove]:
+    """Return what slips ask of others, in order."""
+    statement = select(SlipMove).where(col(SlipMove.slip_id).in_(slip_ids)).order_by(col(SlipMove.id))
+    return list(await session.scalars(statement.execution_options(populate_existing=True)))
+
+
+def _with_sides() -> Select[Any]:
+    return (
+        select(SlipMove)
+        .join(Booking, col(Booking.id) == col(SlipMove.booking_id))
+        .join(Unit, col(Unit.id) == col(Booking.unit_id))
+        .join(ProductionLine, col(ProductionLine.id) == col(Unit.line_id))
+        .join(Site, col(Site.id) == col(ProductionLine.site_id))
+    )
+
+
+async def page_moves(
+    session: AsyncSession, query: SlipMoveFilter, *, party_id: UUID | None
+) -> tuple[list[SlipMove], str | None]:
+    """Return one page of what slips ask of bookings on either side of which an organisation stands."""
+    statement = _with_sides()
+    if party_id is not None:
+        statement = statement.where(
+            or_(col(Booking.organisation_id) == party_id, col(Site.organisation_id) == party_id)
+        )
+    if query.status is not None:
+        statement = statement.where(col(SlipMove.status) == query.status)
+    if query.booking_id is not None:
+        statement = statement.where(col(SlipMove.booking_id) == query.booking_id)
+    return await fetch_page(session, statement, query, [(col(SlipMove.id), UUID)])
+
+
+async def find_move(session: AsyncSession, slip_move_id: UUID) -> SlipMove | None:
+    """Return a proposal as the database has it now, or None."""
+    return await session.get(SlipMove, slip_move_id, populate_existing=True)
+
+
+async def slips_by_id(session: AsyncSession, slip_ids: Collection[UUID]) -> dict[UUID, Slip]:
+    """Return these slips by identifier."""
+    rows = await session.scalars(select(Slip).where(col(Slip.id).in_(slip_ids)))
+    return {slip.id: slip for slip in rows}

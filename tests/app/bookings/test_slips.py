@@ -1,0 +1,172 @@
+"""Slips: recorded in any case, and those behind asked to make way at no cost."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+from sqlmodel import col
+
+from app.bookings.models import Booking, BookingSource
+from app.capacity.models import Approval
+from app.core.database import transaction
+from app.core.model import new_id
+from tests.app.bookings.conftest import Headers, Market
+from tests.support.world import day
+
+FEE = 15_000_000
+
+
+async def neighbour(market: Market, start: int, **given: Any) -> tuple[dict[str, Any], Headers]:
+    """A confirmed booking of another start-up."""
+    startup, headers = await market.world.startup()
+    product = await market.world.product(startup)
+    body = {"slot_id": str(market.slot.id), "start": str(day(start)), "product_id": str(product.id), **given}
+    held = await market.send("/v1/bookings", body, headers=headers, expect=201)
+    return await market.step(held, "confirm", by=headers), headers
+
+
+async def slipped(market: Market, booking: dict[str, Any], end: int, **given: Any) -> dict[str, Any]:
+    body = {"expected_end_on": str(day(end)), "reason_code": "equipment_failure", **given}
+    return await market.send(f"/v1/bookings/{booking['id']}/slip", body, headers=market.seller, expect=201)
+
+
+@pytest.fixture
+async def row(market: Market) -> tuple[dict[str, Any], list[tuple[dict[str, Any], Headers]]]:
+    """Days 0 to 43 are one start-up's, 43 to 86 and 90 to 133 two others'; the unit is open until day 200."""
+    await market.world.slot(market.unit, 120, 200, approval=Approval.INSTANT)
+    first = await market.confirmed(0)
+    near = await neighbour(market, 43)
+    far_slot = await market.world.slot(market.unit, 200, 300, approval=Approval.INSTANT)
+    far = await neighbour(market, 205, slot_id=str(far_slot.id))
+    return first, [near, far]
+
+
+async def test_a_slip_is_recorded_over_its_neighbour_and_asks_it_to_make_way(
+    market: Market, row: tuple[dict[str, Any], list[tuple[dict[str, Any], Headers]]]
+) -> None:
+    first, [(near, near_owner), (_, far_owner)] = row
+    made = await slipped(market, first, 53, reason_text="The bioreactor leaks.")
+    [asked] = made["moves"]
+    assert (asked["booking_id"], asked["status"], asked["cause"]) == (near["id"], "proposed", "equipment_failure")
+    assert (asked["start"], asked["end"], asked["delivery_on"]) == (str(day(53)), str(day(96)), str(day(53 + 82)))
+    read = await market.read(f"/v1/bookings/{first['id']}", market.buyer)
+    assert (read["end"], read["expected_end_on"]) == (str(day(43)), str(day(53)))
+    assert (read["delivery_on"], read["expected_delivery_on"]) == (str(day(82)), str(day(92)))
+    # Each sees its own: the one behind what is asked of it, the one that slips nothing of the others.
+    assert [one["id"] for one in (await market.read("/v1/slip-moves", near_owner))["items"]] == [asked["id"]]
+    assert [one["id"] for one in (await market.read("/v1/slip-moves", market.seller))["items"]] == [asked["id"]]
+    for headers in (far_owner, market.buyer, (await market.world.cdmo())[1]):
+        assert (await market.read("/v1/slip-moves", headers))["items"] == []
+    answer = await market.client.get(f"/v1/bookings/{first['id']}/slips", headers=market.buyer)
+    assert answer.json()[0]["reason_text"] == "The bioreactor leaks."
+    assert near["id"] not in answer.text
+    unseen = await market.client.get("/v1/slip-moves", headers=near_owner)
+    assert first["id"] not in unseen.text
+
+
+async def test_whoever_makes_way_moves_at_once_on_its_own_terms_at_no_cost(
+    market: Market, row: tuple[dict[str, Any], list[tuple[dict[str, Any], Headers]]]
+) -> None:
+    first, [(near, owner), _] = row
+    [asked] = (await slipped(market, first, 53))["moves"]
+    path = f"/v1/slip-moves/{asked['id']}"
+    await market.send(f"{path}/accept", None, headers=market.seller, expect=403)
+    await market.send(f"{path}/accept", None, headers=market.buyer, expect=404)
+    accepted = await market.send(f"{path}/accept", None, headers=owner, expect=200)
+    assert accepted["status"] == "accepted"
+    moved = await market.read(f"/v1/bookings/{near['id']}", owner)
+    assert (moved["start"], moved["end"], moved["delivery_on"]) == (str(day(53)), str(day(96)), str(day(53 + 82)))
+    assert (moved["price_cents"], moved["status"]) == (near["price_cents"], "confirmed")
+    assert await market.charges(owner) == [("reservation_fee", FEE)]
+    assert (await market.read(f"/v1/bookings/{near['id']}/quote", owner))["free_moves_left"] == 1
+    problem = await market.send(f"{path}/accept", None, headers=owner, expect=409)
+    assert problem["slip_move_status"] == "accepted"
+
+
+async def test_whoever_stays_says_why_and_a_new_slip_withdraws_what_the_last_one_asked(
+    market: Market, row: tuple[dict[str, Any], list[tuple[dict[str, Any], Headers]]]
+) -> None:
+    first, [(near, owner), _] = row
+    [asked] = (await slipped(market, first, 53))["moves"]
+    [again] = (await slipped(market, first, 60))["moves"]
+    states = {one["id"]: one["status"] for one in (await market.read("/v1/slip-moves", owner))["items"]}
+    assert states == {asked["id"]: "withdrawn", again["id"]: "proposed"}
+    await market.send(f"/v1/slip-moves/{asked['id']}/accept", None, headers=owner, expect=409)
+    path = f"/v1/slip-moves/{again['id']}/decline"
+    await market.send(path, {}, headers=owner, expect=422)
+    declined = await market.send(path, {"reason_code": "delivery_too_late"}, headers=owner, expect=200)
+    assert declined["status"] == "declined"
+    assert (await market.read(f"/v1/bookings/{near['id']}", owner))["start"] == str(day(43))
+    # Back in its plan, it asks for nothing.
+    assert (await slipped(market, first, 43))["moves"] == []
+
+
+async def test_of_two_that_push_each_other_the_last_one_makes_way_first(market: Market) -> None:
+    first = await market.confirmed(0)
+    near, near_owner = await neighbour(market, 43)
+    later = await market.world.slot(market.unit, 120, 300, approval=Approval.INSTANT)
+    far, far_owner = await neighbour(market, 120, slot_id=str(later.id))
+    moves = {one["booking_id"]: one for one in (await slipped(market, first, 80))["moves"]}
+    # Behind day 80 the first slot has no 43 days left: the next one goes to day 120, and pushes the last to day 163.
+    assert {key: one["start"] for key, one in moves.items()} == {near["id"]: str(day(120)), far["id"]: str(day(163))}
+    accept = f"/v1/slip-moves/{moves[near['id']]['id']}/accept"
+    problem = await market.send(accept, None, headers=near_owner, expect=409)
+    assert problem["type"] == "urn:creneau:problem:slot-taken"
+    assert problem["in_the_way"] == [{"start": str(day(120)), "end": str(day(163))}]
+    states = {one["status"] for one in (await market.read("/v1/slip-moves", near_owner))["items"]}
+    assert states == {"proposed"}, "a refusal leaves it open"
+    await market.send(f"/v1/slip-moves/{moves[far['id']]['id']}/accept", None, headers=far_owner, expect=200)
+    await market.send(accept, None, headers=near_owner, expect=200)
+    moved = await market.read(f"/v1/bookings/{near['id']}", near_owner)
+    assert (moved["slot_id"], moved["start"]) == (str(later.id), str(day(120)))
+
+
+async def test_what_cannot_be_proposed_says_why(market: Market) -> None:
+    first = await market.confirmed(0)
+    near, owner = await neighbour(market, 43)
+    held = await market.hold(86 - 9, product_id=str(market.product.id), expect=409)
+    assert held["in_the_way"]
+    made = await slipped(market, first, 90)
+    assert [(one["booking_id"], one["status"], one["unplaced_code"]) for one in made["moves"]] == [
+        (near["id"], "unplaced", "no_place")
+    ]
+    [told] = (await market.read("/v1/slip-moves?status=unplaced", owner))["items"]
+    problem = await market.send(f"/v1/slip-moves/{told['id']}/accept", None, headers=owner, expect=409)
+    assert problem["slip_move_status"] == "unplaced"
+    assert (await market.read(f"/v1/bookings/{near['id']}", owner))["start"] == str(day(43))
+    async with transaction(market.world.sessions) as session:
+        await session.execute(update(Booking).where(col(Booking.id) == near["id"]).values(source=BookingSource.CRISIS))
+    assert [one["unplaced_code"] for one in (await slipped(market, first, 91))["moves"]] == ["crisis_order"]
+
+
+@pytest.mark.parametrize("how", ["moved", "started", "cancelled", "ended"])
+async def test_a_proposal_ends_when_what_it_is_about_has_changed(market: Market, how: str) -> None:
+    later = await market.world.slot(market.unit, 120, 300, approval=Approval.INSTANT)
+    first = await market.confirmed(0)
+    near, owner = await neighbour(market, 43)
+    [asked] = (await slipped(market, first, 53))["moves"]
+    if how == "moved":
+        await market.move(near, 200, by=owner, slot_id=str(later.id))
+    elif how == "started":
+        await market.begin(near)
+    elif how == "cancelled":
+        await market.step(near, "cancel", by=owner, reason_code="funding")
+    else:
+        await market.step(first, "cancel", by=market.buyer, reason_code="funding")
+    [after] = (await market.read("/v1/slip-moves", owner))["items"]
+    assert after["status"] == "withdrawn"
+    await market.send(f"/v1/slip-moves/{asked['id']}/accept", None, headers=owner, expect=409)
+
+
+async def test_a_slip_is_its_cdmos_and_of_what_is_booked(market: Market) -> None:
+    held = await market.hold(0)
+    body = {"expected_end_on": str(day(50)), "reason_code": "process"}
+    problem = await market.step(held, "slip", by=market.seller, expect=409, **body)
+    assert problem["allowed_in"] == ["confirmed", "in_production"]
+    booked = await market.step(held, "confirm", by=market.buyer)
+    await market.step(booked, "slip", by=market.buyer, expect=403, **body)
+    problem = await market.step(
+        booked, "slip", by=market.seller, expect=422, **(body | {"expected_end_on": str(day(0))})
+    )
+    assert problem["errors"][0]["pointer"] == "/expected_end_on"
+    await market.send(f"/v1/slip-moves/{new_id()}/accept", None, headers=market.buyer, expect=404)
