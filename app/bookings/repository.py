@@ -12,6 +12,9 @@ from sqlmodel import col
 from app.bookings.errors import REFUSALS, BookingRefused
 from app.bookings.models import LIVE, Booking, BookingStatus
 from app.capacity.models import Slot, SlotFreeze, SlotStatus
+from app.capacity.release import in_reserves
+from app.capacity.rules import effective_reserve
+from app.core.clock import today
 from app.core.constraints import constraint_of
 from app.requests.models import Request
 
@@ -46,10 +49,12 @@ async def slots_by_id(session: AsyncSession, slot_ids: Collection[UUID]) -> dict
 
 
 async def bookable_slots(session: AsyncSession, like: Slot) -> list[Slot]:
-    """Return the published slots of a slot's unit and reserve that nothing holds still."""
+    """Return the published slots of a slot's unit, under the same reserve's rules today, that nothing holds still."""
+    day = today()
+    reserve = effective_reserve(like.reserve, like.releases_on, day)
     statement = select(Slot).where(
         col(Slot.unit_id) == like.unit_id,
-        col(Slot.reserve) == like.reserve,
+        in_reserves([reserve], day),
         col(Slot.status) == SlotStatus.PUBLISHED,
         ~select(SlotFreeze).where(col(SlotFreeze.slot_id) == col(Slot.id)).exists(),
     )

@@ -40,8 +40,9 @@ class SlotRead(BaseModel):
     start: date
     end: date
     free: list[Days] = Field(description="What may still be booked from today on; a whole slot is free or it is not")
-    reserve: Reserve
-    releases_on: date | None = Field(description="From this day an unbooked start-up slot counts as open")
+    reserve: Reserve = Field(description="The reserve that it is published for")
+    effective_reserve: Reserve = Field(description="Whose rules apply today: `open` once a start-up slot is released")
+    releases_on: date | None = Field(description="From this day, itself included, what is not booked of it is open")
     lendable: bool
     recall_notice_days: int | None
     max_lent_days: int | None
@@ -102,7 +103,9 @@ class SlotFilter(PageQuery):
     volume_min: Volume | None = Field(default=None, description="Working volume in litres, at least")
     volume_max: Volume | None = Field(default=None, description="Working volume in litres, at most")
     region: str | None = Field(default=None, max_length=120)
-    reserve: Reserve | None = None
+    reserve: Reserve | None = Field(
+        default=None, description="Under whose rules it is today: a start-up slot that is released is `open`"
+    )
     start: Day | None = Field(default=None, description="The slot has a day on or after this one")
     end: Day | None = Field(default=None, description="The slot has a day before this one")
     deliver_by: Day | None = Field(

@@ -12,6 +12,7 @@ from sqlmodel import col
 
 from app.capacity.calendar_repository import first_day, overlaps, span_literal
 from app.capacity.models import Agreement, Slot, SlotStatus
+from app.capacity.release import in_reserves
 from app.capacity.schemas import SlotFilter
 from app.capacity.supply import Span
 from app.catalogue.models import LineModality, ProductionLine, Site, Unit
@@ -42,6 +43,8 @@ def search(query: SlotFilter, today: date, owner_id: UUID | None) -> Select[Slot
         statement = statement.where(
             col(Slot.status) == SlotStatus.PUBLISHED, col(ProductionLine.not_bookable_reason).is_(None)
         )
+    if query.reserve is not None:
+        statement = statement.where(in_reserves([query.reserve], today))
     return statement.where(*_named(query), *_eligible(query), *_fits(query, today))
 
 
@@ -49,7 +52,6 @@ def _named(query: SlotFilter) -> Iterator[ColumnElement[bool]]:
     """Yield the conditions on single columns."""
     equal = (
         (col(Slot.status), query.status),
-        (col(Slot.reserve), query.reserve),
         (col(Slot.unit_id), query.unit_id),
         (col(ProductionLine.id), query.line_id),
         (col(Site.id), query.site_id),
