@@ -18,7 +18,17 @@ from app.core.constraints import constraint_of
 OVERLAP = "ex_slots_published_overlap"
 COMMITTED = "ex_calendar_entries_slot_commitment"
 KEPT = frozenset(
-    {"ck_slots_keep_published", "ck_slots_keep_period", "ck_slots_keep_reserve", "ck_slots_keep_divisible"}
+    {
+        "ck_slots_keep_published",
+        "ck_slots_keep_period",
+        "ck_slots_keep_reserve",
+        "ck_slots_keep_divisible",
+        "ck_slots_keep_release",
+        "ck_slots_keep_notice",
+        "ck_slots_keep_lent",
+        "ck_slots_keep_ordered",
+        "ck_slots_keep_frozen",
+    }
 )
 
 

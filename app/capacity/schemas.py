@@ -90,6 +90,24 @@ class SlotUpdate(Body):
     agreement_id: UUID | None = None
 
 
+class LendBody(Body):
+    """The terms under which a crisis slot is lent; they may not take away from what is lent already."""
+
+    recall_notice_days: Annotated[int, Field(ge=0, le=3650)] = Field(description="Notice by which a crisis recalls it")
+    max_lent_days: DayCount | None = Field(default=None, description="Longest occupancy; null: any")
+
+
+class RecallRead(BaseModel):
+    """A slot that is not lent any more, and when it is free of what is lent still."""
+
+    slot: SlotRead
+    lent: list[Days] = Field(description="What is lent still; it stays to its end unless a crisis takes its place")
+    recall_notice_days: int
+    free_on: date = Field(description="First day from which nothing is lent, if all of it runs to its end")
+    recallable_from_on: date = Field(description="What is lent from this day on can give way with the notice kept")
+    free_in_crisis_on: date = Field(description="First day from which nothing is lent, if a crisis recalls all it can")
+
+
 class SlotFilter(PageQuery):
     """Filters of the search for slots; all that are given must hold.
 

@@ -79,6 +79,8 @@ EXAMPLES: dict[str, Violation] = {
         priority_tier={"priority_tier": 4},
         priority_points={"priority_points": -1},
     ),
+    **_named("slot_openings", period_real={"period": NOTHING}, released_on={"released_on": None}),
+    **_named("alerts", request_or_filters={"filters": {"region": "Bretagne"}}),
     **_named("feasibilities", reason_code={"status": "not_feasible"}, condition={"status": "feasible_if"}),
     **_named(
         "bookings",

@@ -1,4 +1,4 @@
-"""The day on which a start-up slot is released: search, matching, booking and price agree on it, and on the day before."""
+"""The day a start-up slot is released: search, matching, booking and price agree on it, and on the day before."""
 
 from datetime import timedelta
 from typing import Any
