@@ -10,6 +10,7 @@ from app.allocation.router import router as rounds
 from app.allocation.runs_router import router as runs
 from app.allocation.statements import Desk
 from app.bookings.router import router as bookings
+from app.bookings.slot_router import router as slot_parts
 from app.capacity.agreement_router import router as agreements
 from app.capacity.commitment_router import router as commitments
 from app.capacity.router import router as slots
@@ -35,7 +36,21 @@ coordinator allocates the reserved part of it; in a health crisis, production mo
 * What belongs to someone else does not exist for you: the answer is 404.
 """
 
-ROUTERS = (identity, catalogue, slots, commitments, agreements, requests, bookings, rounds, runs, offers, crises, web)
+ROUTERS = (
+    identity,
+    catalogue,
+    slots,
+    slot_parts,
+    commitments,
+    agreements,
+    requests,
+    bookings,
+    rounds,
+    runs,
+    offers,
+    crises,
+    web,
+)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:

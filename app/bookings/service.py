@@ -219,6 +219,11 @@ async def _expire(session: AsyncSession, author: Author, units: set[UUID]) -> in
     return len(stale)
 
 
+async def expire_holds_on(session: AsyncSession, author: Author, unit_id: UUID) -> None:
+    """Expire every stale hold of a unit, which is locked."""
+    await _expire(session, author, {unit_id})
+
+
 async def expire_stale_holds(session: AsyncSession, author: Author, *, max_units: int = 100) -> int:
     """Expire the holds that have run out, on so many units at most, and return how many there were.
 
@@ -241,6 +246,7 @@ __all__ = [
     "create_bookings",
     "draft_of",
     "end_booking",
+    "expire_holds_on",
     "expire_stale_holds",
     "locked",
 ]

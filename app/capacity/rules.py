@@ -1,8 +1,9 @@
 """What a slot may be, which changes of status it goes through, and what a batch in it costs."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import NamedTuple
 from uuid import UUID
 
@@ -143,6 +144,22 @@ def recall_dates(slot: Span, lent: Iterable[Span], notice_days: int, today: date
         recallable_from_on=recallable_from,
         free_in_crisis_on=max([first, *(one.end_on for one in bound)]),
     )
+
+
+def lies_in(inner: Span, outer: Span) -> bool:
+    """Tell whether all days of one span are days of another."""
+    return outer.start_on <= inner.start_on and inner.end_on <= outer.end_on
+
+
+def parts_of(whole: Span, cuts: Iterable[date]) -> list[Span]:
+    """Return the spans that touch at the cuts, in order; each cut lies inside the whole, and begins a part."""
+    edges = [whole.start_on, *sorted(set(cuts)), whole.end_on]
+    return [Span(*pair) for pair in pairwise(edges)]
+
+
+def cut_through(parts: Sequence[Span], booked: Iterable[Span]) -> list[Span]:
+    """Return the booked periods that lie inside no part, in order."""
+    return [one for one in sorted(booked) if not any(lies_in(one, part) for part in parts)]
 
 
 def is_given_up(before: SlotDraft, after: SlotDraft) -> bool:

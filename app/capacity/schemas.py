@@ -90,6 +90,20 @@ class SlotUpdate(Body):
     agreement_id: UUID | None = None
 
 
+class SlotSplit(Body):
+    """Where to cut a slot."""
+
+    at: Annotated[list[Day], Field(min_length=1, max_length=100)] = Field(
+        description="Days on which a new part begins, inside the slot"
+    )
+
+
+class SlotParts(BaseModel):
+    """The slots that one slot has become, in order; the first has its identifier."""
+
+    parts: list[SlotRead]
+
+
 class LendBody(Body):
     """The terms under which a crisis slot is lent; they may not take away from what is lent already."""
 

@@ -21,8 +21,17 @@ from app.identity.models import Organisation
 from tests.app.capacity.rows import book
 from tests.support.world import World, day
 
-TAKES: tuple[dict[str, Any], ...] = ({"status": "withdrawn"}, {"reserve": "startup"}, {"start": str(day(1))}, {"end": str(day(99))})
-GIVES: tuple[dict[str, Any], ...] = ({"start": str(day(-10)), "end": str(day(130))}, {"price_cents": 7}, {"approval": "instant"})
+TAKES: tuple[dict[str, Any], ...] = (
+    {"status": "withdrawn"},
+    {"reserve": "startup"},
+    {"start": str(day(1))},
+    {"end": str(day(99))},
+)
+GIVES: tuple[dict[str, Any], ...] = (
+    {"start": str(day(-10)), "end": str(day(130))},
+    {"price_cents": 7},
+    {"approval": "instant"},
+)
 
 
 async def freeze(world: World, slot: Slot, holder: FreezeHolder) -> None:
