@@ -22,6 +22,7 @@ from app.core.request_context import RequestContext
 from app.core.settings import Settings, get_settings
 from app.crisis.router import router as crises
 from app.identity.router import router as identity
+from app.requests.alert_router import router as alerts
 from app.requests.router import router as requests
 from app.web.router import router as web
 
@@ -44,6 +45,7 @@ ROUTERS = (
     commitments,
     agreements,
     requests,
+    alerts,
     bookings,
     rounds,
     runs,

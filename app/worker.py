@@ -36,6 +36,7 @@ from app.core.model import new_id
 from app.core.settings import Settings
 from app.crisis.ending import expire_crises
 from app.crisis.planning import take_up_plan
+from app.requests.alerting import evaluate_alerts
 
 HEARTBEAT_TIMEOUT = timedelta(seconds=8)
 DEQUEUE_TIMEOUT = timedelta(seconds=5)
@@ -54,6 +55,7 @@ SWEEPS: Mapping[str, Sweep] = {
     "stale_holds": partial(expire_stale_holds, author=Author.of_job("expire_holds")),
     "expired_crises": expire_crises,
     "lost_runs": requeue_lost,
+    "alerts": evaluate_alerts,
 }
 """What is done every few seconds, each in a transaction of its own; each must bear being done by all workers."""
 

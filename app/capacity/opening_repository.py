@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import exists, func, insert, literal, select, true, update
+from sqlalchemy import Select, exists, func, insert, literal, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -16,22 +16,25 @@ PENDING = col(SlotOpening.evaluated_at).is_(None)
 
 async def note_releases(session: AsyncSession, day: date, limit: int) -> int:
     """Note each slot that is released by a day and not over, once for each release date; return how many were new."""
+    columns = ["slot_id", "cause", "released_on"]
+    added = insert(SlotOpening).from_select(columns, due_releases(day).limit(limit), include_defaults=False)
+    return len((await session.execute(added.returning(col(SlotOpening.id)))).all())
+
+
+def due_releases(day: date) -> Select[UUID, str, date | None]:
+    """Return the select of the releases that are due and not noted: slot, cause, and its date."""
     noted = exists().where(
         col(SlotOpening.slot_id) == col(Slot.id), col(SlotOpening.released_on) == col(Slot.releases_on)
     )
-    due = (
-        select(col(Slot.id), literal(OpeningCause.RELEASED.value), col(Slot.releases_on))
-        .where(
-            col(Slot.status) == SlotStatus.PUBLISHED,
-            col(Slot.releases_on) <= day,
-            released(day),
-            func.upper(col(Slot.period)) > day,
-            ~noted,
-        )
-        .limit(limit)
+    cause = literal(OpeningCause.RELEASED.value)
+    statement = select(col(Slot.id), cause, col(Slot.releases_on))
+    return statement.where(
+        col(Slot.status) == SlotStatus.PUBLISHED,
+        col(Slot.releases_on) <= day,
+        released(day),
+        func.upper(col(Slot.period)) > day,
+        ~noted,
     )
-    added = insert(SlotOpening).from_select(["slot_id", "cause", "released_on"], due, include_defaults=False)
-    return len((await session.execute(added.returning(col(SlotOpening.id)))).all())
 
 
 async def pending(session: AsyncSession, most_slots: int) -> list[SlotOpening]:
@@ -41,10 +44,11 @@ async def pending(session: AsyncSession, most_slots: int) -> list[SlotOpening]:
     return list(await session.scalars(statement.order_by(col(SlotOpening.slot_id), col(SlotOpening.created_at))))
 
 
-async def mark_evaluated(session: AsyncSession, opening_ids: Collection[UUID], at: datetime) -> None:
-    """Mark openings as evaluated."""
+async def mark_evaluated(session: AsyncSession, opening_ids: Collection[UUID] | None, at: datetime) -> None:
+    """Mark openings as evaluated: these, or with None all that are pending."""
+    chosen = PENDING if opening_ids is None else col(SlotOpening.id).in_(list(opening_ids))
     await session.execute(
-        update(SlotOpening).where(col(SlotOpening.id).in_(list(opening_ids))).values(evaluated_at=at),
+        update(SlotOpening).where(chosen).values(evaluated_at=at),
         execution_options={"synchronize_session": False},
     )
 

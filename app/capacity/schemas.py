@@ -122,11 +122,11 @@ class RecallRead(BaseModel):
     free_in_crisis_on: date = Field(description="First day from which nothing is lent, if a crisis recalls all it can")
 
 
-class SlotFilter(PageQuery):
-    """Filters of the search for slots; all that are given must hold.
+class SlotNeeds(BaseModel):
+    """What is asked of a slot; all that is given must hold.
 
-    What is unknown of a line meets no filter. The usable part of a slot is what lies from today on, and between
-    `start` and `end` where they are given; a slot that is not divisible is used whole.
+    What is unknown of a line meets no need. The usable part of a slot is what lies from today on, and between `start`
+    and `end` where they are given; a slot that is not divisible is used whole.
     """
 
     modality: Code | None = Field(default=None, description="The line makes it, within its authorisation scope")
@@ -144,11 +144,16 @@ class SlotFilter(PageQuery):
         default=None, description="One batch fits the usable part, and is released by this day, itself included"
     )
     min_days: DayCount | None = Field(default=None, description="The usable part lasts at least so many days")
+    unit_id: UUID | None = None
+    line_id: UUID | None = None
+    site_id: UUID | None = None
+
+
+class SlotFilter(SlotNeeds, PageQuery):
+    """Filters of the search for slots; all that are given must hold."""
+
     available: bool | None = Field(
         default=None,
         description="true: a free stretch of the usable part meets `min_days` and `deliver_by`; false: none does",
     )
-    unit_id: UUID | None = None
-    line_id: UUID | None = None
-    site_id: UUID | None = None
     status: SlotStatus | None = Field(default=None, description="For a CDMO among its own; others see `published`")

@@ -1,6 +1,6 @@
 """Publishing, changing, withdrawing and searching slots."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -32,7 +32,8 @@ from app.capacity.rules import (
     slot_faults,
     without_idle_terms,
 )
-from app.capacity.schemas import SlotCreate, SlotFilter, SlotUpdate
+from app.capacity.schemas import SlotCreate, SlotFilter, SlotNeeds, SlotUpdate
+from app.capacity.supply import Span
 from app.catalogue.place import UnitPlace
 from app.catalogue.service import place_of, require_modalities, require_volume_order
 from app.core.clock import today
@@ -69,12 +70,42 @@ async def search_slots(session: AsyncSession, actor: Actor, query: SlotFilter) -
         If the filters contradict each other, or name an unknown modality.
     """
     owner_id = _owner_filter(actor)
-    if query.start is not None and query.end is not None and query.end <= query.start:
-        detail = f"end ({query.end}) must be after start ({query.start})"
-        raise Invalid(detail, faults=[FieldFault("query/end", detail)])
-    require_volume_order(query.volume_min, query.volume_max)
-    await require_modalities(session, [query.modality] if query.modality else [], "query/modality")
+    await require_sound_needs(session, query, "query/")
     return await slot_repository.page_slots(session, query, today=today(), owner_id=owner_id)
+
+
+async def require_sound_needs(session: AsyncSession, needs: SlotNeeds, at: str) -> None:
+    """Let pass only needs that do not contradict each other, and name a known modality.
+
+    Parameters
+    ----------
+    at
+        Where the fields come from: `query/`, or the pointer of an object in a body, `/filters/`.
+
+    Raises
+    ------
+    Invalid
+        For any others.
+    """
+    if needs.start is not None and needs.end is not None and needs.end <= needs.start:
+        detail = f"end ({needs.end}) must be after start ({needs.start})"
+        raise Invalid(detail, faults=[FieldFault(f"{at}end", detail)])
+    require_volume_order(needs.volume_min, needs.volume_max, f"{at}volume_max")
+    await require_modalities(session, [needs.modality] if needs.modality else [], f"{at}modality")
+
+
+async def free_slots_meeting(
+    session: AsyncSession, needs: SlotNeeds, slot_ids: Collection[UUID], *, taken: Mapping[UUID, Sequence[Span]]
+) -> set[UUID]:
+    """Return which of these slots are published, and still have free days that meet the needs today.
+
+    Parameters
+    ----------
+    taken
+        Further days that are to count as booked, by slot.
+    """
+    query = SlotFilter(**needs.model_dump(), available=True)
+    return await slot_repository.slots_meeting(session, query, slot_ids, today=today(), taken=taken)
 
 
 async def read_slot(session: AsyncSession, actor: Actor, slot_id: UUID) -> Slot:
