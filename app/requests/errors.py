@@ -15,6 +15,12 @@ class AlreadyAsked(Conflict):
     type, title = "feasibility-already-asked", "This line has already been asked about this request"
 
 
+class ReviewNotNeeded(Conflict):
+    """The line takes the product's modality without looking at the product first."""
+
+    type, title = "review-not-needed", "This line needs no review of this modality"
+
+
 class AlertExists(Conflict):
     """The request has an alert already."""
 

@@ -51,6 +51,16 @@ class FeasibilityStatus(StrEnum):
     NOT_FEASIBLE = "not_feasible"
 
 
+class FeasibilityState(StrEnum):
+    """Where a question stands today, for those who wait for its answer or owe it."""
+
+    OPEN = "open"
+    OVERDUE = "overdue"
+    ANSWERED = "answered"
+    EXPIRED = "expired"
+    LAPSED = "lapsed"
+
+
 class FeasibilityRefusal(StrEnum):
     """Why a request is not feasible on a line, coded."""
 
