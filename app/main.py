@@ -13,6 +13,7 @@ from app.allocation.statements import Desk
 from app.allocation.waiting_router import router as waiting
 from app.bookings.life_router import router as life
 from app.bookings.router import router as bookings
+from app.bookings.slot_router import router as slot_parts
 from app.capacity.agreement_router import router as agreements
 from app.capacity.commitment_router import router as commitments
 from app.capacity.router import router as slots
@@ -26,6 +27,7 @@ from app.core.request_context import RequestContext
 from app.core.settings import Settings, get_settings
 from app.crisis.router import router as crises
 from app.identity.router import router as identity
+from app.requests.alert_router import router as alerts
 from app.requests.router import router as requests
 from app.web.metrics_router import router as metrics
 from app.web.router import router as web
@@ -49,9 +51,11 @@ ROUTERS = (
     identity,
     catalogue,
     slots,
+    slot_parts,
     commitments,
     agreements,
     requests,
+    alerts,
     bookings,
     life,
     rounds,

@@ -31,6 +31,7 @@ from app.jobs.queue import take_jobs
 from app.jobs.running import JobContext, Kind, Places, Runner
 from app.jobs.service import remove_old
 from app.jobs.sweeping import Sweep, Sweeper, tolerantly
+from app.requests.alerting import evaluate_alerts
 
 RECONNECT_SECONDS = 1.0
 SWEEP_SECONDS = 5.0
@@ -76,6 +77,7 @@ SWEEPS: Mapping[str, Sweep] = {
     "old_idempotency_keys": forget_old_keys,
     "old_attempts": remove_old,
     "freed_periods": ask_again,
+    "alerts": evaluate_alerts,
 }
 """What is done every few seconds, by one worker at a time."""
 

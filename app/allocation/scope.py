@@ -30,6 +30,7 @@ async def supply_in_scope(session: AsyncSession, row: Round, slot_ids: Collectio
         unit_ids=bookable,
         slot_ids=slot_ids,
         reserves=[Reserve(reserve) for reserve in row.reserves],
+        as_of_on=row.as_of_on,
         within=span_of(row.horizon),
     )
     return Supply({unit_id: units[unit_id] for unit_id in slots}, slots)

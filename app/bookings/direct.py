@@ -86,9 +86,10 @@ async def require_same_need(session: AsyncSession, booking: Booking) -> None:
     facts = (await request_facts(session, [request.id]))[request.id]
     unit = (await unit_facts(session, unit_ids=[slot.unit_id]))[slot.unit_id]
     held = span_of(booking.period)
-    option = placing.option_at(
-        facts, unit, await placing.facts_of_slot(session, slot), held.start_on, day_of(booking.created_at)
-    )
+    place = await placing.facts_of_slot(session, slot)
+    if booking.recallable:  # a recall since then ends lending, and not what is lent
+        place = replace(place, lendable=True, max_lent_days=None)
+    option = placing.option_at(facts, unit, place, held.start_on, day_of(booking.created_at))
     if (option.terms.batches, option.duration_days) != (booking.batches, held.days):
         raise NotEligible(
             "The request has changed since this hold was made: release it, and make a new one.",

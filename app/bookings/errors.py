@@ -70,6 +70,13 @@ class UnderOrder(BookingRefused):
     sentence = "A crisis order lies over this period. Take another period, or wait for the CDMO's answer."
 
 
+class NotLent(BookingRefused):
+    """The slot is kept for a crisis, and is not lent, or not for so long."""
+
+    type, title = "not-lent", "The slot is kept for a crisis"
+    sentence = "This slot is kept for a crisis: it is not lent any more, or not for so long. Search for another."
+
+
 class InThePast(BookingRefused):
     """The period starts before today."""
 
@@ -159,5 +166,6 @@ REFUSALS: dict[str, type[BookingRefused]] = {
     "ck_bookings_slot_not_frozen": SlotFrozen,
     "ck_bookings_slot_whole": SlotWhole,
     "ck_bookings_not_ordered": UnderOrder,
+    "ck_bookings_lent": NotLent,
 }
 """The rule that each constraint of the bookings table stands for."""

@@ -11,6 +11,7 @@ from app.bookings.errors import BookingRefused, OutsideSlot, SlotTaken, SlotWhol
 from app.bookings.rules import nearest_free
 from app.capacity.models import Slot
 from app.capacity.occupancy import occupied_periods, span_of
+from app.capacity.rules import effective_reserve
 from app.capacity.supply import Span
 from app.core.clock import today
 from app.core.model import Period
@@ -55,7 +56,10 @@ async def _nearest(
 ) -> dict[str, str] | None:
     """Return the nearest free period in the slot itself, else in another of its unit, with that slot's identifier."""
     allowed = span_of(starts) if starts is not None else Span(today(), wanted.end_on + timedelta(days=36_500))
-    others = [one for one in await repository.bookable_slots(session, slot.unit_id) if one.reserve is slot.reserve]
+    day = today()
+    reserve = effective_reserve(slot.reserve, slot.releases_on, day)
+    bookable = await repository.bookable_slots(session, slot.unit_id)
+    others = [one for one in bookable if effective_reserve(one.reserve, one.releases_on, day) is reserve]
     for candidates in ([one for one in others if one.id == slot.id], [one for one in others if one.id != slot.id]):
         found = {
             free: one.id for one in candidates if (free := nearest_free(wanted, _free(one, busy), allowed)) is not None

@@ -90,6 +90,13 @@ async def bookable_slots(session: AsyncSession, unit_id: UUID) -> list[Slot]:
     return list(await session.scalars(statement.execution_options(populate_existing=True)))
 
 
+async def bookings_of_slot(session: AsyncSession, slot_id: UUID) -> list[Booking]:
+    """Return all bookings that a slot has had, ended ones too, as they are now, their rows locked."""
+    statement = select(Booking).where(col(Booking.slot_id) == slot_id).order_by(col(Booking.id))
+    rows = await session.scalars(statement.with_for_update(key_share=True).execution_options(populate_existing=True))
+    return list(rows)
+
+
 async def run_out(session: AsyncSession, unit_ids: Collection[UUID], at: datetime) -> list[Booking]:
     """Return the holds and the questions to CDMOs on these units that had run out by an instant, their rows locked."""
     statement = (

@@ -4,7 +4,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Date, SQLColumnExpression, func, literal, select
+from sqlalchemy import ColumnElement, Date, SQLColumnExpression, func, literal, select, text
 from sqlalchemy.dialects.postgresql import DATERANGE, Range
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -18,7 +18,17 @@ from app.core.constraints import constraint_of
 OVERLAP = "ex_slots_published_overlap"
 COMMITTED = "ex_calendar_entries_slot_commitment"
 KEPT = frozenset(
-    {"ck_slots_keep_published", "ck_slots_keep_period", "ck_slots_keep_reserve", "ck_slots_keep_divisible"}
+    {
+        "ck_slots_keep_published",
+        "ck_slots_keep_period",
+        "ck_slots_keep_reserve",
+        "ck_slots_keep_divisible",
+        "ck_slots_keep_release",
+        "ck_slots_keep_notice",
+        "ck_slots_keep_lent",
+        "ck_slots_keep_ordered",
+        "ck_slots_keep_frozen",
+    }
 )
 
 
@@ -51,6 +61,16 @@ async def commitment_over(session: AsyncSession, unit_id: UUID, span: Span) -> C
     """Return the first commitment of a unit that shares a day with a span."""
     statement = select(Commitment).where(col(Commitment.unit_id) == unit_id, overlaps(col(Commitment.period), *span))
     return await session.scalar(statement.order_by(first_day(col(Commitment.period))).limit(1))
+
+
+async def defer_overlaps(session: AsyncSession) -> None:
+    """Let published slots of a unit overlap until `check_overlaps`, or else until the transaction commits."""
+    await session.execute(text(f"SET CONSTRAINTS {OVERLAP} DEFERRED"))
+
+
+async def check_overlaps(session: AsyncSession) -> None:
+    """Let published slots of a unit overlap no longer."""
+    await session.execute(text(f"SET CONSTRAINTS {OVERLAP} IMMEDIATE"))
 
 
 async def flush_calendar(session: AsyncSession) -> None:

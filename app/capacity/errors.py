@@ -13,9 +13,38 @@ def spans_as_facts(spans: Iterable[Span]) -> list[dict[str, str]]:
 
 
 class SlotFrozen(Conflict):
-    """The slot is held still by another round, until that one is published or cancelled."""
+    """A round or a crisis holds the slot still: its plan counts on it."""
 
     type, title = "slot-frozen", "The slot is held still by a round or a crisis"
+
+    @classmethod
+    def by(cls, slot_id: UUID, holders: Iterable[str]) -> "SlotFrozen":
+        """Return the refusal of a change that takes from the slot, with what holds it."""
+        kinds = sorted(set(holders))
+        return cls(
+            f"Until the {' and the '.join(kinds)} has been decided on, this slot can be neither withdrawn, shrunk nor "
+            "reclassified. Tell the coordinator if it is lost.",
+            facts={"slot_id": str(slot_id), "held_by": kinds},
+        )
+
+
+class SlotOrdered(Conflict):
+    """A crisis order lies on the slot, and its CDMO has not answered it."""
+
+    type, title = "slot-ordered", "A crisis order lies on the slot"
+
+    @classmethod
+    def by(cls, spans: Iterable[Span]) -> "SlotOrdered":
+        """Return the refusal with the periods that are ordered."""
+        return cls(
+            "A crisis order lies on this slot: accept or counter it first.", facts={"ordered": spans_as_facts(spans)}
+        )
+
+
+class NotForLending(Conflict):
+    """Only a published slot of the crisis reserve is lent."""
+
+    type, title = "not-for-lending", "The slot is not one to be lent"
 
 
 class LineNotBookable(Conflict):
@@ -71,7 +100,7 @@ class SlotBooked(Conflict):
         """Return the refusal with the periods that are booked, and nothing of whose they are."""
         periods = spans_as_facts(spans)
         if not periods:
-            return cls("A booking of this slot is changing at this moment: send the same request again.")
+            return cls("What relies on this slot is changing at this moment: send the same request again.")
         named = ", ".join(f"{one['start']} to {one['end']}" for one in periods[:5])
         return cls(
             f"Booked in this slot: {named}. Move or cancel these bookings first, or keep the slot around them.",

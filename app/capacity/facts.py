@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection
+from datetime import date
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,6 +13,7 @@ from app.capacity.occupancy import occupied_periods, span_of
 from app.capacity.supply import ModalityTerms, SlotFacts, Span, UnitFacts
 from app.catalogue.models import LineModality, ProductionLine, Site, Unit
 from app.catalogue.rules import batches_in_parallel_of_a_unit
+from app.core.clock import today
 from app.core.vocabulary import Reserve
 
 
@@ -42,17 +44,25 @@ async def slot_facts(
     unit_ids: Collection[UUID] | None = None,
     slot_ids: Collection[UUID] | None = None,
     reserves: Collection[Reserve] | None = None,
+    as_of_on: date | None = None,
     within: Span | None = None,
 ) -> dict[UUID, list[SlotFacts]]:
     """Return published slots by unit, in order of time, each with the periods that bookings occupy in it.
 
     Parameters
     ----------
+    as_of_on
+        The day whose reserves are meant, for a start-up slot that is released is open; None means today.
     within
         Only slots that share a day with this span.
     """
     rows = await repository.published_slots(
-        session, unit_ids=unit_ids, slot_ids=slot_ids, reserves=reserves, within=within
+        session,
+        unit_ids=unit_ids,
+        slot_ids=slot_ids,
+        reserves=reserves,
+        as_of_on=as_of_on or today(),
+        within=within,
     )
     occupied = await occupied_periods(session, {slot.unit_id for slot, _ in rows})
     busy: dict[UUID, list[Span]] = defaultdict(list)

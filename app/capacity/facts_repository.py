@@ -1,6 +1,7 @@
 """Queries behind the facts of units and slots: one for each kind of row, whatever their number."""
 
 from collections.abc import Collection
+from datetime import date
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -10,6 +11,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from app.capacity.models import Agreement, Slot, SlotStatus
+from app.capacity.release import in_reserves
 from app.capacity.supply import Span
 from app.catalogue.models import LineModality, ProductionLine, Site, Unit
 from app.core.vocabulary import Reserve
@@ -54,6 +56,7 @@ async def published_slots(
     unit_ids: Collection[UUID] | None,
     slot_ids: Collection[UUID] | None,
     reserves: Collection[Reserve] | None,
+    as_of_on: date,
     within: Span | None,
 ) -> list[tuple[Slot, Agreement | None]]:
     """Return published slots with their agreement, by unit and in order of time."""
@@ -68,7 +71,7 @@ async def published_slots(
     if slot_ids is not None:
         statement = statement.where(col(Slot.id).in_(slot_ids))
     if reserves is not None:
-        statement = statement.where(col(Slot.reserve).in_(reserves))
+        statement = statement.where(in_reserves(reserves, as_of_on))
     if within is not None:
         span = Range(within.start_on, within.end_on, bounds="[)")
         statement = statement.where(col(Slot.period).overlaps(span))  # type: ignore[attr-defined]

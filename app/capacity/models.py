@@ -1,10 +1,10 @@
-"""Tables of slots, commitments, agreements, freezes, and the version of each unit's calendar.
+"""Tables of slots, commitments, agreements, freezes, openings, and the version of each unit's calendar.
 
 No two published slots of a unit overlap, and none overlaps a commitment. `uuidrange` makes the unit an argument
 of a GiST exclusion without an extension; the migration that creates the tables creates the type.
 """
 
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import INT4RANGE, ExcludeConstraint, Range
 from sqlmodel import Field, SQLModel
 from sqlmodel._compat import SQLModelConfig
 
-from app.core.model import Period, Table, Versioned, days, metadata, one_of, real_period
+from app.core.model import Period, Table, Versioned, days, instant, metadata, new_id, one_of, real_period
 from app.core.vocabulary import Origin, Reserve
 
 
@@ -47,6 +47,17 @@ class FreezeHolder(StrEnum):
 
     ROUND = "round"
     CRISIS = "crisis"
+
+
+class OpeningCause(StrEnum):
+    """How a slot, or a period of it, came to be for booking."""
+
+    PUBLISHED = "published"
+    EXTENDED = "extended"
+    RECLASSIFIED = "reclassified"
+    LENT = "lent"
+    RELEASED = "released"
+    FREED = "freed"
 
 
 class Agreement(Versioned, table=True):
@@ -103,6 +114,11 @@ class Slot(Versioned, table=True):
         Index("ix_slots_period", "period", postgresql_using="gist"),
         Index("ix_slots_published_start", text("lower(period)"), "id", postgresql_where=text("status = 'published'")),
         Index("ix_slots_unit_id", "unit_id"),
+        Index(
+            "ix_slots_releases_on",
+            "releases_on",
+            postgresql_where=text("status = 'published' AND releases_on IS NOT NULL"),
+        ),
     )
 
     unit_id: UUID = Field(foreign_key="units.id")
@@ -173,6 +189,34 @@ class SlotFreeze(Table, table=True):
     slot_id: UUID = Field(foreign_key="slots.id")
     holder: FreezeHolder = one_of(FreezeHolder)
     holder_id: UUID = Field(sa_type=Uuid)
+
+
+class SlotOpening(Table, table=True):
+    """A slot, or a period of it, came to be for booking: written by triggers in the transaction of the change.
+
+    `period` is what opened, where that is not the whole slot. A release is a matter of the calendar, and is noted once
+    it is due. `evaluated_at` is null until all alerts have been held against it.
+    """
+
+    __tablename__ = "slot_openings"
+    __table_args__ = (
+        real_period(),
+        CheckConstraint("(cause = 'released') = (released_on IS NOT NULL)", name="released_on"),
+        UniqueConstraint("slot_id", "released_on"),
+        Index("ix_slot_openings_pending", "slot_id", postgresql_where=text("evaluated_at IS NULL")),
+    )
+
+    id: UUID = Field(
+        default_factory=new_id,
+        primary_key=True,
+        sa_type=Uuid,
+        sa_column_kwargs={"server_default": text("gen_random_uuid()")},
+    )
+    slot_id: UUID = Field(foreign_key="slots.id")
+    cause: OpeningCause = one_of(OpeningCause)
+    period: Period | None = days(nullable=True)
+    released_on: date | None = None
+    evaluated_at: datetime | None = instant()
 
 
 class CalendarVersion(SQLModel, table=True):

@@ -4,17 +4,32 @@ from collections.abc import Collection
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Uuid, bindparam, text
+from sqlalchemy import Boolean, Text, Uuid, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, DATERANGE, Range
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.capacity.supply import Span
+from app.capacity.supply import Claim, Span
+from app.core.vocabulary import Reserve
 
 UNIT_OCCUPANCY = (
     text("SELECT unit_id, slot_id, period FROM unit_occupancy(:unit_ids)")
     .bindparams(bindparam("unit_ids", type_=ARRAY(Uuid)))
     .columns(unit_id=Uuid, slot_id=Uuid, period=DATERANGE)
 )
+
+
+SLOT_CLAIMS = (
+    text("SELECT kind, period, reserve, lent FROM slot_claims(:slot_id)")
+    .bindparams(bindparam("slot_id", type_=Uuid))
+    .columns(kind=Text, period=DATERANGE, reserve=Text, lent=Boolean)
+)
+
+
+class Claims(NamedTuple):
+    """What relies on one slot, each in order of time: live bookings, and crisis orders that await their answer."""
+
+    booked: list[Claim]
+    ordered: list[Span]
 
 
 class Occupied(NamedTuple):
@@ -39,3 +54,14 @@ async def occupied_periods(session: AsyncSession, unit_ids: Collection[UUID]) ->
         for unit_id, slot_id, days in await session.execute(UNIT_OCCUPANCY, {"unit_ids": list(found)}):
             found[unit_id].append(Occupied(unit_id, slot_id, span_of(days)))
     return found
+
+
+async def claims_on(session: AsyncSession, slot_id: UUID) -> Claims:
+    """Return what relies on a slot; a hold that has run out does not."""
+    claims = Claims([], [])
+    for kind, days, reserve, lent in await session.execute(SLOT_CLAIMS, {"slot_id": slot_id}):
+        if kind == "booking":
+            claims.booked.append(Claim(span_of(days), Reserve(reserve), lent))
+        else:
+            claims.ordered.append(span_of(days))
+    return claims

@@ -37,6 +37,12 @@ async def find_slot(session: AsyncSession, slot_id: UUID) -> Slot | None:
     return await session.get(Slot, slot_id, populate_existing=True)
 
 
+async def find_slots(session: AsyncSession, slot_ids: Collection[UUID]) -> list[Slot]:
+    """Return those of these slots that exist, by identifier."""
+    statement = select(Slot).where(col(Slot.id).in_(list(slot_ids))).order_by(col(Slot.id))
+    return list(await session.scalars(statement))
+
+
 async def units_of_slots(session: AsyncSession, slot_ids: Collection[UUID]) -> set[UUID]:
     """Return the units that these slots are on."""
     return set(await session.scalars(select(col(Slot.unit_id)).where(col(Slot.id).in_(list(slot_ids)))))

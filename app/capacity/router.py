@@ -5,8 +5,8 @@ from uuid import UUID
 
 from fastapi import Query, Request, Response
 
-from app.capacity import slots
-from app.capacity.schemas import SlotCreate, SlotFilter, SlotRead, SlotUpdate
+from app.capacity import lending, slots
+from app.capacity.schemas import LendBody, RecallRead, SlotCreate, SlotFilter, SlotRead, SlotUpdate
 from app.capacity.slot_views import slot_read, slot_reads
 from app.core.http import DbSession, next_url
 from app.core.paging import Page
@@ -54,3 +54,15 @@ async def withdraw_slot(session: DbSession, actor: CurrentActor, slot_id: UUID) 
     """Its own people take a slot out of the market; the row stays, as `withdrawn`. A live booking forbids it."""
     await slots.withdraw_slot(session, actor, slot_id)
     return Response(status_code=204)
+
+
+@router.post("/{slot_id}/lend", summary="Lend a crisis slot", dependencies=[ONCE, if_match("slot_id")])
+async def lend_slot(session: DbSession, actor: CurrentActor, slot_id: UUID, command: LendBody) -> SlotRead:
+    """Its own people let a crisis slot be booked meanwhile, by who accepts that it may be recalled."""
+    return await slot_read(session, await lending.lend_slot(session, actor, slot_id, command))
+
+
+@router.post("/{slot_id}/recall", summary="Lend a slot no more", dependencies=[ONCE, if_match("slot_id")])
+async def recall_slot(session: DbSession, actor: CurrentActor, slot_id: UUID) -> RecallRead:
+    """Nothing more is lent; what is lent stays to its end unless a crisis takes its place."""
+    return await lending.recall_slot(session, actor, slot_id)

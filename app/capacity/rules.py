@@ -1,13 +1,14 @@
 """What a slot may be, which changes of status it goes through, and what a batch in it costs."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from itertools import pairwise
 from typing import NamedTuple
 from uuid import UUID
 
 from app.capacity.models import Approval, SlotStatus
-from app.capacity.supply import Span
+from app.capacity.supply import Claim, Span
 from app.core.errors import FieldFault
 from app.core.vocabulary import Basis, Reserve
 
@@ -42,8 +43,30 @@ class SlotDraft:
         return Span(self.start, self.end)
 
 
-def slot_faults(slot: SlotDraft) -> Iterator[FieldFault]:
-    """Yield what contradicts itself in a slot, field by field."""
+LENDING = ("recall_notice_days", "max_lent_days")
+"""Terms of lending: they outlast a recall, for what is lent then stays lent under them."""
+
+
+def lending_of(slot: SlotDraft) -> tuple[bool, int | None]:
+    """Return whether a slot may be lent, and at which notice."""
+    return slot.lendable, slot.recall_notice_days
+
+
+def without_idle_terms(slot: SlotDraft) -> SlotDraft:
+    """Return a slot without the terms of lending that a recall left behind, once it is kept for crises no more."""
+    if slot.lendable or slot.reserve is Reserve.CRISIS:
+        return slot
+    return replace(slot, recall_notice_days=None, max_lent_days=None)
+
+
+def slot_faults(slot: SlotDraft, before: SlotDraft | None = None) -> Iterator[FieldFault]:
+    """Yield what contradicts itself in a slot, field by field.
+
+    Parameters
+    ----------
+    before
+        The slot as it is stored: terms of lending that a recall has left behind are no fault.
+    """
     if slot.end <= slot.start:
         yield FieldFault("/end", f"end ({slot.end}) must be after start ({slot.start})")
     if slot.releases_on is not None and slot.reserve is not Reserve.STARTUP:
@@ -53,20 +76,22 @@ def slot_faults(slot: SlotDraft) -> Iterator[FieldFault]:
     if slot.lendable and slot.recall_notice_days is None:
         yield FieldFault("/recall_notice_days", "A slot that is lent needs the notice by which it is recalled.")
     if not slot.lendable:
-        for name in ("recall_notice_days", "max_lent_days"):
-            if getattr(slot, name) is not None:
+        kept = before if before is not None and slot.reserve is Reserve.CRISIS else None
+        for name in LENDING:
+            if getattr(slot, name) not in {None, getattr(kept, name, None)}:
                 yield FieldFault(f"/{name}", "Only a slot that is lent has terms of lending.")
 
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """What an agreement says of the slots that count towards it."""
+    """What an agreement says of the slots that count towards it; 0 days to be recoverable within say nothing."""
 
     organisation_id: UUID
     reserve: Reserve
     line_id: UUID | None
     modality: str | None
     span: Span
+    recoverable_within_days: int = 0
 
 
 def agreement_faults(
@@ -85,17 +110,100 @@ def agreement_faults(
         yield FieldFault(pointer, f"It is about {promise.modality}, which the line does not make.")
     if slot.end <= promise.span.start_on or promise.span.end_on <= slot.start:
         yield FieldFault(pointer, f"It runs from {promise.span.start_on} to {promise.span.end_on}.")
+    within = promise.recoverable_within_days
+    if slot.lendable and within and (slot.recall_notice_days or 0) > within:
+        yield FieldFault("/recall_notice_days", f"By its agreement the slot is recoverable within {within} days.")
 
 
-def in_the_way(before: SlotDraft, after: SlotDraft, booked: Iterable[Span]) -> list[Span]:
-    """Return the booked periods that a change of a slot contradicts, in order."""
-    spans = sorted(booked)
+class Recall(NamedTuple):
+    """When a slot that is no longer lent is free of what is lent still.
+
+    Attributes
+    ----------
+    free_on
+        First day from which nothing is lent, if all of it runs to its end.
+    recallable_from_on
+        What is lent from this day on can give way to a crisis with the notice kept.
+    free_in_crisis_on
+        First day from which nothing is lent, if a crisis recalls all that it can with the notice kept.
+    """
+
+    free_on: date
+    recallable_from_on: date
+    free_in_crisis_on: date
+
+
+def recall_dates(slot: Span, lent: Iterable[Span], notice_days: int, today: date) -> Recall:
+    """Return when a slot that is recalled today is free again: what is lent stays, unless a crisis takes its place."""
+    spans = list(lent)
+    first = max(today, slot.start_on)
+    recallable_from = today + timedelta(days=notice_days)
+    bound = [one for one in spans if one.start_on < recallable_from]
+    return Recall(
+        free_on=max([first, *(one.end_on for one in spans)]),
+        recallable_from_on=recallable_from,
+        free_in_crisis_on=max([first, *(one.end_on for one in bound)]),
+    )
+
+
+def lies_in(inner: Span, outer: Span) -> bool:
+    """Tell whether all days of one span are days of another."""
+    return outer.start_on <= inner.start_on and inner.end_on <= outer.end_on
+
+
+def parts_of(whole: Span, cuts: Iterable[date]) -> list[Span]:
+    """Return the spans that touch at the cuts, in order; each cut lies inside the whole, and begins a part."""
+    edges = [whole.start_on, *sorted(set(cuts)), whole.end_on]
+    return [Span(*pair) for pair in pairwise(edges)]
+
+
+def cut_through(parts: Sequence[Span], booked: Iterable[Span]) -> list[Span]:
+    """Return the booked periods that lie inside no part, in order."""
+    return [one for one in sorted(booked) if not any(lies_in(one, part) for part in parts)]
+
+
+def is_given_up(before: SlotDraft, after: SlotDraft) -> bool:
+    """Tell whether a change takes a published slot out of the market, or out of its reserve."""
     withdrawn = before.status is SlotStatus.PUBLISHED and after.status is not SlotStatus.PUBLISHED
-    if withdrawn or before.reserve is not after.reserve:
-        return spans
-    if before.divisible and not after.divisible and len(spans) > 1:
-        return spans
-    return [one for one in spans if one.start_on < after.start or after.end < one.end_on]
+    return withdrawn or before.reserve is not after.reserve
+
+
+def is_shrunk(before: SlotDraft, after: SlotDraft) -> bool:
+    """Tell whether a change takes days away from a slot."""
+    return before.start < after.start or after.end < before.end
+
+
+def in_the_way(before: SlotDraft, after: SlotDraft, booked: Iterable[Claim], today: date) -> list[Span]:
+    """Return the periods of the live bookings that a change of a slot contradicts, in order.
+
+    A booking needs its days, its reserve, and what it was promised under that reserve's rules: on loan, the notice of a
+    recall and its length; in a start-up slot that was released, that it stays so.
+    """
+    claims = sorted(booked)
+    whole = before.divisible and not after.divisible and len(claims) > 1
+    if whole or is_given_up(before, after):
+        return [one.period for one in claims]
+    kept_back = (
+        effective_reserve(before.reserve, before.releases_on, today) is Reserve.OPEN
+        and effective_reserve(after.reserve, after.releases_on, today) is Reserve.STARTUP
+    )
+    return [
+        one.period
+        for one in claims
+        if one.period.start_on < after.start
+        or after.end < one.period.end_on
+        or (kept_back and one.reserve is Reserve.OPEN)
+        or (one.lent and _lends_less(before, after, one.period))
+    ]
+
+
+def _lends_less(before: SlotDraft, after: SlotDraft, lent: Span) -> bool:
+    """Tell whether a change takes away from the terms under which a period is lent."""
+    shorter_notice = before.recall_notice_days is not None and (
+        after.recall_notice_days is None or after.recall_notice_days < before.recall_notice_days
+    )
+    shorter_loan = after.max_lent_days not in {None, before.max_lent_days} and lent.days > (after.max_lent_days or 0)
+    return shorter_notice or shorter_loan
 
 
 class BatchPrice(NamedTuple):

@@ -40,8 +40,9 @@ class SlotRead(BaseModel):
     start: date
     end: date
     free: list[Days] = Field(description="What may still be booked from today on; a whole slot is free or it is not")
-    reserve: Reserve
-    releases_on: date | None = Field(description="From this day an unbooked start-up slot counts as open")
+    reserve: Reserve = Field(description="The reserve that it is published for")
+    effective_reserve: Reserve = Field(description="Whose rules apply today: `open` once a start-up slot is released")
+    releases_on: date | None = Field(description="From this day, itself included, what is not booked of it is open")
     lendable: bool
     recall_notice_days: int | None
     max_lent_days: int | None
@@ -89,11 +90,43 @@ class SlotUpdate(Body):
     agreement_id: UUID | None = None
 
 
-class SlotFilter(PageQuery):
-    """Filters of the search for slots; all that are given must hold.
+class SlotSplit(Body):
+    """Where to cut a slot."""
 
-    What is unknown of a line meets no filter. The usable part of a slot is what lies from today on, and between
-    `start` and `end` where they are given; a slot that is not divisible is used whole.
+    at: Annotated[list[Day], Field(min_length=1, max_length=100)] = Field(
+        description="Days on which a new part begins, inside the slot"
+    )
+
+
+class SlotParts(BaseModel):
+    """The slots that one slot has become, in order; the first has its identifier."""
+
+    parts: list[SlotRead]
+
+
+class LendBody(Body):
+    """The terms under which a crisis slot is lent; they may not take away from what is lent already."""
+
+    recall_notice_days: Annotated[int, Field(ge=0, le=3650)] = Field(description="Notice by which a crisis recalls it")
+    max_lent_days: DayCount | None = Field(default=None, description="Longest occupancy; null: any")
+
+
+class RecallRead(BaseModel):
+    """A slot that is not lent any more, and when it is free of what is lent still."""
+
+    slot: SlotRead
+    lent: list[Days] = Field(description="What is lent still; it stays to its end unless a crisis takes its place")
+    recall_notice_days: int
+    free_on: date = Field(description="First day from which nothing is lent, if all of it runs to its end")
+    recallable_from_on: date = Field(description="What is lent from this day on can give way with the notice kept")
+    free_in_crisis_on: date = Field(description="First day from which nothing is lent, if a crisis recalls all it can")
+
+
+class SlotNeeds(BaseModel):
+    """What is asked of a slot; all that is given must hold.
+
+    What is unknown of a line meets no need. The usable part of a slot is what lies from today on, and between `start`
+    and `end` where they are given; a slot that is not divisible is used whole.
     """
 
     modality: Code | None = Field(default=None, description="The line makes it, within its authorisation scope")
@@ -102,18 +135,25 @@ class SlotFilter(PageQuery):
     volume_min: Volume | None = Field(default=None, description="Working volume in litres, at least")
     volume_max: Volume | None = Field(default=None, description="Working volume in litres, at most")
     region: str | None = Field(default=None, max_length=120)
-    reserve: Reserve | None = None
+    reserve: Reserve | None = Field(
+        default=None, description="Under whose rules it is today: a start-up slot that is released is `open`"
+    )
     start: Day | None = Field(default=None, description="The slot has a day on or after this one")
     end: Day | None = Field(default=None, description="The slot has a day before this one")
     deliver_by: Day | None = Field(
         default=None, description="One batch fits the usable part, and is released by this day, itself included"
     )
     min_days: DayCount | None = Field(default=None, description="The usable part lasts at least so many days")
+    unit_id: UUID | None = None
+    line_id: UUID | None = None
+    site_id: UUID | None = None
+
+
+class SlotFilter(SlotNeeds, PageQuery):
+    """Filters of the search for slots; all that are given must hold."""
+
     available: bool | None = Field(
         default=None,
         description="true: a free stretch of the usable part meets `min_days` and `deliver_by`; false: none does",
     )
-    unit_id: UUID | None = None
-    line_id: UUID | None = None
-    site_id: UUID | None = None
     status: SlotStatus | None = Field(default=None, description="For a CDMO among its own; others see `published`")

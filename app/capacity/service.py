@@ -46,6 +46,11 @@ async def get_slot(session: AsyncSession, slot_id: UUID) -> Slot:
     return slot
 
 
+async def get_slots(session: AsyncSession, slot_ids: Collection[UUID]) -> list[Slot]:
+    """Return those of these slots that exist, in the order of their creation; as `get_slot`, whoever asks."""
+    return await repository.find_slots(session, slot_ids)
+
+
 async def freeze_slots(
     session: AsyncSession, author: Author, holder: FreezeHolder, holder_id: UUID, slot_ids: Collection[UUID]
 ) -> None:

@@ -1,17 +1,18 @@
 """Queries on slots: their search, and what of them is free."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Date, Select, SQLColumnExpression, Uuid, case, column, func, literal, or_, select
-from sqlalchemy.dialects.postgresql import DATEMULTIRANGE, DATERANGE, array
+from sqlalchemy.dialects.postgresql import DATEMULTIRANGE, DATERANGE, Range, array
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.capacity.calendar_repository import first_day, overlaps, span_literal
 from app.capacity.models import Agreement, Slot, SlotStatus
+from app.capacity.release import in_reserves
 from app.capacity.schemas import SlotFilter
 from app.capacity.supply import Span
 from app.catalogue.models import LineModality, ProductionLine, Site, Unit
@@ -28,8 +29,25 @@ async def page_slots(
     return await fetch_page(session, search(query, today, owner_id), query, [(START, date), (col(Slot.id), UUID)])
 
 
-def search(query: SlotFilter, today: date, owner_id: UUID | None) -> Select[Slot]:
-    """Return the statement of a search, without order or limit."""
+async def slots_meeting(
+    session: AsyncSession,
+    query: SlotFilter,
+    slot_ids: Collection[UUID],
+    *,
+    today: date,
+    taken: Mapping[UUID, Sequence[Span]],
+) -> set[UUID]:
+    """Return those of these slots that the search shows to buyers, with further days counted as booked in some."""
+    found: set[UUID] = set()
+    for days in {tuple(taken.get(slot_id, ())) for slot_id in slot_ids}:
+        alike = [slot_id for slot_id in slot_ids if tuple(taken.get(slot_id, ())) == days]
+        statement = search(query, today, None, taken=days).where(col(Slot.id).in_(alike))
+        found |= set(await session.scalars(statement.with_only_columns(col(Slot.id))))
+    return found
+
+
+def search(query: SlotFilter, today: date, owner_id: UUID | None, *, taken: Sequence[Span] = ()) -> Select[Slot]:
+    """Return the statement of a search, without order or limit; `taken` counts as booked."""
     statement = (
         select(Slot)
         .join(Unit, col(Unit.id) == col(Slot.unit_id))
@@ -42,14 +60,15 @@ def search(query: SlotFilter, today: date, owner_id: UUID | None) -> Select[Slot
         statement = statement.where(
             col(Slot.status) == SlotStatus.PUBLISHED, col(ProductionLine.not_bookable_reason).is_(None)
         )
-    return statement.where(*_named(query), *_eligible(query), *_fits(query, today))
+    if query.reserve is not None:
+        statement = statement.where(in_reserves([query.reserve], today))
+    return statement.where(*_named(query), *_eligible(query), *_fits(query, today, taken))
 
 
 def _named(query: SlotFilter) -> Iterator[ColumnElement[bool]]:
     """Yield the conditions on single columns."""
     equal = (
         (col(Slot.status), query.status),
-        (col(Slot.reserve), query.reserve),
         (col(Slot.unit_id), query.unit_id),
         (col(ProductionLine.id), query.line_id),
         (col(Site.id), query.site_id),
@@ -91,10 +110,10 @@ def _release_days(query: SlotFilter) -> ColumnElement[Any]:
     return statement.correlate(ProductionLine).scalar_subquery()
 
 
-def _fits(query: SlotFilter, today: date) -> Iterator[ColumnElement[bool]]:
+def _fits(query: SlotFilter, today: date, taken: Sequence[Span] = ()) -> Iterator[ColumnElement[bool]]:
     """Yield the conditions on the usable part of a slot, and on what of it is free."""
     window = span_literal(max(query.start or today, today), query.end)
-    free = _has_stretch(_free(window, today), query)
+    free = _has_stretch(_free(window, today, taken), query)
     if query.available:
         yield free
         return
@@ -135,9 +154,12 @@ def _usable(window: ColumnElement[Any], today: date) -> ColumnElement[Any]:
     )
 
 
-def _free(window: ColumnElement[Any], today: date) -> ColumnElement[Any]:
+def _free(window: ColumnElement[Any], today: date, taken: Sequence[Span] = ()) -> ColumnElement[Any]:
     """Return what can still be booked of a slot."""
     booked = _booked()
+    if taken:
+        days = literal([Range(one.start_on, one.end_on) for one in taken], DATEMULTIRANGE)
+        booked = booked.op("+", return_type=DATEMULTIRANGE())(days)
     return case(
         (col(Slot.divisible), _within(window).op("-", return_type=DATEMULTIRANGE())(booked)),
         ((today <= START) & func.isempty(booked), _multirange(col(Slot.period))),

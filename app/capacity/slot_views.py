@@ -43,6 +43,7 @@ async def slot_reads(session: AsyncSession, slots: Sequence[Slot], *, modality: 
             SlotRead(
                 **place._asdict(),
                 **slot.model_dump(exclude={"unit_id", "period", "price_cents"}),
+                effective_reserve=effective_reserve(slot.reserve, slot.releases_on, day),
                 start=span.start_on,
                 end=span.end_on,
                 free=[Days(start=one.start_on, end=one.end_on) for one in free[slot.id]],

@@ -1,5 +1,6 @@
 """Publishing, changing, withdrawing and searching slots."""
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -8,11 +9,31 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.service import record, snapshot
 from app.capacity import calendar_repository, repository, slot_repository
-from app.capacity.errors import CommitmentOverlap, LineNotBookable, SlotBooked, SlotOverlap
+from app.capacity.errors import (
+    CommitmentOverlap,
+    LineNotBookable,
+    SlotBooked,
+    SlotFrozen,
+    SlotOrdered,
+    SlotOverlap,
+)
 from app.capacity.models import Slot, SlotStatus
-from app.capacity.occupancy import occupied_periods, span_of
-from app.capacity.rules import TRANSITIONS, Promise, SlotDraft, agreement_faults, in_the_way, slot_faults
-from app.capacity.schemas import SlotCreate, SlotFilter, SlotUpdate
+from app.capacity.occupancy import claims_on, span_of
+from app.capacity.rules import (
+    LENDING,
+    TRANSITIONS,
+    Promise,
+    SlotDraft,
+    agreement_faults,
+    in_the_way,
+    is_given_up,
+    is_shrunk,
+    lending_of,
+    slot_faults,
+    without_idle_terms,
+)
+from app.capacity.schemas import SlotCreate, SlotFilter, SlotNeeds, SlotUpdate
+from app.capacity.supply import Span
 from app.catalogue.place import UnitPlace
 from app.catalogue.service import place_of, require_modalities, require_volume_order
 from app.core.clock import today
@@ -50,12 +71,42 @@ async def search_slots(session: AsyncSession, actor: Actor, query: SlotFilter) -
         If the filters contradict each other, or name an unknown modality.
     """
     owner_id = _owner_filter(actor)
-    if query.start is not None and query.end is not None and query.end <= query.start:
-        detail = f"end ({query.end}) must be after start ({query.start})"
-        raise Invalid(detail, faults=[FieldFault("query/end", detail)])
-    require_volume_order(query.volume_min, query.volume_max)
-    await require_modalities(session, [query.modality] if query.modality else [], "query/modality")
+    await require_sound_needs(session, query, "query/")
     return await slot_repository.page_slots(session, query, today=today(), owner_id=owner_id)
+
+
+async def require_sound_needs(session: AsyncSession, needs: SlotNeeds, at: str) -> None:
+    """Let pass only needs that do not contradict each other, and name a known modality.
+
+    Parameters
+    ----------
+    at
+        Where the fields come from: `query/`, or the pointer of an object in a body, `/filters/`.
+
+    Raises
+    ------
+    Invalid
+        For any others.
+    """
+    if needs.start is not None and needs.end is not None and needs.end <= needs.start:
+        detail = f"end ({needs.end}) must be after start ({needs.start})"
+        raise Invalid(detail, faults=[FieldFault(f"{at}end", detail)])
+    require_volume_order(needs.volume_min, needs.volume_max, f"{at}volume_max")
+    await require_modalities(session, [needs.modality] if needs.modality else [], f"{at}modality")
+
+
+async def free_slots_meeting(
+    session: AsyncSession, needs: SlotNeeds, slot_ids: Collection[UUID], *, taken: Mapping[UUID, Sequence[Span]]
+) -> set[UUID]:
+    """Return which of these slots are published, and still have free days that meet the needs today.
+
+    Parameters
+    ----------
+    taken
+        Further days that are to count as booked, by slot.
+    """
+    query = SlotFilter(**needs.model_dump(), available=True)
+    return await slot_repository.slots_meeting(session, query, slot_ids, today=today(), taken=taken)
 
 
 async def read_slot(session: AsyncSession, actor: Actor, slot_id: UUID) -> Slot:
@@ -124,12 +175,12 @@ async def update_slot(session: AsyncSession, actor: Actor, slot_id: UUID, comman
         If there is none, or it is another's.
     StateConflict
         If its status may not become the one asked for.
-    SlotBooked
-        If a live booking stands against the change.
+    SlotBooked, SlotOrdered, SlotFrozen
+        If a live booking, a crisis order, or the plan of a round or a crisis stands against the change.
     Invalid, LineNotBookable, SlotOverlap, CommitmentOverlap
         As for a new slot.
     """
-    return await _change(session, actor, slot_id, command.model_dump(exclude_unset=True))
+    return await change_slot(session, actor, slot_id, command.model_dump(exclude_unset=True))
 
 
 async def withdraw_slot(session: AsyncSession, actor: Actor, slot_id: UUID) -> Slot:
@@ -139,35 +190,70 @@ async def withdraw_slot(session: AsyncSession, actor: Actor, slot_id: UUID) -> S
     ------
     NotFound
         If there is none, or it is another's.
-    SlotBooked
-        If it has a live booking.
+    SlotBooked, SlotOrdered, SlotFrozen
+        If it has a live booking or an order, or is held still.
     """
-    return await _change(session, actor, slot_id, {"status": SlotStatus.WITHDRAWN})
+    return await change_slot(session, actor, slot_id, {"status": SlotStatus.WITHDRAWN})
 
 
-async def _change(session: AsyncSession, actor: Actor, slot_id: UUID, changes: dict[str, Any]) -> Slot:
+async def own_slot(session: AsyncSession, actor: Actor, slot_id: UUID) -> tuple[Slot, UnitPlace]:
+    """Return a slot of the actor's own as it is now, its unit locked, and where it stands.
+
+    Raises
+    ------
+    NotFound
+        If there is none, or it is another's.
+    """
     actor.require(Role.CDMO_PLANNER)
     place = await own_place(session, actor, (await read_slot(session, actor, slot_id)).unit_id)
     await repository.lock_units(session, [place.unit_id])
-    slot = require_seen(session, await read_slot(session, actor, slot_id))
-    before = _draft_of(slot)
+    return require_seen(session, await read_slot(session, actor, slot_id)), place
+
+
+async def change_slot(
+    session: AsyncSession, actor: Actor, slot_id: UUID, changes: Mapping[str, Any], *, action: str | None = None
+) -> Slot:
+    """Change a slot of one's own: see `update_slot`.
+
+    Parameters
+    ----------
+    action
+        What the audit record calls it; None goes by the change of status.
+    """
+    slot, place = await own_slot(session, actor, slot_id)
+    before = draft_of(slot)
     after = replace(before, **changes)
+    if not changes.keys() & set(LENDING):
+        after = without_idle_terms(after)
     if after == before:
         return slot
     if after.status is not before.status and after.status not in TRANSITIONS[before.status]:
         raise StateConflict(f"A {before.status.value} slot cannot become {after.status.value}.")
     only_withdrawn = after == replace(before, status=SlotStatus.WITHDRAWN)
     if not only_withdrawn:
-        await _check(session, place, after, slot_id=slot.id)
-    occupied = (await occupied_periods(session, [place.unit_id]))[place.unit_id]
-    booked = in_the_way(before, after, [one.period for one in occupied if one.slot_id == slot.id])
-    if booked:
-        raise SlotBooked.by(booked)
+        await _check(session, place, after, before=before, slot_id=slot.id)
+    await _refuse_contradictions(session, slot.id, before, after)
     old = snapshot(slot)
     slot.sqlmodel_update(_columns(after))
     await calendar_repository.flush_calendar(session)
-    await record(session, actor, _action(before, after), slot, before=old)
+    await record(session, actor, action or _action(before, after), slot, before=old)
     return slot
+
+
+async def _refuse_contradictions(session: AsyncSession, slot_id: UUID, before: SlotDraft, after: SlotDraft) -> None:
+    """Let pass only a change that contradicts nothing which relies on the slot; the unit is locked."""
+    booked, ordered = await claims_on(session, slot_id)
+    contradicted = in_the_way(before, after, booked, today())
+    if contradicted:
+        raise SlotBooked.by(contradicted)
+    given_up = is_given_up(before, after)
+    broken = [one for one in ordered if given_up or one.start_on < after.start or after.end < one.end_on]
+    if broken:
+        raise SlotOrdered.by(broken)
+    if given_up or is_shrunk(before, after):
+        freezes = await repository.freezes_of_slots(session, [slot_id])
+        if freezes:
+            raise SlotFrozen.by(slot_id, [one.holder.value for one in freezes])
 
 
 def _action(before: SlotDraft, after: SlotDraft) -> str:
@@ -177,12 +263,19 @@ def _action(before: SlotDraft, after: SlotDraft) -> str:
     return "slot.published" if after.status is SlotStatus.PUBLISHED else "slot.withdrawn"
 
 
-async def _check(session: AsyncSession, place: UnitPlace, draft: SlotDraft, *, slot_id: UUID | None = None) -> None:
+async def _check(
+    session: AsyncSession,
+    place: UnitPlace,
+    draft: SlotDraft,
+    *,
+    before: SlotDraft | None = None,
+    slot_id: UUID | None = None,
+) -> None:
     """Let pass only a slot that its line, its agreement and the unit's calendar allow; the unit is locked."""
-    faults = list(slot_faults(draft))
+    faults = list(slot_faults(draft, before))
     if place.commissioned_on is not None and draft.start < place.commissioned_on:
         faults.append(FieldFault("/start", f"The line is commissioned on {place.commissioned_on}."))
-    faults += await _agreement_faults(session, place, draft)
+    faults += await _agreement_faults(session, place, draft, before)
     if faults:
         raise Invalid("The slot contradicts itself, its line or its agreement.", faults=faults)
     if draft.status is not SlotStatus.PUBLISHED:
@@ -197,13 +290,22 @@ async def _check(session: AsyncSession, place: UnitPlace, draft: SlotDraft, *, s
         raise CommitmentOverlap.of(commitment.id, span_of(commitment.period))
 
 
-async def _agreement_faults(session: AsyncSession, place: UnitPlace, draft: SlotDraft) -> list[FieldFault]:
+async def _agreement_faults(
+    session: AsyncSession, place: UnitPlace, draft: SlotDraft, before: SlotDraft | None
+) -> list[FieldFault]:
     if draft.agreement_id is None:
         return []
     found = (await slot_repository.agreements_by_id(session, [draft.agreement_id])).get(draft.agreement_id)
     if found is None:
         return [FieldFault("/agreement_id", "There is no such agreement among those you can see.")]
-    promise = Promise(found.organisation_id, found.reserve, found.line_id, found.modality, span_of(found.period))
+    promise = Promise(
+        found.organisation_id,
+        found.reserve,
+        found.line_id,
+        found.modality,
+        span_of(found.period),
+        found.recoverable_within_days if before is None or lending_of(before) != lending_of(draft) else 0,
+    )
     return list(
         agreement_faults(
             promise,
@@ -215,7 +317,8 @@ async def _agreement_faults(session: AsyncSession, place: UnitPlace, draft: Slot
     )
 
 
-def _draft_of(slot: Slot) -> SlotDraft:
+def draft_of(slot: Slot) -> SlotDraft:
+    """Return a slot as the rules reason about it."""
     span = span_of(slot.period)
     kept = {name: getattr(slot, name) for name in SlotDraft.__slots__ if name not in {"start", "end"}}
     return SlotDraft(start=span.start_on, end=span.end_on, **kept)

@@ -21,6 +21,14 @@ class Span(NamedTuple):
         return (self.end_on - self.start_on).days
 
 
+class Claim(NamedTuple):
+    """A live booking as its slot sees it: when, under which reserve's rules, and whether on loan; not whose it is."""
+
+    period: Span
+    reserve: Reserve
+    lent: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class ModalityTerms:
     """What a line takes for one modality; None in a figure means: unknown."""

@@ -61,8 +61,8 @@ async def require_modalities(session: AsyncSession, codes: Sequence[str], pointe
         raise Invalid("See GET /v1/modalities for those there are.", faults=faults, facts={"known": known})
 
 
-def require_volume_order(low: float | None, high: float | None) -> None:
-    """Let pass only volumes of which the first is not above the second.
+def require_volume_order(low: float | None, high: float | None, pointer: str = "query/volume_max") -> None:
+    """Let pass only volumes of which the first is not above the second; the pointer is the second one's.
 
     Raises
     ------
@@ -71,7 +71,7 @@ def require_volume_order(low: float | None, high: float | None) -> None:
     """
     if low is not None and high is not None and low > high:
         detail = f"volume_max ({high:g}) must not be below volume_min ({low:g})."
-        raise Invalid(detail, faults=[FieldFault("query/volume_max", detail)])
+        raise Invalid(detail, faults=[FieldFault(pointer, detail)])
 
 
 async def list_sites(session: AsyncSession, query: SiteFilter) -> tuple[list[SiteView], str | None]:

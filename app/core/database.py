@@ -81,6 +81,14 @@ async def transaction(sessions: SessionFactory) -> AsyncIterator[AsyncSession]:
         yield session
 
 
+async def at_one_moment(session: AsyncSession) -> None:
+    """Let a transaction that has not read anything yet see everything as of one moment.
+
+    What it changes must not have been changed by others since: the statement fails then, with SQLSTATE 40001.
+    """
+    await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+
+
 @asynccontextmanager
 async def snapshot_beside(session: AsyncSession) -> AsyncIterator[AsyncSession]:
     """Give a second session for reading, in which everything is as of one moment, beside the caller's.

@@ -6,16 +6,16 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.service import record, snapshot
-from app.core.clock import now, today
+from app.core.clock import day_of, now, today
 from app.core.errors import FieldFault, Invalid, NotFound
 from app.core.preconditions import require_seen
 from app.identity.actor import Actor
 from app.identity.models import Role
 from app.requests import repository
-from app.requests.errors import AlreadyAsked, RequestSettled
-from app.requests.models import Feasibility, FeasibilityStatus
+from app.requests.errors import AlreadyAsked, RequestSettled, ReviewNotNeeded
+from app.requests.models import Feasibility, FeasibilityState, FeasibilityStatus
 from app.requests.rules import WAITING, answer_faults
-from app.requests.schemas import FeasibilityAnswer, FeasibilityCreate, FeasibilityFilter
+from app.requests.schemas import FeasibilityAnswer, FeasibilityCreate, FeasibilityFilter, FeasibilitySummary
 from app.requests.service import get_request
 from app.requests.visibility import confined_to
 
@@ -31,6 +31,8 @@ async def ask_feasibility(session: AsyncSession, actor: Actor, command: Feasibil
         If there is no such line, or it cannot be booked.
     AlreadyAsked
         If the question is open, or its answer still holds.
+    ReviewNotNeeded
+        If the line is standard for the product's modality.
     """
     actor.require(Role.STARTUP_MEMBER)
     request = await get_request(session, actor, command.request_id, lock=True)
@@ -41,10 +43,15 @@ async def ask_feasibility(session: AsyncSession, actor: Actor, command: Feasibil
         raise Invalid.field("line_id", f"There is no line {command.line_id}.")
     if owner.not_bookable_reason is not None:
         raise Invalid.field("line_id", f"This line cannot be booked: {owner.not_bookable_reason}.")
+    if await repository.is_standard(session, request.product_id, command.line_id):
+        raise ReviewNotNeeded("The line is standard for this modality: book it, without disclosing anything.")
+    if command.answer_by_on is not None and command.answer_by_on < today():
+        raise Invalid.field("answer_by_on", "has gone by")
     disclosed: dict[str, Any] = {
         "disclosed_summary": command.disclosed_summary,
         "nda_reference": command.nda_reference,
         "consented_at": now(),
+        "answer_by_on": command.answer_by_on,
     }
     row = await repository.feasibility_on(session, request.id, command.line_id)
     if row is not None:
@@ -86,8 +93,20 @@ async def get_feasibility(session: AsyncSession, actor: Actor, feasibility_id: U
 async def list_feasibilities(
     session: AsyncSession, actor: Actor, query: FeasibilityFilter
 ) -> tuple[list[Feasibility], str | None]:
-    """Return one page of the actor's questions and of those put to its lines; the coordinator sees all."""
-    return await repository.page_feasibilities(session, query, organisation_id=confined_to(actor))
+    """Return one page of the actor's questions and of those put to its lines; the coordinator sees all.
+
+    Those to which an answer is wanted come first, by the day by which it is.
+    """
+    return await repository.page_feasibilities(session, query, today(), organisation_id=confined_to(actor))
+
+
+async def summarise(session: AsyncSession, actor: Actor) -> FeasibilitySummary:
+    """Return how many of the questions that the actor sees stand where."""
+    counts, oldest = await repository.count_feasibilities(session, today(), organisation_id=confined_to(actor))
+    return FeasibilitySummary(
+        **{state.value: counts.get(state, 0) for state in FeasibilityState},
+        oldest_open_days=(today() - day_of(oldest)).days if oldest else None,
+    )
 
 
 async def answer_feasibility(

@@ -1,4 +1,4 @@
-"""Tables of products, qualifications, requests and feasibilities."""
+"""Tables of products, qualifications, requests, feasibilities, and alerts."""
 
 from datetime import date, datetime
 from enum import StrEnum
@@ -52,6 +52,16 @@ class FeasibilityStatus(StrEnum):
     FEASIBLE = "feasible"
     FEASIBLE_IF = "feasible_if"
     NOT_FEASIBLE = "not_feasible"
+
+
+class FeasibilityState(StrEnum):
+    """Where a question stands today, for those who wait for its answer or owe it."""
+
+    OPEN = "open"
+    OVERDUE = "overdue"
+    ANSWERED = "answered"
+    EXPIRED = "expired"
+    LAPSED = "lapsed"
 
 
 class FeasibilityRefusal(StrEnum):
@@ -165,6 +175,36 @@ class Feasibility(Versioned, table=True):
     status: FeasibilityStatus = one_of(FeasibilityStatus, default=FeasibilityStatus.ASKED)
     condition: str | None = Field(default=None, max_length=2000)
     reason_code: FeasibilityRefusal | None = one_of(FeasibilityRefusal, default=None, nullable=True)
+    answer_by_on: date | None = Field(default=None, description="the day by which the start-up wants the answer")
     answered_at: datetime | None = instant()
     valid_until_on: date | None = None
     origin: Origin = one_of(Origin, default=Origin.REAL)
+
+
+class Alert(Table, table=True):
+    """A start-up waits for a slot: for one that serves a request, or for one that passes the filters of the search."""
+
+    __tablename__ = "alerts"
+    __table_args__ = (
+        CheckConstraint("(request_id IS NULL) <> (filters IS NULL)", name="request_or_filters"),
+        UniqueConstraint("request_id"),
+        Index("ix_alerts_organisation_id", "organisation_id", "id"),
+    )
+
+    organisation_id: UUID = Field(foreign_key="organisations.id")
+    request_id: UUID | None = Field(default=None, foreign_key="requests.id")
+    filters: dict[str, Any] | None = document(nullable=True)
+
+
+class AlertHit(Table, table=True):
+    """A slot came to be for booking, and an alert was waiting for it: one hit for each alert and opening."""
+
+    __tablename__ = "alert_hits"
+    __table_args__ = (
+        UniqueConstraint("alert_id", "opening_id"),
+        Index("ix_alert_hits_opening_id", "opening_id"),
+    )
+
+    alert_id: UUID = Field(foreign_key="alerts.id")
+    opening_id: UUID = Field(foreign_key="slot_openings.id")
+    slot_id: UUID = Field(foreign_key="slots.id")

@@ -10,12 +10,14 @@ from app.core.paging import Page
 from app.core.routing import ApiRouter, if_match
 from app.identity.dependencies import ONCE_IF_ASKED, CurrentActor
 from app.requests import feasibility, matches, products, service
+from app.requests.feasibility_views import feasibility_read, feasibility_reads
 from app.requests.match_schemas import Matches, Purpose
 from app.requests.schemas import (
     FeasibilityAnswer,
     FeasibilityCreate,
     FeasibilityFilter,
     FeasibilityRead,
+    FeasibilitySummary,
     GroundsConfirm,
     ProductCreate,
     ProductFilter,
@@ -185,22 +187,31 @@ async def get_matches(
 )
 async def ask_feasibility(session: DbSession, actor: CurrentActor, command: FeasibilityCreate) -> FeasibilityRead:
     """Disclose a summary to the CDMO of one line, and ask whether the request is feasible there."""
-    return FeasibilityRead.model_validate(await feasibility.ask_feasibility(session, actor, command))
+    return await feasibility_read(session, await feasibility.ask_feasibility(session, actor, command))
 
 
 @router.get("/feasibilities", tags=["feasibilities"], summary="List feasibilities")
 async def list_feasibilities(
     request: Request, session: DbSession, actor: CurrentActor, query: Annotated[FeasibilityFilter, Query()]
 ) -> Page[FeasibilityRead]:
-    """A start-up's questions; those put to a CDMO's lines; the coordinator sees all."""
+    """A start-up's questions; those put to a CDMO's lines; the coordinator sees all.
+
+    Those to which an answer is wanted come first, by the day by which it is; the others in the order of their creation.
+    """
     rows, cursor = await feasibility.list_feasibilities(session, actor, query)
-    return Page(items=[FeasibilityRead.model_validate(row) for row in rows], next=next_url(request, cursor))
+    return Page(items=await feasibility_reads(session, rows), next=next_url(request, cursor))
+
+
+@router.get("/feasibilities/summary", tags=["feasibilities"], summary="Count feasibilities")
+async def summarise_feasibilities(session: DbSession, actor: CurrentActor) -> FeasibilitySummary:
+    """How many of the questions in one's list are open, overdue, answered, expired or lapsed."""
+    return await feasibility.summarise(session, actor)
 
 
 @router.get("/feasibilities/{feasibility_id}", tags=["feasibilities"], summary="Read one feasibility")
 async def get_feasibility(session: DbSession, actor: CurrentActor, feasibility_id: UUID) -> FeasibilityRead:
     """One question with its answer, to those it concerns."""
-    return FeasibilityRead.model_validate(await feasibility.get_feasibility(session, actor, feasibility_id))
+    return await feasibility_read(session, await feasibility.get_feasibility(session, actor, feasibility_id))
 
 
 @router.post(
@@ -213,4 +224,5 @@ async def answer_feasibility(
     session: DbSession, actor: CurrentActor, feasibility_id: UUID, command: FeasibilityAnswer
 ) -> FeasibilityRead:
     """The CDMO of the line says yes, yes on a condition, or no with a coded reason."""
-    return FeasibilityRead.model_validate(await feasibility.answer_feasibility(session, actor, feasibility_id, command))
+    answered = await feasibility.answer_feasibility(session, actor, feasibility_id, command)
+    return await feasibility_read(session, answered)

@@ -1,9 +1,10 @@
 """What may become of a request, what of it may still change, and what a sound one looks like: pure."""
 
 from collections.abc import Iterator, Mapping
+from datetime import date
 
 from app.core.errors import FieldFault
-from app.requests.models import FeasibilityStatus, RequestStatus
+from app.requests.models import FeasibilityState, FeasibilityStatus, RequestStatus
 from app.requests.schemas import FeasibilityAnswer, Grounds, RequestCreate
 
 TRANSITIONS: Mapping[RequestStatus, frozenset[RequestStatus]] = {
@@ -60,6 +61,27 @@ TECHNICAL = frozenset(
 
 PRODUCT_TECHNICAL = frozenset({"modality", "platform", "containment"})
 """The same, of a product."""
+
+
+def feasibility_state(
+    status: FeasibilityStatus,
+    request_status: RequestStatus,
+    valid_until_on: date | None,
+    answer_by_on: date | None,
+    today: date,
+) -> FeasibilityState:
+    """Return where a question stands on a day; an answer that has ended counts as missing.
+
+    A question whose request no longer waits has lapsed: nobody needs its answer. The last day of an answer's validity,
+    and the day by which it is wanted, are themselves in time.
+    """
+    if status is not FeasibilityStatus.ASKED:
+        ended = valid_until_on is not None and valid_until_on < today
+        return FeasibilityState.EXPIRED if ended else FeasibilityState.ANSWERED
+    if request_status not in WAITING:
+        return FeasibilityState.LAPSED
+    late = answer_by_on is not None and answer_by_on < today
+    return FeasibilityState.OVERDUE if late else FeasibilityState.OPEN
 
 
 def request_faults(request: RequestCreate) -> Iterator[FieldFault]:

@@ -9,7 +9,14 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, StringConstrain
 from app.core.paging import PageQuery
 from app.core.schemas import Body, Cents, Code, Day, NotNull
 from app.core.vocabulary import Containment, GmpPhase, Origin, QuantityUnit
-from app.requests.models import FeasibilityRefusal, FeasibilityStatus, QualificationLevel, RequestStatus, Theme
+from app.requests.models import (
+    FeasibilityRefusal,
+    FeasibilityState,
+    FeasibilityStatus,
+    QualificationLevel,
+    RequestStatus,
+    Theme,
+)
 
 CodeName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
 Batches = Annotated[int, Field(ge=1, le=1000)]
@@ -207,6 +214,7 @@ class FeasibilityCreate(Body):
         description="All that the CDMO will see of the request"
     )
     nda_reference: str | None = Field(default=None, max_length=120, description="The agreement on file")
+    answer_by_on: Day | None = Field(default=None, description="Day by which the answer is wanted, itself in time")
     consent: Literal[True] = Field(description="Must be true: the owner consents to disclose this summary")
 
 
@@ -231,7 +239,15 @@ class FeasibilityRead(BaseModel):
     line_id: UUID
     disclosed_summary: str
     nda_reference: str | None
-    consented_at: datetime
+    line_name: str
+    site_name: str
+    consented_at: datetime = Field(description="When the question was put, and the summary disclosed")
+    answer_by_on: date | None = Field(description="Day by which the answer is wanted")
+    age_days: int = Field(description="Days since the question was put")
+    state: FeasibilityState = Field(
+        description="`open`, or `overdue`, while an answer is wanted; `expired`: the answer has ended, and counts as "
+        "missing; `lapsed`: never answered, and the request no longer waits"
+    )
     status: FeasibilityStatus
     condition: str | None
     reason_code: FeasibilityRefusal | None
@@ -242,8 +258,20 @@ class FeasibilityRead(BaseModel):
 
 
 class FeasibilityFilter(PageQuery):
-    """Filters of the list of feasibilities."""
+    """Filters of the list of feasibilities; all that are given must hold."""
 
-    status: FeasibilityStatus | None = None
+    status: FeasibilityStatus | None = Field(default=None, description="What the CDMO has said")
+    state: FeasibilityState | None = Field(default=None, description="Where the question stands today")
     request_id: UUID | None = None
     line_id: UUID | None = None
+
+
+class FeasibilitySummary(BaseModel):
+    """How many questions stand where, among those that the reader sees."""
+
+    open: int = Field(description="An answer is wanted, and not late")
+    overdue: int = Field(description="An answer is wanted, and late")
+    answered: int
+    expired: int
+    lapsed: int
+    oldest_open_days: int | None = Field(description="Age of the oldest question to which an answer is wanted")

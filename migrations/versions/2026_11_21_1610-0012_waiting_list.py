@@ -47,7 +47,7 @@ END $$
 NOTE_FREED_TRIGGER = f"""
 CREATE TRIGGER tr_bookings_freed AFTER UPDATE ON bookings FOR EACH ROW
     WHEN (OLD.status IN {LIVE} AND (NEW.status IN {FREEING} OR (NEW.status IN {LIVE}
-        AND (NEW.slot_id <> OLD.slot_id OR NOT NEW.period @> OLD.period))))
+        AND (NEW.unit_id <> OLD.unit_id OR NOT NEW.period @> OLD.period))))
     EXECUTE FUNCTION note_freed_period()
 """
 

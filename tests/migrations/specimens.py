@@ -20,7 +20,7 @@ from app.allocation.models import (
 )
 from app.audit.models import ActorKind, AuditRecord
 from app.bookings.models import Booking, BookingSource, Charge, ChargeKind, FreedPeriod, Slip, SlipMove
-from app.capacity.models import Agreement, Commitment, FreezeHolder, Slot, SlotFreeze
+from app.capacity.models import Agreement, Commitment, FreezeHolder, OpeningCause, Slot, SlotFreeze, SlotOpening
 from app.catalogue.models import LineModality, Modality, ProductionLine, Site, SiteKind, Unit
 from app.core.idempotency import IdempotencyKey
 from app.core.model import new_id, period
@@ -38,7 +38,7 @@ from app.crisis.models import (
 )
 from app.identity.models import ApiKey, Organisation, OrganisationKind, OrganisationLabel, Person, Role
 from app.jobs.models import JobAttempt, Outcome
-from app.requests.models import Feasibility, Product, Qualification, QualificationLevel, Request
+from app.requests.models import Alert, AlertHit, Feasibility, Product, Qualification, QualificationLevel, Request
 from tests.support.world import day
 
 INSTANT = datetime(2030, 1, 1, tzinfo=UTC)
@@ -135,7 +135,11 @@ def _demand(parties: list[SQLModel], supply: list[SQLModel]) -> list[SQLModel]:
         disclosed_summary="An antibody.",
         consented_at=INSTANT,
     )
-    return [product, request, qualification, feasibility]
+    slot: Slot = _of(supply, Slot)
+    opening = SlotOpening(slot_id=slot.id, cause=OpeningCause.RELEASED, released_on=day(0))
+    alert = Alert(organisation_id=maker.id, request_id=request.id)
+    hit = AlertHit(alert_id=alert.id, opening_id=opening.id, slot_id=slot.id)
+    return [product, request, qualification, feasibility, opening, alert, hit]
 
 
 def _decisions(parties: list[SQLModel], supply: list[SQLModel], demand: list[SQLModel]) -> list[SQLModel]:

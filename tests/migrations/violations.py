@@ -83,6 +83,8 @@ EXAMPLES: dict[str, Violation] = {
         wants_earlier={"wants_earlier": True},
         earlier_until_on={"earlier_until_on": "2030-01-01"},
     ),
+    **_named("slot_openings", period_real={"period": NOTHING}, released_on={"released_on": None}),
+    **_named("alerts", request_or_filters={"filters": {"region": "Bretagne"}}),
     **_named("feasibilities", reason_code={"status": "not_feasible"}, condition={"status": "feasible_if"}),
     **_named(
         "bookings",

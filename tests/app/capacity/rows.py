@@ -12,7 +12,12 @@ from tests.support.world import World, day
 
 async def book(world: World, slot: Slot, owner: Organisation, start: int, end: int, **given: Any) -> Booking:
     """Store a confirmed booking of one batch over the days [start, end) after `DAY_ONE`."""
-    defaults: dict[str, Any] = {"status": BookingStatus.CONFIRMED, "price_cents": 1, "batches": 1}
+    defaults: dict[str, Any] = {
+        "status": BookingStatus.CONFIRMED,
+        "price_cents": 1,
+        "batches": 1,
+        "reserve": slot.reserve,
+    }
     return await world.add(
         Booking(
             slot_id=slot.id,
@@ -20,7 +25,6 @@ async def book(world: World, slot: Slot, owner: Organisation, start: int, end: i
             organisation_id=owner.id,
             period=period(day(start), day(end)),
             delivery_on=day(end),
-            reserve=slot.reserve,
             **(defaults | given),
         )
     )

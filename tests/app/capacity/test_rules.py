@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from app.capacity.agreement_rules import compliance, quarter_of, quarters, shared
 from app.capacity.models import SlotStatus
 from app.capacity.rules import TRANSITIONS, BatchPrice, SlotDraft, batch_price, effective_reserve, in_the_way, lowest
-from app.capacity.supply import Span
+from app.capacity.supply import Claim, Span
 from app.core.vocabulary import Basis, Reserve
 
 days = st.dates(date(2028, 1, 1), date(2034, 12, 31))
@@ -66,7 +66,7 @@ def test_a_change_is_free_exactly_when_every_booking_still_fits(
     before: SlotDraft, after: SlotDraft, booked: list[Span]
 ) -> None:
     inside = [one for one in booked if shared(one, before.span) == one]
-    contradicted = in_the_way(before, after, inside)
+    contradicted = in_the_way(before, after, [Claim(one, before.reserve) for one in inside], date(2030, 1, 1))
     kept = (
         (before.status is not SlotStatus.PUBLISHED or after.status is SlotStatus.PUBLISHED)
         and before.reserve is after.reserve
@@ -75,7 +75,7 @@ def test_a_change_is_free_exactly_when_every_booking_still_fits(
     )
     assert (not contradicted) == (kept or not inside)
     assert set(contradicted) <= set(inside)
-    assert in_the_way(before, before, inside) == []
+    assert in_the_way(before, before, [Claim(one, before.reserve) for one in inside], date(2030, 1, 1)) == []
 
 
 def test_a_published_slot_only_ever_leaves_the_market_whole() -> None:

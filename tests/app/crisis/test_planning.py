@@ -180,7 +180,7 @@ async def test_a_calendar_that_changes_while_planning_fails_the_run(crises: Cris
     slot = await world.slot(made.unit, 0, 120, reserve=Reserve.CRISIS, lendable=True, recall_notice_days=10)
     crisis_id = await crises.declared()
     run_id = await crises.run_of(crisis_id)
-    await booked(world, slot, 60, 103)
+    await booked(world, slot, 60, 103, recallable=True)
     run = await crises.solve(run_id)
     assert (run["state"], "changed" in run["error"]) == ("failed", True)
     assert (await crises.get(f"/{crisis_id}"))["status"] == "declared"

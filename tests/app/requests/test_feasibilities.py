@@ -21,6 +21,7 @@ class Asked:
     unit: Unit
     startup: Any
     cdmo: Any
+    owner: Organisation
     organisation: Organisation
 
     @property
@@ -38,11 +39,11 @@ class Asked:
 @pytest.fixture
 async def asked(world: World) -> Asked:
     made = Asked()
-    owner, made.startup = await world.startup()
+    made.owner, made.startup = await world.startup()
     made.organisation, made.cdmo = await world.cdmo()
     made.unit = await world.unit(made.organisation)
     await world.slot(made.unit)
-    made.request = await world.request(await world.product(owner, code_name="SECRET-9"))
+    made.request = await world.request(await world.product(made.owner, code_name="SECRET-9"))
     async with transaction(world.sessions) as session:
         await session.execute(update(LineModality).values(is_standard=False))
     return made
