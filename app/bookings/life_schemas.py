@@ -4,7 +4,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from app.bookings.fees import CancellationCost, PriceLine
 from app.bookings.models import ContractStatus, FailureCause, SlipMoveStatus
@@ -187,8 +187,6 @@ class SlipRead(BaseModel):
 
 class MoveQuestion(BaseModel):
     """A move to be quoted: another start, in this slot or another."""
-
-    model_config = ConfigDict(extra="forbid")
 
     slot_id: UUID | None = Field(default=None, description="By default the slot that it is in")
     start: Day | None = Field(default=None, description="First day at the new place; quotes a move before it binds")
