@@ -1,9 +1,12 @@
 """Queries on agreements and on the slots that count towards them."""
 
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, case, func, literal, or_, select
+from sqlalchemy.dialects.postgresql import DATEMULTIRANGE, DATERANGE
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from app.capacity.agreement_schemas import AgreementFilter
@@ -37,13 +40,33 @@ async def find_agreement(session: AsyncSession, agreement_id: UUID) -> Agreement
 
 
 async def published_spans(session: AsyncSession, agreement: Agreement) -> list[Span]:
-    """Return the published slots that count towards an agreement, uncut.
+    """Return the published days that count towards an agreement, those outside it too.
 
-    They are of its reserve, on its line or on lines of its CDMO that make its modality, and name either this
-    agreement or none: nothing counts twice.
+    They are of its reserve, on its line or on lines of its CDMO that make its modality, in slots that name either this
+    agreement or none. Days of a slot that names none count towards the oldest agreement that they fit: nothing counts
+    twice.
     """
+    older = aliased(Agreement)
+    taken = (
+        select(func.range_agg(older.period, type_=DATEMULTIRANGE))
+        .where(
+            col(older.id) < agreement.id,
+            col(older.organisation_id) == agreement.organisation_id,
+            col(older.reserve) == agreement.reserve,
+            or_(col(older.line_id).is_(None), col(older.line_id) == col(ProductionLine.id)),
+            or_(
+                col(older.modality).is_(None),
+                col(older.modality) == func.any(col(ProductionLine.modalities)),
+            ),
+        )
+        .correlate(ProductionLine)
+        .scalar_subquery()
+    )
+    whole = func.datemultirange(col(Slot.period), type_=DATEMULTIRANGE)
+    left = whole.op("-", return_type=DATEMULTIRANGE())(func.coalesce(taken, literal([], DATEMULTIRANGE)))
+    days: ColumnElement[Any] = case((col(Slot.agreement_id).is_(None), left), else_=whole)
     statement = (
-        select(col(Slot.period))
+        select(func.unnest(days, type_=DATERANGE))
         .join(Unit, col(Unit.id) == col(Slot.unit_id))
         .join(ProductionLine, col(ProductionLine.id) == col(Unit.line_id))
         .join(Site, col(Site.id) == col(ProductionLine.site_id))

@@ -54,7 +54,8 @@ async def get_compliance(session: DbSession, actor: CurrentActor, agreement_id: 
     """Batch-days promised against those of published slots, by calendar quarter cut to the agreement.
 
     A part of a quarter promises in proportion, rounded up. A day of a published slot of the reserve is one
-    batch-day; slots that name another agreement do not count.
+    batch-day; slots that name another agreement do not count, and those that name none count towards the oldest that
+    they fit. What is withdrawn or cut off counts no more.
     """
     found = await agreements.compliance_of(session, actor, agreement_id)
     return ComplianceRead(

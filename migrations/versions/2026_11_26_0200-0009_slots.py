@@ -22,6 +22,7 @@ DECLARE
     refused text;
     leaves boolean := OLD.status = 'published' AND NEW.status <> 'published';
     shrinks boolean := NOT NEW.period @> OLD.period;
+    today date := (now() AT TIME ZONE 'Europe/Paris')::date;
 BEGIN
     IF leaves AND EXISTS (SELECT FROM slot_claims(OLD.id) c WHERE c.kind = 'booking') THEN
         refused := 'ck_slots_keep_published';
@@ -33,9 +34,7 @@ BEGIN
     ELSIF OLD.divisible AND NOT NEW.divisible AND 1 < (
         SELECT count(*) FROM slot_claims(OLD.id) c WHERE c.kind = 'booking') THEN
         refused := 'ck_slots_keep_divisible';
-    ELSIF NEW.reserve = 'startup' AND OLD.releases_on IS DISTINCT FROM NEW.releases_on
-        AND OLD.releases_on < coalesce(NEW.releases_on, 'infinity')
-        AND coalesce(NEW.releases_on, 'infinity') > (now() AT TIME ZONE 'Europe/Paris')::date
+    ELSIF NEW.reserve = 'startup' AND OLD.releases_on <= today AND coalesce(NEW.releases_on, 'infinity') > today
         AND EXISTS (SELECT FROM slot_claims(OLD.id) c WHERE c.reserve = 'open') THEN
         refused := 'ck_slots_keep_release';
     ELSIF coalesce(NEW.recall_notice_days < OLD.recall_notice_days,
@@ -104,9 +103,9 @@ LENT_TRIGGERS = (
     "CREATE TRIGGER tr_bookings_lent BEFORE INSERT ON bookings FOR EACH ROW"
     " WHEN (NEW.source IN ('direct', 'round', 'waiting', 'move', 'repeat') AND NEW.status IN ('held', 'awaiting_cdmo', 'confirmed', 'in_production'))"
     " EXECUTE FUNCTION check_booking_lent()",
-    "CREATE TRIGGER tr_bookings_lent_anew BEFORE UPDATE OF period ON bookings FOR EACH ROW"
+    "CREATE TRIGGER tr_bookings_lent_anew BEFORE UPDATE OF period, unit_id ON bookings FOR EACH ROW"
     " WHEN (NEW.source IN ('direct', 'round', 'waiting', 'move', 'repeat') AND NEW.status IN ('held', 'awaiting_cdmo', 'confirmed')"
-    " AND NEW.period <> OLD.period)"
+    " AND (NEW.period <> OLD.period OR NEW.unit_id <> OLD.unit_id))"
     " EXECUTE FUNCTION check_booking_lent()",
 )
 
@@ -155,7 +154,7 @@ OPENING_TRIGGERS = (
     " IS DISTINCT FROM (NEW.status, NEW.reserve, NEW.lendable, NEW.period)) EXECUTE FUNCTION note_slot_opening()",
     "CREATE TRIGGER tr_bookings_opening AFTER UPDATE OF status, period, unit_id ON bookings FOR EACH ROW"
     " WHEN (OLD.status IN ('held', 'awaiting_cdmo', 'confirmed', 'in_production') AND (NEW.period <> OLD.period"
-    " OR NEW.status NOT IN ('held', 'awaiting_cdmo', 'confirmed', 'in_production')))"
+    " OR NEW.unit_id <> OLD.unit_id OR NEW.status NOT IN ('held', 'awaiting_cdmo', 'confirmed', 'in_production')))"
     " EXECUTE FUNCTION note_freed_opening()",
 )
 

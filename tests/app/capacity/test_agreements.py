@@ -129,3 +129,44 @@ def _quarter(start: str, end: str, promised: int, published: int) -> dict[str, A
         "published_batch_days": published,
         "is_met": published >= promised,
     }
+
+
+async def _published(client: httpx.AsyncClient, url: str, headers: Any) -> list[int]:
+    answer = await client.get(f"{url}/compliance", headers=headers)
+    assert answer.status_code == 200, answer.text
+    return [one["published_batch_days"] for one in answer.json()["quarters"]]
+
+
+async def test_what_is_withdrawn_or_shrunk_counts_no_more(client: httpx.AsyncClient, world: World) -> None:
+    cdmo, own = await world.cdmo()
+    unit = await world.unit(cdmo)
+    made = await agreement(world, cdmo, period=period(date(2030, 1, 1), date(2030, 7, 1)))
+    url = f"/v1/agreements/{made.id}"
+    reserved: dict[str, Any] = {"reserve": Reserve.STARTUP, "agreement_id": made.id}
+    across, second = await world.slot(unit, 60, 120, **reserved), await world.slot(unit, 120, 150, **reserved)
+    assert await _published(client, url, own) == [30, 60]
+    await client.patch(f"/v1/slots/{across.id}", json={"start": str(day(80)), "end": str(day(100))}, headers=own)
+    assert await _published(client, url, own) == [10, 40]
+    await client.delete(f"/v1/slots/{second.id}", headers=own)
+    assert await _published(client, url, own) == [10, 10]
+    await client.post(f"/v1/slots/{across.id}/split", json={"at": [str(day(90))]}, headers=own)
+    assert await _published(client, url, own) == [10, 10]
+    await client.patch(f"/v1/slots/{across.id}", json={"reserve": "open", "agreement_id": None}, headers=own)
+    assert await _published(client, url, own) == [0, 10]
+
+
+async def test_no_day_counts_towards_two_agreements(client: httpx.AsyncClient, world: World) -> None:
+    cdmo, own = await world.cdmo()
+    unit = await world.unit(cdmo)
+    year = period(date(2030, 1, 1), date(2031, 1, 1))
+    first = await agreement(world, cdmo, period=period(date(2030, 1, 1), date(2030, 4, 1)))
+    on_line = await agreement(world, cdmo, period=year, line_id=unit.line_id, modality=None)
+    later = await agreement(world, cdmo, period=year)
+    await agreement(world, cdmo, period=year, modality="viral_vector_aav")
+    reserved: dict[str, Any] = {"reserve": Reserve.STARTUP}
+    await world.slot(unit, 80, 100, **reserved)
+    await world.slot(unit, 100, 130, **reserved, agreement_id=later.id)
+    await world.slot(await world.unit(cdmo), 80, 95, **reserved)
+    counted = [await _published(client, f"/v1/agreements/{one.id}", own) for one in (first, on_line, later)]
+    # Without a name: the days before April count towards the first, those after towards the next that they fit.
+    assert counted == [[10 + 10], [0, 10, 0, 0], [0, 30 + 5, 0, 0]]

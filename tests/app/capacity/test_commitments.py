@@ -134,3 +134,15 @@ async def test_filters_and_pages(client: httpx.AsyncClient, world: World) -> Non
         assert len((await client.get(f"/v1/commitments?{query}", headers=own)).json()["items"]) == count, query
     refused = await client.get(f"/v1/commitments?start={day(3)}&end={day(3)}", headers=own)
     assert refused.json()["errors"][0]["pointer"] == "query/end"
+
+
+async def test_no_slot_is_extended_or_published_over_a_commitment(client: httpx.AsyncClient, world: World) -> None:
+    cdmo, own = await world.cdmo()
+    unit = await world.unit(cdmo)
+    slot, draft = await world.slot(unit, 0, 20), await world.slot(unit, 25, 60, status="draft")
+    busy = await commitment(world, unit.id, 20, 30)
+    for url, change in ((slot.id, {"end": str(day(21))}), (draft.id, {"status": "published"})):
+        refused = await client.patch(f"/v1/slots/{url}", json=change, headers=own)
+        assert (refused.status_code, refused.json()["type"]) == (409, "urn:creneau:problem:commitment-overlap")
+        assert refused.json()["commitment_id"] == str(busy.id)
+        assert (refused.json()["start"], refused.json()["end"]) == (str(day(20)), str(day(30)))
