@@ -137,25 +137,34 @@ async def jobs(session: AsyncSession, *, state: str | None, job_id: int | None, 
 
 async def remove_old_attempts(session: AsyncSession, before: datetime, limit: int) -> int:
     """Remove attempts that ended before an instant, so many at most; those at a job in the queue stay."""
-    statement = text(
+    return await _remove_some(
+        session,
         f"""
-        DELETE FROM job_attempts WHERE id IN (
+        DELETE FROM job_attempts WHERE id = ANY(ARRAY(
             SELECT id FROM job_attempts old
             WHERE finished_at < :before AND NOT EXISTS (SELECT FROM {QUEUE} WHERE {QUEUE}.id = old.job_id)
-            ORDER BY finished_at LIMIT :limit)
+            ORDER BY finished_at LIMIT :limit))
         RETURNING id
-        """  # noqa: S608
+        """,  # noqa: S608
+        before,
+        limit,
     )
-    return len((await session.execute(statement, {"before": before, "limit": limit})).all())
 
 
 async def remove_old_log(session: AsyncSession, before: datetime, limit: int) -> int:
     """Remove what the queue's library has logged before an instant, so many lines at most."""
-    statement = text(
+    return await _remove_some(
+        session,
         f"""
-        DELETE FROM {QUEUE}_log WHERE id IN (
-            SELECT id FROM {QUEUE}_log WHERE created < :before ORDER BY created LIMIT :limit)
+        DELETE FROM {QUEUE}_log WHERE id = ANY(ARRAY(
+            SELECT id FROM {QUEUE}_log WHERE created < :before ORDER BY created LIMIT :limit))
         RETURNING id
-        """  # noqa: S608
+        """,  # noqa: S608
+        before,
+        limit,
     )
-    return len((await session.execute(statement, {"before": before, "limit": limit})).all())
+
+
+async def _remove_some(session: AsyncSession, removal: str, before: datetime, limit: int) -> int:
+    statement = text(removal).bindparams(before=before, limit=limit)
+    return len((await session.execute(statement)).all())
