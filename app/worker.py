@@ -49,7 +49,7 @@ JOBS: Mapping[str, Kind] = {
     ),
     Entrypoint.CERTIFY: Kind(make_certificate, ENGINE, tries=3, seconds=None, given_up=give_up_certificate),
 }
-"""How each kind of job is run."""
+"""How each kind of job is run; a new one is a line here, and one in `Entrypoint`."""
 
 SWEEPS: Mapping[str, Sweep] = {
     "expired_offers": expire_offers,
@@ -58,7 +58,7 @@ SWEEPS: Mapping[str, Sweep] = {
     "lost_runs": requeue_lost,
     "old_attempts": remove_old,
 }
-"""What is done every few seconds, by one worker at a time."""
+"""What is done every few seconds, by one worker at a time; each says how much it did, and is called until it says 0."""
 
 RARE_SWEEPS: Mapping[str, float] = {"old_attempts": 3_600.0}
 """Seconds between two sweeps, of those that are done more rarely."""
