@@ -66,7 +66,7 @@ JOBS: Mapping[str, Kind] = {
     Entrypoint.WAITING: Kind(_ask_waiting_list),
     Entrypoint.CERTIFY: Kind(make_certificate, ENGINE, tries=3, seconds=None, given_up=give_up_certificate),
 }
-"""How each kind of job is run."""
+"""How each kind of job is run; a new one is a line here, and one in `Entrypoint`."""
 
 SWEEPS: Mapping[str, Sweep] = {
     "expired_offers": expire_offers,
@@ -79,7 +79,7 @@ SWEEPS: Mapping[str, Sweep] = {
     "freed_periods": ask_again,
     "alerts": evaluate_alerts,
 }
-"""What is done every few seconds, by one worker at a time."""
+"""What is done every few seconds, by one worker at a time; each says how much it did, and is called until it says 0."""
 
 RARE_SWEEPS: Mapping[str, float] = {"old_attempts": 3_600.0, "old_idempotency_keys": 60.0}
 """Seconds between two sweeps, of those that are done more rarely."""

@@ -14,7 +14,7 @@ from sqlmodel import col
 from app.allocation.models import Offer, OfferStatus, Round, RoundRequest, RoundStatus, Run, RunState
 from app.bookings.models import Booking, BookingStatus
 from app.capacity.models import SlotFreeze
-from app.core.jobs import QUEUE_SCHEMA, Entrypoint
+from app.core.jobs import QUEUE, Entrypoint
 from app.core.paging import PageQuery, fetch_page
 from app.requests.models import Product, Request, RequestStatus
 
@@ -182,9 +182,10 @@ async def runs_without_job(session: AsyncSession, entrypoint: Entrypoint) -> lis
         f"""
         SELECT id FROM runs
         WHERE state IN ('queued', 'running') AND NOT EXISTS (
-            SELECT FROM {QUEUE_SCHEMA}.pgqueuer job
-            WHERE job.dedupe_key = :entrypoint || ':' || runs.id AND job.status IN ('queued', 'picked', 'failed'))
-        """  # noqa: S608 - the schema's name is a constant
+            SELECT FROM {QUEUE} job
+            WHERE job.entrypoint = :entrypoint AND job.payload = uuid_send(runs.id)
+                AND job.status IN ('queued', 'picked', 'failed'))
+        """  # noqa: S608 - the table's name is a constant
     )
     return list(await session.scalars(statement, {"entrypoint": entrypoint.value}))
 

@@ -28,7 +28,7 @@ _SETTINGS = DBSettings(db_schema=QUEUE_SCHEMA)
 
 
 class Entrypoint(StrEnum):
-    """The kinds of jobs; a worker runs all of them."""
+    """The kinds of jobs; `app.worker.JOBS` says how each is run."""
 
     SOLVE = "solve"
     CERTIFY = "certify"
@@ -80,7 +80,10 @@ def dedupe_key(entrypoint: Entrypoint | str, identifier: UUID) -> str:
 
 
 async def enqueue(session: AsyncSession, entrypoint: Entrypoint | str, identifier: UUID) -> None:
-    """Add a job to the queue in the session's transaction; one that waits or runs already is not doubled."""
+    """Add a job to the queue in the session's transaction; one that waits already is not doubled.
+
+    While one runs for the same subject, another is added, which begins when that one has ended.
+    """
     # SQLAlchemy begins a transaction at its first statement: without one, the job would commit by itself.
     await session.execute(text("SELECT 1"))
     connection = await (await session.connection()).get_raw_connection()

@@ -20,6 +20,9 @@ from app.jobs.faults import Fault, fault_of
 from app.jobs.models import JobAttempt, Outcome
 from app.jobs.rules import delay_after, require_transition
 
+AFTER_THE_OTHER = timedelta(seconds=1)
+"""Between two tries to begin a job while another one for its subject runs."""
+
 log = structlog.get_logger(__name__)
 
 GivenUp = Callable[[AsyncSession, UUID, int], Awaitable[None]]
@@ -46,12 +49,18 @@ class Limits:
 
 
 async def take(session: AsyncSession, delivery: Delivery, worker: str, limits: Limits) -> JobAttempt | None:
-    """Begin the next attempt at a job and return it; None if the job is another's by now, or is given up.
+    """Begin the next attempt at a job and return it; None if the job is another's by now, must wait, or is given up.
 
-    An attempt that is open still is that of a worker that died, or will wake up too late.
+    An attempt that is open still is that of a worker that died, or will wake up too late. While another job of the
+    kind runs for the same subject, this one waits: what made it necessary may have come too late for the other.
     """
+    what = (delivery.job_id, delivery.kind, delivery.subject_id)
+    runs_beside = await repository.runs_beside(session, *what)
     last = await repository.last_attempt(session, delivery.job_id)
-    if not await repository.is_held_by(session, delivery.job_id, delivery.holder):
+    if not await repository.claim(session, delivery.job_id, delivery.holder):
+        return None
+    if runs_beside:
+        await repository.put_back(session, *what, AFTER_THE_OTHER)
         return None
     if last is not None and last.outcome is None:
         fault = fault_of(WorkerDied("Its worker died, or no longer answered."))
@@ -95,7 +104,7 @@ async def give_back(session: AsyncSession, attempt: JobAttempt) -> None:
     """Let another worker begin a job anew at once, as if it had not been tried."""
     _end(attempt, Outcome.GIVEN_BACK)
     await session.flush()
-    await repository.put_back(session, attempt.job_id)
+    await repository.put_back(session, attempt.job_id, attempt.kind, attempt.subject_id)
 
 
 async def fail(session: AsyncSession, attempt: JobAttempt, error: BaseException, limits: Limits) -> bool:
@@ -104,7 +113,8 @@ async def fail(session: AsyncSession, attempt: JobAttempt, error: BaseException,
     if await _tried_in_vain(session, attempt, Outcome.FAILED, fault, limits):
         return True
     tries = await repository.tries_of(session, attempt.job_id)
-    await repository.put_back(session, attempt.job_id, delay_after(tries, limits.backoff, random.random()))  # noqa: S311
+    delay = delay_after(tries, limits.backoff, random.random())  # noqa: S311
+    await repository.put_back(session, attempt.job_id, attempt.kind, attempt.subject_id, delay)
     return False
 
 

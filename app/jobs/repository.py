@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from app.core.jobs import QUEUE
+from app.core.jobs import QUEUE, dedupe_key
 from app.jobs.models import JobAttempt, Outcome
 from app.jobs.rules import TRIES
 
@@ -60,12 +60,31 @@ async def tries_of(session: AsyncSession, job_id: int) -> int:
     return (await session.scalar(statement)) or 0
 
 
-async def is_held_by(session: AsyncSession, job_id: int, holder: UUID) -> bool:
-    """Tell whether the queue has given a job to this holder and to nobody since; its row stays locked."""
+async def claim(session: AsyncSession, job_id: int, holder: UUID) -> bool:
+    """Tell whether the queue has given a job to this holder and to nobody since; its row stays locked.
+
+    What is enqueued from now on for its subject is another job: this one may have read its facts already.
+    """
     statement = text(
-        f"SELECT id FROM {QUEUE} WHERE id = :id AND status = 'picked' AND queue_manager_id = :holder FOR UPDATE"  # noqa: S608 - the table's name is a constant
+        f"UPDATE {QUEUE} SET dedupe_key = NULL"  # noqa: S608 - the table's name is a constant
+        " WHERE id = :id AND status = 'picked' AND queue_manager_id = :holder RETURNING id"
     )
     return (await session.execute(statement, {"id": job_id, "holder": holder})).one_or_none() is not None
+
+
+async def runs_beside(session: AsyncSession, job_id: int, kind: str, subject_id: UUID) -> bool:
+    """Tell whether another job of a kind for a subject runs; none begins until the transaction ends."""
+    values = {"id": job_id, "kind": kind, "subject": subject_id}
+    lock = "SELECT pg_advisory_xact_lock(hashtextextended(:kind || CAST(CAST(:subject AS uuid) AS text), 0))"
+    await session.execute(text(lock), values)
+    statement = text(
+        f"""
+        SELECT EXISTS (
+            SELECT FROM job_attempts other JOIN {QUEUE} queue ON queue.id = other.job_id AND queue.status = 'picked'
+            WHERE other.outcome IS NULL AND other.kind = :kind AND other.subject_id = :subject AND other.job_id <> :id)
+        """  # noqa: S608
+    )
+    return bool(await session.scalar(statement, values))
 
 
 async def remove(session: AsyncSession, job_id: int) -> None:
@@ -73,13 +92,21 @@ async def remove(session: AsyncSession, job_id: int) -> None:
     await session.execute(text(f"DELETE FROM {QUEUE} WHERE id = :id"), {"id": job_id})  # noqa: S608
 
 
-async def put_back(session: AsyncSession, job_id: int, delay: timedelta = timedelta(0)) -> None:
-    """Let a job wait in the queue again, not before a delay is over."""
+async def put_back(
+    session: AsyncSession, job_id: int, kind: str, subject_id: UUID, delay: timedelta = timedelta(0)
+) -> None:
+    """Let a job wait in the queue again, not before a delay is over; the same job is not enqueued beside it."""
     statement = text(
-        f"UPDATE {QUEUE} SET status = 'queued', queue_manager_id = NULL, updated = now(),"  # noqa: S608
-        " execute_after = now() + CAST(:delay AS interval) WHERE id = :id"
+        f"""
+        UPDATE {QUEUE} SET status = 'queued', queue_manager_id = NULL, updated = now(),
+            execute_after = now() + CAST(:delay AS interval),
+            dedupe_key = CASE WHEN NOT EXISTS (
+                SELECT FROM {QUEUE} other WHERE other.dedupe_key = :key AND other.id <> :id
+                    AND other.status IN ('queued', 'picked')) THEN :key END
+        WHERE id = :id
+        """  # noqa: S608
     )
-    await session.execute(statement, {"id": job_id, "delay": delay})
+    await session.execute(statement, {"id": job_id, "delay": delay, "key": dedupe_key(kind, subject_id)})
 
 
 async def park(session: AsyncSession, job_id: int) -> None:
@@ -91,12 +118,13 @@ async def park(session: AsyncSession, job_id: int) -> None:
 
 
 async def waits_beside(session: AsyncSession, job_id: int) -> bool:
-    """Tell whether another job of the same kind for the same subject waits or runs."""
+    """Tell whether another job of the same kind for the same subject waits or is about to be begun."""
     statement = text(
         f"""
         SELECT EXISTS (
-            SELECT FROM {QUEUE} mine JOIN {QUEUE} other ON other.dedupe_key = mine.dedupe_key AND other.id <> mine.id
-            WHERE mine.id = :id AND other.status IN ('queued', 'picked'))
+            SELECT FROM {QUEUE} mine
+            JOIN {QUEUE} other ON other.entrypoint = mine.entrypoint AND other.payload = mine.payload
+            WHERE mine.id = :id AND other.id <> mine.id AND other.status IN ('queued', 'picked'))
         """  # noqa: S608
     )
     return bool(await session.scalar(statement, {"id": job_id}))
@@ -137,25 +165,34 @@ async def jobs(session: AsyncSession, *, state: str | None, job_id: int | None, 
 
 async def remove_old_attempts(session: AsyncSession, before: datetime, limit: int) -> int:
     """Remove attempts that ended before an instant, so many at most; those at a job in the queue stay."""
-    statement = text(
+    return await _remove_some(
+        session,
         f"""
-        DELETE FROM job_attempts WHERE id IN (
+        DELETE FROM job_attempts WHERE id = ANY(ARRAY(
             SELECT id FROM job_attempts old
             WHERE finished_at < :before AND NOT EXISTS (SELECT FROM {QUEUE} WHERE {QUEUE}.id = old.job_id)
-            ORDER BY finished_at LIMIT :limit)
+            ORDER BY finished_at LIMIT :limit))
         RETURNING id
-        """  # noqa: S608
+        """,  # noqa: S608
+        before,
+        limit,
     )
-    return len((await session.execute(statement, {"before": before, "limit": limit})).all())
 
 
 async def remove_old_log(session: AsyncSession, before: datetime, limit: int) -> int:
     """Remove what the queue's library has logged before an instant, so many lines at most."""
-    statement = text(
+    return await _remove_some(
+        session,
         f"""
-        DELETE FROM {QUEUE}_log WHERE id IN (
-            SELECT id FROM {QUEUE}_log WHERE created < :before ORDER BY created LIMIT :limit)
+        DELETE FROM {QUEUE}_log WHERE id = ANY(ARRAY(
+            SELECT id FROM {QUEUE}_log WHERE created < :before ORDER BY created LIMIT :limit))
         RETURNING id
-        """  # noqa: S608
+        """,  # noqa: S608
+        before,
+        limit,
     )
-    return len((await session.execute(statement, {"before": before, "limit": limit})).all())
+
+
+async def _remove_some(session: AsyncSession, removal: str, before: datetime, limit: int) -> int:
+    statement = text(removal).bindparams(before=before, limit=limit)
+    return len((await session.execute(statement)).all())

@@ -89,7 +89,7 @@ async def retry_job(session: AsyncSession, author: Author, job_id: int) -> JobVi
             facts={"job_id": job_id},
         )
     await _decide(session, author, attempt, Outcome.RETRIED)
-    await repository.put_back(session, job_id)
+    await repository.put_back(session, job_id, attempt.kind, attempt.subject_id)
     return (await get_job(session, job_id))[0]
 
 

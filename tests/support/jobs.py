@@ -14,15 +14,19 @@ from app.jobs.running import Kind, Runner
 from app.worker import JOBS
 
 
-async def deliver(sessions: SessionFactory, kind: str, subject_id: UUID) -> Delivery:
-    """Take the job of a subject from the queue, whoever has it, as one dequeue of the queue's library does."""
+async def deliver(sessions: SessionFactory, kind: str, subject_id: UUID, status: str | None = None) -> Delivery:
+    """Take the job of a subject from the queue, whoever has it, as one dequeue of the queue's library does.
+
+    With `status`, only one in that status is taken.
+    """
     holder = uuid4()
     statement = text(
         "UPDATE jobs.pgqueuer SET status = 'picked', queue_manager_id = :holder, heartbeat = now(), updated = now()"
-        " WHERE entrypoint = :kind AND payload = :subject RETURNING id"
+        " WHERE entrypoint = :kind AND payload = :subject"
+        " AND (CAST(:status AS text) IS NULL OR status::text = :status) RETURNING id"
     )
     async with transaction(sessions) as session:
-        values = {"holder": holder, "kind": kind, "subject": subject_id.bytes}
+        values = {"holder": holder, "kind": kind, "subject": subject_id.bytes, "status": status}
         job_id = (await session.execute(statement, values)).scalar_one()
     return Delivery(job_id, kind, subject_id, holder)
 

@@ -46,7 +46,7 @@ async def test_a_plan_is_certified_once_and_a_changed_one_anew(
     assert (await rounds.get(f"/v1/runs/{run['id']}/certificate")) == found
     async with owner.connect() as connection:
         attempts = text("SELECT attempt, outcome FROM job_attempts WHERE kind = 'certify'")
-        assert [tuple(row) for row in await connection.execute(attempts)] == [(1, "done")]
+        assert {tuple(row) for row in await connection.execute(attempts)} == {(1, "done")}
 
     request_id = str(made.requests["second"].id)
     change = {"action": "unplace", "request_id": request_id, "reason_code": "data_error"}

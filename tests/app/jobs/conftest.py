@@ -87,14 +87,13 @@ class Bench:
 
     async def statuses(self, subject: UUID) -> list[str]:
         return await self._column(
-            "SELECT status::text FROM jobs.pgqueuer WHERE payload = decode(replace(CAST(:id AS text), '-', ''), 'hex')",
+            "SELECT status::text FROM jobs.pgqueuer WHERE payload = uuid_send(:id) ORDER BY id",
             subject,
         )
 
     async def _column(self, query: str, subject: UUID) -> list[str]:
         async with self.sessions() as session:
-            values = {"id": str(subject) if "payload" in query else subject}
-            return list(await session.scalars(text(query), values))
+            return list(await session.scalars(text(query), {"id": subject}))
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from app.jobs.models import JobAttempt
 from app.jobs.running import Handler, JobContext
 from app.jobs.service import get_job
 from tests.app.jobs.conftest import Bench, do_at_once, effect
+from tests.support.jobs import deliver
 
 pytestmark = pytest.mark.database
 
@@ -185,6 +186,40 @@ async def test_a_job_cannot_be_taken_while_its_effect_is_being_written(bench: Be
     await asyncio.gather(slow, other)
     assert await bench.effects(subject) == ["1"]
     assert await bench.outcomes(subject) == ["done"]
+
+
+async def test_what_is_enqueued_while_a_job_runs_is_done_after_it(bench: Bench) -> None:
+    """It may be about what the running job has not seen; but the two do not run at once."""
+    subject = await bench.enqueued()
+    again = asyncio.Event()
+
+    async def enqueues_again(job: JobContext) -> None:
+        for _ in range(2):
+            async with transaction(bench.sessions) as session:
+                await enqueue(session, bench.name, subject)
+        assert await bench.statuses(subject) == ["picked", "queued"]
+        second = await deliver(bench.sessions, bench.name, subject, status="queued")
+        await bench.runner(do_at_once).perform(second)
+        assert await bench.effects(subject) == []
+        again.set()
+        await do_at_once(job)
+
+    await bench.perform(subject, enqueues_again)
+    assert again.is_set()
+    assert (await bench.statuses(subject), await bench.effects(subject)) == (["queued"], ["1"])
+    async with transaction(bench.sessions) as session:
+        await enqueue(session, bench.name, subject)
+    assert await bench.statuses(subject) == ["queued"]
+    await bench.perform(subject)
+    assert (await bench.statuses(subject), await bench.effects(subject)) == ([], ["1", "1"])
+
+
+async def test_a_job_that_waits_to_be_tried_again_is_not_doubled(bench: Bench) -> None:
+    subject = await bench.enqueued()
+    await bench.perform(subject, fails)
+    async with transaction(bench.sessions) as session:
+        await enqueue(session, bench.name, subject)
+    assert await bench.statuses(subject) == ["queued"]
 
 
 async def test_a_job_that_the_queue_has_given_to_another_is_not_begun(bench: Bench) -> None:

@@ -162,19 +162,27 @@ async def test_what_each_job_asks_of_the_ledger_reads_no_whole_table(
         }
         for number in range(6_000)
     ]
+    lines = (
+        "INSERT INTO jobs.pgqueuer_log (created, job_id, status, priority, entrypoint)"
+        " SELECT now() - make_interval(hours => line), line, 'picked', 0, 'test' FROM generate_series(1, 6000) line"
+    )
     async with owner.begin() as connection:
         await connection.execute(insert(JobAttempt), attempts)
+        await connection.execute(text(lines))
     await analyze(owner)
     async with sessions() as session:
         plans = [
             *await plans_of(session, lambda: repository.last_attempt(session, 700)),
             *await plans_of(session, lambda: repository.open_attempt(session, 700, 1)),
             *await plans_of(session, lambda: repository.tries_of(session, 700)),
+            *await plans_of(
+                session, lambda: repository.remove_old_attempts(session, now() - timedelta(hours=5_900), 99)
+            ),
+            *await plans_of(session, lambda: repository.remove_old_log(session, now() - timedelta(hours=5_900), 99)),
         ]
-        old = now() - timedelta(hours=5_900)
-        removal = "SELECT id FROM job_attempts WHERE finished_at < :old ORDER BY finished_at LIMIT 1000"
-        plans.append("\n".join(await session.scalars(text(f"EXPLAIN {removal}"), {"old": old})))
-    assert len(plans) == 4
+    assert len(plans) == 5
     for plan in plans:
         assert "Seq Scan on job_attempts" not in plan, plan
-    assert "ix_job_attempts_finished_at" in plans[-1]
+        assert "Seq Scan on pgqueuer_log" not in plan, plan
+    assert "ix_job_attempts_finished_at" in plans[-2]
+    assert "pgqueuer_log_created" in plans[-1]
