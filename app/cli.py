@@ -10,7 +10,7 @@ import typer
 
 from app.commands.failure import CommandFailed
 
-_OWN_COMMANDS = ("up", "serve", "worker", "migrate", "key", "jobs")
+_OWN_COMMANDS = ("up", "serve", "worker", "migrate", "key", "jobs", "export")
 _ENTRY_POINT_GROUP = "creneau.commands"
 
 

@@ -16,15 +16,18 @@ from app.bookings.router import router as bookings
 from app.bookings.slot_router import router as slot_parts
 from app.capacity.agreement_router import router as agreements
 from app.capacity.commitment_router import router as commitments
+from app.capacity.import_router import IMPORT_PATHS
+from app.capacity.import_router import router as files
 from app.capacity.router import router as slots
 from app.catalogue.router import router as catalogue
 from app.core import http, logs, problem_docs, tracing
-from app.core.body_limit import BodyLimit
+from app.core.body_limit import FORM_BYTES, BodyLimit
 from app.core.database import make_engine, make_session_factory
 from app.core.gauges import Gauges
 from app.core.rate_limit import RateLimit, policies
 from app.core.request_context import RequestContext
 from app.core.settings import Settings, get_settings
+from app.core.sheets.reading import SheetReader
 from app.crisis.router import router as crises
 from app.identity.router import router as identity
 from app.requests.alert_router import router as alerts
@@ -50,6 +53,7 @@ coordinator allocates the reserved part of it; in a health crisis, production mo
 ROUTERS = (
     identity,
     catalogue,
+    files,
     slots,
     slot_parts,
     commitments,
@@ -94,6 +98,7 @@ def create_app(settings: Settings | None = None, tracer: "TracerProvider | None"
         app.state.settings = settings
         app.state.sessions = make_session_factory(engine)
         app.state.desk = Desk(settings.solver_memory_bytes)
+        app.state.sheet_reader = SheetReader(settings)
         yield
         await engine.dispose()
         await tracing.shut_down(tracer)
@@ -118,7 +123,7 @@ def create_app(settings: Settings | None = None, tracer: "TracerProvider | None"
     )
     app.state.is_stopping = lambda: False  # a server that can tell puts its own word here
     http.install(app)
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BodyLimit, larger=dict.fromkeys(IMPORT_PATHS, settings.import_max_bytes + FORM_BYTES))
     app.add_middleware(RateLimit, policies=policies(settings))
     app.add_middleware(RequestContext, on_failure=http.on_failure)
     for router in ROUTERS:

@@ -65,6 +65,14 @@ async def record_all(
         session.add(_entry(author, action, row, before=before, after=after))
 
 
+async def record_changes(
+    session: AsyncSession, author: Author, changes: Iterable[tuple[str, SQLModel, Mapping[str, Any] | None]]
+) -> None:
+    """Add the audit record of each of many writes: its verb, the row as it stands after it, and as it was before."""
+    await session.flush()
+    session.add_all(_entry(author, action, row, before=before, after=snapshot(row)) for action, row, before in changes)
+
+
 def _entry(
     author: Author,
     action: str,

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import Query, Request, Response
 
-from app.bookings import decisions, direct, ledger, quoting, reading
+from app.bookings import decisions, direct, ledger, ledger_export, quoting, reading
 from app.bookings.life_schemas import MoveQuestion, QuoteRead
 from app.bookings.schemas import (
     BookingCreate,
@@ -18,6 +18,8 @@ from app.bookings.schemas import (
 from app.core.http import DbSession, Paging, next_url
 from app.core.paging import Page
 from app.core.routing import ApiRouter, if_match
+from app.core.sheets.formats import FileQuery
+from app.core.sheets.http import DOWNLOAD, download
 from app.identity.dependencies import ONCE, CurrentActor
 from app.identity.models import Role
 
@@ -113,3 +115,21 @@ async def list_charges(request: Request, session: DbSession, actor: CurrentActor
     everything = actor.role in {Role.COORDINATOR, Role.ADMIN}
     rows, cursor = await ledger.list_charges(session, None if everything else actor.organisation_id, query)
     return Page(items=[ChargeRead.model_validate(row) for row in rows], next=next_url(request, cursor))
+
+
+@router.get(
+    "/v1/charges/export",
+    summary="Export charges to a file",
+    tags=["charges"],
+    responses=DOWNLOAD,
+    response_class=Response,
+)
+async def export_charges(session: DbSession, actor: CurrentActor, query: Annotated[FileQuery, Query()]) -> Response:
+    """What an organisation owes or is owed, as a file; all of it for the coordinator.
+
+    `amount_eur` has two decimals, `amount_cents` is the same in cents: positive is owed, negative credited.
+    """
+    everything = actor.role in {Role.COORDINATOR, Role.ADMIN}
+    party = None if everything else actor.organisation_id
+    file = await ledger_export.export_charges(session, party, query.format, query.delimiter)
+    return download(file, query.format, "creneau-charges")

@@ -1,5 +1,7 @@
 """A unit's calendar of slots and commitments: what is in the way in it, and writes that it refuses."""
 
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -81,8 +83,31 @@ async def flush_calendar(session: AsyncSession) -> None:
     SlotOverlap, CommitmentOverlap, SlotBooked
         As the constraint that refused it says.
     """
-    try:
+    with _named_refusals():
         await session.flush()
+
+
+@asynccontextmanager
+async def overlaps_judged_at_the_end(session: AsyncSession) -> AsyncIterator[None]:
+    """Let many writes pass through overlaps, as when two slots change places, and judge the calendar they come to.
+
+    Raises
+    ------
+    SlotOverlap, CommitmentOverlap, SlotBooked
+        As the constraint that refused it says.
+    """
+    with _named_refusals():
+        await session.execute(text(f"SET CONSTRAINTS {OVERLAP}, {COMMITTED} DEFERRED"))
+        yield
+        await session.flush()
+        await session.execute(text(f"SET CONSTRAINTS {OVERLAP}, {COMMITTED} IMMEDIATE"))
+
+
+@contextmanager
+def _named_refusals() -> Iterator[None]:
+    """Translate the names of the constraints of calendars into their refusals."""
+    try:
+        yield
     except DBAPIError as error:
         name = constraint_of(error)
         if name == OVERLAP:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from app.capacity.supply import Span
-from app.core.errors import Conflict, FieldFault
+from app.core.errors import Conflict, FieldFault, Invalid
 
 
 def spans_as_facts(spans: Iterable[Span]) -> list[dict[str, str]]:
@@ -106,3 +106,9 @@ class SlotBooked(Conflict):
             f"Booked in this slot: {named}. Move or cancel these bookings first, or keep the slot around them.",
             facts={"booked": periods},
         )
+
+
+class ImportRefused(Invalid):
+    """A file of which a row is wrong: nothing of it is written; `report` says of every row what would become of it."""
+
+    type, title = "import-refused", "Rows of the file are refused, and nothing is written"

@@ -19,9 +19,12 @@ UNIT_OCCUPANCY = (
 
 
 SLOT_CLAIMS = (
-    text("SELECT kind, period, reserve, lent FROM slot_claims(:slot_id)")
-    .bindparams(bindparam("slot_id", type_=Uuid))
-    .columns(kind=Text, period=DATERANGE, reserve=Text, lent=Boolean)
+    text(
+        "SELECT wanted.id AS slot_id, kind, period, reserve, lent FROM unnest(:slot_ids) AS wanted (id)"
+        " CROSS JOIN LATERAL slot_claims(wanted.id) AS claim"
+    )
+    .bindparams(bindparam("slot_ids", type_=ARRAY(Uuid)))
+    .columns(slot_id=Uuid, kind=Text, period=DATERANGE, reserve=Text, lent=Boolean)
 )
 
 
@@ -58,10 +61,16 @@ async def occupied_periods(session: AsyncSession, unit_ids: Collection[UUID]) ->
 
 async def claims_on(session: AsyncSession, slot_id: UUID) -> Claims:
     """Return what relies on a slot; a hold that has run out does not."""
-    claims = Claims([], [])
-    for kind, days, reserve, lent in await session.execute(SLOT_CLAIMS, {"slot_id": slot_id}):
-        if kind == "booking":
-            claims.booked.append(Claim(span_of(days), Reserve(reserve), lent))
-        else:
-            claims.ordered.append(span_of(days))
-    return claims
+    return (await claims_on_each(session, [slot_id]))[slot_id]
+
+
+async def claims_on_each(session: AsyncSession, slot_ids: Collection[UUID]) -> dict[UUID, Claims]:
+    """Return what relies on each of these slots."""
+    found = {slot_id: Claims([], []) for slot_id in slot_ids}
+    if found:
+        for slot_id, kind, days, reserve, lent in await session.execute(SLOT_CLAIMS, {"slot_ids": list(found)}):
+            if kind == "booking":
+                found[slot_id].booked.append(Claim(span_of(days), Reserve(reserve), lent))
+            else:
+                found[slot_id].ordered.append(span_of(days))
+    return found

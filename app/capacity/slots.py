@@ -9,36 +9,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.service import record, snapshot
 from app.capacity import calendar_repository, repository, slot_repository
-from app.capacity.errors import (
-    CommitmentOverlap,
-    LineNotBookable,
-    SlotBooked,
-    SlotFrozen,
-    SlotOrdered,
-    SlotOverlap,
-)
+from app.capacity.drafts import action_of, columns_of, contradiction, draft_faults, draft_of
+from app.capacity.errors import CommitmentOverlap, LineNotBookable, SlotOverlap
 from app.capacity.models import Slot, SlotStatus
 from app.capacity.occupancy import claims_on, span_of
-from app.capacity.rules import (
-    LENDING,
-    TRANSITIONS,
-    Promise,
-    SlotDraft,
-    agreement_faults,
-    in_the_way,
-    is_given_up,
-    is_shrunk,
-    lending_of,
-    slot_faults,
-    without_idle_terms,
-)
+from app.capacity.rules import LENDING, TRANSITIONS, SlotDraft, is_given_up, is_shrunk, without_idle_terms
 from app.capacity.schemas import SlotCreate, SlotFilter, SlotNeeds, SlotUpdate
 from app.capacity.supply import Span
 from app.catalogue.place import UnitPlace
 from app.catalogue.service import place_of, require_modalities, require_volume_order
 from app.core.clock import today
 from app.core.errors import FieldFault, Invalid, NotAllowed, NotFound, StateConflict
-from app.core.model import period
 from app.core.preconditions import require_seen
 from app.identity.actor import Actor
 from app.identity.models import Role
@@ -159,10 +140,10 @@ async def create_slot(session: AsyncSession, actor: Actor, command: SlotCreate) 
         raise Invalid.field("status", "A new slot is published or a draft.")
     await repository.lock_units(session, [place.unit_id])
     await _check(session, place, draft)
-    slot = Slot(unit_id=place.unit_id, **_columns(draft))
+    slot = Slot(unit_id=place.unit_id, **columns_of(draft))
     session.add(slot)
     await calendar_repository.flush_calendar(session)
-    await record(session, actor, "slot.published" if draft.status is SlotStatus.PUBLISHED else "slot.drafted", slot)
+    await record(session, actor, action_of(None, draft), slot)
     return slot
 
 
@@ -234,33 +215,20 @@ async def change_slot(
         await _check(session, place, after, before=before, slot_id=slot.id)
     await _refuse_contradictions(session, slot.id, before, after)
     old = snapshot(slot)
-    slot.sqlmodel_update(_columns(after))
+    slot.sqlmodel_update(columns_of(after))
     await calendar_repository.flush_calendar(session)
-    await record(session, actor, action or _action(before, after), slot, before=old)
+    await record(session, actor, action or action_of(before, after), slot, before=old)
     return slot
 
 
 async def _refuse_contradictions(session: AsyncSession, slot_id: UUID, before: SlotDraft, after: SlotDraft) -> None:
     """Let pass only a change that contradicts nothing which relies on the slot; the unit is locked."""
-    booked, ordered = await claims_on(session, slot_id)
-    contradicted = in_the_way(before, after, booked, today())
-    if contradicted:
-        raise SlotBooked.by(contradicted)
-    given_up = is_given_up(before, after)
-    broken = [one for one in ordered if given_up or one.start_on < after.start or after.end < one.end_on]
-    if broken:
-        raise SlotOrdered.by(broken)
-    if given_up or is_shrunk(before, after):
-        freezes = await repository.freezes_of_slots(session, [slot_id])
-        if freezes:
-            raise SlotFrozen.by(slot_id, [one.holder.value for one in freezes])
-
-
-def _action(before: SlotDraft, after: SlotDraft) -> str:
-    """Return the verb of a change."""
-    if before.status is after.status:
-        return "slot.updated"
-    return "slot.published" if after.status is SlotStatus.PUBLISHED else "slot.withdrawn"
+    holders: list[str] = []
+    if is_given_up(before, after) or is_shrunk(before, after):
+        holders = [one.holder.value for one in await repository.freezes_of_slots(session, [slot_id])]
+    refusal = contradiction(slot_id, before, after, await claims_on(session, slot_id), holders=holders, today=today())
+    if refusal is not None:
+        raise refusal
 
 
 async def _check(
@@ -272,10 +240,9 @@ async def _check(
     slot_id: UUID | None = None,
 ) -> None:
     """Let pass only a slot that its line, its agreement and the unit's calendar allow; the unit is locked."""
-    faults = list(slot_faults(draft, before))
-    if place.commissioned_on is not None and draft.start < place.commissioned_on:
-        faults.append(FieldFault("/start", f"The line is commissioned on {place.commissioned_on}."))
-    faults += await _agreement_faults(session, place, draft, before)
+    wanted = [draft.agreement_id] if draft.agreement_id is not None else []
+    agreements = await slot_repository.agreements_by_id(session, wanted) if wanted else {}
+    faults = draft_faults(place, draft, agreements, before)
     if faults:
         raise Invalid("The slot contradicts itself, its line or its agreement.", faults=faults)
     if draft.status is not SlotStatus.PUBLISHED:
@@ -288,43 +255,3 @@ async def _check(
     commitment = await calendar_repository.commitment_over(session, place.unit_id, draft.span)
     if commitment is not None:
         raise CommitmentOverlap.of(commitment.id, span_of(commitment.period))
-
-
-async def _agreement_faults(
-    session: AsyncSession, place: UnitPlace, draft: SlotDraft, before: SlotDraft | None
-) -> list[FieldFault]:
-    if draft.agreement_id is None:
-        return []
-    found = (await slot_repository.agreements_by_id(session, [draft.agreement_id])).get(draft.agreement_id)
-    if found is None:
-        return [FieldFault("/agreement_id", "There is no such agreement among those you can see.")]
-    promise = Promise(
-        found.organisation_id,
-        found.reserve,
-        found.line_id,
-        found.modality,
-        span_of(found.period),
-        found.recoverable_within_days if before is None or lending_of(before) != lending_of(draft) else 0,
-    )
-    return list(
-        agreement_faults(
-            promise,
-            draft,
-            organisation_id=place.organisation_id,
-            line_id=place.line_id,
-            modalities=place.modalities,
-        )
-    )
-
-
-def draft_of(slot: Slot) -> SlotDraft:
-    """Return a slot as the rules reason about it."""
-    span = span_of(slot.period)
-    kept = {name: getattr(slot, name) for name in SlotDraft.__slots__ if name not in {"start", "end"}}
-    return SlotDraft(start=span.start_on, end=span.end_on, **kept)
-
-
-def _columns(draft: SlotDraft) -> dict[str, Any]:
-    """Return the columns of a slot."""
-    kept = {name: getattr(draft, name) for name in SlotDraft.__slots__ if name not in {"start", "end"}}
-    return kept | {"period": period(draft.start, draft.end)}

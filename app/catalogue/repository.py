@@ -1,9 +1,10 @@
 """Queries on modalities, sites, lines and units."""
 
 from collections.abc import Collection
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -131,7 +132,19 @@ async def line_name_is_taken(session: AsyncSession, site_id: UUID, name: str) ->
 
 async def places_of(session: AsyncSession, unit_ids: Collection[UUID]) -> dict[UUID, UnitPlace]:
     """Return where each of these units stands; a unit that does not exist is left out."""
-    statement = (
+    return {row[0]: UnitPlace._make(row) for row in await session.execute(_places().where(col(Unit.id).in_(unit_ids)))}
+
+
+async def places_of_organisation(session: AsyncSession, organisation_id: UUID) -> list[UnitPlace]:
+    """Return where each unit of an organisation stands, by the names of site, line and unit."""
+    statement = _places().where(col(Site.organisation_id) == organisation_id)
+    order = (col(Site.name), col(ProductionLine.name), col(Unit.name), col(Unit.id))
+    return [UnitPlace._make(row) for row in await session.execute(statement.order_by(*order))]
+
+
+def _places() -> Select[*tuple[Any, ...]]:
+    """Return the statement of units and where they stand, in the order of the fields of a place."""
+    return (
         select(
             col(Unit.id),
             col(Unit.name),
@@ -150,6 +163,4 @@ async def places_of(session: AsyncSession, unit_ids: Collection[UUID]) -> dict[U
         .join(ProductionLine, col(ProductionLine.id) == col(Unit.line_id))
         .join(Site, col(Site.id) == col(ProductionLine.site_id))
         .join(Organisation, col(Organisation.id) == col(Site.organisation_id))
-        .where(col(Unit.id).in_(unit_ids))
     )
-    return {row[0]: UnitPlace._make(row) for row in await session.execute(statement)}

@@ -138,6 +138,11 @@ async def places_of(session: AsyncSession, unit_ids: Collection[UUID]) -> dict[U
     return await repository.places_of(session, unit_ids)
 
 
+async def places_of_organisation(session: AsyncSession, organisation_id: UUID) -> list[UnitPlace]:
+    """Return where each unit of an organisation stands, by the names of site, line and unit."""
+    return await repository.places_of_organisation(session, organisation_id)
+
+
 async def place_of(session: AsyncSession, unit_id: UUID) -> UnitPlace:
     """Return where a unit stands, and whose it is.
 

@@ -5,8 +5,7 @@ from typing import Annotated
 import typer
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.commands.failure import CommandFailed, read_settings
-from app.commands.session import in_transaction
+from app.commands.session import as_owner
 from app.identity.issuing import issue_key
 from app.identity.keys import NewKey
 from app.identity.models import Organisation, Role
@@ -24,13 +23,10 @@ def key(
 
     Runs under DATABASE_OWNER_URL. Whoever holds the key acts for the organisation, in the role.
     """
-    settings = read_settings()
-    if settings.database_owner_url is None:
-        raise CommandFailed("DATABASE_OWNER_URL is not set: name the database and the role that owns its schema")
 
     async def issue(session: AsyncSession) -> tuple[NewKey, Organisation]:
         return await issue_key(session, organisation=organisation, role=role, person=person, email=email)
 
-    made, owner = in_transaction(settings, "DATABASE_OWNER_URL", settings.database_owner_url, issue)
+    made, owner = as_owner(issue)
     typer.echo(f"{person} acts for {owner.name} ({owner.id}) as {role.value}, with this key:", err=True)
     typer.echo(made.plain)

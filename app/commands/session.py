@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.pool import NullPool
 
 from app.commands.checks import ensure_reachable
-from app.commands.failure import CommandFailed
+from app.commands.failure import CommandFailed, read_settings
 from app.core.constraints import UNDEFINED_TABLE, sqlstate_of
 from app.core.database import make_engine, make_session_factory, transaction
 from app.core.errors import DomainError
@@ -45,6 +45,20 @@ def in_transaction(
         if sqlstate_of(error) != UNDEFINED_TABLE:
             raise
         raise CommandFailed("the database is not at the present schema: run `creneau migrate`") from error
+
+
+def as_owner(act: Callable[[AsyncSession], Awaitable[Done]]) -> Done:
+    """Do something in a transaction of its own under DATABASE_OWNER_URL, and return what it returns.
+
+    Raises
+    ------
+    CommandFailed
+        If no such database is named; and as for `in_transaction`.
+    """
+    settings = read_settings()
+    if settings.database_owner_url is None:
+        raise CommandFailed("DATABASE_OWNER_URL is not set: name the database and the role that owns its schema")
+    return in_transaction(settings, "DATABASE_OWNER_URL", settings.database_owner_url, act)
 
 
 async def _transact(settings: Settings, url: SecretStr, act: Callable[[AsyncSession], Awaitable[Done]]) -> Done:

@@ -107,6 +107,12 @@ class MalformedJson(DomainError):
     type, title, status = "malformed-json", "The body is not JSON", 400
 
 
+class MalformedForm(DomainError):
+    """The body is not a form at all, or one with more than it may have."""
+
+    type, title, status = "malformed-form", "The body is not a form", 400
+
+
 class HttpRefusal(DomainError):
     """A refusal of the HTTP layer itself: unknown path, wrong method, body too large."""
 
@@ -118,10 +124,12 @@ class HttpRefusal(DomainError):
         self.headers = headers
 
 
-def _from_http(error: HTTPException) -> DomainError:
+def _from_http(error: HTTPException, content_type: str) -> DomainError:
     """Return the refusal of the framework as one of ours, status and headers kept."""
     if error.status_code == NotFound.status:
         return NotFound("There is nothing at this path: see /docs for those that exist.")
+    if error.status_code == MalformedForm.status and content_type.startswith("multipart/"):
+        return MalformedForm(f"The body is not a form that can be read: {error.detail}")
     if error.status_code == MalformedJson.status:
         # FastAPI's word on what no parser takes: another encoding, nesting or numbers beyond all measure.
         return MalformedJson(NOT_JSON)
@@ -155,7 +163,7 @@ async def _on_validation_error(request: Request, error: Exception) -> JSONRespon
 
 async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101
-    return problem(_from_http(error), instance=request.url.path)
+    return problem(_from_http(error, request.headers.get("content-type", "")), instance=request.url.path)
 
 
 async def _on_unreachable(request: Request, error: Exception) -> JSONResponse:

@@ -12,7 +12,7 @@ from app.core.rate_limit import EXEMPT
 from app.core.routing import REQUIRED
 
 REFUSALS: Mapping[HTTPStatus, str] = {
-    HTTPStatus.BAD_REQUEST: "The body is not JSON, or a header is missing or malformed",
+    HTTPStatus.BAD_REQUEST: "The body is neither JSON nor the form that is wanted, or a header is missing or malformed",
     HTTPStatus.UNAUTHORIZED: "No key, or one that is unknown, expired or revoked",
     HTTPStatus.FORBIDDEN: "The caller's role does not carry this operation",
     HTTPStatus.NOT_FOUND: "There is no such object, or it belongs to someone else",

@@ -57,6 +57,10 @@ class Settings(BaseSettings):
     otel_exporter_otlp_endpoint: str | None = None
     otel_exporter_otlp_traces_endpoint: str | None = None
     otel_sdk_disabled: bool = False
+    import_max_bytes: int = Field(default=5 * 1024**2, ge=1024)
+    import_max_rows: int = Field(default=5_000, ge=1)
+    import_memory_bytes: int = Field(default=512 * 1024**2, ge=128 * 1024**2)
+    import_seconds: float = Field(default=20.0, gt=0)
 
     log_json: bool = True
     log_level: str = "INFO"

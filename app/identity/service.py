@@ -62,6 +62,20 @@ async def get_organisation(
     return row, (await repository.labels_of(session, [row.id]))[row.id]
 
 
+async def organisation_named(session: AsyncSession, name: str) -> Organisation:
+    """Return the organisation of this exact name.
+
+    Raises
+    ------
+    NotFound
+        If there is none.
+    """
+    found = await repository.organisation_named(session, name)
+    if found is None:
+        raise NotFound(f"There is no organisation called {name!r}.")
+    return found
+
+
 async def create_organisation(session: AsyncSession, actor: Actor, command: OrganisationCreate) -> Organisation:
     """Add an organisation; the coordinator does.
 

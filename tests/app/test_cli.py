@@ -37,11 +37,11 @@ class Run:
 def test_the_list_of_commands_is_whole(run: Run) -> None:
     code, output, _ = run("--help")
     assert code == 0
-    for name in ("up", "serve", "worker", "migrate", "jobs", "seed", "demo"):
+    for name in ("up", "serve", "worker", "migrate", "jobs", "export", "seed", "demo"):
         assert f"│ {name} " in output
 
 
-@pytest.mark.parametrize("name", ["up", "serve", "worker", "migrate", "jobs"])
+@pytest.mark.parametrize("name", ["up", "serve", "worker", "migrate", "jobs", "export"])
 def test_a_command_explains_itself_with_an_example(run: Run, name: str) -> None:
     code, output, _ = run(name, "--help")
     assert code == 0
