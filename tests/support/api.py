@@ -37,7 +37,7 @@ class Api:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
-        wait_until(self._answers, seconds=60, what="an API that answers")
+        wait_until(self._answers, seconds=120, what="an API that answers")
 
     def __enter__(self) -> Self:
         return self
