@@ -1,5 +1,6 @@
 """The waiting list over HTTP."""
 
+from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from app.allocation import waiting_view
 from app.allocation.waiting_schemas import DecisionRead, WaitingRead
 from app.core.http import DbSession, next_url
 from app.core.paging import Page, PageQuery
+from app.core.problem_docs import refused
 from app.core.routing import ApiRouter
 from app.identity.dependencies import CurrentActor
 
@@ -21,7 +23,7 @@ async def get_waiting(session: DbSession, actor: CurrentActor, request_id: UUID)
     return await waiting_view.read_request_waiting(session, actor, request_id)
 
 
-@router.get("/waiting-list", summary="List decisions on freed places")
+@router.get("/waiting-list", summary="List decisions on freed places", responses=refused(HTTPStatus.NOT_FOUND))
 async def list_decisions(
     request: Request, session: DbSession, actor: CurrentActor, query: Annotated[PageQuery, Query()]
 ) -> Page[DecisionRead]:

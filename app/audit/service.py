@@ -54,6 +54,11 @@ async def record(
     session.add(entry)
 
 
+def creation(author: Author, action: str, row: SQLModel) -> AuditRecord:
+    """Return the record of a row that is about to be added, for whoever writes both in one statement."""
+    return _entry(author, action, row, before=None, after=snapshot(row))
+
+
 async def record_all(
     session: AsyncSession, author: Author, action: str, rows: Iterable[SQLModel], *, gone: bool = False
 ) -> None:

@@ -22,11 +22,10 @@ from app.core.vocabulary import Origin
 from app.identity.actor import Actor
 from app.identity.models import Role
 from app.matching.outcome import Option
-from app.requests.facts import request_facts
+from app.requests.facts import Need, need_of, request_facts
 from app.requests.models import Request, RequestStatus
-from app.requests.products import get_product
 from app.requests.rules import WAITING
-from app.requests.service import create_request, get_request
+from app.requests.service import get_request, request_to_make
 
 
 async def hold(session: AsyncSession, actor: Actor, command: BookingCreate, *, hold_minutes: int) -> Booking:
@@ -43,11 +42,14 @@ async def hold(session: AsyncSession, actor: Actor, command: BookingCreate, *, h
     """
     actor.require(Role.STARTUP_MEMBER)
     refuse_contradictions(command)
-    slot = await placing.bookable_slot(session, command.slot_id, command.start)
-    unit = (await unit_facts(session, unit_ids=[slot.unit_id]))[slot.unit_id]
-    place = await placing.facts_of_slot(session, slot)
-    request = await _request(session, actor, command, unit)
-    facts = (await request_facts(session, [request.id]))[request.id]
+    slot, unit, place = await placing.bookable_place(session, command.slot_id, command.start)
+    need = await _need(session, actor, command)
+    request = (
+        await _request(session, actor, command)
+        if need is None
+        else request_to_make(actor, describe(command, need.product, unit), need)
+    )
+    facts = need.facts_of(request) if need else (await request_facts(session, [request.id]))[request.id]
     option = placing.option_at(facts, unit, place, command.start, today())
     draft = service.draft_of(
         facts,
@@ -64,7 +66,7 @@ async def hold(session: AsyncSession, actor: Actor, command: BookingCreate, *, h
         # The unit before the request: whoever changes a booking locks them in this order too.
         await lock_units(session, [slot.unit_id])
         await _require_unserved(session, await get_request(session, actor, request.id, lock=True))
-    return await service.create_booking(session, actor, draft)
+    return await service.place_booking(session, actor, draft, slot, request=request if need else None)
 
 
 async def require_same_need(session: AsyncSession, booking: Booking) -> None:
@@ -98,15 +100,19 @@ async def require_same_need(session: AsyncSession, booking: Booking) -> None:
         )
 
 
-async def _request(session: AsyncSession, actor: Actor, command: BookingCreate, unit: UnitFacts) -> Request:
-    """Return the request to serve, waiting and with no live booking: the one that is named, or a new one."""
-    if command.request_id is None:
-        assert command.product_id is not None  # noqa: S101 - `refuse_contradictions` has seen to it
-        try:
-            product = await get_product(session, actor, command.product_id)
-        except NotFound:
-            raise placing.missing("product", command.product_id) from None
-        return await create_request(session, actor, describe(command, product, unit))
+async def _need(session: AsyncSession, actor: Actor, command: BookingCreate) -> Need | None:
+    """Return the need of the product for which a request is to be made; None where a request is named."""
+    if command.product_id is None:
+        return None
+    need = await need_of(session, command.product_id, today())
+    if need is None or need.organisation.id != actor.organisation_id:
+        raise placing.missing("product", command.product_id)
+    return need
+
+
+async def _request(session: AsyncSession, actor: Actor, command: BookingCreate) -> Request:
+    """Return the request that is named, waiting and with no live booking."""
+    assert command.request_id is not None  # noqa: S101 - `refuse_contradictions` has seen to it
     try:
         request = await get_request(session, actor, command.request_id)
     except NotFound:

@@ -1,18 +1,21 @@
 """Queries on bookings: row locks, and constraint names translated into refusals."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import and_, or_, select, text
+from sqlalchemy import DateTime, Uuid, and_, bindparam, or_, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import make_transient_to_detached
 from sqlmodel import col
 
+from app.audit.models import AuditRecord
 from app.bookings.errors import REFUSALS, BookingRefused
 from app.bookings.models import LIVE, Booking, BookingStatus, FreedPeriod
 from app.capacity.models import Slot, SlotFreeze, SlotStatus
+from app.core.bulk import rows_as_json
 from app.core.constraints import constraint_of
 from app.requests.models import Request
 
@@ -54,14 +57,57 @@ async def guarded(session: AsyncSession, *, swap: bool = False) -> AsyncIterator
         raise Refused(refusal) from error
 
 
-async def insert(session: AsyncSession, booking: Booking) -> type[BookingRefused] | None:
-    """Insert a booking under a savepoint, and return the rule that refused it, if any: the transaction goes on."""
-    try:
-        async with guarded(session):
-            session.add(booking)
-    except Refused as refused:
-        return refused.rule
-    return None
+class RunOut(Exception):
+    """A hold or a question to a CDMO on the unit has run out, and is to be ended before anything is written."""
+
+
+_WRITE_BOOKING = text(
+    "SELECT write_booking("
+    ":unit_id, :as_of, CAST(:requests AS jsonb), CAST(:bookings AS jsonb), CAST(:records AS jsonb))"
+).bindparams(bindparam("unit_id", type_=Uuid), bindparam("as_of", type_=DateTime(timezone=True)))
+
+
+async def insert(
+    session: AsyncSession,
+    booking: Booking,
+    records: Sequence[AuditRecord],
+    *,
+    at: datetime,
+    request: Request | None = None,
+) -> None:
+    """Lock the unit and insert a booking with its audit records, and with the request that is made for it.
+
+    If the calendar refuses, nothing is written, and the transaction goes on.
+
+    Raises
+    ------
+    Refused
+        With the rule that stands against it.
+    RunOut
+        If something on the unit had run out by then: nothing is written.
+    """
+    await session.flush()
+    rows = [booking] if request is None else [request, booking]
+    told = await session.scalar(
+        _WRITE_BOOKING,
+        {
+            "unit_id": booking.unit_id,
+            "as_of": at,
+            "requests": rows_as_json([request] if request is not None else []),
+            "bookings": rows_as_json([booking]),
+            "records": rows_as_json(records),
+        },
+    )
+    if told == "run_out":
+        raise RunOut
+    if told is not None:
+        rule = REFUSALS.get(told)
+        if rule is None:
+            raise RuntimeError(f"a booking breaks {told}, which no check before has told")
+        raise Refused(rule)
+    for row in rows:
+        make_transient_to_detached(row)
+        session.add(row)
 
 
 async def find(session: AsyncSession, booking_id: UUID) -> Booking | None:

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.author import Author
-from app.audit.service import record
+from app.audit.service import creation
 from app.bookings import expiry, followup, freed, ledger, obstacles, repository, resale
 from app.bookings.approvals import deadline_of, require_approvable
 from app.bookings.changing import change_status
@@ -27,6 +27,7 @@ from app.capacity.service import lock_units
 from app.core.clock import now
 from app.core.errors import NotFound
 from app.core.preconditions import require_seen
+from app.requests.models import Request
 
 
 async def create_booking(session: AsyncSession, author: Author, draft: BookingDraft) -> Booking:
@@ -52,15 +53,47 @@ async def create_bookings(session: AsyncSession, author: Author, drafts: Sequenc
         if draft.slot_id not in slots:
             raise NotFound.of("slot", draft.slot_id)
     units = {slot.unit_id for slot in slots.values()}
-    await lock_units(session, units)
-    await expiry.expire(session, author, units)
-    return [await _insert(session, author, draft, slots[draft.slot_id]) for draft in drafts]
+    if len(units) > 1:
+        await lock_units(session, units)
+    return [await place_booking(session, author, draft, slots[draft.slot_id]) for draft in drafts]
 
 
-async def _insert(session: AsyncSession, author: Author, draft: BookingDraft, slot: Slot) -> Booking:
+async def place_booking(
+    session: AsyncSession, author: Author, draft: BookingDraft, slot: Slot, *, request: Request | None = None
+) -> Booking:
+    """Make one booking in a slot that has been read already, and with it the request that it is for, if that is new.
+
+    The unit is locked, and what has run out in the way ended first. A refusal leaves the transaction usable.
+
+    Raises
+    ------
+    BookingRefused
+        As `create_bookings` does.
+    """
     if draft.status not in INITIAL:
         raise ValueError(f"a booking is not made {draft.status.value}")
-    booking = Booking(
+    booking = _row(draft, slot)
+    records = [creation(author, f"booking.{booking.status.value}", booking)]
+    if request is not None:
+        records.insert(0, creation(author, "request.created", request))
+    at = now()
+    try:
+        try:
+            await repository.insert(session, booking, records, at=at, request=request)
+        except repository.RunOut:
+            await expiry.expire(session, author, {slot.unit_id})
+            await repository.insert(session, booking, records, at=at, request=request)
+    except repository.Refused as refused:
+        facts = await obstacles.facts_of(session, refused.rule, slot.id, draft.period, draft.starts_between)
+        raise refused.rule(**facts) from None
+    await followup.settle_request(session, author, booking)
+    if booking.status is BookingStatus.CONFIRMED:
+        await bind(session, author, booking)
+    return booking
+
+
+def _row(draft: BookingDraft, slot: Slot) -> Booking:
+    return Booking(
         slot_id=slot.id,
         unit_id=slot.unit_id,
         organisation_id=draft.organisation_id,
@@ -84,15 +117,6 @@ async def _insert(session: AsyncSession, author: Author, draft: BookingDraft, sl
         terms=draft.terms.model_dump(mode="json") if draft.terms else {},
         origin=draft.origin or slot.origin,
     )
-    refusal = await repository.insert(session, booking)
-    if refusal is not None:
-        facts = await obstacles.facts_of(session, refusal, slot.id, draft.period, draft.starts_between)
-        raise refusal(**facts)
-    await record(session, author, f"booking.{booking.status.value}", booking)
-    await followup.settle_request(session, author, booking)
-    if booking.status is BookingStatus.CONFIRMED:
-        await bind(session, author, booking)
-    return booking
 
 
 async def bind(session: AsyncSession, author: Author, booking: Booking) -> None:
@@ -224,4 +248,5 @@ __all__ = [
     "end_booking",
     "expire_stale_holds",
     "locked",
+    "place_booking",
 ]

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Select, and_, or_, select
+from sqlalchemy import Select, and_, bindparam, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 from sqlmodel import col
@@ -39,8 +39,11 @@ def _bookings() -> Select[Any]:
     )
 
 
+# Made once: to make an alias costs more than to run the statement.
+_ASKED = aliased(Booking)
+
+
 def _surroundings(statement: Select[Any]) -> Select[Any]:
-    asked = aliased(Booking)
     return (
         statement.outerjoin(Product, col(Product.id) == col(Booking.product_id))
         .outerjoin(Request, col(Request.id) == col(Booking.request_id))
@@ -52,8 +55,8 @@ def _surroundings(statement: Select[Any]) -> Select[Any]:
             ),
         )
         .outerjoin(
-            asked,
-            and_(col(asked.moves_id) == col(Booking.id), col(asked.status) == BookingStatus.AWAITING_CDMO),
+            _ASKED,
+            and_(col(_ASKED.moves_id) == col(Booking.id), col(_ASKED.status) == BookingStatus.AWAITING_CDMO),
         )
         .add_columns(
             col(ProductionLine.id),
@@ -63,15 +66,19 @@ def _surroundings(statement: Select[Any]) -> Select[Any]:
             col(Product.modality),
             col(Request.gmp_phase),
             col(Feasibility.disclosed_summary),
-            col(asked.id),
+            col(_ASKED.id),
         )
     )
 
 
+_FIND = _surroundings(_bookings().where(col(Booking.id) == bindparam("booking_id"))).execution_options(
+    populate_existing=True
+)
+
+
 async def find(session: AsyncSession, booking_id: UUID) -> BookingView | None:
     """Return a booking with what surrounds it, or None."""
-    statement = _surroundings(_bookings().where(col(Booking.id) == booking_id))
-    row = (await session.execute(statement.execution_options(populate_existing=True))).one_or_none()
+    row = (await session.execute(_FIND, {"booking_id": booking_id})).one_or_none()
     return BookingView(*row) if row else None
 
 

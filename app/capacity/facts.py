@@ -3,12 +3,13 @@
 from collections import defaultdict
 from collections.abc import Collection
 from datetime import date
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.capacity import facts_repository as repository
-from app.capacity.models import Agreement, Approval, Slot
+from app.capacity.models import Agreement, Approval, Slot, SlotStatus
 from app.capacity.occupancy import occupied_periods, span_of
 from app.capacity.supply import ModalityTerms, SlotFacts, Span, UnitFacts
 from app.catalogue.models import LineModality, ProductionLine, Site, Unit
@@ -73,6 +74,26 @@ async def slot_facts(
     for slot, agreement in rows:
         found[slot.unit_id].append(_slot(slot, agreement, tuple(busy.get(slot.id, ()))))
     return dict(found)
+
+
+class Place(NamedTuple):
+    """A slot with the facts of its unit, and its own if it is published."""
+
+    slot: Slot
+    unit: UnitFacts
+    facts: SlotFacts | None
+
+
+async def place_facts(session: AsyncSession, slot_id: UUID) -> Place | None:
+    """Return what `unit_facts` and `slot_facts` tell of one slot, in one query; None if there is no such slot."""
+    found = await repository.place_row(session, slot_id)
+    if found is None:
+        return None
+    slot, agreement, unit, line, site, units, offers, busy = found
+    terms = {offer["modality"]: _terms(LineModality.model_construct(**offer)) for offer in offers or ()}
+    spans = tuple(Span(date.fromisoformat(first), date.fromisoformat(end)) for first, end in busy or ())
+    facts = _slot(slot, agreement, spans) if slot.status is SlotStatus.PUBLISHED else None
+    return Place(slot, _unit(unit, line, site, units, terms), facts)
 
 
 def _terms(offer: LineModality) -> ModalityTerms:

@@ -2,10 +2,11 @@
 
 from collections.abc import Collection
 from datetime import date
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import Range
+from sqlalchemy import bindparam, func, literal_column, select
+from sqlalchemy.dialects.postgresql import JSONB, Range
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 from sqlmodel import col
@@ -76,3 +77,43 @@ async def published_slots(
         span = Range(within.start_on, within.end_on, bounds="[)")
         statement = statement.where(col(Slot.period).overlaps(span))  # type: ignore[attr-defined]
     return [(slot, agreement) for slot, agreement in await session.execute(statement)]
+
+
+_SISTER = aliased(Unit)
+_PLACE = (
+    select(
+        Slot,
+        Agreement,
+        Unit,
+        ProductionLine,
+        Site,
+        select(func.count())
+        .where(col(_SISTER.line_id) == col(ProductionLine.id))
+        .correlate(ProductionLine)
+        .scalar_subquery(),
+        literal_column(
+            "(SELECT jsonb_agg(to_jsonb(offer)) FROM line_modalities offer WHERE offer.line_id = production_lines.id)",
+            JSONB,
+        ),
+        literal_column(
+            "(SELECT jsonb_agg(jsonb_build_array(lower(busy.period), upper(busy.period)))"
+            " FROM unit_occupancy(ARRAY[slots.unit_id]) busy WHERE busy.slot_id = slots.id)",
+            JSONB,
+        ),
+    )
+    .outerjoin(Agreement, col(Agreement.id) == col(Slot.agreement_id))
+    .join(Unit, col(Unit.id) == col(Slot.unit_id))
+    .join(ProductionLine, col(ProductionLine.id) == col(Unit.line_id))
+    .join(Site, col(Site.id) == col(ProductionLine.site_id))
+    .where(col(Slot.id) == bindparam("slot_id"))
+    .execution_options(populate_existing=True)
+)
+
+
+async def place_row(session: AsyncSession, slot_id: UUID) -> Any:
+    """Return a slot with all that its facts are made of, or None.
+
+    In this order: slot, agreement, unit, line, site, number of units of the line, its terms as rows, and the occupied
+    periods in the slot as pairs of days.
+    """
+    return (await session.execute(_PLACE, {"slot_id": slot_id})).one_or_none()

@@ -5,8 +5,21 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Date, Select, SQLColumnExpression, Uuid, case, column, func, literal, or_, select
-from sqlalchemy.dialects.postgresql import DATEMULTIRANGE, DATERANGE, Range, array
+from sqlalchemy import (
+    ColumnElement,
+    Date,
+    Select,
+    SQLColumnExpression,
+    Uuid,
+    bindparam,
+    case,
+    column,
+    func,
+    literal,
+    or_,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, DATEMULTIRANGE, DATERANGE, Range, array
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -112,15 +125,14 @@ def _release_days(query: SlotFilter) -> ColumnElement[Any]:
 
 def _fits(query: SlotFilter, today: date, taken: Sequence[Span] = ()) -> Iterator[ColumnElement[bool]]:
     """Yield the conditions on the usable part of a slot, and on what of it is free."""
-    window = span_literal(max(query.start or today, today), query.end)
-    free = _has_stretch(_free(window, today, taken), query)
+    window, day = span_literal(max(query.start or today, today), query.end), literal(today, Date)
     if query.available:
-        yield free
+        yield _has_stretch(_free(window, day, taken), query)
         return
     if query.min_days is not None or query.deliver_by is not None:
-        yield _has_stretch(_usable(window, today), query)
+        yield _has_stretch(_usable(window, day), query)
     if query.available is not None:
-        yield ~free
+        yield ~_has_stretch(_free(window, day, taken), query)
 
 
 def _has_stretch(stretches: ColumnElement[Any], query: SlotFilter) -> ColumnElement[bool]:
@@ -145,7 +157,7 @@ def _within(window: ColumnElement[Any]) -> ColumnElement[Any]:
     return _multirange(col(Slot.period).op("*", return_type=DATERANGE())(window))
 
 
-def _usable(window: ColumnElement[Any], today: date) -> ColumnElement[Any]:
+def _usable(window: ColumnElement[Any], today: ColumnElement[date]) -> ColumnElement[Any]:
     """Return what could be used of a slot, booked or not."""
     return case(
         (col(Slot.divisible), _within(window)),
@@ -154,9 +166,9 @@ def _usable(window: ColumnElement[Any], today: date) -> ColumnElement[Any]:
     )
 
 
-def _free(window: ColumnElement[Any], today: date, taken: Sequence[Span] = ()) -> ColumnElement[Any]:
+def _free(window: ColumnElement[Any], today: ColumnElement[date], taken: Sequence[Span] = ()) -> ColumnElement[Any]:
     """Return what can still be booked of a slot."""
-    booked = _booked()
+    booked = _BOOKED
     if taken:
         days = literal([Range(one.start_on, one.end_on) for one in taken], DATEMULTIRANGE)
         booked = booked.op("+", return_type=DATEMULTIRANGE())(days)
@@ -183,12 +195,20 @@ def _booked() -> ColumnElement[Any]:
     return func.coalesce(periods, NOTHING)
 
 
+_BOOKED = _booked()
+
+# Made once: to make such a statement costs more than to run it.
+_FREE_SPANS = select(
+    col(Slot.id), _free(bindparam("from_today", type_=DATERANGE), bindparam("today", type_=Date))
+).where(col(Slot.id) == func.any(bindparam("slot_ids", type_=ARRAY(Uuid))))
+
+
 async def free_spans(session: AsyncSession, slot_ids: Collection[UUID], today: date) -> dict[UUID, list[Span]]:
     """Return what can still be booked of each of these slots from today on, in order."""
-    statement = select(col(Slot.id), _free(span_literal(today, None), today)).where(col(Slot.id).in_(slot_ids))
+    values = {"slot_ids": list(slot_ids), "today": today, "from_today": Range(today, None, bounds="[)")}
     return {
         slot_id: [Span(one.lower, one.upper) for one in stretches]
-        for slot_id, stretches in await session.execute(statement)
+        for slot_id, stretches in await session.execute(_FREE_SPANS, values)
     }
 
 

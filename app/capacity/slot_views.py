@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -10,11 +11,16 @@ from app.capacity.models import Agreement, Slot
 from app.capacity.occupancy import span_of
 from app.capacity.rules import BatchPrice, batch_price, effective_reserve, lowest
 from app.capacity.schemas import BatchPriceRead, SlotRead
+from app.capacity.supply import Span
 from app.catalogue.models import LineModality
+from app.catalogue.place import UnitPlace
 from app.catalogue.service import places_of, terms_of_lines
 from app.core.clock import today
 from app.core.schemas import Days
 from app.core.vocabulary import Basis, Origin, Reserve
+
+_SHOWN = SlotRead.model_fields.keys()
+_KEPT = tuple((_SHOWN & Slot.model_fields.keys()) - {"unit_id", "price_cents"})
 
 
 async def slot_reads(session: AsyncSession, slots: Sequence[Slot], *, modality: str | None = None) -> list[SlotRead]:
@@ -28,31 +34,42 @@ async def slot_reads(session: AsyncSession, slots: Sequence[Slot], *, modality: 
     day = today()
     places = await places_of(session, {slot.unit_id for slot in slots})
     terms = await terms_of_lines(session, {place.line_id for place in places.values()})
-    agreements = await slot_repository.agreements_by_id(
-        session, {slot.agreement_id for slot in slots if slot.agreement_id is not None}
-    )
+    wanted = {slot.agreement_id for slot in slots if slot.agreement_id is not None}
+    agreements = await slot_repository.agreements_by_id(session, wanted) if wanted else {}
     free = await slot_repository.free_spans(session, [slot.id for slot in slots], day)
     reads = []
     for slot in slots:
-        place, span = places[slot.unit_id], span_of(slot.period)
+        place = places[slot.unit_id]
         agreement = agreements.get(slot.agreement_id) if slot.agreement_id else None
         made = [one for one in terms[place.line_id] if one.modality in place.modalities]
         prices = _prices(slot, made, agreement, day)
         shown = lowest(one for one in prices if modality in {None, one.modality})
-        reads.append(
-            SlotRead(
-                **place._asdict(),
-                **slot.model_dump(exclude={"unit_id", "period", "price_cents"}),
-                effective_reserve=effective_reserve(slot.reserve, slot.releases_on, day),
-                start=span.start_on,
-                end=span.end_on,
-                free=[Days(start=one.start_on, end=one.end_on) for one in free[slot.id]],
-                price_cents=shown.price_cents if shown else None,
-                price_basis=shown.basis if shown else None,
-                prices=[BatchPriceRead(**one._asdict()) for one in prices],
-            )
-        )
+        reserve = effective_reserve(slot.reserve, slot.releases_on, day)
+        reads.append(_read(slot, place, free[slot.id], prices, shown, effective_reserve=reserve))
     return reads
+
+
+def _read(
+    slot: Slot,
+    place: UnitPlace,
+    free: Sequence[Span],
+    prices: Sequence[BatchPrice],
+    shown: BatchPrice | None,
+    **derived: Any,
+) -> SlotRead:
+    """Return a slot as it is shown; what comes from the database was checked on its way in, and is not again."""
+    span = span_of(slot.period)
+    return SlotRead.model_construct(
+        **{name: value for name, value in place._asdict().items() if name in _SHOWN},
+        **{name: getattr(slot, name) for name in _KEPT},
+        **derived,
+        start=span.start_on,
+        end=span.end_on,
+        free=[Days.model_construct(start=one.start_on, end=one.end_on) for one in free],
+        price_cents=shown.price_cents if shown else None,
+        price_basis=shown.basis if shown else None,
+        prices=[BatchPriceRead.model_construct(**one._asdict()) for one in prices],
+    )
 
 
 def _prices(slot: Slot, terms: Sequence[LineModality], agreement: Agreement | None, day: date) -> list[BatchPrice]:

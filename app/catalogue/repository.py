@@ -4,7 +4,8 @@ from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Select, Uuid, bindparam, func, select
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -132,7 +133,8 @@ async def line_name_is_taken(session: AsyncSession, site_id: UUID, name: str) ->
 
 async def places_of(session: AsyncSession, unit_ids: Collection[UUID]) -> dict[UUID, UnitPlace]:
     """Return where each of these units stands; a unit that does not exist is left out."""
-    return {row[0]: UnitPlace._make(row) for row in await session.execute(_places().where(col(Unit.id).in_(unit_ids)))}
+    rows = await session.execute(_PLACES_OF, {"unit_ids": list(unit_ids)})
+    return {row[0]: UnitPlace._make(row) for row in rows}
 
 
 async def places_of_organisation(session: AsyncSession, organisation_id: UUID) -> list[UnitPlace]:
@@ -164,3 +166,6 @@ def _places() -> Select[*tuple[Any, ...]]:
         .join(Site, col(Site.id) == col(ProductionLine.site_id))
         .join(Organisation, col(Organisation.id) == col(Site.organisation_id))
     )
+
+
+_PLACES_OF = _places().where(col(Unit.id) == func.any(bindparam("unit_ids", type_=ARRAY(Uuid))))

@@ -21,11 +21,16 @@ async def insert_rows(session: AsyncSession, rows: Sequence[SQLModel]) -> None:
 
     Constraints speak as they do for any other insert; the rows do not become part of the session.
     """
-    by_table: dict[type[SQLModel], list[dict[str, Any]]] = defaultdict(list)
+    by_table: dict[type[SQLModel], list[SQLModel]] = defaultdict(list)
     for row in rows:
-        by_table[type(row)].append({name: _sent(getattr(row, name)) for name in _columns(type(row))})
-    parameters = {f"rows_{number}": to_json(values).decode() for number, values in enumerate(by_table.values())}
+        by_table[type(row)].append(row)
+    parameters = {f"rows_{number}": rows_as_json(some) for number, some in enumerate(by_table.values())}
     await session.execute(_statement(tuple(by_table)), parameters)
+
+
+def rows_as_json(rows: Sequence[SQLModel]) -> str:
+    """Return rows as JSON that `jsonb_populate_recordset` reads back, without what the server generates."""
+    return to_json([{name: _sent(getattr(row, name)) for name in _columns(type(row))} for row in rows]).decode()
 
 
 @cache

@@ -75,7 +75,7 @@ class Gauges:
         gauge("database_pool_in_use", "Connections in use.").set(connections.checkedout())
         if standing.reached:
             gauge("workers", f"Workers seen in the last {SEEN_LATELY_SECONDS} s.").set(standing.workers)
-            jobs = gauge("jobs", "Jobs in the queue.", "entrypoint", "state")
+            jobs = gauge("jobs", "Jobs in the queue.", "kind", "state")
             for (kind, state), count in standing.jobs.counts.items():
                 jobs.labels(kind, state).set(count)
             due = gauge("jobs_longest_due_seconds", "How long the first job to run has been due.")

@@ -48,7 +48,7 @@ class _Route(APIRoute):
                 response = await handle(request)
             except _Repeated as repeated:
                 return _repeat(repeated.answer)
-            if tells_version and response.status_code < 300:
+            if tells_version and response.media_type == "application/json" and response.status_code < 300:
                 _tag(response)
             await _keep(request, response)
             return response

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import bindparam, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -20,14 +20,16 @@ class LiveKey(NamedTuple):
     role: Role
 
 
+_LIVE_KEY = select(col(ApiKey.id), col(ApiKey.organisation_id), col(ApiKey.person_id), col(ApiKey.role)).where(
+    col(ApiKey.secret_sha256) == bindparam("sha256"),
+    col(ApiKey.revoked_at).is_(None),
+    or_(col(ApiKey.expires_at).is_(None), col(ApiKey.expires_at) > func.now()),
+)
+
+
 async def find_live_key(session: AsyncSession, sha256: bytes) -> LiveKey | None:
     """Return the key with this digest if it is neither revoked nor expired."""
-    statement = select(col(ApiKey.id), col(ApiKey.organisation_id), col(ApiKey.person_id), col(ApiKey.role)).where(
-        col(ApiKey.secret_sha256) == sha256,
-        col(ApiKey.revoked_at).is_(None),
-        or_(col(ApiKey.expires_at).is_(None), col(ApiKey.expires_at) > func.now()),
-    )
-    row = (await session.execute(statement)).one_or_none()
+    row = (await session.execute(_LIVE_KEY, {"sha256": sha256})).one_or_none()
     return LiveKey(*row) if row else None
 
 

@@ -1,7 +1,9 @@
 """Facts of requests from their rows, for matching and for priority, in a handful of queries whatever their number."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import date
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -95,6 +97,48 @@ def _facts(
             for one in feasibilities
         },
     )
+
+
+class Need(NamedTuple):
+    """A product with what judging a new request for it takes: its owner, their labels, where it is established."""
+
+    product: Product
+    organisation: Organisation
+    labels: tuple[str, ...]
+    qualifications: tuple[QualificationFacts, ...]
+
+    def facts_of(self, request: Request) -> RequestFacts:
+        """Return what matching needs to know of a request for the product that no CDMO has been asked about."""
+        return replace(_facts(request, self.product, self.organisation, [], []), qualifications=self.qualifications)
+
+    def priority_of(self, request: Request, as_of_on: date, policy: PriorityPolicy = DEFAULT_POLICY) -> Priority:
+        """Return tier and points of a request for the product as of a day."""
+        return derive_priority(priority_facts(request, self.organisation, self.labels), as_of_on, policy)
+
+
+async def need_of(session: AsyncSession, product_id: UUID, as_of_on: date) -> Need | None:
+    """Return what judging a new request for a product takes, in one query; None if there is no such product."""
+    found = await repository.need_row(session, product_id)
+    if found is None:
+        return None
+    product, organisation, labels, qualifications = found
+    return Need(
+        product,
+        organisation,
+        tuple(label["name"] for label in labels or () if _holds(label, as_of_on)),
+        tuple(
+            QualificationFacts(
+                UUID(one["site_id"]), one["volume_l"], one["level"] != QualificationLevel.TRANSFERRED.value
+            )
+            for one in qualifications or ()
+        ),
+    )
+
+
+def _holds(label: Mapping[str, Any], on: date) -> bool:
+    """Tell whether a label, as a row, holds on a day; days as ISO texts compare like days."""
+    day = on.isoformat()
+    return (label["valid_from_on"] or day) <= day <= (label["valid_to_on"] or day)
 
 
 async def priorities(

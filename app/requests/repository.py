@@ -6,7 +6,8 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, SQLColumnExpression, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, bindparam, case, func, literal_column, or_, select
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -128,6 +129,31 @@ async def request_rows(
         .order_by(col(Request.id))
     )
     return [(request, product, organisation) for request, product, organisation in await session.execute(statement)]
+
+
+_NEED = (
+    select(
+        Product,
+        Organisation,
+        literal_column(
+            "(SELECT jsonb_agg(to_jsonb(label) ORDER BY label.name) FROM organisation_labels label"
+            " WHERE label.organisation_id = organisations.id)",
+            JSONB,
+        ),
+        literal_column(
+            "(SELECT jsonb_agg(to_jsonb(established)) FROM qualifications established"
+            " WHERE established.product_id = products.id)",
+            JSONB,
+        ),
+    )
+    .join(Organisation, col(Organisation.id) == col(Product.organisation_id))
+    .where(col(Product.id) == bindparam("product_id"))
+)
+
+
+async def need_row(session: AsyncSession, product_id: UUID) -> Any:
+    """Return a product, its organisation, the labels of that and the qualifications of the product as rows; or None."""
+    return (await session.execute(_NEED, {"product_id": product_id})).one_or_none()
 
 
 async def labels_on(session: AsyncSession, organisation_ids: Collection[UUID], on: date) -> dict[UUID, tuple[str, ...]]:

@@ -15,8 +15,9 @@ from app.identity.actor import Actor
 from app.identity.models import Role
 from app.requests import repository
 from app.requests.errors import RequestSettled
-from app.requests.facts import priorities
+from app.requests.facts import Need, priorities
 from app.requests.models import Request, RequestStatus
+from app.requests.priority import Priority
 from app.requests.rules import JOINING, TECHNICAL, TRANSITIONS, WAITING, WISH, request_faults
 from app.requests.schemas import Grounds, GroundsConfirm, RequestCreate, RequestFilter, RequestUpdate
 from app.requests.visibility import confined_to
@@ -56,17 +57,35 @@ async def create_request(
     """
     actor.require(Role.STARTUP_MEMBER)
     await _check(session, actor.organisation_id, command)
-    request = Request(
+    request = _row(actor, command, status)
+    session.add(request)
+    await _derive_priority(session, request)
+    await record(session, actor, "request.created", request)
+    return request
+
+
+def request_to_make(actor: Actor, command: RequestCreate, need: Need) -> Request:
+    """Return the draft of a request for a product that has been read already; whoever asks for it stores it.
+
+    Raises
+    ------
+    Invalid
+        If its fields contradict each other.
+    """
+    _refuse(list(request_faults(command)))
+    request = _row(actor, command, RequestStatus.DRAFT)
+    _prioritise(request, need.priority_of(request, today()))
+    return request
+
+
+def _row(actor: Actor, command: RequestCreate, status: RequestStatus) -> Request:
+    return Request(
         organisation_id=actor.organisation_id,
         status=status,
         submitted_at=now() if status is RequestStatus.SUBMITTED else None,
         priority_grounds=_claimed(command.grounds),
         **_columns(command),
     )
-    session.add(request)
-    await _derive_priority(session, request)
-    await record(session, actor, "request.created", request)
-    return request
 
 
 async def update_request(session: AsyncSession, actor: Actor, request_id: UUID, command: RequestUpdate) -> Request:
@@ -248,6 +267,10 @@ async def _check(session: AsyncSession, organisation_id: UUID, command: RequestC
     for name in ("sites_preferred", "sites_excluded"):
         unknown = await repository.unknown_sites(session, getattr(command, name))
         faults += [FieldFault(f"/{name}", f"there is no site {site_id}") for site_id in sorted(unknown)]
+    _refuse(faults)
+
+
+def _refuse(faults: list[FieldFault]) -> None:
     if faults:
         raise Invalid("; ".join(f"{fault.pointer[1:]}: {fault.detail}" for fault in faults), faults=faults)
 
@@ -270,6 +293,9 @@ async def _check_unsettled(session: AsyncSession, request: Request, changes: dic
 async def _derive_priority(session: AsyncSession, request: Request) -> None:
     """Set tier, points and their derivation as of today."""
     await session.flush()
-    priority = (await priorities(session, [request.id], today()))[request.id]
+    _prioritise(request, (await priorities(session, [request.id], today()))[request.id])
+
+
+def _prioritise(request: Request, priority: Priority) -> None:
     request.priority_tier, request.priority_points = priority.tier, priority.points
     request.priority_grounds = {**request.priority_grounds, "derivation": priority.as_document()}

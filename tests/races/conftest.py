@@ -1,12 +1,15 @@
 """A contest on a database of its own, whole or with its guards taken out."""
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
+from uuid import UUID
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.pool import NullPool
 
+from app.capacity import repository
 from app.core.database import make_engine, make_session_factory
 from app.core.settings import APPLICATION_ROLE, OWNER_ROLE, Settings
 from app.main import create_app
@@ -48,3 +51,24 @@ async def contest(scratch: Settings, scratch_owner: AsyncEngine) -> AsyncIterato
     app = create_app(scratch)
     async with app.router.lifespan_context(app):
         yield await Contest.on(app, scratch_owner, world)
+
+
+async def without_lock(owner: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take the lock of the units out of the service, and out of the function that writes bookings."""
+
+    async def no_lock(session: AsyncSession, unit_ids: Collection[UUID]) -> None:
+        """Let everybody pass."""
+
+    monkeypatch.setattr(repository, "lock_units", no_lock)
+    async with owner.begin() as connection:
+        body = str(await connection.scalar(text("SELECT pg_get_functiondef('write_booking'::regproc)")))
+        lock = "PERFORM pg_advisory_xact_lock(hashtextextended(unit::text, 0));"
+        assert lock in body
+        await connection.exec_driver_sql(body.replace(lock, ""))
+
+
+async def without_guards(owner: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take out the lock, and the constraint that no two live bookings of a unit overlap."""
+    await without_lock(owner, monkeypatch)
+    async with owner.begin() as connection:
+        await connection.execute(text("ALTER TABLE bookings DROP CONSTRAINT ex_bookings_live_overlap"))

@@ -42,7 +42,7 @@ class Client(NamedTuple):
     product: Product
 
 
-async def _client(session: AsyncSession, number: int) -> Client:
+async def make_client(session: AsyncSession, number: int) -> Client:
     """Add a start-up with a key and a product."""
     startup = Organisation(kind=OrganisationKind.STARTUP, name=f"Racer {number}")
     session.add(startup)
@@ -120,7 +120,7 @@ class Contest:
         cdmo, _ = await world.cdmo()
         slots = [await world.slot(await world.unit(cdmo)) for _ in range(PERIODS // 2)]
         async with transaction(world.sessions) as session:
-            clients = [await _client(session, number) for number in range(CLIENTS)]
+            clients = [await make_client(session, number) for number in range(CLIENTS)]
         return cls(app, owner, slots, clients)
 
     async def run(self, rounds: int) -> Outcome:

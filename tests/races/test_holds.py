@@ -1,35 +1,17 @@
 """No two clients ever hold the same days: by the lock and the constraint together, or by the constraint alone."""
 
 import os
-from collections.abc import Collection
-from uuid import UUID
 
 import pytest
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.capacity import repository
+from tests.races.conftest import without_guards, without_lock
 from tests.races.contest import CLIENTS, Contest
 
 pytestmark = [pytest.mark.races, pytest.mark.timeout(600)]
 
 ROUNDS = 38 if os.environ.get("CRENEAU_PROVE") else 8
 """1,520 attempts under `make prove`, 320 under `make test`."""
-
-
-@pytest.fixture
-def without_lock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take the lock of the units out of the service."""
-
-    async def no_lock(session: AsyncSession, unit_ids: Collection[UUID]) -> None:
-        """Let everybody pass."""
-
-    monkeypatch.setattr(repository, "lock_units", no_lock)
-
-
-async def drop_constraint(owner: AsyncEngine) -> None:
-    async with owner.begin() as connection:
-        await connection.execute(text("ALTER TABLE bookings DROP CONSTRAINT ex_bookings_live_overlap"))
 
 
 async def test_each_period_has_one_winner_and_every_loser_gets_409(contest: Contest) -> None:
@@ -39,16 +21,19 @@ async def test_each_period_has_one_winner_and_every_loser_gets_409(contest: Cont
     assert outcome.connections >= CLIENTS
 
 
-async def test_the_constraint_alone_lets_nothing_overlap(contest: Contest, without_lock: None) -> None:
+async def test_the_constraint_alone_lets_nothing_overlap(
+    contest: Contest, scratch_owner: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await without_lock(scratch_owner, monkeypatch)
     outcome = await contest.run(1)
     assert outcome.overlaps == 0
     assert all(wins <= 1 for wins in outcome.winners.values())
 
 
 async def test_without_constraint_and_lock_the_same_contest_fails(
-    contest: Contest, scratch_owner: AsyncEngine, without_lock: None
+    contest: Contest, scratch_owner: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await drop_constraint(scratch_owner)
+    await without_guards(scratch_owner, monkeypatch)
     outcome = await contest.run(1)
     faults = " ".join(outcome.faults())
     assert "overlaps in the database" in faults

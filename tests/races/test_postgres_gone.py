@@ -24,6 +24,7 @@ from app.core.embedded import EmbeddedPostgres
 from app.core.settings import Settings
 from tests.support import server
 from tests.support.api import Api
+from tests.support.client import Client
 from tests.support.processes import wait_until
 from tests.support.world import World, day
 
@@ -79,9 +80,7 @@ class Load(threading.Thread):
         return [one for one in self.answers if one.sent_at >= moment]
 
     async def _all(self) -> None:
-        async with httpx.AsyncClient(
-            base_url=self._url, headers=dict(self._market.key), timeout=30, trust_env=False
-        ) as client:
+        async with Client(base_url=self._url, headers=dict(self._market.key), timeout=30, trust_env=False) as client:
             await asyncio.gather(*(self._one(client, number) for number in range(CLIENTS)))
 
     async def _one(self, client: httpx.AsyncClient, number: int) -> None:

@@ -167,7 +167,7 @@ async def test_only_who_decides_on_a_run_may_follow_it(client: httpx.AsyncClient
     [
         ("get /progress", {"200"}),
         ("post /cancel", {"200", "202", "409"}),
-        ("post /replay", {"202", "409"}),
+        ("post /replay", {"202", "400", "409"}),
         ("get /explanations/{request_id}", {"200", "409"}),
         ("get /certificate", {"200", "202", "409"}),
     ],
@@ -177,7 +177,7 @@ async def test_each_operation_on_a_run_is_described_with_its_refusals(
 ) -> None:
     method, path = operation.split()
     described = (await client.get("/openapi.json")).json()["paths"][f"/v1/runs/{{run_id}}{path}"][method]["responses"]
-    assert set(described) == answers | {"401", "403", "404", "422", "503"}
+    assert set(described) == answers | {"401", "403", "404", "422", "429", "503"}
     assert all("application/problem+json" in one["content"] for code, one in described.items() if code >= "4")
     if path == "/progress":
         assert list(described["200"]["content"]) == ["text/event-stream"]

@@ -143,8 +143,8 @@ async def test_a_stale_hold_is_never_in_the_way(sessions: SessionFactory, draft:
 async def test_the_sweep_expires_what_has_run_out_and_nothing_else(
     sessions: SessionFactory, draft: BookingDraft
 ) -> None:
-    stale, live = await make(
-        sessions, replace(draft, hold_expires_at=now() - timedelta(seconds=1)), over(draft, 60, 80)
+    live, stale = await make(
+        sessions, over(draft, 60, 80), replace(draft, hold_expires_at=now() - timedelta(seconds=1))
     )
     async with transaction(sessions) as session:
         assert await service.expire_stale_holds(session, AUTHOR) == 1

@@ -112,7 +112,7 @@ def rendered(processors: list[Any], **event: Any) -> str:
         def error(self, line: str) -> None:
             lines.append(line)
 
-    structlog.wrap_logger(Kept(), processors=processors).error("happened", **event)
+    structlog.wrap_logger(Kept(), processors=processors, wrapper_class=structlog.BoundLogger).error("happened", **event)
     [line] = lines
     return line
 

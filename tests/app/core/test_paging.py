@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete
 
 from app.bookings.models import Booking, BookingSource, BookingStatus, Charge, ChargeKind
-from app.capacity.models import Slot, SlotStatus
+from app.capacity.models import Slot, SlotOpening, SlotStatus
 from app.catalogue.models import Unit
 from app.core.database import transaction
 from app.core.model import period
@@ -149,6 +149,7 @@ async def test_slots_by_day(client: httpx.AsyncClient, world: World, place: Plac
             )
 
     async with transaction(world.sessions) as session:
+        await session.execute(delete(SlotOpening))
         await session.execute(delete(Slot).where(Slot.id != place.elsewhere.id))  # type: ignore[arg-type]
     await check(client, "/v1/slots", place.planner, plan, by_day, store)
 

@@ -86,7 +86,8 @@ async def test_a_refusal_of_the_database_names_its_rule_only(sessions: SessionFa
         await session.execute(statement, {"code": "hunter2"})
         with pytest.raises(DBAPIError) as caught:
             await session.execute(statement, {"code": "hunter2"})
-    assert "hunter2" in str(caught.value)
+    assert caught.value.orig is not None
+    assert "hunter2" in str(getattr(caught.value.orig.__cause__, "detail", ""))
     fault = fault_of(caught.value)
     assert fault["message"] == "uq_modalities_code (23505)"
     assert "hunter2" not in str(fault)

@@ -6,7 +6,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 import app.tables  # noqa: F401 - bookings refer to the tables of every capability
-from app.bookings.models import LIVE, Booking, BookingStatus
+from app.bookings.models import LIVE, Booking, BookingStatus, FailureCause
 from app.capacity.occupancy import occupied_periods
 from app.core.database import transaction
 from app.core.model import period
@@ -31,6 +31,7 @@ async def test_exactly_what_is_live_occupies(world: World) -> None:
                 delivery_on=day(400),
                 reserve=Reserve.OPEN,
                 status=status,
+                failure_cause=FailureCause.UNKNOWN if status is BookingStatus.FAILED else None,
                 price_cents=1,
                 hold_expires_at=datetime.now(UTC) + timedelta(minutes=5) if held else None,
             )

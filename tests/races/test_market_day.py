@@ -1,0 +1,49 @@
+"""A day of trade by forty clients leaves a history that one after the other could have left."""
+
+import os
+
+import pytest
+from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.core.database import make_session_factory
+from app.core.settings import Settings
+from app.main import create_app
+from tests.races.conftest import without_guards
+from tests.races.market_day import MarketDay
+from tests.support.world import World
+
+pytestmark = [pytest.mark.races, pytest.mark.timeout(1800)]
+
+DEEDS_EACH = 40 if os.environ.get("CRENEAU_PROVE") else 6
+"""1,600 transactions under `make prove`, 240 under `make test`."""
+
+
+async def _day(scratch: Settings, owner: AsyncEngine, app: FastAPI, seed: int) -> MarketDay:
+    world = World(make_session_factory(owner))
+    await world.add_modalities()
+    return await MarketDay.on(app, owner, world, seed)
+
+
+async def test_the_history_is_one_after_the_other(scratch: Settings, scratch_owner: AsyncEngine) -> None:
+    app = create_app(scratch)
+    async with app.router.lifespan_context(app):
+        lived = await _day(scratch, scratch_owner, app, seed=1)
+        await lived.live(DEEDS_EACH)
+        faults = await lived.faults()
+    assert faults == []
+    verbs = {deed.verb for deed in lived.deeds if deed.status in {200, 201}}
+    assert verbs >= {"hold", "confirm", "move", "cancel"}
+    assert {deed.status for deed in lived.deeds} >= {200, 201, 409}
+
+
+async def test_without_lock_and_constraint_the_same_day_fails(
+    scratch: Settings, scratch_owner: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await without_guards(scratch_owner, monkeypatch)
+    app = create_app(scratch)
+    async with app.router.lifespan_context(app):
+        lived = await _day(scratch, scratch_owner, app, seed=1)
+        await lived.live(1)
+        faults = await lived.faults()
+    assert any("hold the same days" in fault for fault in faults)
