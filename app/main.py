@@ -51,17 +51,17 @@ coordinator allocates the reserved part of it; in a health crisis, production mo
 """
 
 ROUTERS = (
-    identity,
-    catalogue,
+    bookings,
+    life,
     files,
     slots,
     slot_parts,
+    identity,
+    catalogue,
     commitments,
     agreements,
     requests,
     alerts,
-    bookings,
-    life,
     rounds,
     runs,
     offers,
@@ -70,6 +70,7 @@ ROUTERS = (
     web,
     metrics,
 )
+"""Those that are asked most first: a request is matched with one route after the other."""
 
 
 def create_app(settings: Settings | None = None, tracer: "TracerProvider | None" = None) -> FastAPI:

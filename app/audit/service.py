@@ -1,6 +1,7 @@
 """Leaving a record of a write, in the transaction of that write."""
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic_core import to_jsonable_python
@@ -54,9 +55,25 @@ async def record(
     session.add(entry)
 
 
-def creation(author: Author, action: str, row: SQLModel) -> AuditRecord:
-    """Return the record of a row that is about to be added, for whoever writes both in one statement."""
-    return _entry(author, action, row, before=None, after=snapshot(row))
+def creation(author: Author, action: str, row: SQLModel) -> dict[str, Any]:
+    """Return the record of a row that is about to be added, as JSON by column: for whoever writes both at once."""
+    state = snapshot(row)
+    return {
+        "at": to_jsonable_python(datetime.now(UTC)),
+        "actor": author.kind.value,
+        "person_id": author.person_id and str(author.person_id),
+        "api_key_id": author.api_key_id and str(author.api_key_id),
+        "job": author.job,
+        "organisation_id": author.organisation_id and str(author.organisation_id),
+        "action": action,
+        "object_type": str(row.__tablename__),
+        "object_id": state["id"],
+        "before": None,
+        "after": state,
+        "reason_code": None,
+        "reason_text": None,
+        "request_id": author.request_id,
+    }
 
 
 async def record_all(

@@ -9,7 +9,9 @@ from app.bookings import placing, repository, service
 from app.bookings.errors import NotEligible, RequestAlreadyBooked
 from app.bookings.models import Booking, BookingSource
 from app.bookings.own_request import describe, refuse_contradictions
+from app.bookings.reading import get_view
 from app.bookings.schemas import BookingCreate
+from app.bookings.views import BookingView
 from app.capacity.facts import unit_facts
 from app.capacity.occupancy import span_of
 from app.capacity.service import lock_units
@@ -28,7 +30,7 @@ from app.requests.rules import WAITING
 from app.requests.service import get_request, request_to_make
 
 
-async def hold(session: AsyncSession, actor: Actor, command: BookingCreate, *, hold_minutes: int) -> Booking:
+async def hold(session: AsyncSession, actor: Actor, command: BookingCreate, *, hold_minutes: int) -> BookingView:
     """Hold a period of a slot for a request of the actor's start-up, or for one made here from a product.
 
     Matching decides whether the line serves it, how long it takes and what it costs; the database, whether it is free.
@@ -66,7 +68,20 @@ async def hold(session: AsyncSession, actor: Actor, command: BookingCreate, *, h
         # The unit before the request: whoever changes a booking locks them in this order too.
         await lock_units(session, [slot.unit_id])
         await _require_unserved(session, await get_request(session, actor, request.id, lock=True))
-    return await service.place_booking(session, actor, draft, slot, request=request if need else None)
+    booking = await service.place_booking(session, actor, draft, slot, request=request if need else None)
+    if need is None:
+        return await get_view(session, actor, booking.id)
+    return BookingView(
+        booking,
+        line_id=unit.line_id,
+        site_id=unit.site_id,
+        cdmo_id=unit.organisation_id,
+        code_name=need.product.code_name,
+        modality=need.product.modality,
+        gmp_phase=request.gmp_phase,
+        disclosed_summary=None,
+        pending_move_id=None,
+    )
 
 
 async def require_same_need(session: AsyncSession, booking: Booking) -> None:

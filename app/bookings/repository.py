@@ -1,17 +1,18 @@
 """Queries on bookings: row locks, and constraint names translated into refusals."""
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
+from pydantic_core import to_json
 from sqlalchemy import DateTime, Uuid, and_, bindparam, or_, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import make_transient_to_detached
 from sqlmodel import col
 
-from app.audit.models import AuditRecord
 from app.bookings.errors import REFUSALS, BookingRefused
 from app.bookings.models import LIVE, Booking, BookingStatus, FreedPeriod
 from app.capacity.models import Slot, SlotFreeze, SlotStatus
@@ -70,12 +71,14 @@ _WRITE_BOOKING = text(
 async def insert(
     session: AsyncSession,
     booking: Booking,
-    records: Sequence[AuditRecord],
+    records: Sequence[Mapping[str, Any]],
     *,
     at: datetime,
     request: Request | None = None,
 ) -> None:
     """Lock the unit and insert a booking with its audit records, and with the request that is made for it.
+
+    The records are as `app.audit.service.creation` gives them.
 
     If the calendar refuses, nothing is written, and the transaction goes on.
 
@@ -95,7 +98,7 @@ async def insert(
             "as_of": at,
             "requests": rows_as_json([request] if request is not None else []),
             "bookings": rows_as_json([booking]),
-            "records": rows_as_json(records),
+            "records": to_json(records).decode(),
         },
     )
     if told == "run_out":

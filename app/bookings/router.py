@@ -35,9 +35,9 @@ async def hold(
     Taken: 409 with what is in the way and the nearest free period. Not eligible: 409 with the typed reasons.
     """
     minutes: int = request.app.state.settings.hold_minutes
-    booking = await direct.hold(session, actor, command, hold_minutes=minutes)
-    response.headers["Location"] = f"/v1/bookings/{booking.id}"
-    return await reading.get_booking(session, actor, booking.id)
+    view = await direct.hold(session, actor, command, hold_minutes=minutes)
+    response.headers["Location"] = f"/v1/bookings/{view.booking.id}"
+    return reading.as_seen_by(actor, view)
 
 
 @router.get("/v1/bookings", summary="List bookings")

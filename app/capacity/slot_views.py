@@ -37,15 +37,21 @@ async def slot_reads(session: AsyncSession, slots: Sequence[Slot], *, modality: 
     wanted = {slot.agreement_id for slot in slots if slot.agreement_id is not None}
     agreements = await slot_repository.agreements_by_id(session, wanted) if wanted else {}
     free = await slot_repository.free_spans(session, [slot.id for slot in slots], day)
-    reads = []
+    reads, alike = [], {}
     for slot in slots:
         place = places[slot.unit_id]
-        agreement = agreements.get(slot.agreement_id) if slot.agreement_id else None
-        made = [one for one in terms[place.line_id] if one.modality in place.modalities]
-        prices = _prices(slot, made, agreement, day)
-        shown = lowest(one for one in prices if modality in {None, one.modality})
         reserve = effective_reserve(slot.reserve, slot.releases_on, day)
-        reads.append(_read(slot, place, free[slot.id], prices, shown, effective_reserve=reserve))
+        key = (place.line_id, slot.price_cents, slot.origin, slot.agreement_id, reserve)
+        if key not in alike:
+            agreement = agreements.get(slot.agreement_id) if slot.agreement_id else None
+            made = [one for one in terms[place.line_id] if one.modality in place.modalities]
+            prices = _prices(slot, made, agreement, day)
+            alike[key] = (
+                [BatchPriceRead.model_construct(**one._asdict()) for one in prices],
+                lowest(one for one in prices if modality in {None, one.modality}),
+            )
+        prices_read, shown = alike[key]
+        reads.append(_read(slot, place, free[slot.id], prices_read, shown, effective_reserve=reserve))
     return reads
 
 
@@ -53,7 +59,7 @@ def _read(
     slot: Slot,
     place: UnitPlace,
     free: Sequence[Span],
-    prices: Sequence[BatchPrice],
+    prices: list[BatchPriceRead],
     shown: BatchPrice | None,
     **derived: Any,
 ) -> SlotRead:
@@ -68,7 +74,7 @@ def _read(
         free=[Days.model_construct(start=one.start_on, end=one.end_on) for one in free],
         price_cents=shown.price_cents if shown else None,
         price_basis=shown.basis if shown else None,
-        prices=[BatchPriceRead.model_construct(**one._asdict()) for one in prices],
+        prices=prices,
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Uuid, bindparam, func, select
+from sqlalchemy import ColumnElement, Select, Text, Uuid, bindparam, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -116,6 +116,16 @@ async def units_of_lines(session: AsyncSession, line_ids: Collection[UUID]) -> d
     for unit in await session.scalars(statement):
         units[unit.line_id].append(unit)
     return units
+
+
+_KNOWN_MODALITIES = select(col(Modality.code)).where(
+    col(Modality.code) == func.any(bindparam("codes", type_=ARRAY(Text)))
+)
+
+
+async def known_modalities(session: AsyncSession, codes: Collection[str]) -> set[str]:
+    """Return those of these codes that are in the vocabulary."""
+    return set(await session.scalars(_KNOWN_MODALITIES, {"codes": list(codes)})) if codes else set()
 
 
 async def site_name_is_taken(session: AsyncSession, name: str) -> bool:

@@ -49,7 +49,7 @@ async def require_modalities(session: AsyncSession, codes: Sequence[str], pointe
     Invalid
         If one is unknown; its facts name those that are known.
     """
-    if not codes:
+    if not set(codes) - await repository.known_modalities(session, codes):
         return
     known = [one.code for one in await repository.modalities(session)]
     faults = [

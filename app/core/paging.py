@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, Field, field_validator
-from sqlalchemy import Select, SQLColumnExpression, tuple_
+from sqlalchemy import Row, Select, SQLColumnExpression, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.errors import Invalid
@@ -89,6 +89,17 @@ async def fetch_page(
     keys
         The sort key, as pairs of a never-null column and its Python type; the last must be unique.
     """
+    page, cursor = await fetch_rows(session, statement, paging, keys)
+    return [row[0] for row in page], cursor
+
+
+async def fetch_rows(
+    session: AsyncSession,
+    statement: Select[Any],
+    paging: PageQuery,
+    keys: Sequence[tuple[SQLColumnExpression[Any], type]],
+) -> tuple[Sequence[Row[Any]], str | None]:
+    """Return what `fetch_page` does with all columns of each row; those of the sort key come last."""
     columns = [column for column, _ in keys]
     if paging.cursor:
         after = decode_cursor(paging.cursor, [kind for _, kind in keys])
@@ -97,4 +108,4 @@ async def fetch_page(
     rows = (await session.execute(statement)).all()
     page = rows[: paging.limit]
     more = len(rows) > paging.limit
-    return [row[0] for row in page], encode_cursor(page[-1][-len(columns) :]) if more else None
+    return page, encode_cursor(page[-1][-len(columns) :]) if more else None

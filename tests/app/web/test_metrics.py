@@ -92,6 +92,7 @@ async def test_steps_of_bookings_are_counted_by_what_became_of_them(app: FastAPI
         taken = await client.post("/v1/bookings", json=body, headers=buyer)
         assert taken.status_code == 409
         await client.post(f"/v1/bookings/{NOBODY}/confirm", headers=buyer)
+        await client.post(f"/v1/bookings/{held.json()['id']}/release", headers=buyer)
         text = (await client.get("/metrics")).text
         after = await scrape(client)
     kind = taken.json()["type"].removeprefix("urn:creneau:problem:")
