@@ -11,7 +11,7 @@ JOBS ?= 2
 BIN := .venv/bin
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help setup up test prove lint format bench bench-engine demo lock clean
+.PHONY: help setup up test prove soak lint format bench bench-engine demo lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -34,6 +34,9 @@ test: setup ## every test, in under ten minutes on two cores
 
 prove: setup ## races, kills and random tests at full size
 	CRENEAU_PROVE=1 $(BIN)/pytest -n $(JOBS) --timeout 3600 -m "prove or races"
+
+soak: setup ## load with faults for ten minutes: memory flat, no connection leaked: ARGS="--minutes 60"
+	$(BIN)/python -m tests.soak $(ARGS)
 
 lint: setup ## the gate: format, lint, types, imports, dependencies
 	$(BIN)/ruff format --check .

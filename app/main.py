@@ -48,6 +48,10 @@ coordinator allocates the reserved part of it; in a health crisis, production mo
 * **Lists** answer `{"items": [...], "next": url or null}`, 50 a page unless `limit` says otherwise, with a `Link`.
 * **Limits**: `RateLimit` tells how many requests are left, `RateLimit-Policy` of how many; then 429 with `Retry-After`.
 * What belongs to someone else does not exist for you: the answer is 404.
+* **Once**: whatever creates or moves capacity or money needs an `Idempotency-Key`; sent again within a day, the same
+  request has one effect and gets the same answer.
+* **Seen**: an object's version is its `ETag`; a change needs it in `If-Match`, and is refused with 412 if it is no
+  longer so.
 """
 
 ROUTERS = (

@@ -2,48 +2,28 @@
 
 import asyncio
 import os
-import shutil
-import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import count
-from pathlib import Path
 
 import httpx
-import psutil
 import pytest
-from pydantic import SecretStr
-from sqlalchemy import text
 
-from app.commands.migrate import migrate_database
-from app.core.database import make_engine, make_session_factory
-from app.core.embedded import EmbeddedPostgres
-from app.core.settings import Settings
-from tests.support import server
-from tests.support.api import Api
+from tests.races.outage import CLIENTS, Market, Service, service
 from tests.support.client import Client
-from tests.support.processes import wait_until
-from tests.support.world import World, day
+from tests.support.world import day
+
+__all__ = ["service"]
 
 pytestmark = [pytest.mark.races, pytest.mark.timeout(600)]
 
 GONE_S = 10.0 if os.environ.get("CRENEAU_PROVE") else 2.0
 LOAD_S = 1.5
-CLIENTS = 6
 LONGEST_S = 8.0
 """No answer may take longer, away or not; a connection is given up after 5 s."""
-
-
-@dataclass
-class Market:
-    """What clients ask about, and the key they have."""
-
-    key: Mapping[str, str]
-    slots: Sequence[str]
-    product: str
 
 
 @dataclass
@@ -108,74 +88,6 @@ class Load(threading.Thread):
         response = await client.request(method, path, json=body)
         self.answers.append(Answer(sent_at, time.monotonic() - sent_at, response))
         return response
-
-
-@dataclass
-class Service:
-    """The API on a PostgreSQL of its own, which can be killed."""
-
-    postgres: EmbeddedPostgres
-    api: Api
-    market: Market
-    settings: Settings = field(repr=False)
-
-    def kill_postgres(self) -> float:
-        """Kill the server, and return when it was gone."""
-        psutil.Process(self.postgres.pid).kill()
-        wait_until(lambda: self.postgres.pid is None, seconds=5, what="the end of the killed server")
-        return time.monotonic()
-
-    def start_postgres(self) -> float:
-        """Start the server again, and return when it served."""
-        self.postgres.stop()
-        self.postgres.start()
-        return time.monotonic()
-
-    def bookings(self) -> set[str]:
-        """The bookings that the database has."""
-
-        async def read() -> set[str]:
-            assert self.settings.database_owner_url is not None
-            engine = make_engine(self.settings.database_owner_url, self.settings)
-            async with engine.connect() as connection:
-                found = {str(one) for one in await connection.scalars(text("SELECT id FROM bookings"))}
-            await engine.dispose()
-            return found
-
-        return asyncio.run(read())
-
-
-async def prepare(settings: Settings) -> Market:
-    """Make a market with a slot for each client."""
-    assert settings.database_owner_url is not None
-    engine = make_engine(settings.database_owner_url, settings)
-    world = World(make_session_factory(engine))
-    await world.add_modalities()
-    cdmo, _ = await world.cdmo()
-    slots = [str((await world.slot(await world.unit(cdmo))).id) for _ in range(CLIENTS)]
-    startup, key = await world.startup()
-    product = await world.product(startup)
-    await engine.dispose()
-    return Market(key, slots, str(product.id))
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    folder = Path(tempfile.mkdtemp(prefix="creneau-gone-"))
-    postgres = EmbeddedPostgres(folder, max_connections=40)
-    try:
-        postgres.start()
-        settings = Settings(
-            database_url=SecretStr(postgres.app_url()), database_owner_url=SecretStr(postgres.owner_url)
-        )
-        migrate_database(SecretStr(postgres.owner_url), SecretStr(postgres.app_url()))
-        market = asyncio.run(prepare(settings))
-        limits = {name.upper(): str(limit) for name, limit in server.UNLIMITED.items()}
-        with Api(postgres.app_url(), tmp_path_factory.mktemp("gone") / "api.log", LOG_LEVEL="WARNING", **limits) as api:
-            yield Service(postgres, api, market, settings)
-    finally:
-        postgres.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_under_load_the_answer_is_503_while_it_is_away_and_right_again_after(service: Service) -> None:

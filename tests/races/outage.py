@@ -1,0 +1,111 @@
+"""The API as a process of its own on a PostgreSQL of its own, which can be killed and started again."""
+
+import asyncio
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import text
+
+from app.commands.migrate import migrate_database
+from app.core.database import make_engine, make_session_factory
+from app.core.embedded import EmbeddedPostgres
+from app.core.settings import Settings
+from tests.support import server
+from tests.support.api import Api
+from tests.support.processes import wait_until
+from tests.support.world import World
+
+CLIENTS = 6
+
+
+@dataclass
+class Market:
+    """What clients ask about, and the key they have."""
+
+    key: Mapping[str, str]
+    slots: Sequence[str]
+    product: str
+
+
+@dataclass
+class Service:
+    """The API on a PostgreSQL of its own, which can be killed."""
+
+    postgres: EmbeddedPostgres
+    api: Api
+    market: Market
+    settings: Settings = field(repr=False)
+
+    def kill_postgres(self) -> float:
+        """Kill the server, and return when it was gone."""
+        psutil.Process(self.postgres.pid).kill()
+        wait_until(lambda: self.postgres.pid is None, seconds=5, what="the end of the killed server")
+        return time.monotonic()
+
+    def start_postgres(self) -> float:
+        """Start the server again, and return when it served."""
+        self.postgres.stop()
+        self.postgres.start()
+        return time.monotonic()
+
+    def bookings(self) -> set[str]:
+        """The bookings that the database has."""
+
+        async def read() -> set[str]:
+            assert self.settings.database_owner_url is not None
+            engine = make_engine(self.settings.database_owner_url, self.settings)
+            async with engine.connect() as connection:
+                found = {str(one) for one in await connection.scalars(text("SELECT id FROM bookings"))}
+            await engine.dispose()
+            return found
+
+        return asyncio.run(read())
+
+
+async def prepare(settings: Settings) -> Market:
+    """Make a market with a slot for each client."""
+    assert settings.database_owner_url is not None
+    engine = make_engine(settings.database_owner_url, settings)
+    world = World(make_session_factory(engine))
+    await world.add_modalities()
+    cdmo, _ = await world.cdmo()
+    slots = [str((await world.slot(await world.unit(cdmo))).id) for _ in range(CLIENTS)]
+    startup, key = await world.startup()
+    product = await world.product(startup)
+    await engine.dispose()
+    return Market(key, slots, str(product.id))
+
+
+@contextmanager
+def running(log: Path) -> Iterator[Service]:
+    """Give a service on a new database server, with a market; both end with the block."""
+    folder = Path(tempfile.mkdtemp(prefix="creneau-gone-"))
+    postgres = EmbeddedPostgres(folder, max_connections=40)
+    try:
+        postgres.start()
+        settings = Settings(
+            database_url=SecretStr(postgres.app_url()), database_owner_url=SecretStr(postgres.owner_url)
+        )
+        migrate_database(SecretStr(postgres.owner_url), SecretStr(postgres.app_url()))
+        market = asyncio.run(prepare(settings))
+        limits = {name.upper(): str(limit) for name, limit in server.UNLIMITED.items()}
+        with Api(postgres.app_url(), log, LOG_LEVEL="WARNING", **limits) as api:
+            yield Service(postgres, api, market, settings)
+    finally:
+        postgres.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service whose database can be killed, for the tests of one file."""
+    with running(tmp_path_factory.mktemp("gone") / "api.log") as made:
+        yield made

@@ -1,0 +1,44 @@
+"""PostgreSQL is killed again and again under load: nothing acknowledged is lost, and a retry finishes what was not.
+
+Each client sends its hold with one key until it has an answer that says what became of it. However often the server
+died on the way, and whether or not the transaction had been committed when it did, there is one booking for each key.
+"""
+
+import os
+import time
+
+import pytest
+
+from tests.races.buyers import Buyers
+from tests.races.outage import Service, service
+
+__all__ = ["service"]
+
+pytestmark = [pytest.mark.races, pytest.mark.timeout(1800)]
+
+KILLS = 20 if os.environ.get("CRENEAU_PROVE") else 3
+LIVES_S = 1.0
+GONE_S = 0.3
+
+
+def test_each_key_has_one_booking_however_often_the_server_dies(service: Service) -> None:
+    before = service.bookings()
+    buyers = Buyers(service)
+    buyers.start()
+    try:
+        for _ in range(KILLS):
+            time.sleep(LIVES_S)
+            service.kill_postgres()
+            time.sleep(GONE_S)
+            service.start_postgres()
+        time.sleep(LIVES_S)
+    finally:
+        buyers.stop_wanted.set()
+        buyers.join()
+
+    assert buyers.statuses.keys() <= {200, 201, 409, 503}, buyers.statuses
+    assert buyers.statuses[503] > 0
+    acknowledged = {one.booking for one in buyers.told if one.booking is not None}
+    assert len(acknowledged) == sum(one.booking is not None for one in buyers.told)
+    assert service.bookings() - before == acknowledged
+    assert any(one.times > 1 and one.booking is not None for one in buyers.told)
