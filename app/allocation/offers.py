@@ -96,7 +96,7 @@ async def accept_offer(session: AsyncSession, actor: Actor, offer_id: UUID) -> O
         If it has been answered.
     """
     offer = await _to_answer(session, actor, offer_id)
-    booking = await locked(session, offer.booking_id)
+    booking = await locked(session, offer.booking_id, to_confirm=True)
     if offer.source is OfferSource.WAITING and await repository.is_in_production(session, offer.request_id):
         raise StateConflict(
             "Production of this lot has begun in the place that it has: decline the earlier one.",

@@ -89,6 +89,7 @@ async def units_to_ask_about(session: AsyncSession) -> list[UUID]:
             AND NOT EXISTS (
                 SELECT FROM {QUEUE_SCHEMA}.pgqueuer job
                 WHERE job.dedupe_key = :entrypoint || ':' || f.unit_id AND job.status IN ('queued', 'picked'))
+        ORDER BY f.unit_id
         """  # noqa: S608 - the schema's name is a constant
     ).bindparams(entrypoint=Entrypoint.WAITING.value)
     return list(await session.scalars(statement))
@@ -124,9 +125,10 @@ async def published_policy(session: AsyncSession) -> tuple[UUID, dict[str, Any],
 
 
 async def live_bookings(session: AsyncSession, request_ids: Collection[UUID], at: datetime) -> list[Booking]:
-    """Return the live bookings of requests; a hold that had run out by an instant is none."""
+    """Return the live bookings of requests; neither a hold that had run out by an instant is one, nor a move asked."""
     statement = select(Booking).where(
         col(Booking.request_id).in_(list(request_ids)),
+        col(Booking.moves_id).is_(None),
         col(Booking.status).in_(LIVE),
         or_(col(Booking.hold_expires_at).is_(None), col(Booking.hold_expires_at) > at),
     )
@@ -134,13 +136,17 @@ async def live_bookings(session: AsyncSession, request_ids: Collection[UUID], at
 
 
 async def given_up_on(session: AsyncSession, unit_id: UUID, request_ids: Collection[UUID]) -> list[Booking]:
-    """Return the bookings on a unit that these requests have had and that ended, first to end first."""
+    """Return the bookings on a unit that these requests have had and that ended, first to end first.
+
+    The place of a move that was asked for gives nothing up when it ends with the move; a CDMO may have declined it.
+    """
     statement = (
         select(Booking)
         .where(
             col(Booking.request_id).in_(list(request_ids)),
             col(Booking.unit_id) == unit_id,
             col(Booking.status).in_(GIVEN_UP),
+            or_(col(Booking.moves_id).is_(None), col(Booking.status) == BookingStatus.DECLINED),
         )
         .order_by(col(Booking.id))
     )

@@ -45,7 +45,7 @@ async def locked_for(session: AsyncSession, actor: Actor, booking_id: UUID, verb
         If the caller saw another version of it.
     """
     view, party = await view_for(session, actor, booking_id, verb)
-    await service.locked(session, booking_id)
+    await service.locked(session, booking_id, to_confirm=verb in {"confirm", "approve"})
     return view, party
 
 

@@ -136,7 +136,7 @@ async def approve_move(session: AsyncSession, author: Author, asked: Booking) ->
     StateConflict
         If it awaits nothing any more.
     """
-    asked = await service.locked(session, asked.id)
+    asked = await service.locked(session, asked.id, to_confirm=True)
     require_approvable(asked)
     assert asked.moves_id is not None  # noqa: S101 - a constraint has seen to it
     booking = await repository.lock(session, asked.moves_id)

@@ -7,7 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from pydantic_core import to_json
-from sqlalchemy import DateTime, Uuid, and_, bindparam, or_, select, text
+from sqlalchemy import DateTime, Uuid, and_, bindparam, literal, or_, select, text, update
+from sqlalchemy.dialects.postgresql import DATERANGE
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import make_transient_to_detached
@@ -18,6 +19,7 @@ from app.bookings.models import LIVE, Booking, BookingStatus, FreedPeriod
 from app.capacity.models import Slot, SlotFreeze, SlotStatus
 from app.core.bulk import rows_as_json
 from app.core.constraints import constraint_of
+from app.core.model import Period
 from app.requests.models import Request
 
 
@@ -210,6 +212,7 @@ async def live_booking_of_request(session: AsyncSession, request_id: UUID, at: d
         col(Booking.moves_id).is_(None),
         col(Booking.status).in_(LIVE),
         or_(col(Booking.hold_expires_at).is_(None), col(Booking.hold_expires_at) > at),
+        or_(col(Booking.approval_expires_at).is_(None), col(Booking.approval_expires_at) > at),
     )
     return (await session.scalars(statement.limit(1))).first()
 
@@ -222,13 +225,30 @@ async def has_undecided_days(session: AsyncSession, unit_id: UUID) -> bool:
     return await session.scalar(statement.limit(1)) is not None
 
 
+async def give_freed_days(session: AsyncSession, slot_id: UUID, part_id: UUID, part: Period) -> None:
+    """Let freed days of a slot that are yet to be decided about belong to the part of it in which they lie."""
+    await session.execute(
+        update(FreedPeriod)
+        .where(
+            col(FreedPeriod.slot_id) == slot_id,
+            col(FreedPeriod.decision_id).is_(None),
+            col(FreedPeriod.period).op("<@", is_comparison=True)(literal(part, DATERANGE)),
+        )
+        .values(slot_id=part_id)
+    )
+
+
 async def other_places(session: AsyncSession, request_id: UUID, booking_id: UUID) -> list[Booking]:
-    """Return the places that a request has beside one booking, approved or not; production has begun in none."""
+    """Return the places that a request has beside one booking, approved or not; production has begun in none.
+
+    A place to which a booking only asks to move ends with that booking.
+    """
     statement = (
         select(Booking)
         .where(
             col(Booking.request_id) == request_id,
             col(Booking.id) != booking_id,
+            col(Booking.moves_id).is_(None),
             col(Booking.status).in_([BookingStatus.AWAITING_CDMO, BookingStatus.CONFIRMED]),
         )
         .order_by(col(Booking.id))

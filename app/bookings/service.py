@@ -129,13 +129,18 @@ async def bind(session: AsyncSession, author: Author, booking: Booking) -> None:
             session, author, later, BookingStatus.CANCELLED, reason_code=reason, replaced_by_id=booking.id
         )
         await freed.credit_left(session, author, later, booking)
+        await resale.take_back(session, author, later, own_fee_cents=0)
 
 
-async def locked(session: AsyncSession, booking_id: UUID) -> Booking:
+async def locked(session: AsyncSession, booking_id: UUID, *, to_confirm: bool = False) -> Booking:
     """Return a booking as it is now, its unit and its row locked until the transaction ends.
 
-    The unit of what it concerns beside is locked with its own: of the booking that asks to move there, or of the later
-    place that it is to replace.
+    With a place to which a booking asks to move, the unit of that booking is locked too.
+
+    Parameters
+    ----------
+    to_confirm
+        The unit of a later place that it is to replace is locked as well.
 
     Raises
     ------
@@ -148,7 +153,10 @@ async def locked(session: AsyncSession, booking_id: UUID) -> Booking:
     if seen is None:
         raise NotFound.of("booking", booking_id)
     asking = await repository.find(session, seen.moves_id) if seen.moves_id else None
-    units = await freed.units_to_lock(session, seen) | ({asking.unit_id} if asking else set())
+    concerned = [seen] if asking is None else [seen, asking]
+    units = {one.unit_id for one in concerned}
+    if to_confirm:
+        units |= {unit for one in concerned for unit in await freed.units_to_lock(session, one)}
     await lock_units(session, units)
     return require_seen(session, await repository.lock(session, booking_id))
 
@@ -165,7 +173,7 @@ async def confirm(session: AsyncSession, author: Author, booking: Booking) -> Bo
     TooLateToApprove
         If its CDMO would have to approve a period that has begun.
     """
-    booking = await locked(session, booking.id)
+    booking = await locked(session, booking.id, to_confirm=True)
     if booking.status is BookingStatus.EXPIRED or (
         booking.hold_expires_at is not None and booking.hold_expires_at <= now()
     ):
@@ -190,7 +198,7 @@ async def approve(session: AsyncSession, author: Author, booking: Booking) -> Bo
     StateConflict
         If it awaits nothing.
     """
-    booking = await locked(session, booking.id)
+    booking = await locked(session, booking.id, to_confirm=True)
     require_approvable(booking)
     await change_status(session, author, booking, BookingStatus.CONFIRMED)
     await bind(session, author, booking)

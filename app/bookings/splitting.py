@@ -50,5 +50,7 @@ async def split_slot(session: AsyncSession, actor: Actor, slot_id: UUID, command
             before = snapshot(booking)
             booking.slot_id = home.id
             await record(session, actor, "booking.slot_split", booking, before=before)
+    for part in parts:
+        await repository.give_freed_days(session, slot.id, part.id, part.period)
     await settle_parts(session, actor, slot, first, parts)
     return [slot, *parts]
