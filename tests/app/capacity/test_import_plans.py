@@ -39,7 +39,7 @@ async def plans(world: World, owner: AsyncEngine, kind: type[Entry], **given: ob
     async with transaction(world.sessions) as session:
 
         async def read() -> None:
-            await import_repository.entries_by_id(session, kind, ids[:50])
+            await import_repository.entries_by_id(session, kind, ids[:10])
             await import_repository.entries_within(session, kind, [units[0].id], window)
 
         found = await plans_of(session, read)
