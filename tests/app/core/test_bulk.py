@@ -1,15 +1,16 @@
-"""One statement for rows of several tables: what is stored is what an ordinary insert would have stored."""
+"""Rows sent as JSON: what is stored is what an ordinary insert would have stored, whatever the table."""
 
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel, col
 
 from app.audit.models import ActorKind, AuditRecord
 from app.bookings.models import Booking
-from app.core.bulk import insert_rows
+from app.core.bulk import rows_as_json
 from app.core.database import transaction
 from app.core.model import new_id
 from app.tables import metadata
@@ -19,6 +20,18 @@ from tests.support.world import World
 
 def _state(row: SQLModel) -> dict[str, Any]:
     return {name: getattr(row, name) for name in type(row).__table__.columns.keys()}  # type: ignore[attr-defined]  # noqa: SIM118
+
+
+async def insert_rows(session: AsyncSession, rows: list[SQLModel]) -> None:
+    for row in rows:
+        columns = ", ".join(
+            f'"{one.name}"' for one in metadata.tables[str(row.__tablename__)].c if one.identity is None
+        )
+        statement = (
+            f"INSERT INTO {row.__tablename__} ({columns}) SELECT {columns}"  # noqa: S608 - names of our own tables
+            f" FROM jsonb_populate_recordset(CAST(NULL AS {row.__tablename__}), CAST(:rows AS jsonb))"
+        )
+        await session.execute(text(statement), {"rows": rows_as_json([row])})
 
 
 async def test_a_row_of_any_table_is_stored_as_given(world: World) -> None:
