@@ -8,9 +8,10 @@ from sqlalchemy import select, text
 from sqlmodel import col
 
 from app.audit.models import AuditRecord
-from app.bookings.models import Booking, BookingStatus
+from app.bookings.models import Booking, BookingStatus, FreedPeriod
 from app.capacity.models import FreezeHolder, Slot, SlotFreeze, SlotOpening
 from app.core.database import transaction
+from app.core.model import period
 from app.core.vocabulary import Reserve
 from app.crisis.models import CrisisMode
 from tests.app.capacity.rows import agreement, book
@@ -135,3 +136,26 @@ async def test_a_split_opens_nothing_that_was_not_opening(client: httpx.AsyncCli
     await split(client, slot, [25], own)
     async with transaction(world.sessions) as session:
         assert list(await session.scalars(pending)) == []
+
+
+async def test_freed_days_that_nobody_was_asked_about_go_with_their_part(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    cdmo, own = await world.cdmo()
+    buyer, _ = await world.startup()
+    slot = await world.slot(await world.unit(cdmo), 0, 100)
+    for start, end in ((10, 20), (60, 70)):
+        ended = await book(world, slot, buyer, start, end, status=BookingStatus.CANCELLED)
+        await world.add(
+            FreedPeriod(
+                unit_id=slot.unit_id,
+                slot_id=slot.id,
+                period=period(day(start), day(end)),
+                booking_id=ended.id,
+                reason_code="funding",
+            )
+        )
+    first, second = (part["id"] for part in await split(client, slot, [50], own))
+    async with transaction(world.sessions) as session:
+        freed = await session.scalars(select(FreedPeriod).order_by(col(FreedPeriod.period)))
+        assert [str(one.slot_id) for one in freed] == [first, second]
