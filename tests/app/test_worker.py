@@ -31,7 +31,7 @@ from app.worker import FOLLOW_UPS, work
 from tests.app.allocation.problems import CONTESTED, slow_problem
 from tests.support import server
 from tests.support.jobs import deliver, perform, queue
-from tests.support.processes import solvers
+from tests.support.processes import is_at_work, solvers, still_at_work
 from tests.support.world import World, day
 
 pytestmark = pytest.mark.database
@@ -141,8 +141,7 @@ async def test_a_killed_workers_run_is_done_once_by_the_next(
     first = start_worker()
     orphans = await solving(sessions, run, first.pid)
     first.kill()
-    _gone, left = await asyncio.to_thread(psutil.wait_procs, orphans, 5)
-    assert left == []
+    assert await asyncio.to_thread(still_at_work, orphans, seconds=5) == []
     start_worker()
     done = await wait_for(sessions, run, ended, seconds=PATIENCE)
     assert (done.state, done.attempt) == (RunState.SUCCEEDED, 2), done.error
@@ -159,7 +158,7 @@ async def test_a_worker_told_to_stop_leaves_its_run_to_the_next_one(
     children = await solving(sessions, run, process.pid)
     process.send_signal(signal.SIGTERM)
     assert await asyncio.to_thread(process.wait, 8) == 0
-    assert [child for child in children if child.is_running()] == []
+    assert [child for child in children if is_at_work(child)] == []
     async with sessions() as session:
         assert await session.scalar(text("SELECT status::text FROM jobs.pgqueuer")) == "queued"
         assert await session.scalar(text("SELECT count(*) FROM worker_heartbeats")) == 0
@@ -190,8 +189,7 @@ async def test_a_cancelled_run_stops_its_solver_and_keeps_its_best_plan(
     async with transaction(sessions) as session:
         await cancel_run(session, AUTHOR, run.id)
     cancelled = await wait_for(sessions, run, ended, seconds=20)
-    _, alive = psutil.wait_procs(children, timeout=10)
-    assert alive == []
+    assert await asyncio.to_thread(still_at_work, children) == []
     assert (cancelled.state, cancelled.error) == (RunState.CANCELLED, None)
     assert cancelled.solution is not None
     assert cancelled.solution["status"] == "feasible"

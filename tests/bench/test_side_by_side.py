@@ -19,6 +19,7 @@ from tests.bench.engines import instances, measure, run
 from tests.bench.engines.measure import Outcome
 from tests.bench.engines.records import Records
 from tests.bench.engines.report import READING
+from tests.support.processes import is_at_work
 
 HERE = ["fcfs", "greedy", "cpsat", "creneau"]
 
@@ -111,7 +112,7 @@ def test_an_interrupted_run_leaves_no_process_behind(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(measure, "_megabytes", interrupted)
     with pytest.raises(KeyboardInterrupt):
         measure.run([sys.executable, "-c", "import time; time.sleep(60)"], limit_s=60, memory_mb=200)
-    assert not seen[0].is_running()
+    assert not is_at_work(seen[0])
 
 
 def test_results_of_another_machine_or_problem_do_not_stand_beside_these(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from tests.app.allocation.problems import slow_problem
 from tests.app.test_worker import PATIENCE, actions_on, ended, request_run, wait_for
 from tests.support.deadly_worker import DEADLY, HARMLESS, TRIES
 from tests.support.jobs import queue
+from tests.support.processes import is_at_work
 from tests.support.world import World
 
 pytestmark = [pytest.mark.database, pytest.mark.races]
@@ -111,8 +112,8 @@ async def test_a_job_that_kills_its_workers_is_parked_and_the_others_are_done(
     survivor = start_worker("tests.support.deadly_worker")
     async with asyncio.timeout(60):
         while (left := await queue(sessions)) != [(DEADLY, "failed")]:
-            assert survivor.is_running(), left
+            assert is_at_work(survivor), left
             await asyncio.sleep(0.1)
     assert [outcome for _, outcome, *_ in await attempts_at(sessions, poison)] == ["lost", "parked"]
     assert [outcome for _, outcome, *_ in await attempts_at(sessions, harmless)] == ["done"]
-    assert survivor.status() != psutil.STATUS_ZOMBIE
+    assert is_at_work(survivor)

@@ -19,6 +19,7 @@ from scheduler.problem import Problem
 from scheduler.solve import solve
 from scheduler.tasks import EngineError, Outcome
 from tests.scheduler.scenarios import national
+from tests.support.processes import still_at_work
 
 
 class DyingExecutor(Executor):
@@ -134,5 +135,4 @@ def test_no_process_outlives_a_killed_caller(tmp_path: Path) -> None:
         time.sleep(1.0)
         os.kill(parent.pid, signal.SIGKILL)
         parent.wait()
-        gone, alive = psutil.wait_procs(below, timeout=10)
-    assert not alive, gone
+        assert still_at_work(below) == []

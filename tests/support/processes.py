@@ -1,11 +1,27 @@
 """Looking at real processes from tests: which still run, and waiting for what they do."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
+
+
+def is_at_work(process: psutil.Process) -> bool:
+    """Tell whether a process still runs: one that has ended and waits to be collected does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def still_at_work(processes: Iterable[psutil.Process], *, seconds: float = 10) -> list[psutil.Process]:
+    """Return those of the processes that have not ended within some seconds."""
+    deadline = time.monotonic() + seconds
+    while (left := [process for process in processes if is_at_work(process)]) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return left
 
 
 def processes_of(folder: Path) -> list[psutil.Process]:
@@ -18,7 +34,7 @@ def processes_of(folder: Path) -> list[psutil.Process]:
 
 def _concerns(process: psutil.Process, folder: Path) -> bool:
     try:
-        if process.status() == psutil.STATUS_ZOMBIE or process.pid == psutil.Process().pid:
+        if not is_at_work(process) or process.pid == psutil.Process().pid:
             return False
         texts: Iterator[str] = iter((process.cwd(), *process.cmdline(), *process.environ().values()))
         return any(str(folder) in text for text in texts)

@@ -13,7 +13,7 @@ from app.allocation.comparison import compared
 from app.allocation.engine import DONE, Engine, EngineFailed, EngineStopped, Limits, Wish, go_on
 from app.allocation.solver import Solved, run_solver
 from tests.app.allocation.problems import CONTESTED, slow_problem
-from tests.support.processes import solvers
+from tests.support.processes import solvers, still_at_work
 
 MEMORY_BYTES = 8 * 1024**3
 QUICK = {"time_limit_s": 20.0, "seed": 1, "workers": 1}
@@ -79,8 +79,7 @@ async def test_nobody_is_left_when_the_solve_is_given_up(tmp_path: Path) -> None
         await run_solver(slow_problem(), parameters, limits(), give_up_after_two_reports)
     assert time.monotonic() - started < 10
     assert seen[-1]
-    _gone, left = psutil.wait_procs(seen[-1], timeout=5)
-    assert [process for process in left if process.status() != psutil.STATUS_ZOMBIE] == []
+    assert still_at_work(seen[-1], seconds=5) == []
 
 
 async def test_a_killed_solver_is_a_failure_at_once() -> None:

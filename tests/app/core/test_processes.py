@@ -13,7 +13,7 @@ import pytest
 
 from app.core import tether
 from app.core.processes import Children, end_process, start_tethered
-from tests.support.processes import wait_until
+from tests.support.processes import is_at_work, wait_until
 
 SLEEP = (sys.executable, "-c", "import time; time.sleep(60)")
 IGNORE_SIGTERM = """
@@ -73,7 +73,7 @@ def test_a_program_is_signalled_when_its_parent_is_killed(tmp_path: Path, mode: 
     parent.kill()
     parent.communicate()
     wait_until(note.exists, seconds=10, what="the signal")
-    wait_until(lambda: not child.is_running(), seconds=10, what="the end of the program")
+    wait_until(lambda: not is_at_work(child), seconds=10, what="the end of the program")
     assert note.read_text() == "SIGTERM"
 
 
@@ -102,7 +102,7 @@ def test_a_watcher_passes_signals_on() -> None:
     run.terminate()
     run.communicate()
     assert run.returncode == 128 + signal.SIGTERM
-    assert not program.is_running()
+    assert not is_at_work(program)
 
 
 def test_a_program_that_is_missing_is_named() -> None:
