@@ -1,5 +1,6 @@
 """Queries on agreements and on the slots that count towards them."""
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -37,6 +38,12 @@ async def page_agreements(
 async def find_agreement(session: AsyncSession, agreement_id: UUID) -> Agreement | None:
     """Return the agreement, or None."""
     return await session.get(Agreement, agreement_id)
+
+
+async def agreements_by_id(session: AsyncSession, agreement_ids: Collection[UUID]) -> dict[UUID, Agreement]:
+    """Return these agreements; one that does not exist is left out."""
+    found = await session.scalars(select(Agreement).where(col(Agreement.id).in_(agreement_ids)))
+    return {one.id: one for one in found}
 
 
 async def published_spans(session: AsyncSession, agreement: Agreement) -> list[Span]:

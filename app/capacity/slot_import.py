@@ -7,8 +7,8 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.capacity import agreement_repository, import_repository, repository
 from app.capacity import import_cells as cells
-from app.capacity import import_repository, repository, slot_repository
 from app.capacity.crossings import Periods
 from app.capacity.drafts import action_of, columns_of, contradiction, draft_faults, draft_of
 from app.capacity.errors import LineNotBookable
@@ -59,7 +59,7 @@ def changed(row: Row, before: SlotDraft) -> SlotDraft | None:
 async def _judge(session: AsyncSession, planned: Sequence[PlannedSlot], others: Sequence[Slot]) -> None:
     """Note what stands against slots in themselves, their lines, agreements, bookings and calendars."""
     wanted = {one.after.agreement_id for one in planned if one.after is not None and one.after.agreement_id is not None}
-    agreements = await slot_repository.agreements_by_id(session, wanted) if wanted else {}
+    agreements = await agreement_repository.agreements_by_id(session, wanted) if wanted else {}
     touched = [one.stored.id for one in planned if one.stored is not None and one.changes]
     claims = await claims_on_each(session, touched)
     holders: dict[UUID, list[str]] = defaultdict(list)

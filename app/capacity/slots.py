@@ -8,17 +8,20 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.service import record, snapshot
-from app.capacity import calendar_repository, repository, slot_repository
+from app.capacity import agreement_repository, calendar_repository, repository
 from app.capacity.drafts import action_of, columns_of, contradiction, draft_faults, draft_of
 from app.capacity.errors import CommitmentOverlap, LineNotBookable, SlotOverlap
 from app.capacity.models import Slot, SlotStatus
 from app.capacity.occupancy import claims_on, span_of
 from app.capacity.rules import LENDING, TRANSITIONS, SlotDraft, is_given_up, is_shrunk, without_idle_terms
 from app.capacity.schemas import SlotCreate, SlotFilter, SlotNeeds, SlotUpdate
+from app.capacity.search_repository import slots_meeting
+from app.capacity.slot_views import page_texts
 from app.capacity.supply import Span
 from app.catalogue.place import UnitPlace
 from app.catalogue.service import place_of, require_modalities, require_volume_order
 from app.core.clock import today
+from app.core.driver import ReadingConnection
 from app.core.errors import FieldFault, Invalid, NotAllowed, NotFound, StateConflict
 from app.core.preconditions import require_seen
 from app.identity.actor import Actor
@@ -43,8 +46,8 @@ def _owner_filter(actor: Actor) -> UUID | None:
     raise NotAllowed("Slots are for those who buy, sell or allocate them; observers see aggregates.")
 
 
-async def search_slots(session: AsyncSession, actor: Actor, query: SlotFilter) -> tuple[list[Slot], str | None]:
-    """Return one page of the slots that pass every filter, by their first day, and the cursor of the next.
+async def search_slots(reader: ReadingConnection, actor: Actor, query: SlotFilter) -> tuple[list[str], str | None]:
+    """Return one page of the slots that pass every filter, by their first day, as JSON, and the cursor of the next.
 
     Raises
     ------
@@ -52,8 +55,12 @@ async def search_slots(session: AsyncSession, actor: Actor, query: SlotFilter) -
         If the filters contradict each other, or name an unknown modality.
     """
     owner_id = _owner_filter(actor)
-    await require_sound_needs(session, query, "query/")
-    return await slot_repository.page_slots(session, query, today=today(), owner_id=owner_id)
+    _require_sound_bounds(query, "query/")
+    found, cursor = await page_texts(reader.driver, query, owner_id)
+    if not found:  # a modality of which there are slots is a known one
+        async with reader.transaction() as session:
+            await require_sound_needs(session, query, "query/")
+    return found, cursor
 
 
 async def require_sound_needs(session: AsyncSession, needs: SlotNeeds, at: str) -> None:
@@ -69,11 +76,15 @@ async def require_sound_needs(session: AsyncSession, needs: SlotNeeds, at: str) 
     Invalid
         For any others.
     """
+    _require_sound_bounds(needs, at)
+    await require_modalities(session, [needs.modality] if needs.modality else [], f"{at}modality")
+
+
+def _require_sound_bounds(needs: SlotNeeds, at: str) -> None:
     if needs.start is not None and needs.end is not None and needs.end <= needs.start:
         detail = f"end ({needs.end}) must be after start ({needs.start})"
         raise Invalid(detail, faults=[FieldFault(f"{at}end", detail)])
     require_volume_order(needs.volume_min, needs.volume_max, f"{at}volume_max")
-    await require_modalities(session, [needs.modality] if needs.modality else [], f"{at}modality")
 
 
 async def free_slots_meeting(
@@ -87,7 +98,7 @@ async def free_slots_meeting(
         Further days that are to count as booked, by slot.
     """
     query = SlotFilter(**needs.model_dump(), available=True)
-    return await slot_repository.slots_meeting(session, query, slot_ids, today=today(), taken=taken)
+    return await slots_meeting(session, query, slot_ids, today=today(), taken=taken)
 
 
 async def read_slot(session: AsyncSession, actor: Actor, slot_id: UUID) -> Slot:
@@ -241,7 +252,7 @@ async def _check(
 ) -> None:
     """Let pass only a slot that its line, its agreement and the unit's calendar allow; the unit is locked."""
     wanted = [draft.agreement_id] if draft.agreement_id is not None else []
-    agreements = await slot_repository.agreements_by_id(session, wanted) if wanted else {}
+    agreements = await agreement_repository.agreements_by_id(session, wanted) if wanted else {}
     faults = draft_faults(place, draft, agreements, before)
     if faults:
         raise Invalid("The slot contradicts itself, its line or its agreement.", faults=faults)

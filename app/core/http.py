@@ -10,12 +10,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from starlette.exceptions import HTTPException
 
 from app.core import preconditions
 from app.core.constraints import RETRYABLE, cause_of, is_connection_refused, sqlstate_of
 from app.core.database import SessionFactory, transaction
+from app.core.driver import ReadingConnection, driver_of
 from app.core.errors import Busy, DomainError, FieldFault, Invalid, NotFound, Unavailable
 from app.core.paging import PageQuery
 from app.core.request_context import notes, route_template
@@ -46,6 +47,17 @@ async def _session(request: Request) -> AsyncIterator[AsyncSession]:
 
 DbSession = Annotated[AsyncSession, Depends(_session, scope="function")]
 """The session of one request, in one transaction."""
+
+
+async def _reader(request: Request) -> AsyncIterator[ReadingConnection]:
+    """Give a connection on which each statement is a transaction of its own."""
+    engine: AsyncEngine = request.app.state.engine
+    async with engine.connect() as connection:
+        yield ReadingConnection(connection, await driver_of(connection))
+
+
+Reader = Annotated[ReadingConnection, Depends(_reader, scope="function")]
+"""For what reads all that it shows in one statement, and is asked often: a third of what a session takes."""
 
 Paging = Annotated[PageQuery, Query()]
 """The paging of a list without filters; a list with filters takes its own subclass of `PageQuery`."""

@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Callable, Coroutine
-from typing import Annotated, Any
+from dataclasses import replace
+from typing import Annotated, Any, TypeGuard
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Request, Response, params
 from fastapi.datastructures import DefaultPlaceholder
+from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from pydantic import BaseModel, ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.datastructures import UploadFile
 
@@ -41,7 +44,7 @@ class _Route(APIRoute):
 
     def get_route_handler(self) -> Handler:
         """Return what serves one request of this route."""
-        handle, tells_version = super().get_route_handler(), self._tells_version()
+        handle, tells_version = self._handler(), self._tells_version()
 
         async def serve(request: Request) -> Response:
             try:
@@ -55,6 +58,15 @@ class _Route(APIRoute):
 
         return serve
 
+    def _handler(self) -> Handler:
+        """Return what FastAPI makes of the route, but for a query model: that is read as a whole."""
+        told = self.dependant
+        self.dependant = _reading_queries_at_once(told)
+        try:
+            return super().get_route_handler()
+        finally:
+            self.dependant = told  # what the document is made from
+
     def _tells_version(self) -> bool:
         model = self.response_model
         return not isinstance(model, DefaultPlaceholder) and "version" in getattr(model, "model_fields", {})
@@ -65,6 +77,37 @@ class ApiRouter(APIRouter):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(route_class=_Route, **options)
+
+
+def _reading_queries_at_once(dependant: Dependant) -> Dependant:
+    """Return a route's dependant that has Pydantic read its query model from the query.
+
+    FastAPI takes it apart field by field, at each request, for what only a field of several values needs.
+    """
+    if len(dependant.query_params) != 1:
+        return dependant
+    [field] = dependant.query_params
+    kind: object = field.field_info.annotation
+    if not _is_flat(kind):
+        return dependant
+    model = kind
+
+    async def read(request: Request) -> BaseModel:
+        try:
+            return model.model_validate(dict(request.query_params))
+        except ValidationError as error:
+            faults = [fault | {"loc": ("query", *fault["loc"])} for fault in error.errors(include_url=False)]
+            raise RequestValidationError(faults) from None
+
+    reading = Dependant(call=read, name=field.name, request_param_name="request", path=dependant.path)
+    return replace(dependant, query_params=[], dependencies=[*dependant.dependencies, reading])
+
+
+def _is_flat(kind: Any) -> TypeGuard[type[BaseModel]]:
+    """Tell whether a type is a model none of whose fields takes several values."""
+    if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
+        return False
+    return not any("array" in str(field) for field in kind.model_json_schema()["properties"].values())
 
 
 def _tag(response: Response) -> None:

@@ -10,6 +10,7 @@ Source: W3C Trace Context; OpenTelemetry, environment variables and semantic con
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
 
 _TRACER = "creneau"
+_TRANSACTION = ("BEGIN", "COMMIT", "ROLLBACK")
 _WITHHELD = ("url.path", "url.query")
 """What may hold a secret or say what somebody looks for; the template of the route stands for it."""
 
@@ -99,10 +101,13 @@ def trace_statements(engine: AsyncEngine, provider: TracerProvider | None) -> No
         return
     tracer = provider.get_tracer(_TRACER)
 
-    def begin(_connection: Any, _cursor: Any, statement: str, _values: Any, context: Any, _many: Any) -> None:
+    def start(statement: str, started_ns: int | None = None) -> trace.Span:
         verb = statement.lstrip(" (\n").partition(" ")[0].upper()[:20]
         attributes = {"db.system.name": "postgresql", "db.operation.name": verb}
-        context.span = tracer.start_span(verb, kind=trace.SpanKind.CLIENT, attributes=attributes)
+        return tracer.start_span(verb, kind=trace.SpanKind.CLIENT, attributes=attributes, start_time=started_ns)
+
+    def begin(_connection: Any, _cursor: Any, statement: str, _values: Any, context: Any, _many: Any) -> None:
+        context.span = start(statement)
 
     def end(_connection: Any, _cursor: Any, _statement: Any, _values: Any, context: Any, _many: Any) -> None:
         context.span.end()
@@ -113,6 +118,19 @@ def trace_statements(engine: AsyncEngine, provider: TracerProvider | None) -> No
             span.set_status(trace.StatusCode.ERROR)
             span.end()
 
+    def tell(sent: Any) -> None:
+        """Let a statement that went to the driver as it is be a span as well, now that it has ended."""
+        if sent.query.startswith(_TRANSACTION):
+            return
+        span = start(sent.query, time.time_ns() - int(sent.elapsed * 1e9))
+        if sent.exception is not None:
+            span.set_status(trace.StatusCode.ERROR)
+        span.end()
+
+    def listen(connection: Any, _record: Any) -> None:
+        connection.driver_connection.add_query_logger(tell)
+
+    event.listen(engine.sync_engine, "connect", listen)
     event.listen(engine.sync_engine, "before_cursor_execute", begin)
     event.listen(engine.sync_engine, "after_cursor_execute", end)
     event.listen(engine.sync_engine, "handle_error", fail)

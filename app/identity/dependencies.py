@@ -1,13 +1,14 @@
 """The actor of a request, for routers."""
 
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from fastapi import Depends, Header, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from app.core.database import transaction
+from app.core.driver import Driver, driver_of
 from app.core.errors import NotAuthenticated
-from app.core.http import DbSession, Sessions
+from app.core.http import DbSession, Reader, Sessions
 from app.core.idempotency import checked_key, required_key
 from app.core.request_context import notes
 from app.core.routing import REQUIRED, claim_key
@@ -20,14 +21,17 @@ _KEY = Header(alias=KEY_HEADER, description=_TOLD, json_schema_extra={REQUIRED: 
 _MAY_KEY = Header(alias=KEY_HEADER, description=_TOLD)
 
 _bearer = HTTPBearer(auto_error=False, description="An API key: `Authorization: Bearer crn_...`")
+Told = TypeVar("Told")
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
 async def _optional_actor(request: Request, session: DbSession, credentials: Credentials) -> Actor | None:
     """Return who is acting, or None without a key; a wrong key is refused all the same."""
-    if credentials is None:
-        return None
-    actor = await authenticate(session, credentials.credentials, request_id=request.scope.get("request_id"))
+    return None if credentials is None else await _known(request, await driver_of(session), credentials)
+
+
+async def _known(request: Request, driver: Driver, credentials: HTTPAuthorizationCredentials) -> Actor:
+    actor = await authenticate(driver, credentials.credentials, request_id=request.scope.get("request_id"))
     notes().facts |= {"api_key_id": str(actor.api_key_id), "organisation_id": str(actor.organisation_id)}
     return actor
 
@@ -41,14 +45,23 @@ async def _current_actor(actor: OptionalActor) -> Actor:
     return _given(actor)
 
 
-def _given(actor: Actor | None) -> Actor:
-    if actor is None:
+def _given(told: Told | None) -> Told:
+    if told is None:
         raise NotAuthenticated("Send a key: `Authorization: Bearer crn_...`.")
-    return actor
+    return told
 
 
 CurrentActor = Annotated[Actor, Depends(_current_actor, scope="function")]
 """Who is acting; without a valid key the answer is 401."""
+
+
+async def _reading_actor(request: Request, reader: Reader, credentials: Credentials) -> Actor:
+    """Return who is acting, where no session is used."""
+    return await _known(request, reader.driver, _given(credentials))
+
+
+ReadingActor = Annotated[Actor, Depends(_reading_actor, scope="function")]
+"""Who is acting, beside a `Reader`; without a valid key the answer is 401."""
 
 
 async def _waiting_actor(request: Request, sessions: Sessions, credentials: Credentials) -> Actor:

@@ -7,6 +7,7 @@ from sqlalchemy import bindparam, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from app.core.driver import Driver, Prepared
 from app.core.paging import PageQuery, fetch_page
 from app.identity.models import ApiKey, Organisation, OrganisationKind, OrganisationLabel, Person, Role
 
@@ -20,17 +21,19 @@ class LiveKey(NamedTuple):
     role: Role
 
 
-_LIVE_KEY = select(col(ApiKey.id), col(ApiKey.organisation_id), col(ApiKey.person_id), col(ApiKey.role)).where(
-    col(ApiKey.secret_sha256) == bindparam("sha256"),
-    col(ApiKey.revoked_at).is_(None),
-    or_(col(ApiKey.expires_at).is_(None), col(ApiKey.expires_at) > func.now()),
+_LIVE_KEY = Prepared(
+    select(col(ApiKey.id), col(ApiKey.organisation_id), col(ApiKey.person_id), col(ApiKey.role)).where(
+        col(ApiKey.secret_sha256) == bindparam("sha256"),
+        col(ApiKey.revoked_at).is_(None),
+        or_(col(ApiKey.expires_at).is_(None), col(ApiKey.expires_at) > func.now()),
+    )
 )
 
 
-async def find_live_key(session: AsyncSession, sha256: bytes) -> LiveKey | None:
+async def find_live_key(driver: Driver, sha256: bytes) -> LiveKey | None:
     """Return the key with this digest if it is neither revoked nor expired."""
-    row = (await session.execute(_LIVE_KEY, {"sha256": sha256})).one_or_none()
-    return LiveKey(*row) if row else None
+    row = await _LIVE_KEY.first(driver, {"sha256": sha256})
+    return LiveKey(row["id"], row["organisation_id"], row["person_id"], Role(row["role"])) if row else None
 
 
 async def page_organisations(

@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.models import ActorKind
 from app.audit.service import record, snapshot
+from app.core.driver import Driver
 from app.core.errors import Invalid, NotAuthenticated, NotFound
 from app.core.paging import PageQuery
 from app.core.preconditions import lock_seen
@@ -16,7 +17,7 @@ from app.identity.models import Organisation, OrganisationKind, OrganisationLabe
 from app.identity.schemas import OrganisationCreate, OrganisationUpdate
 
 
-async def authenticate(session: AsyncSession, key: str, *, request_id: str | None) -> Actor:
+async def authenticate(driver: Driver, key: str, *, request_id: str | None) -> Actor:
     """Return the actor that a key stands for.
 
     Raises
@@ -24,7 +25,7 @@ async def authenticate(session: AsyncSession, key: str, *, request_id: str | Non
     NotAuthenticated
         If there is no such live key.
     """
-    found = await repository.find_live_key(session, digest(key))
+    found = await repository.find_live_key(driver, digest(key))
     if found is None:
         raise NotAuthenticated("This key is unknown, expired or revoked.")
     return Actor(

@@ -14,7 +14,7 @@ from tests.support.world import DAY_ONE, World
 
 HELD_UNITS = 100
 HELD_YEARS = 60
-SEARCHED_UNITS = 100
+SEARCHED_UNITS = 500
 SLOTS_A_UNIT = 200
 SLOT_DAYS = 60
 OCCUPANCY_DAYS = 43
@@ -52,13 +52,11 @@ async def prepare(sessions: SessionFactory) -> BenchData:
         ]
         await session.execute(insert(Unit), units)
         held = [_slot(unit, DAY_ONE, HELD_YEARS * 365) for unit in units[:HELD_UNITS]]
-        searched = [
-            _slot(unit, DAY_ONE + timedelta(days=number * (SLOT_DAYS + 5)), SLOT_DAYS)
-            for unit in units[HELD_UNITS:]
-            for number in range(SLOTS_A_UNIT)
-        ]
         await session.execute(insert(Slot), held)
-        await session.execute(insert(Slot), searched)
+    for unit in units[HELD_UNITS:]:
+        starts = (DAY_ONE + timedelta(days=number * (SLOT_DAYS + 5)) for number in range(SLOTS_A_UNIT))
+        async with transaction(sessions) as session:
+            await session.execute(insert(Slot), [_slot(unit, start, SLOT_DAYS) for start in starts])
     async with transaction(sessions) as session:
         await (await session.connection()).exec_driver_sql("ANALYZE")
     return BenchData(

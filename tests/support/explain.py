@@ -1,6 +1,6 @@
 """The plans that the server makes for the statements of the service."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from sqlalchemy import ClauseElement, Executable, event
@@ -8,6 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import ORMExecuteState
 from sqlalchemy.sql.compiler import SQLCompiler
+
+from app.core.driver import Prepared, driver_of
 
 
 class Explain(Executable, ClauseElement):
@@ -27,6 +29,12 @@ def _compile_explain(element: Explain, compiler: SQLCompiler, **options: Any) ->
 async def plan_of(session: AsyncSession, statement: ClauseElement) -> str:
     """Return the plan of a statement."""
     return "\n".join((await session.execute(Explain(statement))).scalars().all())
+
+
+async def prepared_plan(session: AsyncSession, statement: Prepared, values: Mapping[str, Any]) -> str:
+    """Return the plan of a statement that goes to the driver as it is."""
+    driver = await driver_of(session)
+    return "\n".join(row[0] for row in await driver.fetch(f"EXPLAIN {statement.sql}", *statement.arguments(values)))
 
 
 async def plans_of(session: AsyncSession, work: Callable[[], Awaitable[object]]) -> list[str]:

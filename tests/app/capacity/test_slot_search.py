@@ -9,12 +9,11 @@ import httpx
 import pytest
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlmodel import col
 
-from app.capacity import slot_repository
 from app.capacity.facts import unit_facts
 from app.capacity.models import Slot
 from app.capacity.schemas import SlotFilter
+from app.capacity.search_repository import page_of, shape_of, values_of
 from app.capacity.supply import Span, UnitFacts
 from app.core.clock import today
 from app.core.database import transaction
@@ -23,7 +22,7 @@ from app.core.vocabulary import GmpPhase, Reserve
 from app.matching.facts import RequestFacts
 from app.matching.technical import technical_reasons
 from tests.app.capacity.rows import book
-from tests.support.explain import analyze, plan_of
+from tests.support.explain import analyze, prepared_plan
 from tests.support.world import World, day
 
 
@@ -291,6 +290,6 @@ async def test_the_search_reads_an_index_and_no_whole_table(world: World, owner:
 
 
 async def _plan(world: World, query: SlotFilter) -> str:
-    statement = slot_repository.search(query, today(), None).order_by(slot_repository.START, col(Slot.id)).limit(51)
+    statement = page_of(shape_of(query, None), further=False)
     async with transaction(world.sessions) as session:
-        return await plan_of(session, statement)
+        return await prepared_plan(session, statement, values_of(query, None, today()) | {"limit": 51})

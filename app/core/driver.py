@@ -1,0 +1,93 @@
+"""Statements that go to the driver as they are, made once: for what is asked most.
+
+SQLAlchemy makes the statement, with its tables and types; asyncpg runs it. To run it through SQLAlchemy as well takes
+five times as long, most of it in finding out each time what statement it is.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple, TypeAlias
+
+import asyncpg
+from sqlalchemy import BindParameter, ClauseElement
+from sqlalchemy.dialects.postgresql.asyncpg import dialect
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.sql.compiler import SQLCompiler
+
+Record: TypeAlias = asyncpg.Record
+Driver: TypeAlias = asyncpg.Connection
+"""A connection as the driver has it."""
+
+_DIALECT = dialect(dbapi=dialect.import_dbapi())  # type: ignore[no-untyped-call]
+
+
+async def driver_of(connection: AsyncConnection | AsyncSession) -> Driver:
+    """Return the driver's own connection below one of SQLAlchemy's, or below that of a session.
+
+    What a session has begun goes on there: the driver's statements are part of the same transaction. If it has not
+    sent anything yet, each is a transaction of its own.
+    """
+    if isinstance(connection, AsyncSession):
+        connection = await connection.connection()
+    driver: Driver = (await connection.get_raw_connection()).driver_connection
+    return driver
+
+
+class ReadingConnection(NamedTuple):
+    """A connection on which each statement is a transaction of its own, and the driver's below it."""
+
+    connection: AsyncConnection
+    driver: Driver
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """Give a session in one transaction on this very connection, for what is seldom asked."""
+        async with AsyncSession(self.connection) as session, session.begin():
+            yield session
+
+
+class Prepared:
+    """A statement compiled once, to be run often.
+
+    Parameters
+    ----------
+    statement
+        With a `bindparam` for each value that differs from one run to the next.
+    """
+
+    def __init__(self, statement: ClauseElement) -> None:
+        compiled = statement.compile(dialect=_DIALECT)
+        assert isinstance(compiled, SQLCompiler)  # noqa: S101 - what any statement is compiled to
+        self.sql = compiled.string
+        self._parameters = [_Parameter.of(compiled.binds[name]) for name in compiled.positiontup or ()]
+
+    def arguments(self, values: Mapping[str, Any]) -> list[Any]:
+        """Return the values in the order of their places, as the driver takes them."""
+        return [one.value(values) for one in self._parameters]
+
+    async def all(self, driver: Driver, values: Mapping[str, Any]) -> list[Record]:
+        """Return all rows."""
+        found: list[Record] = await driver.fetch(self.sql, *self.arguments(values))
+        return found
+
+    async def first(self, driver: Driver, values: Mapping[str, Any]) -> Record | None:
+        """Return the first row, or None without any."""
+        found: Record | None = await driver.fetchrow(self.sql, *self.arguments(values))
+        return found
+
+
+class _Parameter(NamedTuple):
+    """A place in a statement for a value: one that is given with each run, or the statement's own."""
+
+    name: str
+    own: Any
+    given: bool
+    convert: Callable[[Any], Any]
+
+    @classmethod
+    def of(cls, bound: BindParameter[Any]) -> "_Parameter":
+        convert = bound.type.dialect_impl(_DIALECT).bind_processor(_DIALECT)
+        return cls(bound.key, bound.effective_value, bound.required, convert or (lambda value: value))
+
+    def value(self, values: Mapping[str, Any]) -> Any:
+        return self.convert(values[self.name] if self.given else self.own)
