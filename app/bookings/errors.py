@@ -26,11 +26,18 @@ class BookingRefused(Conflict):
 
 
 class SlotTaken(BookingRefused):
-    """Another live booking of the unit lies in the period; whose, nobody learns."""
+    """Another live booking of the unit lies in the period, or will run over it; whose, nobody learns."""
 
     type, title = "slot-taken", "The period is taken"
     pointer = "/start"
     sentence = "Another booking lies in this period. Take the nearest free period, or another slot."
+
+
+class SlotChanged(BookingRefused):
+    """The slot has been changed since its terms were read."""
+
+    type, title = "slot-changed", "The slot has just been changed"
+    sentence = "The CDMO has changed this slot at this very moment. Read it again, and book it as it is now."
 
 
 class OutsideSlot(BookingRefused):
@@ -161,6 +168,8 @@ class SlipMoveAnswered(StateConflict):
 
 REFUSALS: dict[str, type[BookingRefused]] = {
     "ex_bookings_live_overlap": SlotTaken,
+    "ck_bookings_not_run_over": SlotTaken,
+    "slot_changed": SlotChanged,
     "ck_bookings_inside_slot": OutsideSlot,
     "ck_bookings_slot_published": SlotNotPublished,
     "ck_bookings_slot_not_frozen": SlotFrozen,
@@ -168,4 +177,4 @@ REFUSALS: dict[str, type[BookingRefused]] = {
     "ck_bookings_not_ordered": UnderOrder,
     "ck_bookings_lent": NotLent,
 }
-"""The rule that each constraint of the bookings table stands for."""
+"""The rule that each constraint of the bookings table stands for, and each word of the function that writes one."""

@@ -104,7 +104,7 @@ async def plan_move(session: AsyncSession, booking: Booking, slot_id: UUID, star
     unit = units[slot.unit_id]
     if unit.organisation_id != units[booking.unit_id].organisation_id:
         raise OtherCdmo(slot_id=str(slot.id))
-    place = await placing.facts_of_slot(session, slot)
+    place = await placing.facts_of_slot(session, slot, leaving=booking.id)
     request = (await request_facts(session, [booking.request_id]))[booking.request_id]
     open_dates = replace(request, earliest_on=min(request.earliest_on, today()), latest_delivery_on=LATEST_DAY)
     option = placing.option_at(open_dates, unit, place, start_on, today())
@@ -122,7 +122,7 @@ async def plan_move(session: AsyncSession, booking: Booking, slot_id: UUID, star
         free_used=booking.free_moves_used,
         bound=booking.status is BookingStatus.CONFIRMED,
     )
-    await placing.refuse_taken(session, draft, place, own=present if slot.id == booking.slot_id else None)
+    await placing.refuse_taken(session, draft, place, leaving=booking.id)
     return Plan(draft, offer, place)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic_core import to_json
-from sqlalchemy import DateTime, Uuid, and_, bindparam, literal, or_, select, text, update
+from sqlalchemy import DateTime, Integer, Uuid, and_, bindparam, literal, or_, select, text, update
 from sqlalchemy.dialects.postgresql import DATERANGE
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -18,6 +18,7 @@ from app.bookings.errors import REFUSALS, BookingRefused
 from app.bookings.models import LIVE, Booking, BookingStatus, FreedPeriod
 from app.capacity.models import Slot, SlotFreeze, SlotStatus
 from app.core.bulk import rows_as_json
+from app.core.clock import now
 from app.core.constraints import constraint_of
 from app.core.model import Period
 from app.requests.models import Request
@@ -60,14 +61,16 @@ async def guarded(session: AsyncSession, *, swap: bool = False) -> AsyncIterator
         raise Refused(refusal) from error
 
 
-class RunOut(Exception):
-    """A hold or a question to a CDMO on the unit has run out, and is to be ended before anything is written."""
-
-
 _WRITE_BOOKING = text(
     "SELECT write_booking("
-    ":unit_id, :as_of, CAST(:requests AS jsonb), CAST(:bookings AS jsonb), CAST(:records AS jsonb))"
-).bindparams(bindparam("unit_id", type_=Uuid), bindparam("as_of", type_=DateTime(timezone=True)))
+    ":unit_id, :slot_id, :version, :as_of,"
+    " CAST(:requests AS jsonb), CAST(:bookings AS jsonb), CAST(:records AS jsonb))"
+).bindparams(
+    bindparam("unit_id", type_=Uuid),
+    bindparam("slot_id", type_=Uuid),
+    bindparam("version", type_=Integer),
+    bindparam("as_of", type_=DateTime(timezone=True)),
+)
 
 
 async def insert(
@@ -75,21 +78,24 @@ async def insert(
     booking: Booking,
     records: Sequence[Mapping[str, Any]],
     *,
-    at: datetime,
+    slot_version: int,
     request: Request | None = None,
-) -> None:
+) -> bool:
     """Lock the unit and insert a booking with its audit records, and with the request that is made for it.
 
-    The records are as `app.audit.service.creation` gives them.
+    The records are as `app.audit.service.creation` gives them. `slot_version` is that of the slot as it was read.
 
     If the calendar refuses, nothing is written, and the transaction goes on.
+
+    Returns
+    -------
+    bool
+        False if something on the unit has run out by the time that it is locked: nothing is written before it is ended.
 
     Raises
     ------
     Refused
         With the rule that stands against it.
-    RunOut
-        If something on the unit had run out by then: nothing is written.
     """
     await session.flush()
     rows = [booking] if request is None else [request, booking]
@@ -97,14 +103,16 @@ async def insert(
         _WRITE_BOOKING,
         {
             "unit_id": booking.unit_id,
-            "as_of": at,
+            "slot_id": booking.slot_id,
+            "version": slot_version,
+            "as_of": now(),
             "requests": rows_as_json([request] if request is not None else []),
             "bookings": rows_as_json([booking]),
             "records": to_json(records).decode(),
         },
     )
     if told == "run_out":
-        raise RunOut
+        return False
     if told is not None:
         rule = REFUSALS.get(told)
         if rule is None:
@@ -113,6 +121,7 @@ async def insert(
     for row in rows:
         make_transient_to_detached(row)
         session.add(row)
+    return True
 
 
 async def find(session: AsyncSession, booking_id: UUID) -> Booking | None:

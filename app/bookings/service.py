@@ -44,7 +44,7 @@ async def create_bookings(session: AsyncSession, author: Author, drafts: Sequenc
     ------
     BookingRefused
         `SlotTaken`, `OutsideSlot`, `SlotNotPublished`, `SlotFrozen`, `SlotWhole` or `UnderOrder`; the period in the
-        way and the nearest free one are among its facts.
+        way and the nearest free one are among its facts. `SlotChanged` if the slot was changed since it was read.
     NotFound
         If a slot does not exist.
     """
@@ -55,6 +55,7 @@ async def create_bookings(session: AsyncSession, author: Author, drafts: Sequenc
     units = {slot.unit_id for slot in slots.values()}
     if len(units) > 1:
         await lock_units(session, units)
+        slots = await repository.slots_by_id(session, slots)
     return [await place_booking(session, author, draft, slots[draft.slot_id]) for draft in drafts]
 
 
@@ -76,13 +77,9 @@ async def place_booking(
     records = [creation(author, f"booking.{booking.status.value}", booking)]
     if request is not None:
         records.insert(0, creation(author, "request.created", request))
-    at = now()
     try:
-        try:
-            await repository.insert(session, booking, records, at=at, request=request)
-        except repository.RunOut:
+        while not await repository.insert(session, booking, records, slot_version=slot.version, request=request):
             await expiry.expire(session, author, {slot.unit_id})
-            await repository.insert(session, booking, records, at=at, request=request)
     except repository.Refused as refused:
         facts = await obstacles.facts_of(session, refused.rule, slot.id, draft.period, draft.starts_between)
         raise refused.rule(**facts) from None

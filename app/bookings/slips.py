@@ -5,7 +5,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.service import record, record_all, snapshot
-from app.bookings import access, proposals, resale, service
+from app.bookings import access, freed, proposals, resale, service
 from app.bookings import repository as booking_repository
 from app.bookings import slip_repository as repository
 from app.bookings.access import view_for
@@ -69,6 +69,7 @@ async def slip(session: AsyncSession, actor: Actor, booking_id: UUID, command: S
     )
     await record(session, actor, "slip.recorded", made, reason_code=made.reason_code)
     await _ask_followers(session, actor, booking, made)
+    await freed.announce(session, booking.unit_id)
     return made
 
 
