@@ -1,7 +1,9 @@
 """Why a booking is refused: bare facts, each with the field of a hold that it is about."""
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
+from app.capacity.supply import Span
 from app.core.errors import Conflict, FieldFault, StateConflict
 
 
@@ -158,6 +160,22 @@ class NoTerms(StateConflict):
     """The booking was made without a price, and there is nothing to quote a move from."""
 
     type, title = "no-terms", "The booking has no terms of its own"
+
+
+class SlotAskedFor(Conflict):
+    """A period that a booking asks to move to, or that a slip proposes to one, lies over a cut."""
+
+    type, title = "slot-asked-for", "A period that is asked for keeps the slot whole"
+
+    @classmethod
+    def by(cls, spans: Iterable[Span]) -> "SlotAskedFor":
+        """Return the refusal with the periods, and nothing of whose they are."""
+        periods = [{"start": one.start_on.isoformat(), "end": one.end_on.isoformat()} for one in spans]
+        named = ", ".join(f"{one['start']} to {one['end']}" for one in periods)
+        return cls(
+            f"Asked for by a move or a slip: {named}. Answer it first, or cut the slot beside it.",
+            facts={"asked_for": periods},
+        )
 
 
 class SlipMoveAnswered(StateConflict):
