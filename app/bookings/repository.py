@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic_core import to_json
-from sqlalchemy import DateTime, Integer, Uuid, and_, bindparam, literal, or_, select, text, update
+from sqlalchemy import DateTime, Integer, Uuid, bindparam, literal, select, text, update
 from sqlalchemy.dialects.postgresql import DATERANGE
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,7 +15,8 @@ from sqlalchemy.orm import make_transient_to_detached
 from sqlmodel import col
 
 from app.bookings.errors import REFUSALS, BookingRefused
-from app.bookings.models import LIVE, Booking, BookingStatus, FreedPeriod
+from app.bookings.liveness import has_run_out, is_live
+from app.bookings.models import Booking, BookingStatus, FreedPeriod
 from app.capacity.models import Slot, SlotFreeze, SlotStatus
 from app.core.bulk import rows_as_json
 from app.core.clock import now
@@ -163,16 +164,19 @@ async def run_out(session: AsyncSession, unit_ids: Collection[UUID], at: datetim
         select(Booking)
         .where(
             col(Booking.unit_id).in_(unit_ids),
-            or_(
-                and_(col(Booking.status) == BookingStatus.HELD, col(Booking.hold_expires_at) <= at),
-                and_(col(Booking.status) == BookingStatus.AWAITING_CDMO, col(Booking.approval_expires_at) <= at),
-            ),
+            has_run_out(at),
         )
         .order_by(col(Booking.id))
         .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
     return list(await session.scalars(statement))
+
+
+async def units_run_out_for(session: AsyncSession, request_id: UUID, at: datetime) -> set[UUID]:
+    """Return the units on which a hold or a question to a CDMO for a request had run out by an instant."""
+    statement = select(col(Booking.unit_id)).where(col(Booking.request_id) == request_id, has_run_out(at))
+    return set(await session.scalars(statement))
 
 
 async def units_with_stale_holds(session: AsyncSession, at: datetime, limit: int) -> set[UUID]:
@@ -215,13 +219,9 @@ async def displaced_by(session: AsyncSession, booking_id: UUID) -> list[Booking]
 
 
 async def live_booking_of_request(session: AsyncSession, request_id: UUID, at: datetime) -> UUID | None:
-    """Return a live booking of a request, or None; a hold that had run out by an instant is none."""
+    """Return a live booking of a request, or None; what had run out by an instant is none."""
     statement = select(col(Booking.id)).where(
-        col(Booking.request_id) == request_id,
-        col(Booking.moves_id).is_(None),
-        col(Booking.status).in_(LIVE),
-        or_(col(Booking.hold_expires_at).is_(None), col(Booking.hold_expires_at) > at),
-        or_(col(Booking.approval_expires_at).is_(None), col(Booking.approval_expires_at) > at),
+        col(Booking.request_id) == request_id, col(Booking.moves_id).is_(None), is_live(at)
     )
     return (await session.scalars(statement.limit(1))).first()
 

@@ -38,6 +38,23 @@ async def get_request(session: AsyncSession, actor: Actor, request_id: UUID, *, 
     return require_seen(session, request) if lock else request
 
 
+async def _to_change(session: AsyncSession, actor: Actor, request_id: UUID) -> Request:
+    """Return a request of the actor's start-up, locked.
+
+    One whose CDMO has not approved in time waits again, as it would once a sweep had been there.
+
+    Raises
+    ------
+    NotFound
+        If there is none, or it is another's.
+    """
+    actor.require(Role.STARTUP_MEMBER)
+    request = await get_request(session, actor, request_id, lock=True)
+    if request.status is RequestStatus.BOOKED and not await repository.has_period(session, request_id):
+        await move_request(session, actor, request, RequestStatus.SUBMITTED, reason_code="approval_overdue")
+    return request
+
+
 async def list_requests(session: AsyncSession, actor: Actor, query: RequestFilter) -> tuple[list[Request], str | None]:
     """Return one page of the requests that the actor may see, and the cursor of the next."""
     return await repository.page_requests(session, query, organisation_id=confined_to(actor))
@@ -102,8 +119,7 @@ async def update_request(session: AsyncSession, actor: Actor, request_id: UUID, 
     Invalid
         If its fields would contradict each other.
     """
-    actor.require(Role.STARTUP_MEMBER)
-    request = await get_request(session, actor, request_id, lock=True)
+    request = await _to_change(session, actor, request_id)
     if command.model_fields_set & WISH:
         await change_wish(session, actor, request, command)
         if command.model_fields_set <= WISH:
@@ -130,8 +146,7 @@ async def submit_request(session: AsyncSession, actor: Actor, request_id: UUID) 
     StateConflict
         If it is no draft.
     """
-    actor.require(Role.STARTUP_MEMBER)
-    request = await get_request(session, actor, request_id, lock=True)
+    request = await _to_change(session, actor, request_id)
     if request.status is not RequestStatus.DRAFT:
         raise _wrong_status(request, RequestStatus.SUBMITTED)
     return await move_request(session, actor, request, RequestStatus.SUBMITTED)
@@ -145,8 +160,7 @@ async def withdraw_request(session: AsyncSession, actor: Actor, request_id: UUID
     StateConflict
         If its status does not allow it, or a period is held for it.
     """
-    actor.require(Role.STARTUP_MEMBER)
-    request = await get_request(session, actor, request_id, lock=True)
+    request = await _to_change(session, actor, request_id)
     if RequestStatus.WITHDRAWN in TRANSITIONS[request.status] and await repository.has_period(session, request_id):
         raise StateConflict("A period is held for this request: release the hold or cancel the booking first.")
     return await move_request(session, actor, request, RequestStatus.WITHDRAWN)
@@ -160,8 +174,7 @@ async def join_waiting_list(session: AsyncSession, actor: Actor, request_id: UUI
     StateConflict
         If it is a draft, or has an offer or a place.
     """
-    actor.require(Role.STARTUP_MEMBER)
-    request = await get_request(session, actor, request_id, lock=True)
+    request = await _to_change(session, actor, request_id)
     if request.status not in JOINING | {RequestStatus.WAITLISTED}:
         raise _wrong_status(request, RequestStatus.WAITLISTED)
     return await move_request(session, actor, request, RequestStatus.WAITLISTED, reason_code="asked_to_wait")
@@ -175,8 +188,7 @@ async def leave_waiting_list(session: AsyncSession, actor: Actor, request_id: UU
     StateConflict
         If it is not on the list.
     """
-    actor.require(Role.STARTUP_MEMBER)
-    request = await get_request(session, actor, request_id, lock=True)
+    request = await _to_change(session, actor, request_id)
     if request.status is not RequestStatus.WAITLISTED:
         raise _wrong_status(request, RequestStatus.SUBMITTED)
     return await move_request(session, actor, request, RequestStatus.SUBMITTED, reason_code="waits_no_more")
