@@ -270,22 +270,29 @@ def upgrade() -> None:
         op.execute(f"REVOKE EXECUTE ON FUNCTION {signature} FROM PUBLIC")
     _for_the_service_alone("unit_occupancy(uuid[], uuid)")
     _for_the_service_alone(WRITE_BOOKING_SIGNATURE)
+    _let_the_service("GRANT", "DELETE ON slot_openings TO")
 
 
-def _for_the_service_alone(signature: str) -> None:
-    op.execute(f"REVOKE EXECUTE ON FUNCTION {signature} FROM PUBLIC")
+def _let_the_service(do: str, words: str) -> None:
+    """Grant the service's role a right, or revoke it, where that role exists."""
     op.execute(
         f"""
         DO $$ BEGIN
             IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'creneau_app') THEN
-                GRANT EXECUTE ON FUNCTION {signature} TO creneau_app;
+                {do} {words} creneau_app;
             END IF;
         END $$
         """
     )
 
 
+def _for_the_service_alone(signature: str) -> None:
+    op.execute(f"REVOKE EXECUTE ON FUNCTION {signature} FROM PUBLIC")
+    _let_the_service("GRANT", f"EXECUTE ON FUNCTION {signature} TO")
+
+
 def downgrade() -> None:
+    _let_the_service("REVOKE", "DELETE ON slot_openings FROM")
     for name in FREED_TRIGGERS:
         op.execute(f"DROP TRIGGER {name} ON bookings")
     for body in (
