@@ -25,7 +25,7 @@ from app.capacity.models import Slot
 from app.capacity.occupancy import span_of
 from app.capacity.service import lock_units
 from app.core.clock import now
-from app.core.errors import NotFound
+from app.core.errors import Busy, NotFound
 from app.core.preconditions import require_seen
 from app.requests.models import Request
 
@@ -145,6 +145,8 @@ async def locked(session: AsyncSession, booking_id: UUID, *, to_confirm: bool = 
         If there is none.
     Stale
         If the caller saw another version of it.
+    Busy
+        If it has been moved to another unit while this one waited.
     """
     seen = await repository.find(session, booking_id)
     if seen is None:
@@ -155,7 +157,10 @@ async def locked(session: AsyncSession, booking_id: UUID, *, to_confirm: bool = 
     if to_confirm:
         units |= {unit for one in concerned for unit in await freed.units_to_lock(session, one)}
     await lock_units(session, units)
-    return require_seen(session, await repository.lock(session, booking_id))
+    booking = require_seen(session, await repository.lock(session, booking_id))
+    if booking.unit_id not in units:
+        raise Busy("This booking has been moved to another unit at this moment: send the same request again.")
+    return booking
 
 
 async def confirm(session: AsyncSession, author: Author, booking: Booking) -> Booking:
