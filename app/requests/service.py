@@ -13,7 +13,7 @@ from app.core.errors import FieldFault, Invalid, NotFound, StateConflict
 from app.core.preconditions import require_seen
 from app.identity.actor import Actor
 from app.identity.models import Role
-from app.requests import repository
+from app.requests import feasibility_repository, repository
 from app.requests.errors import RequestSettled
 from app.requests.facts import Need, priorities
 from app.requests.models import Request, RequestStatus
@@ -294,7 +294,7 @@ async def _check_unsettled(session: AsyncSession, request: Request, changes: dic
     settled = sorted(changes.keys() & TECHNICAL)
     if not settled:
         return
-    disclosed = await repository.feasibilities_of(session, [request.id])
+    disclosed = await feasibility_repository.feasibilities_of(session, [request.id])
     if request.status is not RequestStatus.DRAFT or disclosed:
         raise RequestSettled(
             "It has been submitted or disclosed to a CDMO: withdraw it, and make a new request.",
