@@ -34,44 +34,37 @@ CREATE FUNCTION days_run_over(booking bookings) RETURNS TABLE (slot_id uuid, per
     WHERE s.unit_id = booking.unit_id AND s.status = 'published' AND s.period && overrun(booking)
 $$
 """
-UNIT_OCCUPANCY = f"""
-CREATE FUNCTION unit_occupancy(unit_ids uuid[], leaving uuid DEFAULT NULL)
-    RETURNS TABLE (unit_id uuid, slot_id uuid, period daterange)
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    SELECT b.unit_id, b.slot_id, b.period FROM bookings b
-    WHERE b.unit_id = ANY (unit_ids) AND b.id IS DISTINCT FROM leaving
-        AND (b.status IN ('confirmed', 'in_production')
-            OR (b.status = 'awaiting_cdmo' AND (b.approval_expires_at IS NULL OR b.approval_expires_at > now()))
-            OR (b.status = 'held' AND b.hold_expires_at > now()))
-    UNION ALL
-    SELECT b.unit_id, late.slot_id, late.period FROM bookings b CROSS JOIN LATERAL days_run_over(b) late
-    WHERE b.unit_id = ANY (unit_ids) AND b.id IS DISTINCT FROM leaving AND {RUNNING_OVER}
-    ORDER BY 1, 3
-$$
-"""
-UNIT_OCCUPANCY_BEFORE = """
-CREATE FUNCTION unit_occupancy(unit_ids uuid[]) RETURNS TABLE (unit_id uuid, slot_id uuid, period daterange)
+BOUND_BEFORE = "b.status IN ('awaiting_cdmo', 'confirmed', 'in_production')"
+BOUND = """b.status IN ('confirmed', 'in_production')
+            OR (b.status = 'awaiting_cdmo' AND (b.approval_expires_at IS NULL OR b.approval_expires_at > now()))"""
+UNIT_OCCUPANCY = """
+CREATE FUNCTION unit_occupancy({arguments}) RETURNS TABLE (unit_id uuid, slot_id uuid, period daterange)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT b.unit_id, b.slot_id, b.period FROM bookings b
     WHERE b.unit_id = ANY (unit_ids)
-        AND (b.status IN ('confirmed', 'in_production')
-            OR (b.status = 'awaiting_cdmo' AND (b.approval_expires_at IS NULL OR b.approval_expires_at > now()))
-            OR (b.status = 'held' AND b.hold_expires_at > now()))
-    ORDER BY b.unit_id, b.period
+        AND ({bound}
+            OR (b.status = 'held' AND b.hold_expires_at > now())){running_over}
 $$
 """
+UNIT_OCCUPANCY_BEFORE = {
+    "arguments": "unit_ids uuid[]", "bound": BOUND, "running_over": "\n    ORDER BY b.unit_id, b.period",
+}
+UNIT_OCCUPANCY_AFTER = {
+    "arguments": "unit_ids uuid[], leaving uuid DEFAULT NULL", "bound": BOUND, "running_over": f"""
+        AND b.id IS DISTINCT FROM leaving
+    UNION ALL
+    SELECT b.unit_id, late.slot_id, late.period FROM bookings b CROSS JOIN LATERAL days_run_over(b) late
+    WHERE b.unit_id = ANY (unit_ids) AND b.id IS DISTINCT FROM leaving AND {RUNNING_OVER}
+    ORDER BY 1, 3""",
+}
 REQUEST_HAS_PERIOD = """
 CREATE OR REPLACE FUNCTION request_has_period(request uuid) RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    SELECT EXISTS (
-        SELECT FROM bookings b WHERE b.request_id = request
-            AND ({bound}
-                OR (b.status = 'held' AND b.hold_expires_at > now())))
+    SELECT EXISTS (SELECT FROM bookings b WHERE b.request_id = request
+        AND ({bound}
+            OR (b.status = 'held' AND b.hold_expires_at > now())))
 $$
 """
-BOUND_BEFORE = "b.status IN ('awaiting_cdmo', 'confirmed', 'in_production')"
-BOUND = """b.status IN ('confirmed', 'in_production')
-                OR (b.status = 'awaiting_cdmo' AND (b.approval_expires_at IS NULL OR b.approval_expires_at > now()))"""
 
 BOOKING_RULES = """
 CREATE OR REPLACE FUNCTION check_booking_in_slot() RETURNS trigger LANGUAGE plpgsql
@@ -138,46 +131,42 @@ CREATE FUNCTION freed_days(before bookings, after bookings) RETURNS TABLE (slot_
         ) AS freed
 $$
 """
-NOTE_FREED_PERIOD = f"""
-CREATE OR REPLACE FUNCTION note_freed_period() RETURNS trigger LANGUAGE plpgsql
+NOTING = """
+CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql
     SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
-    IF EXISTS (SELECT FROM requests WHERE {WAITS}) THEN
+    {note}
+    RETURN NULL;
+END $$
+"""
+NOTE_IF_ANY_WAITS = f"""IF EXISTS (SELECT FROM requests WHERE {WAITS}) THEN
         INSERT INTO freed_periods (id, unit_id, slot_id, period, booking_id, reason_code, attempts)
-        SELECT gen_random_uuid(), OLD.unit_id, freed.slot_id, freed.period, OLD.id,
-            CASE WHEN NEW.status NOT IN {LIVE} THEN coalesce(NEW.ended_reason_code, NEW.status)
+        {{rows}}
+    END IF;"""
+NOTES = {
+    "note_freed_period": NOTE_IF_ANY_WAITS.format(rows=f"""SELECT gen_random_uuid(), OLD.unit_id, freed.slot_id,
+            freed.period, OLD.id, CASE WHEN NEW.status NOT IN {LIVE} THEN coalesce(NEW.ended_reason_code, NEW.status)
                 WHEN NEW.period = OLD.period AND NEW.unit_id = OLD.unit_id THEN 'slipped_less' ELSE 'moved' END, 0
-        FROM freed_days(OLD, NEW) freed;
-    END IF;
-    RETURN NULL;
-END $$
-"""
-NOTE_FREED_OPENING = """
-CREATE OR REPLACE FUNCTION note_freed_opening() RETURNS trigger LANGUAGE plpgsql
-    SECURITY DEFINER SET search_path = public, pg_temp AS $$
-BEGIN
-    INSERT INTO slot_openings (slot_id, cause, period)
-        SELECT freed.slot_id, 'freed', freed.period FROM freed_days(OLD, NEW) freed;
-    RETURN NULL;
-END $$
-"""
+        FROM freed_days(OLD, NEW) freed;"""),
+    "note_freed_opening": """INSERT INTO slot_openings (slot_id, cause, period)
+        SELECT freed.slot_id, 'freed', freed.period FROM freed_days(OLD, NEW) freed;""",
+}
+NOTES_BEFORE = {
+    "note_freed_period": NOTE_IF_ANY_WAITS.format(rows=f"""VALUES (gen_random_uuid(), OLD.unit_id, OLD.slot_id,
+            OLD.period, OLD.id,
+            CASE WHEN NEW.status IN {LIVE} THEN 'moved' ELSE coalesce(NEW.ended_reason_code, NEW.status) END, 0);"""),
+    "note_freed_opening": f"""INSERT INTO slot_openings (slot_id, cause, period)
+        SELECT OLD.slot_id, 'freed', freed
+        FROM unnest(datemultirange(OLD.period) - CASE
+            WHEN NEW.status IN {LIVE} AND NEW.unit_id = OLD.unit_id
+            THEN datemultirange(NEW.period) ELSE '{{}}'::datemultirange END) AS freed
+        WHERE upper(freed) > (now() AT TIME ZONE 'Europe/Paris')::date;""",
+}
 FREED_TRIGGER = f"""
 CREATE TRIGGER {{name}} AFTER UPDATE OF status, period, unit_id, expected_end_on ON bookings FOR EACH ROW
     WHEN (OLD.status IN {LIVE} AND (NEW.status NOT IN {LIVE} OR (OLD.unit_id, OLD.period, OLD.expected_end_on)
         IS DISTINCT FROM (NEW.unit_id, NEW.period, NEW.expected_end_on)))
     EXECUTE FUNCTION {{function}}()
-"""
-NOTE_FREED_PERIOD_BEFORE = f"""
-CREATE OR REPLACE FUNCTION note_freed_period() RETURNS trigger LANGUAGE plpgsql
-    SECURITY DEFINER SET search_path = public, pg_temp AS $$
-BEGIN
-    IF EXISTS (SELECT FROM requests WHERE {WAITS}) THEN
-        INSERT INTO freed_periods (id, unit_id, slot_id, period, booking_id, reason_code, attempts)
-        VALUES (gen_random_uuid(), OLD.unit_id, OLD.slot_id, OLD.period, OLD.id,
-            CASE WHEN NEW.status IN {LIVE} THEN 'moved' ELSE coalesce(NEW.ended_reason_code, NEW.status) END, 0);
-    END IF;
-    RETURN NULL;
-END $$
 """
 FREEING_BEFORE = "('released', 'expired', 'declined', 'cancelled', 'displaced')"
 FREED_PERIOD_TRIGGER_BEFORE = f"""
@@ -185,19 +174,6 @@ CREATE TRIGGER tr_bookings_freed AFTER UPDATE ON bookings FOR EACH ROW
     WHEN (OLD.status IN {LIVE} AND (NEW.status IN {FREEING_BEFORE} OR (NEW.status IN {LIVE}
         AND (NEW.unit_id <> OLD.unit_id OR NOT NEW.period @> OLD.period))))
     EXECUTE FUNCTION note_freed_period()
-"""
-NOTE_FREED_OPENING_BEFORE = f"""
-CREATE OR REPLACE FUNCTION note_freed_opening() RETURNS trigger LANGUAGE plpgsql
-    SECURITY DEFINER SET search_path = public, pg_temp AS $$
-BEGIN
-    INSERT INTO slot_openings (slot_id, cause, period)
-        SELECT OLD.slot_id, 'freed', freed
-        FROM unnest(datemultirange(OLD.period) - CASE
-            WHEN NEW.status IN {LIVE} AND NEW.unit_id = OLD.unit_id
-            THEN datemultirange(NEW.period) ELSE '{{}}'::datemultirange END) AS freed
-        WHERE upper(freed) > (now() AT TIME ZONE 'Europe/Paris')::date;
-    RETURN NULL;
-END $$
 """
 FREED_OPENING_TRIGGER_BEFORE = f"""
 CREATE TRIGGER tr_bookings_opening AFTER UPDATE OF status, period, unit_id ON bookings FOR EACH ROW
@@ -256,14 +232,13 @@ def upgrade() -> None:
     op.create_index("ix_bookings_running_over", "bookings", ["unit_id"], postgresql_where=sa.text(RUNNING_OVER))
     op.execute("DROP FUNCTION unit_occupancy(uuid[])")
     op.execute(f"DROP FUNCTION {WRITE_BOOKING_SIGNATURE_BEFORE}")
-    for body in (OVERRUN, DAYS_RUN_OVER, FREED_DAYS, UNIT_OCCUPANCY):
+    for body in (OVERRUN, DAYS_RUN_OVER, FREED_DAYS, UNIT_OCCUPANCY.format(**UNIT_OCCUPANCY_AFTER)):
         op.execute(body)
     op.execute(WRITE_BOOKING.format(arguments=ARGUMENTS, seen=SEEN))
     op.execute(REQUEST_HAS_PERIOD.format(bound=BOUND))
     op.execute(BOOKING_RULES.format(not_run_over=NOT_RUN_OVER))
-    op.execute(NOTE_FREED_PERIOD)
-    op.execute(NOTE_FREED_OPENING)
     for name, function in FREED_TRIGGERS.items():
+        op.execute(NOTING.format(name=function, note=NOTES[function]))
         op.execute(f"DROP TRIGGER {name} ON bookings")
         op.execute(FREED_TRIGGER.format(name=name, function=function))
     for signature in INNER:
@@ -293,11 +268,10 @@ def _for_the_service_alone(signature: str) -> None:
 
 def downgrade() -> None:
     _let_the_service("REVOKE", "DELETE ON slot_openings FROM")
-    for name in FREED_TRIGGERS:
+    for name, function in FREED_TRIGGERS.items():
         op.execute(f"DROP TRIGGER {name} ON bookings")
+        op.execute(NOTING.format(name=function, note=NOTES_BEFORE[function]))
     for body in (
-        NOTE_FREED_PERIOD_BEFORE,
-        NOTE_FREED_OPENING_BEFORE,
         FREED_PERIOD_TRIGGER_BEFORE,
         FREED_OPENING_TRIGGER_BEFORE,
         BOOKING_RULES.format(not_run_over=""),
@@ -307,7 +281,7 @@ def downgrade() -> None:
     for signature in (WRITE_BOOKING_SIGNATURE, "unit_occupancy(uuid[], uuid)", *reversed(INNER)):
         op.execute(f"DROP FUNCTION {signature}")
     op.execute(WRITE_BOOKING.format(arguments=ARGUMENTS_BEFORE, seen=""))
-    op.execute(UNIT_OCCUPANCY_BEFORE)
+    op.execute(UNIT_OCCUPANCY.format(**UNIT_OCCUPANCY_BEFORE))
     for signature in (WRITE_BOOKING_SIGNATURE_BEFORE, "unit_occupancy(uuid[])"):
         _for_the_service_alone(signature)
     op.drop_index("ix_bookings_running_over", table_name="bookings")
