@@ -31,7 +31,7 @@ from app.jobs.queue import take_jobs
 from app.jobs.running import JobContext, Kind, Places, Runner
 from app.jobs.service import remove_old
 from app.jobs.sweeping import Sweep, Sweeper, tolerantly
-from app.requests.alerting import evaluate_alerts
+from app.requests.alerting import evaluate_alerts, forget_openings
 
 RECONNECT_SECONDS = 1.0
 SWEEP_SECONDS = 5.0
@@ -78,10 +78,11 @@ SWEEPS: Mapping[str, Sweep] = {
     "old_attempts": remove_old,
     "freed_periods": ask_again,
     "alerts": evaluate_alerts,
+    "old_openings": forget_openings,
 }
 """What is done every few seconds, by one worker at a time; each says how much it did, and is called until it says 0."""
 
-RARE_SWEEPS: Mapping[str, float] = {"old_attempts": 3_600.0, "old_idempotency_keys": 60.0}
+RARE_SWEEPS: Mapping[str, float] = {"old_attempts": 3_600.0, "old_openings": 3_600.0, "old_idempotency_keys": 60.0}
 """Seconds between two sweeps, of those that are done more rarely."""
 
 log = structlog.get_logger(__name__)

@@ -12,7 +12,7 @@ from app.audit.author import Author
 from app.audit.service import record_all
 from app.requests.facts import priorities, request_facts
 from app.requests.models import RequestStatus
-from app.requests.service import move_request
+from app.requests.progress import move_request
 
 OPEN_TO_OFFERS = frozenset({RequestStatus.SUBMITTED, RequestStatus.WAITLISTED, RequestStatus.UNMET})
 """A request in another status has been withdrawn, or has found a place, since the round closed."""

@@ -21,6 +21,7 @@ from app.allocation.models import (
     WaitingLine,
 )
 from app.allocation.repository import UNDECIDED
+from app.bookings.liveness import is_live
 from app.bookings.models import LIVE, Booking, BookingStatus, FreedPeriod
 from app.capacity.models import SlotFreeze
 from app.core.jobs import QUEUE_SCHEMA, Entrypoint
@@ -125,12 +126,9 @@ async def published_policy(session: AsyncSession) -> tuple[UUID, dict[str, Any],
 
 
 async def live_bookings(session: AsyncSession, request_ids: Collection[UUID], at: datetime) -> list[Booking]:
-    """Return the live bookings of requests; neither a hold that had run out by an instant is one, nor a move asked."""
+    """Return the live bookings of requests; neither what had run out by an instant is one, nor a move asked."""
     statement = select(Booking).where(
-        col(Booking.request_id).in_(list(request_ids)),
-        col(Booking.moves_id).is_(None),
-        col(Booking.status).in_(LIVE),
-        or_(col(Booking.hold_expires_at).is_(None), col(Booking.hold_expires_at) > at),
+        col(Booking.request_id).in_(list(request_ids)), col(Booking.moves_id).is_(None), is_live(at)
     )
     return list(await session.scalars(statement))
 

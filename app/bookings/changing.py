@@ -11,7 +11,6 @@ from app.bookings import followup, freed, obstacles, proposals, repository
 from app.bookings.drafts import BookingDraft
 from app.bookings.models import Booking, BookingStatus
 from app.bookings.rules import ENDED, require_transition
-from app.capacity.occupancy import span_of
 
 
 async def change_status(
@@ -97,8 +96,7 @@ async def relocate(
     await proposals.withdraw_those_of_slips_of(session, author, booking.id, reason_code="moved")
     before = snapshot(booking)
     slot = (await repository.slots_by_id(session, [draft.slot_id]))[draft.slot_id]
-    own = span_of(booking.period) if booking.unit_id == slot.unit_id else None
-    left_unit_id = booking.unit_id
+    booking_id, left_unit_id = booking.id, booking.unit_id
     place = {
         "slot_id": slot.id,
         "unit_id": slot.unit_id,
@@ -120,7 +118,9 @@ async def relocate(
                     session, author, instead_of, BookingStatus.RELEASED, reason_code="moved", changes=ended
                 )
     except repository.Refused as refused:
-        facts = await obstacles.facts_of(session, refused.rule, slot.id, draft.period, draft.starts_between, own=own)
+        facts = await obstacles.facts_of(
+            session, refused.rule, slot.id, draft.period, draft.starts_between, leaving=booking_id
+        )
         raise refused.rule(**facts) from None
     await record(session, author, action, booking, before=before, reason_code=reason_code, reason_text=reason_text)
     await freed.announce(session, left_unit_id)

@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.bookings import placing, repository, service
+from app.bookings import expiry, placing, repository, service
 from app.bookings.errors import NotEligible, RequestAlreadyBooked
 from app.bookings.models import Booking, BookingSource
 from app.bookings.own_request import describe, refuse_contradictions
@@ -47,7 +48,7 @@ async def hold(session: AsyncSession, actor: Actor, command: BookingCreate, *, h
     slot, unit, place = await placing.bookable_place(session, command.slot_id, command.start)
     need = await _need(session, actor, command)
     request = (
-        await _request(session, actor, command)
+        await _request(session, actor, command, slot.unit_id)
         if need is None
         else request_to_make(actor, describe(command, need.product, unit), need)
     )
@@ -125,13 +126,15 @@ async def _need(session: AsyncSession, actor: Actor, command: BookingCreate) -> 
     return need
 
 
-async def _request(session: AsyncSession, actor: Actor, command: BookingCreate) -> Request:
-    """Return the request that is named, waiting and with no live booking."""
+async def _request(session: AsyncSession, actor: Actor, command: BookingCreate, unit_id: UUID) -> Request:
+    """Return the request that is named, waiting and with no live booking; what has run out for it is ended first."""
     assert command.request_id is not None  # noqa: S101 - `refuse_contradictions` has seen to it
     try:
         request = await get_request(session, actor, command.request_id)
     except NotFound:
         raise placing.missing("request", command.request_id) from None
+    if request.status is RequestStatus.BOOKED:
+        await expiry.expire_for_request(session, actor, request.id, unit_id)
     await _require_unserved(session, request)
     return request
 

@@ -1,7 +1,9 @@
 """Why a booking is refused: bare facts, each with the field of a hold that it is about."""
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
+from app.capacity.supply import Span
 from app.core.errors import Conflict, FieldFault, StateConflict
 
 
@@ -26,11 +28,18 @@ class BookingRefused(Conflict):
 
 
 class SlotTaken(BookingRefused):
-    """Another live booking of the unit lies in the period; whose, nobody learns."""
+    """Another live booking of the unit lies in the period, or will run over it; whose, nobody learns."""
 
     type, title = "slot-taken", "The period is taken"
     pointer = "/start"
     sentence = "Another booking lies in this period. Take the nearest free period, or another slot."
+
+
+class SlotChanged(BookingRefused):
+    """The slot has been changed since its terms were read."""
+
+    type, title = "slot-changed", "The slot has just been changed"
+    sentence = "The CDMO has changed this slot at this very moment. Read it again, and book it as it is now."
 
 
 class OutsideSlot(BookingRefused):
@@ -153,6 +162,22 @@ class NoTerms(StateConflict):
     type, title = "no-terms", "The booking has no terms of its own"
 
 
+class SlotAskedFor(Conflict):
+    """A period that a booking asks to move to, or that a slip proposes to one, lies over a cut."""
+
+    type, title = "slot-asked-for", "A period that is asked for keeps the slot whole"
+
+    @classmethod
+    def by(cls, spans: Iterable[Span]) -> "SlotAskedFor":
+        """Return the refusal with the periods, and nothing of whose they are."""
+        periods = [{"start": one.start_on.isoformat(), "end": one.end_on.isoformat()} for one in spans]
+        named = ", ".join(f"{one['start']} to {one['end']}" for one in periods)
+        return cls(
+            f"Asked for by a move or a slip: {named}. Answer it first, or cut the slot beside it.",
+            facts={"asked_for": periods},
+        )
+
+
 class SlipMoveAnswered(StateConflict):
     """The proposal is answered, or withdrawn."""
 
@@ -161,6 +186,8 @@ class SlipMoveAnswered(StateConflict):
 
 REFUSALS: dict[str, type[BookingRefused]] = {
     "ex_bookings_live_overlap": SlotTaken,
+    "ck_bookings_not_run_over": SlotTaken,
+    "slot_changed": SlotChanged,
     "ck_bookings_inside_slot": OutsideSlot,
     "ck_bookings_slot_published": SlotNotPublished,
     "ck_bookings_slot_not_frozen": SlotFrozen,
@@ -168,4 +195,4 @@ REFUSALS: dict[str, type[BookingRefused]] = {
     "ck_bookings_not_ordered": UnderOrder,
     "ck_bookings_lent": NotLent,
 }
-"""The rule that each constraint of the bookings table stands for."""
+"""The rule that each constraint of the bookings table stands for, and each word of the function that writes one."""

@@ -30,6 +30,14 @@ async def expire(session: AsyncSession, author: Author, units: Collection[UUID])
     return len(found)
 
 
+async def expire_for_request(session: AsyncSession, author: Author, request_id: UUID, unit_id: UUID) -> None:
+    """End what has run out for a request, so that it can have a place on a unit, which is locked with the others."""
+    units = await repository.units_run_out_for(session, request_id, now())
+    if units:
+        await lock_units(session, {*units, unit_id})
+        await expire(session, author, units)
+
+
 async def expire_stale_holds(session: AsyncSession, author: Author, *, max_units: int = 100) -> int:
     """Expire what has run out on so many units with stale holds at most, and return how much there was.
 

@@ -10,7 +10,7 @@ from app.bookings.models import Booking, BookingStatus
 from app.bookings.rules import ENDED
 from app.core.clock import now
 from app.requests.models import RequestStatus
-from app.requests.service import move_request
+from app.requests.progress import move_request
 
 BINDING = frozenset({BookingStatus.AWAITING_CDMO, BookingStatus.CONFIRMED})
 

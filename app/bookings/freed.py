@@ -35,7 +35,11 @@ async def later_places(session: AsyncSession, booking: Booking) -> list[Booking]
 
 
 async def credit_left(session: AsyncSession, author: Author, left: Booking, taken: Booking) -> None:
-    """Credit what was charged for a place that its request has left for an earlier one, and end the wish for it."""
+    """Credit what was charged for a place that its request has left for an earlier one, and end the wish for it.
+
+    To leave it costs nothing. What its owner paid to move it there before stays paid, as it does when the batch is made
+    or cancelled: a fee for a move is credited where the CDMO is the cause, and there alone.
+    """
     await ledger.add_charge(
         session,
         author,

@@ -110,7 +110,8 @@ class Booking(Versioned, table=True):
 
     A row with `moves_id` holds the place to which that booking asks to move, as far as the booking does not hold it
     itself, until the CDMO has answered; `move` is what was asked and quoted. One with `repeats_id` repeats a failed
-    campaign. `expected_end_on` (half-open, changeover included) is what a slip says; the planned period stays.
+    campaign. `expected_end_on` (half-open, changeover included) is what a slip says; the planned period stays, and the
+    days after it that are run over are as busy as it is: nobody books them anew.
     """
 
     __tablename__ = "bookings"
@@ -149,6 +150,11 @@ class Booking(Versioned, table=True):
             postgresql_where=text("status = 'awaiting_cdmo'"),
         ),
         Index("ix_bookings_pending_move", "moves_id", unique=True, postgresql_where=text("status = 'awaiting_cdmo'")),
+        Index(
+            "ix_bookings_running_over",
+            "unit_id",
+            postgresql_where=text("expected_end_on IS NOT NULL AND status IN ('confirmed', 'in_production')"),
+        ),
         Index("ix_bookings_replaced_by_id", "replaced_by_id", postgresql_where=text("replaced_by_id IS NOT NULL")),
     )
 
@@ -249,8 +255,9 @@ class Charge(Table, table=True):
 class FreedPeriod(Table, table=True):
     """Days that a live booking has let go of while somebody waited; a trigger on bookings writes it, whoever ends one.
 
-    `reason_code` is why the booking ended, or `moved`. It is undecided until the waiting list has been asked:
-    `run_id` is then the run that did so last, `attempts` how many have.
+    `reason_code` is why the booking ended, or `moved`, or `slipped_less` where a new slip runs over fewer days than the
+    last one. It is undecided until the waiting list has been asked: `run_id` is then the run that did so last,
+    `attempts` how many have.
     """
 
     __tablename__ = "freed_periods"

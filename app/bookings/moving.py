@@ -12,12 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.author import Author
 from app.audit.service import record
-from app.bookings import ledger, placing, repository, resale, service
+from app.bookings import freed, ledger, placing, repository, resale, service
 from app.bookings.access import require_not_ordered, view_for
 from app.bookings.approvals import deadline_of, require_approvable
 from app.bookings.changing import change_status, relocate
 from app.bookings.drafts import BookingDraft, draft_of
 from app.bookings.errors import MovePending, NoTerms, OtherCdmo, OwnDays, SamePlace
+from app.bookings.expiry import expire
 from app.bookings.fees import BookingTerms
 from app.bookings.life_schemas import MoveBody
 from app.bookings.models import Booking, BookingSource, BookingStatus, ChargeKind
@@ -68,7 +69,10 @@ async def move(session: AsyncSession, actor: Actor, booking_id: UUID, command: M
     view, _ = await view_for(session, actor, booking_id, "move")
     require_movable(view.booking)
     slot = await placing.bookable_slot(session, command.slot_id or view.booking.slot_id, command.start)
-    await lock_units(session, {view.booking.unit_id, slot.unit_id})
+    # What the move confirms may replace a later place of the same request.
+    units = {slot.unit_id, *(await freed.units_to_lock(session, view.booking))}
+    await lock_units(session, units)
+    await expire(session, actor, units)
     booking = await service.locked(session, booking_id)
     require_movable(booking)
     pending = await repository.lock_pending_move(session, booking.id)
@@ -104,7 +108,7 @@ async def plan_move(session: AsyncSession, booking: Booking, slot_id: UUID, star
     unit = units[slot.unit_id]
     if unit.organisation_id != units[booking.unit_id].organisation_id:
         raise OtherCdmo(slot_id=str(slot.id))
-    place = await placing.facts_of_slot(session, slot)
+    place = await placing.facts_of_slot(session, slot, leaving=booking.id)
     request = (await request_facts(session, [booking.request_id]))[booking.request_id]
     open_dates = replace(request, earliest_on=min(request.earliest_on, today()), latest_delivery_on=LATEST_DAY)
     option = placing.option_at(open_dates, unit, place, start_on, today())
@@ -122,7 +126,7 @@ async def plan_move(session: AsyncSession, booking: Booking, slot_id: UUID, star
         free_used=booking.free_moves_used,
         bound=booking.status is BookingStatus.CONFIRMED,
     )
-    await placing.refuse_taken(session, draft, place, own=present if slot.id == booking.slot_id else None)
+    await placing.refuse_taken(session, draft, place, leaving=booking.id)
     return Plan(draft, offer, place)
 
 

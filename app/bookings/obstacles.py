@@ -28,7 +28,7 @@ async def facts_of(
     days: Period,
     starts: Period | None,
     *,
-    own: Span | None = None,
+    leaving: UUID | None = None,
 ) -> dict[str, Any]:
     """Return the facts of a refusal as JSON: the slot, and where another period can answer it, which.
 
@@ -36,16 +36,16 @@ async def facts_of(
     ----------
     starts
         Days on which the booking could start; None leaves them open from today on.
-    own
-        The period on this unit that a booking gives up by moving: it is in nobody's way.
+    leaving
+        A booking that gives up its place by moving: it is in nobody's way.
     """
     slot = (await repository.slots_by_id(session, [slot_id]))[slot_id]
     facts: dict[str, Any] = {"slot_id": str(slot_id), "slot": _json(span_of(slot.period))}
     if not issubclass(refusal, CALENDAR_REFUSALS):
         return facts
     wanted = span_of(days)
-    occupied = (await occupied_periods(session, [slot.unit_id]))[slot.unit_id]
-    busy = [one.period for one in occupied if one.period != own]
+    occupied = (await occupied_periods(session, [slot.unit_id], leaving=leaving))[slot.unit_id]
+    busy = [one.period for one in occupied]
     facts["in_the_way"] = [_json(one) for one in busy if one.start_on < wanted.end_on and wanted.start_on < one.end_on]
     facts["nearest_free"] = await _nearest(session, slot, wanted, busy, starts)
     return facts

@@ -22,7 +22,7 @@ from app.bookings.obstacles import facts_of
 from app.capacity.facts import place_facts, slot_facts
 from app.capacity.models import Slot, SlotStatus
 from app.capacity.occupancy import span_of
-from app.capacity.supply import SlotFacts, Span, UnitFacts
+from app.capacity.supply import SlotFacts, UnitFacts
 from app.core.clock import today
 from app.core.errors import FieldFault, NotFound
 from app.matching.facts import RequestFacts
@@ -72,23 +72,23 @@ def _bookable(slot: Slot, start_on: date) -> Slot:
     return slot
 
 
-async def facts_of_slot(session: AsyncSession, slot: Slot) -> SlotFacts:
-    """Return the facts of a slot, which may have been withdrawn a moment ago."""
-    found = (await slot_facts(session, slot_ids=[slot.id])).get(slot.unit_id)
+async def facts_of_slot(session: AsyncSession, slot: Slot, *, leaving: UUID | None = None) -> SlotFacts:
+    """Return the facts of a slot, which may have been withdrawn a moment ago, for a booking that leaves its place."""
+    found = (await slot_facts(session, slot_ids=[slot.id], leaving=leaving)).get(slot.unit_id)
     if not found:
         raise SlotNotPublished(slot_id=str(slot.id))
     return found[0]
 
 
 async def refuse_taken(
-    session: AsyncSession, draft: BookingDraft, place: SlotFacts, *, own: Span | None = None
+    session: AsyncSession, draft: BookingDraft, place: SlotFacts, *, leaving: UUID | None = None
 ) -> None:
     """Refuse what is plainly taken before queueing for the unit; whatever passes, the constraint decides.
 
     Parameters
     ----------
-    own
-        The period that the booking to be moved holds in this slot, and gives up.
+    leaving
+        The booking to be moved, which gives up its place.
 
     Raises
     ------
@@ -96,10 +96,10 @@ async def refuse_taken(
         With what is in the way.
     """
     wanted = span_of(draft.period)
-    others = [busy for busy in place.busy if busy != own]
-    if any(busy.start_on < wanted.end_on and wanted.start_on < busy.end_on for busy in others):
+    if any(busy.start_on < wanted.end_on and wanted.start_on < busy.end_on for busy in place.busy):
         refusal = SlotTaken if place.divisible else SlotWhole
-        raise refusal(**await facts_of(session, refusal, place.slot_id, draft.period, draft.starts_between, own=own))
+        facts = await facts_of(session, refusal, place.slot_id, draft.period, draft.starts_between, leaving=leaving)
+        raise refusal(**facts)
 
 
 def option_at(request: RequestFacts, unit: UnitFacts, slot: SlotFacts, start_on: date, as_of_on: date) -> Option:

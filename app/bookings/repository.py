@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic_core import to_json
-from sqlalchemy import DateTime, Uuid, and_, bindparam, literal, or_, select, text, update
+from sqlalchemy import DateTime, Integer, Uuid, bindparam, literal, select, text, update
 from sqlalchemy.dialects.postgresql import DATERANGE
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,9 +15,11 @@ from sqlalchemy.orm import make_transient_to_detached
 from sqlmodel import col
 
 from app.bookings.errors import REFUSALS, BookingRefused
-from app.bookings.models import LIVE, Booking, BookingStatus, FreedPeriod
+from app.bookings.liveness import has_run_out, is_live
+from app.bookings.models import Booking, BookingStatus, FreedPeriod
 from app.capacity.models import Slot, SlotFreeze, SlotStatus
 from app.core.bulk import rows_as_json
+from app.core.clock import now
 from app.core.constraints import constraint_of
 from app.core.model import Period
 from app.requests.models import Request
@@ -60,14 +62,16 @@ async def guarded(session: AsyncSession, *, swap: bool = False) -> AsyncIterator
         raise Refused(refusal) from error
 
 
-class RunOut(Exception):
-    """A hold or a question to a CDMO on the unit has run out, and is to be ended before anything is written."""
-
-
 _WRITE_BOOKING = text(
     "SELECT write_booking("
-    ":unit_id, :as_of, CAST(:requests AS jsonb), CAST(:bookings AS jsonb), CAST(:records AS jsonb))"
-).bindparams(bindparam("unit_id", type_=Uuid), bindparam("as_of", type_=DateTime(timezone=True)))
+    ":unit_id, :slot_id, :version, :as_of,"
+    " CAST(:requests AS jsonb), CAST(:bookings AS jsonb), CAST(:records AS jsonb))"
+).bindparams(
+    bindparam("unit_id", type_=Uuid),
+    bindparam("slot_id", type_=Uuid),
+    bindparam("version", type_=Integer),
+    bindparam("as_of", type_=DateTime(timezone=True)),
+)
 
 
 async def insert(
@@ -75,21 +79,24 @@ async def insert(
     booking: Booking,
     records: Sequence[Mapping[str, Any]],
     *,
-    at: datetime,
+    slot_version: int,
     request: Request | None = None,
-) -> None:
+) -> bool:
     """Lock the unit and insert a booking with its audit records, and with the request that is made for it.
 
-    The records are as `app.audit.service.creation` gives them.
+    The records are as `app.audit.service.creation` gives them. `slot_version` is that of the slot as it was read.
 
     If the calendar refuses, nothing is written, and the transaction goes on.
+
+    Returns
+    -------
+    bool
+        False if something on the unit has run out by the time that it is locked: nothing is written before it is ended.
 
     Raises
     ------
     Refused
         With the rule that stands against it.
-    RunOut
-        If something on the unit had run out by then: nothing is written.
     """
     await session.flush()
     rows = [booking] if request is None else [request, booking]
@@ -97,14 +104,16 @@ async def insert(
         _WRITE_BOOKING,
         {
             "unit_id": booking.unit_id,
-            "as_of": at,
+            "slot_id": booking.slot_id,
+            "version": slot_version,
+            "as_of": now(),
             "requests": rows_as_json([request] if request is not None else []),
             "bookings": rows_as_json([booking]),
             "records": to_json(records).decode(),
         },
     )
     if told == "run_out":
-        raise RunOut
+        return False
     if told is not None:
         rule = REFUSALS.get(told)
         if rule is None:
@@ -113,6 +122,7 @@ async def insert(
     for row in rows:
         make_transient_to_detached(row)
         session.add(row)
+    return True
 
 
 async def find(session: AsyncSession, booking_id: UUID) -> Booking | None:
@@ -154,16 +164,19 @@ async def run_out(session: AsyncSession, unit_ids: Collection[UUID], at: datetim
         select(Booking)
         .where(
             col(Booking.unit_id).in_(unit_ids),
-            or_(
-                and_(col(Booking.status) == BookingStatus.HELD, col(Booking.hold_expires_at) <= at),
-                and_(col(Booking.status) == BookingStatus.AWAITING_CDMO, col(Booking.approval_expires_at) <= at),
-            ),
+            has_run_out(at),
         )
         .order_by(col(Booking.id))
         .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
     return list(await session.scalars(statement))
+
+
+async def units_run_out_for(session: AsyncSession, request_id: UUID, at: datetime) -> set[UUID]:
+    """Return the units on which a hold or a question to a CDMO for a request had run out by an instant."""
+    statement = select(col(Booking.unit_id)).where(col(Booking.request_id) == request_id, has_run_out(at))
+    return set(await session.scalars(statement))
 
 
 async def units_with_stale_holds(session: AsyncSession, at: datetime, limit: int) -> set[UUID]:
@@ -206,13 +219,9 @@ async def displaced_by(session: AsyncSession, booking_id: UUID) -> list[Booking]
 
 
 async def live_booking_of_request(session: AsyncSession, request_id: UUID, at: datetime) -> UUID | None:
-    """Return a live booking of a request, or None; a hold that had run out by an instant is none."""
+    """Return a live booking of a request, or None; what had run out by an instant is none."""
     statement = select(col(Booking.id)).where(
-        col(Booking.request_id) == request_id,
-        col(Booking.moves_id).is_(None),
-        col(Booking.status).in_(LIVE),
-        or_(col(Booking.hold_expires_at).is_(None), col(Booking.hold_expires_at) > at),
-        or_(col(Booking.approval_expires_at).is_(None), col(Booking.approval_expires_at) > at),
+        col(Booking.request_id) == request_id, col(Booking.moves_id).is_(None), is_live(at)
     )
     return (await session.scalars(statement.limit(1))).first()
 

@@ -25,7 +25,7 @@ from app.capacity.models import Slot
 from app.capacity.occupancy import span_of
 from app.capacity.service import lock_units
 from app.core.clock import now
-from app.core.errors import NotFound
+from app.core.errors import Busy, NotFound
 from app.core.preconditions import require_seen
 from app.requests.models import Request
 
@@ -44,7 +44,7 @@ async def create_bookings(session: AsyncSession, author: Author, drafts: Sequenc
     ------
     BookingRefused
         `SlotTaken`, `OutsideSlot`, `SlotNotPublished`, `SlotFrozen`, `SlotWhole` or `UnderOrder`; the period in the
-        way and the nearest free one are among its facts.
+        way and the nearest free one are among its facts. `SlotChanged` if the slot was changed since it was read.
     NotFound
         If a slot does not exist.
     """
@@ -55,6 +55,7 @@ async def create_bookings(session: AsyncSession, author: Author, drafts: Sequenc
     units = {slot.unit_id for slot in slots.values()}
     if len(units) > 1:
         await lock_units(session, units)
+        slots = await repository.slots_by_id(session, slots)
     return [await place_booking(session, author, draft, slots[draft.slot_id]) for draft in drafts]
 
 
@@ -76,13 +77,9 @@ async def place_booking(
     records = [creation(author, f"booking.{booking.status.value}", booking)]
     if request is not None:
         records.insert(0, creation(author, "request.created", request))
-    at = now()
     try:
-        try:
-            await repository.insert(session, booking, records, at=at, request=request)
-        except repository.RunOut:
+        while not await repository.insert(session, booking, records, slot_version=slot.version, request=request):
             await expiry.expire(session, author, {slot.unit_id})
-            await repository.insert(session, booking, records, at=at, request=request)
     except repository.Refused as refused:
         facts = await obstacles.facts_of(session, refused.rule, slot.id, draft.period, draft.starts_between)
         raise refused.rule(**facts) from None
@@ -148,6 +145,8 @@ async def locked(session: AsyncSession, booking_id: UUID, *, to_confirm: bool = 
         If there is none.
     Stale
         If the caller saw another version of it.
+    Busy
+        If it has been moved to another unit while this one waited.
     """
     seen = await repository.find(session, booking_id)
     if seen is None:
@@ -158,7 +157,10 @@ async def locked(session: AsyncSession, booking_id: UUID, *, to_confirm: bool = 
     if to_confirm:
         units |= {unit for one in concerned for unit in await freed.units_to_lock(session, one)}
     await lock_units(session, units)
-    return require_seen(session, await repository.lock(session, booking_id))
+    booking = require_seen(session, await repository.lock(session, booking_id))
+    if booking.unit_id not in units:
+        raise Busy("This booking has been moved to another unit at this moment: send the same request again.")
+    return booking
 
 
 async def confirm(session: AsyncSession, author: Author, booking: Booking) -> Booking:

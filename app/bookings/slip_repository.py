@@ -28,6 +28,11 @@ async def open_moves_of_slips_of(session: AsyncSession, booking_id: UUID) -> lis
     return await _locked(session, col(SlipMove.slip_id).in_(slips))
 
 
+async def open_moves_into(session: AsyncSession, slot_id: UUID) -> list[SlipMove]:
+    """Return what slips propose in a slot and is neither answered nor withdrawn, the rows locked."""
+    return await _locked(session, col(SlipMove.slot_id) == slot_id)
+
+
 async def _locked(session: AsyncSession, condition: ColumnElement[bool]) -> list[SlipMove]:
     statement = (
         select(SlipMove)

@@ -5,13 +5,14 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.service import record, record_all, snapshot
-from app.bookings import access, proposals, resale, service
+from app.bookings import access, freed, proposals, resale, service
 from app.bookings import repository as booking_repository
 from app.bookings import slip_repository as repository
 from app.bookings.access import view_for
 from app.bookings.changing import relocate
 from app.bookings.drafts import BookingDraft
 from app.bookings.errors import SlipMoveAnswered
+from app.bookings.expiry import expire
 from app.bookings.life_schemas import SlipBody, SlipMoveDecline
 from app.bookings.models import Booking, BookingSource, BookingStatus, Slip, SlipMove, SlipMoveStatus
 from app.bookings.rules import require_amendable
@@ -69,6 +70,7 @@ async def slip(session: AsyncSession, actor: Actor, booking_id: UUID, command: S
     )
     await record(session, actor, "slip.recorded", made, reason_code=made.reason_code)
     await _ask_followers(session, actor, booking, made)
+    await freed.announce(session, booking.unit_id)
     return made
 
 
@@ -133,6 +135,7 @@ async def accept(session: AsyncSession, actor: Actor, slip_move_id: UUID) -> Sli
         If the period is not free: most often one behind it has to make way first.
     """
     booking, proposal = await _to_answer(session, actor, slip_move_id)
+    await expire(session, actor, {booking.unit_id})
     require_amendable("make_way", booking.status)
     if proposal.slot_id is None or proposal.period is None or proposal.delivery_on is None:
         raise _answered(proposal)

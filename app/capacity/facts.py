@@ -47,6 +47,7 @@ async def slot_facts(
     reserves: Collection[Reserve] | None = None,
     as_of_on: date | None = None,
     within: Span | None = None,
+    leaving: UUID | None = None,
 ) -> dict[UUID, list[SlotFacts]]:
     """Return published slots by unit, in order of time, each with the periods that bookings occupy in it.
 
@@ -56,6 +57,8 @@ async def slot_facts(
         The day whose reserves are meant, for a start-up slot that is released is open; None means today.
     within
         Only slots that share a day with this span.
+    leaving
+        A booking that would leave its place: what it occupies counts as free.
     """
     rows = await repository.published_slots(
         session,
@@ -65,7 +68,7 @@ async def slot_facts(
         as_of_on=as_of_on or today(),
         within=within,
     )
-    occupied = await occupied_periods(session, {slot.unit_id for slot, _ in rows})
+    occupied = await occupied_periods(session, {slot.unit_id for slot, _ in rows}, leaving=leaving)
     busy: dict[UUID, list[Span]] = defaultdict(list)
     for periods in occupied.values():
         for one in periods:

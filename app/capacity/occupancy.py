@@ -12,8 +12,8 @@ from app.capacity.supply import Claim, Span
 from app.core.vocabulary import Reserve
 
 UNIT_OCCUPANCY = (
-    text("SELECT unit_id, slot_id, period FROM unit_occupancy(:unit_ids)")
-    .bindparams(bindparam("unit_ids", type_=ARRAY(Uuid)))
+    text("SELECT unit_id, slot_id, period FROM unit_occupancy(:unit_ids, :leaving)")
+    .bindparams(bindparam("unit_ids", type_=ARRAY(Uuid)), bindparam("leaving", type_=Uuid))
     .columns(unit_id=Uuid, slot_id=Uuid, period=DATERANGE)
 )
 
@@ -36,7 +36,7 @@ class Claims(NamedTuple):
 
 
 class Occupied(NamedTuple):
-    """A period that a live booking holds on a unit; nothing tells whose it is."""
+    """Days that a live booking holds on a unit, or will run over in one of its slots; nothing tells whose they are."""
 
     unit_id: UUID
     slot_id: UUID
@@ -50,11 +50,22 @@ def span_of(days: Range) -> Span:  # type: ignore[type-arg]
     return Span(days.lower, days.upper)
 
 
-async def occupied_periods(session: AsyncSession, unit_ids: Collection[UUID]) -> dict[UUID, list[Occupied]]:
-    """Return the occupied periods of each of these units, in order; a hold that has run out occupies nothing."""
+async def occupied_periods(
+    session: AsyncSession, unit_ids: Collection[UUID], *, leaving: UUID | None = None
+) -> dict[UUID, list[Occupied]]:
+    """Return the occupied periods of each of these units, in order; they overlap where one runs over another.
+
+    What has run out, a hold or a question to a CDMO, occupies nothing.
+
+    Parameters
+    ----------
+    leaving
+        A booking that would leave its place: it occupies nothing.
+    """
     found: dict[UUID, list[Occupied]] = {unit_id: [] for unit_id in unit_ids}
     if found:
-        for unit_id, slot_id, days in await session.execute(UNIT_OCCUPANCY, {"unit_ids": list(found)}):
+        values = {"unit_ids": list(found), "leaving": leaving}
+        for unit_id, slot_id, days in await session.execute(UNIT_OCCUPANCY, values):
             found[unit_id].append(Occupied(unit_id, slot_id, span_of(days)))
     return found
 

@@ -4,16 +4,17 @@ from collections import defaultdict
 from collections.abc import Collection
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from app.bookings.models import LIVE, Booking, BookingSource, BookingStatus
+from app.bookings.liveness import is_live
+from app.bookings.models import Booking, BookingSource, BookingStatus
 from app.capacity.models import Slot
 from app.capacity.occupancy import span_of
 from app.capacity.supply import Span
-from app.core.clock import SITE_ZONE
+from app.core.clock import SITE_ZONE, now
 from app.crisis.models import Crisis, CrisisMode, CrisisOrder, CrisisStatus, OrderStatus
 from app.crisis.rules import BookingFacts
 from app.requests.models import Request
@@ -25,17 +26,13 @@ TENTATIVE = frozenset({BookingSource.CRISIS, BookingSource.MOVE})
 
 
 async def live_bookings(session: AsyncSession, unit_ids: Collection[UUID]) -> list[BookingFacts]:
-    """Return the live bookings of units, by identifier; a hold that has run out is none."""
+    """Return the live bookings of units, by identifier; what has run out is none."""
     before = aliased(Booking)
     statement = (
         select(Booking, col(Request.priority_tier), func.max(before.displaced_at))
         .outerjoin(Request, col(Request.id) == col(Booking.request_id))
         .outerjoin(before, before.replaced_by_id == col(Booking.id))  # type: ignore[arg-type]
-        .where(
-            col(Booking.unit_id).in_(list(unit_ids)),
-            col(Booking.status).in_(LIVE),
-            or_(col(Booking.hold_expires_at).is_(None), col(Booking.hold_expires_at) > func.now()),
-        )
+        .where(col(Booking.unit_id).in_(list(unit_ids)), is_live(now()))
         .group_by(col(Booking.id), col(Request.priority_tier))
         .order_by(col(Booking.id))
     )

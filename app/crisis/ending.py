@@ -44,13 +44,15 @@ async def stand_down(session: AsyncSession, actor: Actor, crisis_id: UUID, reaso
 
 
 async def expire_crises(session: AsyncSession) -> int:
-    """End every crisis whose validity is over, and return how many there were; a sweep calls it."""
-    due = await repository.past_validity(session, today())
-    for crisis_id in due:
-        crisis = await repository.lock_crisis(session, crisis_id)
-        if crisis is not None and crisis.status in ONGOING:
-            await _end(session, EXPIRY, crisis, CrisisStatus.EXPIRED, "validity_over")
-    return len(due)
+    """End a crisis whose validity is over, and return 1, or 0 if there is none; a sweep calls it until then.
+
+    One in a transaction: the units of each are locked by one call.
+    """
+    crisis = await repository.lock_past_validity(session, today())
+    if crisis is None:
+        return 0
+    await _end(session, EXPIRY, crisis, CrisisStatus.EXPIRED, "validity_over")
+    return 1
 
 
 async def _end(session: AsyncSession, author: Author, crisis: Crisis, status: CrisisStatus, reason_code: str) -> Crisis:

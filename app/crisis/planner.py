@@ -167,9 +167,13 @@ def _movable(brief: Brief, movable: Movable) -> scheduling.Movable:
 def _fixed(board: Board, slots: set[UUID], movable: set[UUID]) -> Iterable[scheduling.Fixed]:
     """Yield what stays where it is, by slot, as stretches that do not overlap each other.
 
-    An order of another crisis lies over bookings that have yet to give way to it: the two make one stretch.
+    An order of another crisis lies over bookings that have yet to give way to it: the two make one stretch. So do a
+    slip and those whose days it runs over.
     """
     busy: dict[UUID, list[Span]] = defaultdict(list)
+    planned = {(booking.slot_id, Span(booking.start_on, booking.end_on)) for booking in board.bookings}
+    for slot_id in slots:
+        busy[slot_id] += [span for span in board.slots[slot_id].busy if (slot_id, span) not in planned]
     for booking in board.bookings:
         if booking.slot_id in slots and booking.booking_id not in movable:
             busy[booking.slot_id].append(Span(booking.start_on, booking.end_on))

@@ -178,10 +178,18 @@ async def displacements_of_orders(session: AsyncSession, order_ids: Sequence[UUI
     return found
 
 
-async def past_validity(session: AsyncSession, today: date) -> list[UUID]:
-    """Return the crises whose validity has ended by a day and that have not ended themselves."""
+async def lock_past_validity(session: AsyncSession, today: date) -> Crisis | None:
+    """Return a crisis whose validity has ended by a day and that has not ended itself, locked; None if there is none.
+
+    One that somebody is changing just now is passed over.
+    """
     ended = (CrisisStatus.STOOD_DOWN, CrisisStatus.EXPIRED)
-    statement = select(col(Crisis.id)).where(
-        col(Crisis.status).not_in(ended), func.upper(col(Crisis.validity)) <= today
+    statement = (
+        select(Crisis)
+        .where(col(Crisis.status).not_in(ended), func.upper(col(Crisis.validity)) <= today)
+        .order_by(col(Crisis.id))
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .execution_options(populate_existing=True)
     )
-    return list(await session.scalars(statement))
+    return (await session.scalars(statement)).one_or_none()

@@ -110,7 +110,7 @@ def _movable(
     found: dict[UUID, Movable] = {}
     for booking in calendars.bookings:
         slot = slots[booking.slot_id]
-        if booking.slot_id not in wanted or _is_awaited(booking, calendars.reserved):
+        if booking.slot_id not in wanted or _is_awaited(booking, calendars.reserved) or _is_run_over(booking, slot):
             continue
         reserve = effective_reserve(slot.reserve, slot.releases_on, brief.as_of_on)
         tier = tier_of_booking(booking, reserve, slot.recall_notice_days, brief.rules, brief.as_of_on)
@@ -129,6 +129,12 @@ def _movable(
 def _is_awaited(booking: BookingFacts, reserved: Mapping[UUID, tuple[Span, ...]]) -> bool:
     spans = reserved.get(booking.slot_id, ())
     return any(span.start_on < booking.end_on and booking.start_on < span.end_on for span in spans)
+
+
+def _is_run_over(booking: BookingFacts, slot: SlotFacts) -> bool:
+    """Tell whether a slip runs over a booking: its days would not be free without it, and it has to make way anyhow."""
+    own = Span(booking.start_on, booking.end_on)
+    return any(span != own and span.start_on < own.end_on and own.start_on < span.end_on for span in slot.busy)
 
 
 def _counted(reasons: Iterable[tuple[UUID, Reason]]) -> tuple[UnmetReason, ...]:

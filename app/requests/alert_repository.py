@@ -1,14 +1,15 @@
 """Queries on alerts and their hits."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import date, datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import delete, func, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from app.capacity.models import OpeningCause, Slot, SlotOpening
 from app.core.paging import PageQuery, fetch_page
 from app.identity.models import Organisation
 from app.requests.models import Alert, AlertHit, Request
@@ -87,6 +88,29 @@ async def page_hits(session: AsyncSession, paging: PageQuery, alert_id: UUID) ->
     """Return one page of an alert's hits, in the order in which they were found."""
     statement = select(AlertHit).where(col(AlertHit.alert_id) == alert_id)
     return await fetch_page(session, statement, paging, [(col(AlertHit.id), UUID)])
+
+
+async def forget_openings(session: AsyncSession, today: date, limit: int) -> int:
+    """Delete up to so many openings that have been told and that no hit tells of; return how many.
+
+    A release stays noted until its slot is over: it would be noted again.
+    """
+    hit = select(col(AlertHit.id)).where(col(AlertHit.opening_id) == col(SlotOpening.id)).exists()
+    over = select(col(Slot.id)).where(col(Slot.id) == col(SlotOpening.slot_id), func.upper(col(Slot.period)) <= today)
+    told = (
+        select(col(SlotOpening.id))
+        .where(
+            col(SlotOpening.evaluated_at).is_not(None),
+            or_(col(SlotOpening.cause) != OpeningCause.RELEASED, over.exists()),
+            ~hit,
+        )
+        .limit(limit)
+    )
+    gone = await session.execute(
+        delete(SlotOpening).where(col(SlotOpening.id).in_(told)).returning(col(SlotOpening.id)),
+        execution_options={"synchronize_session": False},
+    )
+    return len(gone.all())
 
 
 async def delete_alert(session: AsyncSession, alert: Alert) -> None:

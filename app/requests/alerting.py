@@ -30,6 +30,7 @@ from app.requests.rules import WAITING
 
 AUTHOR = Author.of_job("evaluate_alerts")
 MOST_BATCHES = 10
+MOST_FORGOTTEN = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,13 @@ async def evaluate_alerts(session: AsyncSession) -> int:
             break
         found += await _tell(session, opened)
     return found
+
+
+async def forget_openings(session: AsyncSession) -> int:
+    """Forget openings that can matter to nobody any more, some at a time, and return how many there were; a sweep."""
+    if not await alert_repository.lock_evaluation(session):
+        return 0
+    return await alert_repository.forget_openings(session, today(), MOST_FORGOTTEN)
 
 
 async def _tell(session: AsyncSession, opened: Sequence[Opened]) -> int:

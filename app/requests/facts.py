@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.clock import SITE_ZONE
 from app.identity.models import Organisation, OrganisationKind
 from app.matching.facts import FeasibilityFacts, QualificationFacts, RequestFacts
-from app.requests import repository
+from app.requests import feasibility_repository, repository
 from app.requests.models import (
     Feasibility,
     FeasibilityStatus,
@@ -39,7 +39,7 @@ async def request_facts(session: AsyncSession, request_ids: Collection[UUID]) ->
     """Return what matching needs to know of requests, by identifier; one that does not exist is left out."""
     rows = await repository.request_rows(session, request_ids)
     qualifications = await repository.qualifications_of(session, {product.id for _, product, _ in rows})
-    feasibilities = await repository.feasibilities_of(session, request_ids)
+    feasibilities = await feasibility_repository.feasibilities_of(session, request_ids)
     return {
         request.id: _facts(
             request,

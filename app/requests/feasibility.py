@@ -11,7 +11,7 @@ from app.core.errors import FieldFault, Invalid, NotFound
 from app.core.preconditions import require_seen
 from app.identity.actor import Actor
 from app.identity.models import Role
-from app.requests import repository
+from app.requests import feasibility_repository as repository
 from app.requests.errors import AlreadyAsked, RequestSettled, ReviewNotNeeded
 from app.requests.models import Feasibility, FeasibilityState, FeasibilityStatus
 from app.requests.rules import WAITING, answer_faults

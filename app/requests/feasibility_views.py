@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.clock import day_of, today
-from app.requests import repository
+from app.requests import feasibility_repository as repository
 from app.requests.models import Feasibility
 from app.requests.rules import feasibility_state
 from app.requests.schemas import FeasibilityRead

@@ -1,4 +1,4 @@
-"""Start-ups' requests: made, changed, submitted, withdrawn, and moved on by rounds and bookings."""
+"""Start-ups' requests: made, changed, submitted, on and off the waiting list, and withdrawn."""
 
 from typing import Any
 from uuid import UUID
@@ -6,22 +6,21 @@ from uuid import UUID
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.audit.author import Author
 from app.audit.service import record, snapshot
 from app.core.clock import now, today
 from app.core.errors import FieldFault, Invalid, NotFound, StateConflict
 from app.core.preconditions import require_seen
 from app.identity.actor import Actor
 from app.identity.models import Role
-from app.requests import repository
+from app.requests import feasibility_repository, repository
 from app.requests.errors import RequestSettled
-from app.requests.facts import Need, priorities
+from app.requests.facts import Need
 from app.requests.models import Request, RequestStatus
-from app.requests.priority import Priority
+from app.requests.progress import derive_priority, move_request, prioritise, wrong_status
 from app.requests.rules import JOINING, TECHNICAL, TRANSITIONS, WAITING, WISH, request_faults
 from app.requests.schemas import Grounds, GroundsConfirm, RequestCreate, RequestFilter, RequestUpdate
 from app.requests.visibility import confined_to
-from app.requests.waiting import change_wish, keep_waiting
+from app.requests.waiting import change_wish
 
 
 async def get_request(session: AsyncSession, actor: Actor, request_id: UUID, *, lock: bool = False) -> Request:
@@ -36,6 +35,23 @@ async def get_request(session: AsyncSession, actor: Actor, request_id: UUID, *, 
     if request is None or not actor.sees(request.organisation_id):
         raise NotFound.of("request", request_id)
     return require_seen(session, request) if lock else request
+
+
+async def _to_change(session: AsyncSession, actor: Actor, request_id: UUID) -> Request:
+    """Return a request of the actor's start-up, locked.
+
+    One whose CDMO has not approved in time waits again, as it would once a sweep had been there.
+
+    Raises
+    ------
+    NotFound
+        If there is none, or it is another's.
+    """
+    actor.require(Role.STARTUP_MEMBER)
+    request = await get_request(session, actor, request_id, lock=True)
+    if request.status is RequestStatus.BOOKED and not await repository.has_period(session, request_id):
+        await move_request(session, actor, request, RequestStatus.SUBMITTED, reason_code="approval_overdue")
+    return request
 
 
 async def list_requests(session: AsyncSession, actor: Actor, query: RequestFilter) -> tuple[list[Request], str | None]:
@@ -59,7 +75,7 @@ async def create_request(
     await _check(session, actor.organisation_id, command)
     request = _row(actor, command, status)
     session.add(request)
-    await _derive_priority(session, request)
+    await derive_priority(session, request)
     await record(session, actor, "request.created", request)
     return request
 
@@ -74,7 +90,7 @@ def request_to_make(actor: Actor, command: RequestCreate, need: Need) -> Request
     """
     _refuse(list(request_faults(command)))
     request = _row(actor, command, RequestStatus.DRAFT)
-    _prioritise(request, need.priority_of(request, today()))
+    prioritise(request, need.priority_of(request, today()))
     return request
 
 
@@ -102,8 +118,7 @@ async def update_request(session: AsyncSession, actor: Actor, request_id: UUID, 
     Invalid
         If its fields would contradict each other.
     """
-    actor.require(Role.STARTUP_MEMBER)
-    request = await get_request(session, actor, request_id, lock=True)
+    request = await _to_change(session, actor, request_id)
     if command.model_fields_set & WISH:
         await change_wish(session, actor, request, command)
         if command.model_fields_set <= WISH:
@@ -117,7 +132,7 @@ async def update_request(session: AsyncSession, actor: Actor, request_id: UUID, 
         setattr(request, name, value)
     if command.grounds is not None:
         request.priority_grounds = _claimed(command.grounds)
-    await _derive_priority(session, request)
+    await derive_priority(session, request)
     await record(session, actor, "request.updated", request, before=before)
     return request
 
@@ -130,10 +145,9 @@ async def submit_request(session: AsyncSession, actor: Actor, request_id: UUID) 
     StateConflict
         If it is no draft.
     """
-    actor.require(Role.STARTUP_MEMBER)
-    request = await get_request(session, actor, request_id, lock=True)
+    request = await _to_change(session, actor, request_id)
     if request.status is not RequestStatus.DRAFT:
-        raise _wrong_status(request, RequestStatus.SUBMITTED)
+        raise wrong_status(request, RequestStatus.SUBMITTED)
     return await move_request(session, actor, request, RequestStatus.SUBMITTED)
 
 
@@ -145,8 +159,7 @@ async def withdraw_request(session: AsyncSession, actor: Actor, request_id: UUID
     StateConflict
         If its status does not allow it, or a period is held for it.
     """
-    actor.require(Role.STARTUP_MEMBER)
-    request = await get_request(session, actor, request_id, lock=True)
+    request = await _to_change(session, actor, request_id)
     if RequestStatus.WITHDRAWN in TRANSITIONS[request.status] and await repository.has_period(session, request_id):
         raise StateConflict("A period is held for this request: release the hold or cancel the booking first.")
     return await move_request(session, actor, request, RequestStatus.WITHDRAWN)
@@ -160,10 +173,9 @@ async def join_waiting_list(session: AsyncSession, actor: Actor, request_id: UUI
     StateConflict
         If it is a draft, or has an offer or a place.
     """
-    actor.require(Role.STARTUP_MEMBER)
-    request = await get_request(session, actor, request_id, lock=True)
+    request = await _to_change(session, actor, request_id)
     if request.status not in JOINING | {RequestStatus.WAITLISTED}:
-        raise _wrong_status(request, RequestStatus.WAITLISTED)
+        raise wrong_status(request, RequestStatus.WAITLISTED)
     return await move_request(session, actor, request, RequestStatus.WAITLISTED, reason_code="asked_to_wait")
 
 
@@ -175,10 +187,9 @@ async def leave_waiting_list(session: AsyncSession, actor: Actor, request_id: UU
     StateConflict
         If it is not on the list.
     """
-    actor.require(Role.STARTUP_MEMBER)
-    request = await get_request(session, actor, request_id, lock=True)
+    request = await _to_change(session, actor, request_id)
     if request.status is not RequestStatus.WAITLISTED:
-        raise _wrong_status(request, RequestStatus.SUBMITTED)
+        raise wrong_status(request, RequestStatus.SUBMITTED)
     return await move_request(session, actor, request, RequestStatus.SUBMITTED, reason_code="waits_no_more")
 
 
@@ -201,40 +212,9 @@ async def confirm_grounds(session: AsyncSession, actor: Actor, request_id: UUID,
         raise Invalid("Only a ground that the requester claims can be confirmed.", faults=faults)
     before = snapshot(request)
     request.priority_grounds = {**claimed, **confirmed, "to_confirm": False}
-    await _derive_priority(session, request)
+    await derive_priority(session, request)
     await record(session, actor, "request.grounds_confirmed", request, before=before, reason_text=command.note)
     return request
-
-
-async def move_request(
-    session: AsyncSession, author: Author, request: Request, status: RequestStatus, *, reason_code: str | None = None
-) -> Request:
-    """Move a request on to another status; nothing happens if it has that status already.
-
-    Raises
-    ------
-    StateConflict
-        If the table of transitions does not hold this one.
-    """
-    if request.status is status:
-        return request
-    if status not in TRANSITIONS[request.status]:
-        raise _wrong_status(request, status)
-    before = snapshot(request)
-    request.status = status
-    keep_waiting(request)
-    if status is not RequestStatus.WITHDRAWN and request.submitted_at is None:
-        request.submitted_at = now()
-        await _derive_priority(session, request)
-    await record(session, author, f"request.{status.value}", request, before=before, reason_code=reason_code)
-    return request
-
-
-def _wrong_status(request: Request, status: RequestStatus) -> StateConflict:
-    return StateConflict(
-        f"The request is {request.status.value}: it cannot become {status.value}.",
-        facts={"request_status": request.status.value, "allowed": sorted(TRANSITIONS[request.status])},
-    )
 
 
 def _columns(command: RequestCreate) -> dict[str, Any]:
@@ -282,20 +262,9 @@ async def _check_unsettled(session: AsyncSession, request: Request, changes: dic
     settled = sorted(changes.keys() & TECHNICAL)
     if not settled:
         return
-    disclosed = await repository.feasibilities_of(session, [request.id])
+    disclosed = await feasibility_repository.feasibilities_of(session, [request.id])
     if request.status is not RequestStatus.DRAFT or disclosed:
         raise RequestSettled(
             "It has been submitted or disclosed to a CDMO: withdraw it, and make a new request.",
             faults=[FieldFault(f"/{name}", "is settled") for name in settled],
         )
-
-
-async def _derive_priority(session: AsyncSession, request: Request) -> None:
-    """Set tier, points and their derivation as of today."""
-    await session.flush()
-    _prioritise(request, (await priorities(session, [request.id], today()))[request.id])
-
-
-def _prioritise(request: Request, priority: Priority) -> None:
-    request.priority_tier, request.priority_points = priority.tier, priority.points
-    request.priority_grounds = {**request.priority_grounds, "derivation": priority.as_document()}

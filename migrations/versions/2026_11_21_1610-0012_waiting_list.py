@@ -226,6 +226,11 @@ def downgrade() -> None:
         op.execute(f"DROP FUNCTION {function}")
     for table in ("freed_periods", "waiting_lines", "waiting_decisions"):
         op.drop_table(table)
+    # Whoever has such an offer waits again: its place stays held, and runs out like any hold.
+    op.execute(
+        "UPDATE requests SET status = 'waitlisted' WHERE status = 'offered' AND id IN"
+        f" (SELECT request_id FROM offers WHERE source = '{ADDED}' AND status = 'offered')"
+    )
     op.execute(f"DELETE FROM offers WHERE source = '{ADDED}'")
     op.drop_index("uq_offers_request_id_offered", table_name="offers")
     op.drop_constraint(op.f("ck_offers_round_id"), "offers")

@@ -124,6 +124,7 @@ WITHDRAW = (
     "UPDATE bookings SET status = 'expired', hold_expires_at = NULL",
     "UPDATE slots SET status = 'withdrawn'",
 )
+RUNS_OVER = "UPDATE bookings SET status = 'in_production', hold_expires_at = NULL, expected_end_on = '2030-02-21'"
 HELD = {"status": "held", "hold_expires_at": "2030-01-01T00:00:00Z"}
 
 
@@ -133,6 +134,7 @@ HELD = {"status": "held", "hold_expires_at": "2030-01-01T00:00:00Z"}
         ("ck_bookings_slot_published", WITHDRAW, HELD),
         ("ck_bookings_inside_slot", (), {"period": "[2030-04-25,2030-05-02)"}),
         ("ck_bookings_slot_whole", ("UPDATE slots SET divisible = false",), {"period": FAR}),
+        ("ck_bookings_not_run_over", (RUNS_OVER,), {"source": "crisis", "period": FAR}),
         ("ck_bookings_slot_not_frozen", (), {"source": "direct", "period": FAR}),
         (
             "ck_bookings_slot_not_frozen",
@@ -203,6 +205,22 @@ async def test_no_booking_moves_into_a_slot_that_is_held_still_unless_its_move_h
     assert await refusal(connection, into) is None
     out = "UPDATE bookings SET period = '[2030-04-25,2030-05-02)' WHERE moves_id IS NULL"
     assert await refusal(connection, out) == "ck_bookings_inside_slot"
+
+
+async def test_what_stands_where_a_slip_runs_over_stays_and_moves_only_out_of_its_way(
+    world: World, connection: asyncpg.Connection
+) -> None:
+    await store_specimens(world)
+    for statement in (*LET_GO, RUNS_OVER.replace("2030-02-21", "2030-01-12")):
+        await connection.execute(statement)
+    second = {"id": "01900000-0000-7000-8000-000000000001", "period": FAR, **HELD}
+    await connection.execute(BOOK, json.dumps(second))
+    await connection.execute("UPDATE bookings SET expected_end_on = '2030-02-24' WHERE expected_end_on IS NOT NULL")
+    move = f"UPDATE bookings SET period = '{{}}' WHERE id = '{second['id']}'"  # noqa: S608
+    assert await refusal(connection, move.format("[2030-02-22,2030-02-28)")) == "ck_bookings_not_run_over"
+    assert await refusal(connection, move.format("[2030-02-24,2030-02-28)")) is None
+    confirm = f"UPDATE bookings SET status = 'confirmed', hold_expires_at = NULL WHERE id = '{second['id']}'"  # noqa: S608
+    assert await refusal(connection, confirm) is None
 
 
 async def test_a_slot_may_change_what_contradicts_no_booking(world: World, connection: asyncpg.Connection) -> None:

@@ -10,9 +10,12 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy.engine import URL
 
+from app.core.database import make_engine, make_session_factory, transaction
 from app.core.health import REPOSITORY, expected_revision
-from app.core.settings import APPLICATION_ROLE, OWNER_ROLE
+from app.core.settings import APPLICATION_ROLE, OWNER_ROLE, Settings
+from tests.migrations.specimens import specimens
 from tests.support import server
+from tests.support.world import World
 
 pytestmark = pytest.mark.database
 
@@ -79,6 +82,37 @@ def test_up_in_step_down_to_nothing_and_up_again(scratch: URL) -> None:
     assert answer(scratch, OBJECTS) == before == 0
     command.upgrade(config, "head")
     assert answer(scratch, SCHEMA) == first
+
+
+async def store(url: URL, settings: Settings, *statements: str) -> None:
+    """Store a row of each kind, and change them."""
+    engine = make_engine(server.secret(url), settings)
+    sessions = make_session_factory(engine)
+    for row in specimens():
+        await World(sessions).add(row)
+    async with transaction(sessions) as session:
+        connection = await session.connection()
+        for statement in statements:
+            await connection.exec_driver_sql(statement)
+    await engine.dispose()
+
+
+@pytest.mark.parametrize(("source", "after"), [("waiting", "waitlisted"), ("round", "offered")])
+def test_a_request_with_an_offer_of_the_list_waits_again(
+    scratch: URL, settings: Settings, source: str, after: str
+) -> None:
+    config = Config(REPOSITORY / "alembic.ini")
+    config.attributes["url"] = server.secret(scratch)
+    command.upgrade(config, "head")
+    statements = ["UPDATE requests SET status = 'offered', waiting_since_at = now()"]
+    if source == "waiting":
+        statements.append("UPDATE offers SET source = 'waiting', round_id = NULL, status = 'offered'")
+    asyncio.run(store(scratch, settings, *statements))
+    command.downgrade(config, "0011")
+    assert answer(scratch, "SELECT status FROM requests") == after
+    assert answer(scratch, "SELECT count(*) FROM offers") == (0 if source == "waiting" else 1)
+    command.upgrade(config, "head")
+    assert answer(scratch, "SELECT status FROM requests") == after
 
 
 @pytest.mark.parametrize(

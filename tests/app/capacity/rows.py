@@ -2,8 +2,11 @@
 
 from typing import Any
 
+from sqlalchemy import select
+
 from app.bookings.models import Booking, BookingStatus
 from app.capacity.models import Agreement, Commitment, Slot
+from app.core.database import transaction
 from app.core.model import period
 from app.core.vocabulary import Reserve
 from app.identity.models import Organisation
@@ -45,3 +48,9 @@ async def agreement(world: World, cdmo: Organisation, **given: Any) -> Agreement
         "modality": "monoclonal_antibody",
     }
     return await world.add(Agreement(organisation_id=cdmo.id, **(defaults | given)))
+
+
+async def stored(world: World) -> list[Slot]:
+    """Return all slots by their first day."""
+    async with transaction(world.sessions) as session:
+        return sorted(await session.scalars(select(Slot)), key=lambda one: one.period.lower or day(0))

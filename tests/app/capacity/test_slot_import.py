@@ -1,27 +1,15 @@
 """Slots from files: tried out first, all or nothing, by the rules of single slots."""
 
-from datetime import datetime
-from typing import Any
-from uuid import uuid4
-
 import httpx
-from openpyxl import Workbook
 from sqlalchemy import select
 from sqlmodel import col
 
 from app.audit.models import AuditRecord
-from app.capacity.models import Slot, SlotStatus
+from app.capacity.models import SlotStatus
 from app.core.database import transaction
-from app.core.vocabulary import Reserve
-from tests.app.capacity.files import as_csv, as_xlsx, faults, saved, send
-from tests.app.capacity.rows import agreement, book, commitment
+from tests.app.capacity.files import as_csv, faults, send
+from tests.app.capacity.rows import agreement, book, commitment, stored
 from tests.support.world import World, day
-
-
-async def stored(world: World) -> list[Slot]:
-    """Return all slots by their first day."""
-    async with transaction(world.sessions) as session:
-        return sorted(await session.scalars(select(Slot)), key=lambda one: one.period.lower or day(0))
 
 
 async def test_a_file_is_tried_out_first_and_then_written_with_a_trail(client: httpx.AsyncClient, world: World) -> None:
@@ -134,61 +122,6 @@ async def test_a_slot_that_is_moved_away_makes_room_for_a_new_one(client: httpx.
     assert answer.json()["counts"] == {"create": 1, "update": 1, "unchanged": 0, "refused": 0}
 
 
-BAD: list[tuple[dict[str, Any], str, str]] = [
-    ({"end": "2000-01-02"}, "end", "must be after start"),
-    ({"start": ""}, "start", "A new row needs it."),
-    ({"start": "soon"}, "start", "year-month-day"),
-    ({"start": "31/01/2030"}, "start", "year-month-day"),
-    ({"start": "2030-02-30"}, "start", "There is no such day."),
-    ({"end": "2150-01-01"}, "end", "must lie between"),
-    ({"reserve": "everyone"}, "reserve", "'startup'"),
-    ({"status": "withdrawn"}, "status", "published or a draft"),
-    ({"releases_on": str(day(3))}, "releases_on", "start-up reserve"),
-    ({"lendable": "vrai", "recall_notice_days": 5}, "lendable", "crisis reserve"),
-    ({"lendable": "perhaps"}, "lendable", "true or false"),
-    ({"reserve": "crisis", "lendable": "oui"}, "recall_notice_days", "recalled"),
-    ({"reserve": "crisis", "max_lent_days": 9}, "max_lent_days", "lent"),
-    ({"recall_notice_days": "9.5"}, "recall_notice_days", "whole number"),
-    ({"recall_notice_days": -1}, "recall_notice_days", "greater than or equal to 0"),
-    ({"price_eur": "1,234"}, "price_eur", "no comma between thousands"),
-    ({"price_eur": "-3"}, "price_eur", "greater than or equal to 0"),
-    ({"price_eur": "3", "price_cents": 301}, "price_cents", "contradicts price_eur"),
-    ({"agreement_id": uuid4()}, "agreement_id", "no such agreement"),
-    ({"agreement_id": "7"}, "agreement_id", "Write an identifier"),
-    ({"id": uuid4()}, "id", "There is no slot"),
-    ({"id": "7"}, "id", "Write an identifier"),
-    ({"site": "Elsewhere"}, "site", "no such site"),
-    ({"unit_id": uuid4()}, "unit_id", "no such unit"),
-]
-"""What is changed in a good row, and the column and rule that refuse it."""
-
-
-async def test_bad_cells_are_refused_by_column_and_rule(client: httpx.AsyncClient, world: World) -> None:
-    cdmo, own = await world.cdmo()
-    await world.unit(cdmo)
-    names = list(dict.fromkeys(("start", "end", *(name for change, *_ in BAD for name in change))))
-    periods = [{"start": day(number * 10), "end": day(number * 10 + 10)} for number in range(len(BAD))]
-    rows = [
-        [({**period, **change}).get(name, "") for name in names]
-        for period, (change, *_) in zip(periods, BAD, strict=True)
-    ]
-    found = faults(await send(client, as_csv([names, *rows]), own))
-    assert [pointer for pointer, _ in found] == [
-        f"/rows/{number}/{column}" for number, (_, column, _) in enumerate(BAD, 2)
-    ]
-    for (_, said), (change, _, rule) in zip(found, BAD, strict=True):
-        assert rule in said, change
-    assert await stored(world) == []
-
-
-async def test_all_that_is_wrong_in_a_row_is_told_at_once(client: httpx.AsyncClient, world: World) -> None:
-    cdmo, own = await world.cdmo()
-    await world.slot(await world.unit(cdmo), 0, 10)
-    rows = [("start", "end", "price_eur", "lendable"), (day(5), day(20), "dear", "true")]
-    answer = await send(client, as_csv(rows), own)
-    assert [pointer for pointer, _ in faults(answer)] == ["/rows/2/start", "/rows/2/price_eur"]
-
-
 async def test_units_are_known_by_name_or_identifier(client: httpx.AsyncClient, world: World) -> None:
     cdmo, own = await world.cdmo()
     one = await world.unit(cdmo, site={"name": "Usine d'Évry"}, name="Ligne A")
@@ -280,64 +213,6 @@ async def test_transitions_lines_and_agreements_keep_their_rules(client: httpx.A
         ("/rows/4/status", "A published slot cannot become draft."),
         ("/rows/5/agreement_id", "It is about the startup reserve, the slot open."),
     ]
-
-
-async def test_blank_cells_take_away_only_what_may_be_missing(client: httpx.AsyncClient, world: World) -> None:
-    cdmo, own = await world.cdmo()
-    terms = {"reserve": Reserve.CRISIS, "lendable": True, "recall_notice_days": 9, "max_lent_days": 30}
-    slot = await world.slot(await world.unit(cdmo), 0, 40, price_cents=7, divisible=False, **terms)
-    header = (
-        "id",
-        "start",
-        "end",
-        "reserve",
-        "status",
-        "lendable",
-        "divisible",
-        "approval",
-        "price_eur",
-        "max_lent_days",
-    )
-    answer = await send(client, as_csv([header, (slot.id, *[""] * 9)]), own)
-    assert answer.json()["rows"][0]["changes"] == [
-        {"field": "max_lent_days", "before": 30, "after": None},
-        {"field": "price_cents", "before": 7, "after": None},
-    ]
-    (after,) = await stored(world)
-    assert (after.price_cents, after.recall_notice_days, after.divisible, after.lendable) == (None, 9, False, True)
-
-
-async def test_cells_of_workbooks_have_kinds(client: httpx.AsyncClient, world: World) -> None:
-    cdmo, own = await world.cdmo()
-    await world.unit(cdmo, site={"name": "3"})
-    header = ("site", "start", "end", "divisible", "price_eur", "price_cents", "recall_notice_days")
-    good = (3, datetime.fromisoformat("2030-01-01"), day(10), False, 1250.55, None, None)
-    wrong = (3, datetime.fromisoformat("2030-02-01 06:30"), 47_500, 2, 0.001, 0.5, True)
-    answer = await send(client, as_xlsx([(), (), header, good]), own)
-    assert answer.status_code == 200, answer.text
-    assert (answer.json()["sheet"], answer.json()["rows"][0]["row"]) == ("Sheet", 4)
-    (slot,) = await stored(world)
-    assert (slot.price_cents, slot.divisible) == (125_055, False)
-    found = faults(await send(client, as_xlsx([header, wrong]), own))
-    assert [pointer for pointer, _ in found] == [f"/rows/2/{name}" for name in header[1:]]
-
-
-async def test_an_error_in_a_cell_is_no_blank_one(client: httpx.AsyncClient, world: World) -> None:
-    cdmo, own = await world.cdmo()
-    slot = await world.slot(await world.unit(cdmo), 0, 40, price_cents=7)
-    file = Workbook()
-    hidden = file.active
-    assert hidden is not None
-    hidden.append(["notes of ours"])
-    hidden.sheet_state = "hidden"
-    sheet = file.create_sheet("Créneaux")
-    sheet.append(["id", "price_eur"])
-    sheet.append([str(slot.id), "#N/A"])
-    answer = await send(client, saved(file), own)
-    ((pointer, _),) = faults(answer)
-    assert pointer == "/rows/2/price_eur"
-    assert answer.json()["report"]["sheet"] == "Créneaux"
-    assert (await stored(world))[0].price_cents == 7
 
 
 async def test_who_may_import_and_export(client: httpx.AsyncClient, world: World) -> None:

@@ -48,3 +48,15 @@ async def test_an_active_crisis_that_expires_displaces_nobody_any_more(
     assert await scalar(owner, "SELECT status FROM displacements") == "dropped"
     assert await scalar(owner, "SELECT count(*) FROM bookings WHERE status = 'confirmed'") == 2
     assert await scalar(owner, "SELECT count(*) FROM bookings WHERE status = 'held'") == 0
+
+
+async def test_each_crisis_ends_in_a_transaction_of_its_own(crises: Crises, world: World) -> None:
+    """So that the units of each are locked by one call."""
+    await world.slot((await maker(world)).unit, 0, 120, reserve=Reserve.CRISIS)
+    over = [await crises.declared(**OVER) for _ in range(2)]
+    ended = []
+    for _ in range(3):
+        async with transaction(world.sessions) as session:
+            ended.append(await expire_crises(session))
+    assert ended == [1, 1, 0]
+    assert {(await crises.get(f"/{one}"))["status"] for one in over} == {"expired"}

@@ -99,3 +99,29 @@ class Bench:
 @pytest.fixture
 async def bench(sessions: SessionFactory, settings: Settings) -> Bench:
     return Bench(sessions, settings.model_copy(update={"job_attempts": 3, "job_backoff_seconds": 0.01}))
+
+
+async def fails(job: JobContext) -> None:
+    """Write, and fail before the commit."""
+    async with job.last_transaction() as session:
+        await effect(session, job)
+        raise ValueError(f"attempt {job.attempt}")
+
+
+async def begun(bench: Bench, subject: UUID) -> JobContext:
+    """Return the context of an attempt that is under way in a worker that has fallen silent."""
+    contexts: list[JobContext] = []
+    under_way = asyncio.Event()
+
+    async def falls_silent(job: JobContext) -> None:
+        contexts.append(job)
+        under_way.set()
+        await asyncio.Event().wait()
+
+    delivery = await bench.deliver(subject)
+    silent = asyncio.create_task(bench.runner(falls_silent).perform(delivery))
+    await under_way.wait()
+    silent.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await silent
+    return contexts[0]

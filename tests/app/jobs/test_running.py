@@ -5,29 +5,19 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.constraints import constraint_of
 from app.core.database import transaction
 from app.core.jobs import JobState, enqueue, job_counts
 from app.core.model import new_id
 from app.jobs import running
-from app.jobs.errors import AttemptOvertaken, JobInterrupted
-from app.jobs.models import JobAttempt
-from app.jobs.running import Handler, JobContext
+from app.jobs.errors import JobInterrupted
+from app.jobs.running import JobContext
 from app.jobs.service import get_job
-from tests.app.jobs.conftest import Bench, do_at_once, effect
+from tests.app.jobs.conftest import Bench, begun, do_at_once, fails
 from tests.support.jobs import deliver
 
 pytestmark = pytest.mark.database
-
-
-async def fails(job: JobContext) -> None:
-    """Write, and fail before the commit."""
-    async with job.last_transaction() as session:
-        await effect(session, job)
-        raise ValueError(f"attempt {job.attempt}")
 
 
 async def test_a_job_is_enqueued_with_its_transaction_or_not_at_all_and_once(bench: Bench) -> None:
@@ -94,100 +84,6 @@ async def test_a_failed_job_waits_before_it_is_tried_again(bench: Bench) -> None
     assert (counts.of(JobState.WAITING), counts.longest_wait_s) == (1, 0)
 
 
-async def test_a_worker_that_died_is_followed_by_the_next_attempt(bench: Bench) -> None:
-    subject = await bench.enqueued()
-    first = await begun(bench, subject)
-    await bench.perform(subject)
-    assert await bench.outcomes(subject) == ["lost", "done"]
-    assert await bench.effects(subject) == ["2"]
-    assert first.attempt == 1
-
-
-async def begun(bench: Bench, subject: UUID) -> JobContext:
-    """Return the context of an attempt that is under way in a worker that has fallen silent."""
-    contexts: list[JobContext] = []
-    under_way = asyncio.Event()
-
-    async def falls_silent(job: JobContext) -> None:
-        contexts.append(job)
-        under_way.set()
-        await asyncio.Event().wait()
-
-    delivery = await bench.deliver(subject)
-    silent = asyncio.create_task(bench.runner(falls_silent).perform(delivery))
-    await under_way.wait()
-    silent.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await silent
-    return contexts[0]
-
-
-async def test_a_worker_that_wakes_up_late_changes_nothing(bench: Bench) -> None:
-    """Neither while the next attempt runs, nor when that one has ended."""
-    subject = await bench.enqueued()
-    late = await begun(bench, subject)
-
-    async def overtakes(job: JobContext) -> None:
-        for way in (late.transaction, late.last_transaction):
-            with pytest.raises(AttemptOvertaken):
-                async with way() as session:
-                    await effect(session, late)
-        await do_at_once(job)
-
-    await bench.perform(subject, overtakes)
-    with pytest.raises(AttemptOvertaken):
-        async with late.last_transaction() as session:
-            await effect(session, late)
-    assert await bench.effects(subject) == ["2"]
-    assert await bench.outcomes(subject) == ["lost", "done"]
-
-
-@pytest.mark.parametrize("handler", [fails, do_at_once])
-async def test_an_overtaken_attempt_leaves_its_job_to_the_other_however_it_ends(bench: Bench, handler: Handler) -> None:
-    """Were its end written by the job's number alone, the job would leave its new worker's hands."""
-    subject = await bench.enqueued()
-    entered, go_on = asyncio.Event(), asyncio.Event()
-
-    async def late(job: JobContext) -> None:
-        entered.set()
-        await go_on.wait()
-        await handler(job)
-
-    first = await bench.deliver(subject)
-    slow = asyncio.create_task(bench.runner(late).perform(first))
-    await entered.wait()
-    current = await begun(bench, subject)
-    go_on.set()
-    await slow
-    assert (await bench.statuses(subject), await bench.outcomes(subject)) == (["picked"], ["lost", None])
-    await do_at_once(current)
-    assert await bench.effects(subject) == ["2"]
-
-
-async def test_a_job_cannot_be_taken_while_its_effect_is_being_written(bench: Bench) -> None:
-    """The other worker waits for the commit, and then finds the job done."""
-    subject = await bench.enqueued()
-    writing, go_on = asyncio.Event(), asyncio.Event()
-
-    async def writes_slowly(job: JobContext) -> None:
-        async with job.last_transaction() as session:
-            await effect(session, job)
-            writing.set()
-            await go_on.wait()
-
-    first = await bench.deliver(subject)
-    slow = asyncio.create_task(bench.runner(writes_slowly).perform(first))
-    await writing.wait()
-    second = await bench.deliver(subject)
-    other = asyncio.create_task(bench.runner(do_at_once).perform(second))
-    await asyncio.sleep(0.2)
-    assert not other.done()
-    go_on.set()
-    await asyncio.gather(slow, other)
-    assert await bench.effects(subject) == ["1"]
-    assert await bench.outcomes(subject) == ["done"]
-
-
 async def test_what_is_enqueued_while_a_job_runs_is_done_after_it(bench: Bench) -> None:
     """It may be about what the running job has not seen; but the two do not run at once."""
     subject = await bench.enqueued()
@@ -220,14 +116,6 @@ async def test_a_job_that_waits_to_be_tried_again_is_not_doubled(bench: Bench) -
     async with transaction(bench.sessions) as session:
         await enqueue(session, bench.name, subject)
     assert await bench.statuses(subject) == ["queued"]
-
-
-async def test_a_job_that_the_queue_has_given_to_another_is_not_begun(bench: Bench) -> None:
-    subject = await bench.enqueued()
-    old = await bench.deliver(subject)
-    await bench.deliver(subject)
-    await bench.runner(do_at_once).perform(old)
-    assert (await bench.outcomes(subject), await bench.effects(subject)) == ([], [])
 
 
 async def test_a_job_that_kills_its_workers_is_parked_and_its_kind_is_told(bench: Bench) -> None:
@@ -293,17 +181,6 @@ async def test_a_handler_that_hangs_has_failed(bench: Bench) -> None:
     subject = await bench.enqueued()
     await bench.perform(subject, hangs, seconds=0.05)
     assert (await bench.outcomes(subject), cancelled) == (["failed"], [True])
-
-
-async def test_a_job_has_one_open_attempt_at_most(bench: Bench) -> None:
-    subject = await bench.enqueued()
-    first = await begun(bench, subject)
-    async with bench.sessions() as session:
-        row = await session.get_one(JobAttempt, await session.scalar(text("SELECT id FROM job_attempts")))
-        session.add(JobAttempt(**row.model_dump(exclude={"id", "attempt"}), attempt=first.attempt + 1))
-        with pytest.raises(DBAPIError) as refused:
-            await session.flush()
-    assert constraint_of(refused.value) == "uq_job_attempts_job_id_open"
 
 
 async def test_jobs_are_counted_by_kind_and_state(bench: Bench) -> None:

@@ -1,86 +1,23 @@
 """Alerts: a start-up is told once of each slot that comes to be for booking, whoever works and whenever."""
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import httpx
 import pytest
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, select, update
 from sqlmodel import col
 
 from app.audit.models import AuditRecord
 from app.bookings.models import Booking, BookingStatus
-from app.capacity.models import Slot
-from app.catalogue.models import Unit
 from app.core.clock import today
 from app.core.database import transaction
 from app.core.errors import DomainError
-from app.identity.models import Organisation
-from app.requests import alert_rules, alerts
 from app.requests.alerting import evaluate_alerts
 from app.requests.models import AlertHit, Request
-from app.worker import SWEEPS
 from tests.app.capacity.rows import book
-from tests.support.world import World, day
-
-Headers = Mapping[str, str]
-
-
-@dataclass
-class Waiting:
-    """A start-up that waits, and a CDMO with a unit that it can use: 43 days a batch."""
-
-    client: httpx.AsyncClient
-    world: World
-    startup: Organisation
-    buyer: Headers
-    seller: Headers
-    unit: Unit
-    request: Request
-
-    async def wait(self, *, expect: int = 201, headers: Headers | None = None, **body: Any) -> Any:
-        """Add an alert, for the request unless the body says otherwise."""
-        body = body or {"request_id": str(self.request.id)}
-        answer = await self.client.post("/v1/alerts", json=body, headers=headers or self.buyer)
-        assert answer.status_code == expect, answer.text
-        return answer.json()
-
-    async def publish(self, start: int = 0, end: int = 120, **given: Any) -> Any:
-        body = {"unit_id": str(self.unit.id), "start": str(day(start)), "end": str(day(end)), **given}
-        answer = await self.client.post("/v1/slots", json=body, headers=self.seller)
-        assert answer.status_code == 201, answer.text
-        return answer.json()
-
-    async def change(self, slot: Any, **body: Any) -> None:
-        answer = await self.client.patch(f"/v1/slots/{slot['id']}", json=body, headers=self.seller)
-        assert answer.status_code == 200, answer.text
-
-    async def row(self, slot: Any) -> Slot:
-        async with transaction(self.world.sessions) as session:
-            return await session.get_one(Slot, slot["id"])
-
-    async def sweep(self) -> int:
-        """Do what a worker does every few seconds, and return how many hits there are."""
-        async with transaction(self.world.sessions) as session:
-            done = await SWEEPS["alerts"](session)
-        assert isinstance(done, int)
-        return done
-
-    async def hits(self, alert: Any, headers: Headers | None = None) -> list[tuple[str, str, bool]]:
-        """What an alert was told of: slot, cause, and whether it is available."""
-        items = (await self.client.get(f"/v1/alerts/{alert['id']}/hits", headers=headers or self.buyer)).json()["items"]
-        return [(one["slot_id"], one["cause"], one["available"]) for one in items]
-
-
-@pytest.fixture
-async def waiting(client: httpx.AsyncClient, world: World) -> Waiting:
-    cdmo, seller = await world.cdmo()
-    startup, buyer = await world.startup()
-    request = await world.request(await world.product(startup))
-    return Waiting(client, world, startup, buyer, seller, await world.unit(cdmo), request)
+from tests.app.requests.conftest import Waiting
+from tests.support.world import day
 
 
 async def test_a_published_slot_is_told_once(waiting: Waiting) -> None:
@@ -244,59 +181,6 @@ async def test_what_is_rolled_back_is_told_to_nobody_and_what_waits_is_told_late
     late = await waiting.wait(filters={"min_days": 43})
     assert await waiting.sweep() == 2
     assert await waiting.hits(late) == [(slot["id"], "published", True)]
-
-
-async def test_alerts_are_ones_own(waiting: Waiting) -> None:
-    alert = await waiting.wait()
-    await waiting.publish()
-    await waiting.sweep()
-    _, stranger = await waiting.world.startup()
-    coordinator = await waiting.world.coordinator()
-    url = f"/v1/alerts/{alert['id']}"
-    for headers, seen in ((stranger, False), (waiting.seller, False), (coordinator, True), (waiting.buyer, True)):
-        for path in (url, f"{url}/hits"):
-            assert (await waiting.client.get(path, headers=headers)).status_code == (200 if seen else 404)
-        listed = (await waiting.client.get("/v1/alerts", headers=headers)).json()["items"]
-        assert [one["id"] for one in listed] == ([alert["id"]] if seen else [])
-    for headers, status in ((stranger, 404), (waiting.seller, 403), (coordinator, 403), (waiting.buyer, 204)):
-        assert (await waiting.client.delete(url, headers=headers)).status_code == status
-    assert (await waiting.client.get(url, headers=waiting.buyer)).status_code == 404
-    await waiting.wait(headers=waiting.seller, filters={"min_days": 1}, expect=403)
-
-
-async def test_an_alert_is_for_one_request_or_for_sound_filters(
-    waiting: Waiting, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    request_id = str(waiting.request.id)
-    for body, pointer in (
-        ({"request_id": None}, "/request_id"),
-        ({"request_id": request_id, "filters": {"min_days": 3}}, "/request_id"),
-        ({"filters": {}}, "/filters"),
-        ({"filters": {"modality": "alchemy"}}, "/filters/modality"),
-        ({"filters": {"start": str(day(3)), "end": str(day(3))}}, "/filters/end"),
-        ({"filters": {"volume_min": 3, "volume_max": 2}}, "/filters/volume_max"),
-        ({"filters": {"available": True}}, "/filters/available"),
-        ({"filters": {"min_days": 0}}, "/filters/min_days"),
-    ):
-        assert (await waiting.wait(expect=422, **body))["errors"][0]["pointer"] == pointer, body
-    _, stranger = await waiting.world.startup()
-    await waiting.wait(headers=stranger, request_id=request_id, expect=404)
-    first = await waiting.wait()
-    again = await waiting.wait(expect=409)
-    assert (again["type"], again["alert_id"]) == ("urn:creneau:problem:alert-exists", first["id"])
-    monkeypatch.setattr(alerts, "MOST_ALERTS", 1)
-    assert (await waiting.wait(filters={"min_days": 3}, expect=409))["most"] == 1
-    async with transaction(waiting.world.sessions) as session:
-        await session.execute(text("DELETE FROM alerts"))
-        await session.execute(update(Request).values(status="booked"))
-    assert (await waiting.wait(expect=409))["type"] == "urn:creneau:problem:request-settled"
-    assert alert_rules.MOST_ALERTS >= 100
-
-
-async def test_of_many_alerts_for_one_request_at_once_one_is_added(waiting: Waiting) -> None:
-    body = {"request_id": str(waiting.request.id)}
-    calls = [waiting.client.post("/v1/alerts", json=body, headers=waiting.buyer) for _ in range(5)]
-    assert sorted(one.status_code for one in await asyncio.gather(*calls)) == [201, 409, 409, 409, 409]
 
 
 async def test_slots_that_nobody_waits_for_are_looked_at_once(waiting: Waiting) -> None:

@@ -44,7 +44,7 @@ async def test_exactly_what_is_live_occupies(world: World) -> None:
 
 async def test_only_the_services_role_may_ask(owner: AsyncEngine) -> None:
     rights = text(
-        "SELECT has_function_privilege('creneau_app', 'unit_occupancy(uuid[])', 'EXECUTE'),"
+        "SELECT has_function_privilege('creneau_app', 'unit_occupancy(uuid[], uuid)', 'EXECUTE'),"
         " EXISTS (SELECT FROM pg_proc, aclexplode(proacl) WHERE proname = 'unit_occupancy' AND grantee = 0)"
     )
     async with owner.connect() as connection:
