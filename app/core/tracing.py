@@ -99,38 +99,44 @@ def trace_statements(engine: AsyncEngine, provider: TracerProvider | None) -> No
     """Let each statement of an engine be a span that tells its verb and no more; without a provider, do nothing."""
     if provider is None:
         return
-    tracer = provider.get_tracer(_TRACER)
+    spans = _Spans(provider.get_tracer(_TRACER))
+    event.listen(engine.sync_engine, "before_cursor_execute", spans.begin)
+    event.listen(engine.sync_engine, "after_cursor_execute", spans.end)
+    event.listen(engine.sync_engine, "handle_error", spans.fail)
+    event.listen(engine.sync_engine, "connect", spans.listen)
 
-    def start(statement: str, started_ns: int | None = None) -> trace.Span:
-        verb = statement.lstrip(" (\n").partition(" ")[0].upper()[:20]
+
+class _Spans:
+    """Spans of statements: of those that SQLAlchemy runs, and of those that go to the driver as they are."""
+
+    def __init__(self, tracer: trace.Tracer) -> None:
+        self.tracer = tracer
+
+    def start(self, statement: str, started_ns: int | None = None) -> trace.Span:
+        verb = statement.lstrip(" (\n").split(maxsplit=1)[0].upper()[:20]
         attributes = {"db.system.name": "postgresql", "db.operation.name": verb}
-        return tracer.start_span(verb, kind=trace.SpanKind.CLIENT, attributes=attributes, start_time=started_ns)
+        return self.tracer.start_span(verb, kind=trace.SpanKind.CLIENT, attributes=attributes, start_time=started_ns)
 
-    def begin(_connection: Any, _cursor: Any, statement: str, _values: Any, context: Any, _many: Any) -> None:
-        context.span = start(statement)
+    def begin(self, _connection: Any, _cursor: Any, statement: str, _values: Any, context: Any, _many: Any) -> None:
+        context.span = self.start(statement)
 
-    def end(_connection: Any, _cursor: Any, _statement: Any, _values: Any, context: Any, _many: Any) -> None:
+    def end(self, _connection: Any, _cursor: Any, _statement: Any, _values: Any, context: Any, _many: Any) -> None:
         context.span.end()
 
-    def fail(failure: Any) -> None:
+    def fail(self, failure: Any) -> None:
         span = getattr(failure.execution_context, "span", None)
         if span is not None:
             span.set_status(trace.StatusCode.ERROR)
             span.end()
 
-    def tell(sent: Any) -> None:
-        """Let a statement that went to the driver as it is be a span as well, now that it has ended."""
+    def listen(self, connection: Any, _record: Any) -> None:
+        connection.driver_connection.add_query_logger(self.tell)
+
+    def tell(self, sent: Any) -> None:
+        """Make the span of what the driver has been given and has done."""
         if sent.query.startswith(_TRANSACTION):
             return
-        span = start(sent.query, time.time_ns() - int(sent.elapsed * 1e9))
+        span = self.start(sent.query, time.time_ns() - int(sent.elapsed * 1e9))
         if sent.exception is not None:
             span.set_status(trace.StatusCode.ERROR)
         span.end()
-
-    def listen(connection: Any, _record: Any) -> None:
-        connection.driver_connection.add_query_logger(tell)
-
-    event.listen(engine.sync_engine, "connect", listen)
-    event.listen(engine.sync_engine, "before_cursor_execute", begin)
-    event.listen(engine.sync_engine, "after_cursor_execute", end)
-    event.listen(engine.sync_engine, "handle_error", fail)
