@@ -23,9 +23,11 @@ def snapshot(row: SQLModel) -> dict[str, Any]:
 
 
 def _jsonable(value: object) -> Any:
-    if isinstance(value, Range):
-        return {"start": to_jsonable_python(value.lower), "end": to_jsonable_python(value.upper)}
-    return to_jsonable_python(value)
+    return to_jsonable_python(_spelt(value))
+
+
+def _spelt(value: object) -> object:
+    return {"start": value.lower, "end": value.upper} if isinstance(value, Range) else value
 
 
 async def record(
@@ -56,15 +58,16 @@ async def record(
 
 
 def creation(author: Author, action: str, row: SQLModel) -> dict[str, Any]:
-    """Return the record of a row that is about to be added, as JSON by column: for whoever writes both at once."""
-    state = snapshot(row)
+    """Return the record of a row that is about to be added, by column: for whoever writes both at once, as JSON."""
+    columns = type(row).__table__.columns.keys()  # type: ignore[attr-defined]
+    state = {name: _spelt(getattr(row, name)) for name in columns if name not in UNRECORDED}
     return {
-        "at": to_jsonable_python(datetime.now(UTC)),
-        "actor": author.kind.value,
-        "person_id": author.person_id and str(author.person_id),
-        "api_key_id": author.api_key_id and str(author.api_key_id),
+        "at": datetime.now(UTC),
+        "actor": author.kind,
+        "person_id": author.person_id,
+        "api_key_id": author.api_key_id,
         "job": author.job,
-        "organisation_id": author.organisation_id and str(author.organisation_id),
+        "organisation_id": author.organisation_id,
         "action": action,
         "object_type": str(row.__tablename__),
         "object_id": state["id"],

@@ -1,12 +1,15 @@
 """Booking straight from the search: a hold at once, judged by matching and decided by the calendar."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bookings import expiry, placing, repository, service
+from app.bookings.drafts import BookingDraft
 from app.bookings.errors import NotEligible, RequestAlreadyBooked
 from app.bookings.models import Booking, BookingSource
 from app.bookings.own_request import describe, refuse_contradictions
@@ -18,12 +21,15 @@ from app.capacity.occupancy import span_of
 from app.capacity.service import lock_units
 from app.capacity.supply import UnitFacts
 from app.core.clock import day_of, now, today
-from app.core.errors import NotFound
+from app.core.driver import Driver, driver_of
+from app.core.errors import DomainError, NotFound
+from app.core.idempotency import IdempotencyKey
 from app.core.model import period
 from app.core.schemas import LATEST_DAY
 from app.core.vocabulary import Origin
 from app.identity.actor import Actor
 from app.identity.models import Role
+from app.matching.facts import RequestFacts
 from app.matching.outcome import Option
 from app.requests.facts import Need, need_of, request_facts
 from app.requests.models import Request, RequestStatus
@@ -45,43 +51,107 @@ async def hold(session: AsyncSession, actor: Actor, command: BookingCreate, *, h
     """
     actor.require(Role.STARTUP_MEMBER)
     refuse_contradictions(command)
-    slot, unit, place = await placing.bookable_place(session, command.slot_id, command.start)
-    need = await _need(session, actor, command)
-    request = (
-        await _request(session, actor, command, slot.unit_id)
-        if need is None
-        else request_to_make(actor, describe(command, need.product, unit), need)
-    )
-    facts = need.facts_of(request) if need else (await request_facts(session, [request.id]))[request.id]
-    option = placing.option_at(facts, unit, place, command.start, today())
-    draft = service.draft_of(
+    driver = await driver_of(session)
+    if command.product_id is not None:
+        made = await _for_product(driver, actor, command, command.product_id, hold_minutes=hold_minutes)
+        await placing.refuse_taken(session, made.draft, made.place.facts)
+        booking = await service.place_booking(session, actor, made.draft, made.place.slot, request=made.request)
+        return made.view(booking)
+    place = await placing.bookable_place(driver, command.slot_id, command.start)
+    request = await _request(session, actor, command, place.slot.unit_id)
+    facts = (await request_facts(session, [request.id]))[request.id]
+    _, draft = _drafted(facts, place, command, request.origin, hold_minutes=hold_minutes)
+    await placing.refuse_taken(session, draft, place.facts)
+    # The unit before the request: whoever changes a booking locks them in this order too.
+    await lock_units(session, [place.slot.unit_id])
+    await _require_unserved(session, await get_request(session, actor, request.id, lock=True))
+    booking = await service.place_booking(session, actor, draft, place.slot)
+    return await get_view(session, actor, booking.id)
+
+
+async def hold_at_once(
+    driver: Driver,
+    actor: Actor,
+    command: BookingCreate,
+    answer: Callable[[BookingView], IdempotencyKey],
+    *,
+    hold_minutes: int,
+) -> IdempotencyKey | None:
+    """Do what `hold` does for a product, in three journeys to the server, where nothing stands against it.
+
+    Parameters
+    ----------
+    answer
+        Makes the answer to keep out of what is about to be written: it is written with it, or nothing is.
+
+    Returns
+    -------
+    IdempotencyKey or None
+        The answer that has been kept; None if anything stands against it: `hold` then finds out, and tells, what.
+    """
+    if command.product_id is None or command.request_id is not None or actor.role is not Role.STARTUP_MEMBER:
+        return None
+    try:
+        made = await _for_product(driver, actor, command, command.product_id, hold_minutes=hold_minutes)
+    except DomainError:
+        return None
+    if placing.is_taken(made.draft, made.place.facts):
+        return None
+    booking = service.row_of(made.draft, made.place.slot)
+    kept = answer(made.view(booking))
+    writing = service.writing_of(actor, booking, made.place.slot, made.request)._replace(kept=kept)
+    return kept if await repository.write(driver, writing) is None else None
+
+
+class _Made(NamedTuple):
+    """A hold to be made, with the request that is made for it."""
+
+    place: placing.BookablePlace
+    need: Need
+    request: Request
+    draft: BookingDraft
+
+    def view(self, booking: Booking) -> BookingView:
+        return BookingView(
+            booking,
+            line_id=self.place.unit.line_id,
+            site_id=self.place.unit.site_id,
+            cdmo_id=self.place.unit.organisation_id,
+            code_name=self.need.product.code_name,
+            modality=self.need.product.modality,
+            gmp_phase=self.request.gmp_phase,
+            disclosed_summary=None,
+            pending_move_id=None,
+        )
+
+
+async def _for_product(
+    driver: Driver, actor: Actor, command: BookingCreate, product_id: UUID, *, hold_minutes: int
+) -> _Made:
+    """Return the hold to be made for a product, and the request to be made with it."""
+    place = await placing.bookable_place(driver, command.slot_id, command.start)
+    need = await need_of(driver, product_id, today())
+    if need is None or need.organisation.id != actor.organisation_id:
+        raise placing.missing("product", product_id)
+    request = request_to_make(actor, describe(command, need.product, place.unit), need)
+    option, draft = _drafted(need.facts_of(request), place, command, request.origin, hold_minutes=hold_minutes)
+    if command.latest_delivery_on is None:
+        draft = replace(draft, starts_between=period(_first_start(option, place.unit), LATEST_DAY))
+    return _Made(place, need, request, draft)
+
+
+def _drafted(
+    facts: RequestFacts, place: placing.BookablePlace, command: BookingCreate, origin: Origin, *, hold_minutes: int
+) -> tuple[Option, BookingDraft]:
+    """Return what matching finds at the start asked for, and the hold of it."""
+    option = placing.option_at(facts, place.unit, place.facts, command.start, today())
+    return option, service.draft_of(
         facts,
         option,
         command.start,
         source=BookingSource.DIRECT,
         hold_expires_at=now() + timedelta(minutes=hold_minutes),
-        origin=Origin.of(slot.origin, request.origin),
-    )
-    if command.product_id is not None and command.latest_delivery_on is None:
-        draft = replace(draft, starts_between=period(_first_start(option, unit), LATEST_DAY))
-    await placing.refuse_taken(session, draft, place)
-    if command.request_id is not None:
-        # The unit before the request: whoever changes a booking locks them in this order too.
-        await lock_units(session, [slot.unit_id])
-        await _require_unserved(session, await get_request(session, actor, request.id, lock=True))
-    booking = await service.place_booking(session, actor, draft, slot, request=request if need else None)
-    if need is None:
-        return await get_view(session, actor, booking.id)
-    return BookingView(
-        booking,
-        line_id=unit.line_id,
-        site_id=unit.site_id,
-        cdmo_id=unit.organisation_id,
-        code_name=need.product.code_name,
-        modality=need.product.modality,
-        gmp_phase=request.gmp_phase,
-        disclosed_summary=None,
-        pending_move_id=None,
+        origin=Origin.of(place.slot.origin, origin),
     )
 
 
@@ -114,16 +184,6 @@ async def require_same_need(session: AsyncSession, booking: Booking) -> None:
             batches=option.terms.batches,
             duration_days=option.duration_days,
         )
-
-
-async def _need(session: AsyncSession, actor: Actor, command: BookingCreate) -> Need | None:
-    """Return the need of the product for which a request is to be made; None where a request is named."""
-    if command.product_id is None:
-        return None
-    need = await need_of(session, command.product_id, today())
-    if need is None or need.organisation.id != actor.organisation_id:
-        raise placing.missing("product", command.product_id)
-    return need
 
 
 async def _request(session: AsyncSession, actor: Actor, command: BookingCreate, unit_id: UUID) -> Request:

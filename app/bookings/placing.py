@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from pydantic_core import to_jsonable_python
@@ -24,6 +24,7 @@ from app.capacity.models import Slot, SlotStatus
 from app.capacity.occupancy import span_of
 from app.capacity.supply import SlotFacts, UnitFacts
 from app.core.clock import today
+from app.core.driver import Driver
 from app.core.errors import FieldFault, NotFound
 from app.matching.facts import RequestFacts
 from app.matching.match import match
@@ -47,15 +48,23 @@ async def bookable_slot(session: AsyncSession, slot_id: UUID, start_on: date) ->
     return _bookable(slot, start_on)
 
 
-async def bookable_place(session: AsyncSession, slot_id: UUID, start_on: date) -> tuple[Slot, UnitFacts, SlotFacts]:
+class BookablePlace(NamedTuple):
+    """A published slot, a plain row, with the facts of its unit and its own."""
+
+    slot: Slot
+    unit: UnitFacts
+    facts: SlotFacts
+
+
+async def bookable_place(driver: Driver, slot_id: UUID, start_on: date) -> BookablePlace:
     """Return the slot, as `bookable_slot` does, with the facts of its unit and its own, in one query."""
-    found = await place_facts(session, slot_id)
+    found = await place_facts(driver, slot_id)
     if found is None:
         raise missing("slot", slot_id)
     slot = _bookable(found.slot, start_on)
     if found.facts is None:
         raise SlotNotPublished(slot_id=str(slot.id))
-    return slot, found.unit, found.facts
+    return BookablePlace(slot, found.unit, found.facts)
 
 
 def _bookable(slot: Slot, start_on: date) -> Slot:
@@ -95,11 +104,16 @@ async def refuse_taken(
     SlotTaken, SlotWhole
         With what is in the way.
     """
-    wanted = span_of(draft.period)
-    if any(busy.start_on < wanted.end_on and wanted.start_on < busy.end_on for busy in place.busy):
+    if is_taken(draft, place):
         refusal = SlotTaken if place.divisible else SlotWhole
         facts = await facts_of(session, refusal, place.slot_id, draft.period, draft.starts_between, leaving=leaving)
         raise refusal(**facts)
+
+
+def is_taken(draft: BookingDraft, place: SlotFacts) -> bool:
+    """Tell whether a booking would share a day with what is known to be in the slot."""
+    wanted = span_of(draft.period)
+    return any(busy.start_on < wanted.end_on and wanted.start_on < busy.end_on for busy in place.busy)
 
 
 def option_at(request: RequestFacts, unit: UnitFacts, slot: SlotFacts, start_on: date, as_of_on: date) -> Option:

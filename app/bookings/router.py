@@ -4,6 +4,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Query, Request, Response
+from pydantic import ValidationError
 
 from app.bookings import decisions, direct, ledger, ledger_export, quoting, reading
 from app.bookings.life_schemas import MoveQuestion, QuoteRead
@@ -15,18 +16,53 @@ from app.bookings.schemas import (
     ChargeRead,
     DeclineBody,
 )
+from app.bookings.views import BookingView
+from app.core.errors import DomainError
 from app.core.http import DbSession, Paging, next_url
+from app.core.idempotency import KeptAnswer, required_key
 from app.core.paging import Page
-from app.core.routing import ApiRouter, if_match
+from app.core.preconditions import tag_of
+from app.core.routing import ApiRouter, claim_of, if_match, is_json, tried_at_once
 from app.core.sheets.formats import FileQuery
 from app.core.sheets.http import DOWNLOAD, download
-from app.identity.dependencies import ONCE, CurrentActor
+from app.identity.actor import Actor
+from app.identity.dependencies import KEY_HEADER, ONCE, CurrentActor, acting_at_once
 from app.identity.models import Role
 
 router = ApiRouter(tags=["bookings"])
 
 
+async def _hold_at_once(request: Request) -> Response | None:
+    """Hold a period for a product where nothing stands against it; None otherwise, and for a key that has served."""
+    if not is_json(request):
+        return None
+    minutes: int = request.app.state.settings.hold_minutes
+    try:
+        key = required_key(request.headers.get(KEY_HEADER))
+        command = BookingCreate.model_validate_json(await request.body())
+        async with acting_at_once(request) as (driver, actor):
+            claim = await claim_of(request, actor.holder_id, key)
+            kept = await direct.hold_at_once(
+                driver, actor, command, lambda view: claim.answered(_held(actor, view)), hold_minutes=minutes
+            )
+    except (ValidationError, DomainError):
+        return None
+    return None if kept is None else Response(kept.body, status_code=kept.status, headers=kept.headers)
+
+
+def _held(actor: Actor, view: BookingView) -> KeptAnswer:
+    """Return the answer to a hold."""
+    read = reading.as_seen_by(actor, view)
+    headers = {
+        "content-type": "application/json",
+        "location": f"/v1/bookings/{read.id}",
+        "etag": tag_of(read.version),
+    }
+    return KeptAnswer(201, headers, read.model_dump_json().encode())
+
+
 @router.post("/v1/bookings", status_code=201, summary="Hold a period", dependencies=[ONCE])
+@tried_at_once(_hold_at_once)
 async def hold(
     request: Request, response: Response, session: DbSession, actor: CurrentActor, command: BookingCreate
 ) -> BookingRead:

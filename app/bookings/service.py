@@ -26,6 +26,7 @@ from app.capacity.occupancy import span_of
 from app.capacity.service import lock_units
 from app.core.clock import now
 from app.core.errors import Busy, NotFound
+from app.core.plain import new_row
 from app.core.preconditions import require_seen
 from app.requests.models import Request
 
@@ -73,24 +74,34 @@ async def place_booking(
     """
     if draft.status not in INITIAL:
         raise ValueError(f"a booking is not made {draft.status.value}")
-    booking = _row(draft, slot)
-    records = [creation(author, f"booking.{booking.status.value}", booking)]
-    if request is not None:
-        records.insert(0, creation(author, "request.created", request))
+    made = writing_of(author, row_of(draft, slot), slot, request)
     try:
-        while not await repository.insert(session, booking, records, slot_version=slot.version, request=request):
+        while not await repository.insert(session, made):
             await expiry.expire(session, author, {slot.unit_id})
     except repository.Refused as refused:
         facts = await obstacles.facts_of(session, refused.rule, slot.id, draft.period, draft.starts_between)
         raise refused.rule(**facts) from None
+    booking = repository.attached(session, Booking, made.booking)
+    if request is not None:
+        repository.attached(session, Request, request)
     await followup.settle_request(session, author, booking)
     if booking.status is BookingStatus.CONFIRMED:
         await bind(session, author, booking)
     return booking
 
 
-def _row(draft: BookingDraft, slot: Slot) -> Booking:
-    return Booking(
+def writing_of(author: Author, booking: Booking, slot: Slot, request: Request | None) -> repository.Writing:
+    """Return all that is written with a booking: the request made for it, if any, and the audit records of both."""
+    records = [creation(author, f"booking.{booking.status.value}", booking)]
+    if request is not None:
+        records.insert(0, creation(author, "request.created", request))
+    return repository.Writing(slot.version, booking, request, records)
+
+
+def row_of(draft: BookingDraft, slot: Slot) -> Booking:
+    """Return the plain row of a booking to be made."""
+    return new_row(
+        Booking,
         slot_id=slot.id,
         unit_id=slot.unit_id,
         organisation_id=draft.organisation_id,

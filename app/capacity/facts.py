@@ -15,6 +15,7 @@ from app.capacity.supply import ModalityTerms, SlotFacts, Span, UnitFacts
 from app.catalogue.models import LineModality, ProductionLine, Site, Unit
 from app.catalogue.rules import batches_in_parallel_of_a_unit
 from app.core.clock import today
+from app.core.driver import Driver
 from app.core.vocabulary import Reserve
 
 
@@ -87,9 +88,9 @@ class Place(NamedTuple):
     facts: SlotFacts | None
 
 
-async def place_facts(session: AsyncSession, slot_id: UUID) -> Place | None:
+async def place_facts(driver: Driver, slot_id: UUID) -> Place | None:
     """Return what `unit_facts` and `slot_facts` tell of one slot, in one query; None if there is no such slot."""
-    found = await repository.place_row(session, slot_id)
+    found = await repository.place_row(driver, slot_id)
     if found is None:
         return None
     slot, agreement, unit, line, site, units, offers, busy = found

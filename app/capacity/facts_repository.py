@@ -15,6 +15,8 @@ from app.capacity.models import Agreement, Slot, SlotStatus
 from app.capacity.release import in_reserves
 from app.capacity.supply import Span
 from app.catalogue.models import LineModality, ProductionLine, Site, Unit
+from app.core.driver import Driver, PreparedRows
+from app.core.plain import columns_of
 from app.core.vocabulary import Reserve
 
 
@@ -79,14 +81,11 @@ async def published_slots(
     return [(slot, agreement) for slot, agreement in await session.execute(statement)]
 
 
+_OF_PLACE = (Slot, Agreement, Unit, ProductionLine, Site)
 _SISTER = aliased(Unit)
 _PLACE = (
     select(
-        Slot,
-        Agreement,
-        Unit,
-        ProductionLine,
-        Site,
+        *columns_of(*_OF_PLACE),
         select(func.count())
         .where(col(_SISTER.line_id) == col(ProductionLine.id))
         .correlate(ProductionLine)
@@ -101,19 +100,20 @@ _PLACE = (
             JSONB,
         ),
     )
+    .select_from(Slot)
     .outerjoin(Agreement, col(Agreement.id) == col(Slot.agreement_id))
     .join(Unit, col(Unit.id) == col(Slot.unit_id))
     .join(ProductionLine, col(ProductionLine.id) == col(Unit.line_id))
     .join(Site, col(Site.id) == col(ProductionLine.site_id))
     .where(col(Slot.id) == bindparam("slot_id"))
-    .execution_options(populate_existing=True)
 )
+_PLACE_ROW = PreparedRows(_PLACE, *_OF_PLACE)
 
 
-async def place_row(session: AsyncSession, slot_id: UUID) -> Any:
+async def place_row(driver: Driver, slot_id: UUID) -> Any:
     """Return a slot with all that its facts are made of, or None.
 
     In this order: slot, agreement, unit, line, site, number of units of the line, its terms as rows, and the occupied
     periods in the slot as pairs of days.
     """
-    return (await session.execute(_PLACE, {"slot_id": slot_id})).one_or_none()
+    return await _PLACE_ROW.one(driver, {"slot_id": slot_id})

@@ -5,30 +5,44 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Query, Request, Response
+from pydantic import ValidationError
 
 from app.capacity import lending, slots
 from app.capacity.schemas import LendBody, RecallRead, SlotCreate, SlotFilter, SlotRead, SlotUpdate
 from app.capacity.slot_views import slot_read
-from app.core.http import DbSession, Reader, next_url
+from app.core.errors import DomainError
+from app.core.http import DbSession, next_url
 from app.core.paging import Page
-from app.core.routing import ApiRouter, if_match, if_match_given
-from app.identity.dependencies import ONCE, CurrentActor, ReadingActor
+from app.core.routing import ApiRouter, if_match, if_match_given, tried_at_once
+from app.identity.dependencies import ONCE, CurrentActor, acting_at_once
 
 router = ApiRouter(prefix="/v1/slots", tags=["capacity"])
 
 
+async def _search_at_once(request: Request) -> Response | None:
+    """Search where there is something to find; None otherwise, and for what is to be refused."""
+    try:
+        query = SlotFilter.model_validate(dict(request.query_params))
+        async with acting_at_once(request) as known:
+            found, cursor = await slots.search_slots_at_once(*known, query)
+    except (ValidationError, DomainError):
+        return None
+    return _page(request, found, cursor) if found else None
+
+
 @router.get("", summary="Search slots", response_model=Page[SlotRead])
+@tried_at_once(_search_at_once)
 async def search_slots(
-    request: Request,
-    reader: Reader,
-    actor: ReadingActor,
-    query: Annotated[SlotFilter, Query()],
+    request: Request, session: DbSession, actor: CurrentActor, query: Annotated[SlotFilter, Query()]
 ) -> Response:
     """Slots by their first day: all that are published for start-ups, the coordinator and the authority.
 
     A CDMO or an integrator sees its own alone, in any status, and never a competitor's.
     """
-    found, cursor = await slots.search_slots(reader, actor, query)
+    return _page(request, *await slots.search_slots(session, actor, query))
+
+
+def _page(request: Request, found: list[str], cursor: str | None) -> Response:
     following = json.dumps(next_url(request, cursor))
     return Response(f'{{"items":[{",".join(found)}],"next":{following}}}', media_type="application/json")
 

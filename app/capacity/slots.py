@@ -21,7 +21,7 @@ from app.capacity.supply import Span
 from app.catalogue.place import UnitPlace
 from app.catalogue.service import place_of, require_modalities, require_volume_order
 from app.core.clock import today
-from app.core.driver import ReadingConnection
+from app.core.driver import Driver, driver_of
 from app.core.errors import FieldFault, Invalid, NotAllowed, NotFound, StateConflict
 from app.core.preconditions import require_seen
 from app.identity.actor import Actor
@@ -46,21 +46,26 @@ def _owner_filter(actor: Actor) -> UUID | None:
     raise NotAllowed("Slots are for those who buy, sell or allocate them; observers see aggregates.")
 
 
-async def search_slots(reader: ReadingConnection, actor: Actor, query: SlotFilter) -> tuple[list[str], str | None]:
+async def search_slots(session: AsyncSession, actor: Actor, query: SlotFilter) -> tuple[list[str], str | None]:
     """Return one page of the slots that pass every filter, by their first day, as JSON, and the cursor of the next.
 
     Raises
     ------
+    NotAllowed
+        If the actor's role sees no slots at all.
     Invalid
         If the filters contradict each other, or name an unknown modality.
     """
     owner_id = _owner_filter(actor)
+    await require_sound_needs(session, query, "query/")
+    return await page_texts(await driver_of(session), query, owner_id)
+
+
+async def search_slots_at_once(driver: Driver, actor: Actor, query: SlotFilter) -> tuple[list[str], str | None]:
+    """Do what `search_slots` does, but for telling an unknown modality from one of which there are no slots."""
+    owner_id = _owner_filter(actor)
     _require_sound_bounds(query, "query/")
-    found, cursor = await page_texts(reader.driver, query, owner_id)
-    if not found:  # a modality of which there are slots is a known one
-        async with reader.transaction() as session:
-            await require_sound_needs(session, query, "query/")
-    return found, cursor
+    return await page_texts(driver, query, owner_id)
 
 
 async def require_sound_needs(session: AsyncSession, needs: SlotNeeds, at: str) -> None:

@@ -4,15 +4,18 @@ SQLAlchemy makes the statement, with its tables and types; asyncpg runs it. To r
 five times as long, most of it in finding out each time what statement it is.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 import asyncpg
-from sqlalchemy import BindParameter, ClauseElement
+from sqlalchemy import BindParameter, ClauseElement, Float, Numeric, Select
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.types import TypeEngine
+from sqlmodel import SQLModel
+
+from app.core.plain import columns_of, plain
 
 Record: TypeAlias = asyncpg.Record
 Driver: TypeAlias = asyncpg.Connection
@@ -31,19 +34,6 @@ async def driver_of(connection: AsyncConnection | AsyncSession) -> Driver:
         connection = await connection.connection()
     driver: Driver = (await connection.get_raw_connection()).driver_connection
     return driver
-
-
-class ReadingConnection(NamedTuple):
-    """A connection on which each statement is a transaction of its own, and the driver's below it."""
-
-    connection: AsyncConnection
-    driver: Driver
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncSession]:
-        """Give a session in one transaction on this very connection, for what is seldom asked."""
-        async with AsyncSession(self.connection) as session, session.begin():
-            yield session
 
 
 class Prepared:
@@ -74,6 +64,42 @@ class Prepared:
         """Return the first row, or None without any."""
         found: Record | None = await driver.fetchrow(self.sql, *self.arguments(values))
         return found
+
+
+class PreparedRows(Prepared):
+    """A prepared statement that selects all columns of some tables, as `columns_of` gives them, and then others."""
+
+    def __init__(self, statement: Select[Any], *models: type[SQLModel]) -> None:
+        super().__init__(statement)
+        reads = [_reading(one.type) for one in statement.selected_columns]
+        self._reads = [(place, read) for place, read in enumerate(reads) if read is not None]
+        self._models: list[tuple[type[SQLModel], list[str], slice]] = []
+        begin = 0
+        for model in models:
+            names = [column.name for column in columns_of(model)]
+            self._models.append((model, names, slice(begin, begin + len(names))))
+            begin += len(names)
+        self._others = slice(begin, None)
+
+    async def one(self, driver: Driver, values: Mapping[str, Any]) -> list[Any] | None:
+        """Return a plain row of each table, or None where an outer join has none, and the other values; or None."""
+        found = await self.first(driver, values)
+        if found is None:
+            return None
+        cells = list(found)
+        for place, read in self._reads:
+            if cells[place] is not None:
+                cells[place] = read(cells[place])
+        rows = [
+            None if cells[part.start] is None else plain(model, dict(zip(names, cells[part], strict=True)))
+            for model, names, part in self._models
+        ]
+        return [*rows, *cells[self._others]]
+
+
+def _reading(kind: TypeEngine[Any]) -> Callable[[Any], Any] | None:
+    """Return what makes the value of a column out of the driver's; None where they are the same, as numbers are."""
+    return None if isinstance(kind, Float | Numeric) else kind.dialect_impl(_DIALECT).result_processor(_DIALECT, None)
 
 
 class _Parameter(NamedTuple):

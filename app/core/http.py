@@ -1,6 +1,7 @@
 """HTTP conventions in one place: problem+json (RFC 9457), the session of a request, links between pages."""
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 import structlog
@@ -16,7 +17,7 @@ from starlette.exceptions import HTTPException
 from app.core import preconditions
 from app.core.constraints import RETRYABLE, cause_of, is_connection_refused, sqlstate_of
 from app.core.database import SessionFactory, transaction
-from app.core.driver import ReadingConnection, driver_of
+from app.core.driver import Driver, driver_of
 from app.core.errors import Busy, DomainError, FieldFault, Invalid, NotFound, Unavailable
 from app.core.paging import PageQuery
 from app.core.request_context import notes, route_template
@@ -49,15 +50,13 @@ DbSession = Annotated[AsyncSession, Depends(_session, scope="function")]
 """The session of one request, in one transaction."""
 
 
-async def _reader(request: Request) -> AsyncIterator[ReadingConnection]:
-    """Give a connection on which each statement is a transaction of its own."""
+@asynccontextmanager
+async def driver_at_once(request: Request) -> AsyncIterator[Driver]:
+    """Give the driver of a connection on which each statement is a transaction of its own."""
     engine: AsyncEngine = request.app.state.engine
     async with engine.connect() as connection:
-        yield ReadingConnection(connection, await driver_of(connection))
+        yield await driver_of(connection)
 
-
-Reader = Annotated[ReadingConnection, Depends(_reader, scope="function")]
-"""For what reads all that it shows in one statement, and is asked often: a third of what a session takes."""
 
 Paging = Annotated[PageQuery, Query()]
 """The paging of a list without filters; a list with filters takes its own subclass of `PageQuery`."""
@@ -152,10 +151,14 @@ def _from_database(error: DBAPIError) -> DomainError | None:
     """Return what a caller can do about a database error, or None if it is our own fault."""
     state = sqlstate_of(error)
     if state in RETRYABLE:
-        return Busy("Someone else is changing the same capacity. Send the same request again.")
+        return _busy()
     if error.connection_invalidated or (is_connection_refused(state) if state else not _is_misuse(cause_of(error))):
         return Unavailable("The database did not answer. Send the same request again.")
     return None
+
+
+def _busy() -> Busy:
+    return Busy("Someone else is changing the same capacity. Send the same request again.")
 
 
 def _is_misuse(error: BaseException | None) -> bool:
@@ -191,7 +194,10 @@ async def _on_no_free_connection(request: Request, _error: Exception) -> JSONRes
 
 
 async def _on_driver_error(request: Request, error: Exception) -> JSONResponse:
-    """Answer what the driver raises before SQLAlchemy can wrap it: a connection refused, or lost in its hands."""
+    """Answer what the driver raises: a connection refused or lost, or a statement that others stand in the way of."""
+    if isinstance(error, PostgresError) and error.sqlstate in RETRYABLE:
+        log.warning("database_refused", error=error, route=route_template(request.scope))
+        return problem(_busy(), instance=request.url.path)
     refused = is_connection_refused(error.sqlstate or "") if isinstance(error, PostgresError) else not _is_misuse(error)
     return await (_on_unreachable if refused else on_failure)(request, error)
 

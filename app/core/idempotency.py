@@ -18,6 +18,7 @@ from sqlmodel import Field
 
 from app.core.errors import Conflict, DomainError
 from app.core.model import Table, document, new_id
+from app.core.plain import new_row
 
 KEPT_HOURS = 24
 LONGEST_KEY = 255
@@ -81,6 +82,10 @@ class Claim(NamedTuple):
     holder_id: UUID
     key: str
     request_sha256: bytes
+
+    def answered(self, answer: KeptAnswer) -> IdempotencyKey:
+        """Return the plain row of the answer under this key, for whoever writes it with the effect."""
+        return new_row(IdempotencyKey, **self._asdict(), **answer._asdict())
 
 
 def checked_key(header: str | None) -> str | None:

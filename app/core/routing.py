@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from typing import Annotated, Any, TypeGuard
+from typing import Annotated, Any, TypeGuard, TypeVar
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Request, Response, params
@@ -31,6 +31,25 @@ _MAY_MATCH = Header(alias=MATCH_HEADER, description=_MATCH_TOLD)
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
+AtOnce = Callable[[Request], Coroutine[Any, Any, Response | None]]
+_AT_ONCE = "at_once"
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+
+
+def tried_at_once(function: AtOnce) -> Callable[[Endpoint], Endpoint]:
+    """Let an operation be tried another way first, which is short because it only does what goes well.
+
+    It returns None wherever it does not: nothing has happened then, and the operation itself does it, or tells what
+    stands against it. To resolve its dependencies takes FastAPI longer than what is asked most takes to do.
+    """
+
+    def mark(endpoint: Endpoint) -> Endpoint:
+        setattr(endpoint, _AT_ONCE, function)
+        return endpoint
+
+    return mark
+
+
 class _Repeated(Exception):
     """The request was carried out before: this is what was answered."""
 
@@ -46,7 +65,11 @@ class _Route(APIRoute):
         """Return what serves one request of this route."""
         handle, tells_version = self._handler(), self._tells_version()
 
+        at_once: AtOnce | None = getattr(self.endpoint, _AT_ONCE, None)
+
         async def serve(request: Request) -> Response:
+            if at_once is not None and (done := await at_once(request)) is not None:
+                return done
             try:
                 response = await handle(request)
             except _Repeated as repeated:
@@ -130,6 +153,17 @@ async def _keep(request: Request, response: Response) -> None:
     await idempotency.keep(session, claim, idempotency.KeptAnswer(response.status_code, headers, bytes(response.body)))
 
 
+def is_json(request: Request) -> bool:
+    """Tell whether a request says that its body is plain JSON."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
+
+
+async def claim_of(request: Request, holder_id: UUID, key: str) -> idempotency.Claim:
+    """Return the claim that a request has on a key: its own, by all that was sent."""
+    parts = [request.url.query.encode(), *await _body_parts(request)]
+    return idempotency.Claim(holder_id, key, idempotency.fingerprint(request.method, request.url.path, parts))
+
+
 async def claim_key(request: Request, session: AsyncSession, holder_id: UUID, key: str) -> None:
     """Take a key for the request: if it was carried out before, its answer is given again and nothing else is done.
 
@@ -138,8 +172,7 @@ async def claim_key(request: Request, session: AsyncSession, holder_id: UUID, ke
     KeyInFlight, KeyReused
         If the key is busy, or has served for another request.
     """
-    parts = [request.url.query.encode(), *await _body_parts(request)]
-    claim = idempotency.Claim(holder_id, key, idempotency.fingerprint(request.method, request.url.path, parts))
+    claim = await claim_of(request, holder_id, key)
     kept = await idempotency.claim(session, claim)
     if kept is not None:
         raise _Repeated(kept)

@@ -1,5 +1,7 @@
 """The actor of a request, for routers."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated, TypeVar
 
 from fastapi import Depends, Header, Request
@@ -8,7 +10,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from app.core.database import transaction
 from app.core.driver import Driver, driver_of
 from app.core.errors import NotAuthenticated
-from app.core.http import DbSession, Reader, Sessions
+from app.core.http import DbSession, Sessions, driver_at_once
 from app.core.idempotency import checked_key, required_key
 from app.core.request_context import notes
 from app.core.routing import REQUIRED, claim_key
@@ -20,8 +22,8 @@ _TOLD = "A text of your own, such as a random UUID: sent again with the same req
 _KEY = Header(alias=KEY_HEADER, description=_TOLD, json_schema_extra={REQUIRED: True})
 _MAY_KEY = Header(alias=KEY_HEADER, description=_TOLD)
 
-_bearer = HTTPBearer(auto_error=False, description="An API key: `Authorization: Bearer crn_...`")
 Told = TypeVar("Told")
+_bearer = HTTPBearer(auto_error=False, description="An API key: `Authorization: Bearer crn_...`")
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
@@ -55,13 +57,18 @@ CurrentActor = Annotated[Actor, Depends(_current_actor, scope="function")]
 """Who is acting; without a valid key the answer is 401."""
 
 
-async def _reading_actor(request: Request, reader: Reader, credentials: Credentials) -> Actor:
-    """Return who is acting, where no session is used."""
-    return await _known(request, reader.driver, _given(credentials))
+@asynccontextmanager
+async def acting_at_once(request: Request) -> AsyncIterator[tuple[Driver, Actor]]:
+    """Give a driver whose statements are transactions of their own, and who is acting.
 
-
-ReadingActor = Annotated[Actor, Depends(_reading_actor, scope="function")]
-"""Who is acting, beside a `Reader`; without a valid key the answer is 401."""
+    Raises
+    ------
+    NotAuthenticated
+        Without a valid key.
+    """
+    sent = _given(await _bearer(request))
+    async with driver_at_once(request) as driver:
+        yield driver, await _known(request, driver, sent)
 
 
 async def _waiting_actor(request: Request, sessions: Sessions, credentials: Credentials) -> Actor:

@@ -14,8 +14,10 @@ from sqlmodel import col
 
 from app.catalogue.models import Modality, Site
 from app.core.constraints import constraint_of
+from app.core.driver import Driver, PreparedRows
 from app.core.errors import Conflict, Invalid
 from app.core.paging import PageQuery, fetch_page
+from app.core.plain import columns_of
 from app.identity.models import Organisation, OrganisationLabel
 from app.requests.models import (
     Feasibility,
@@ -122,8 +124,7 @@ async def request_rows(
 
 _NEED = (
     select(
-        Product,
-        Organisation,
+        *columns_of(Product, Organisation),
         literal_column(
             "(SELECT jsonb_agg(to_jsonb(label) ORDER BY label.name) FROM organisation_labels label"
             " WHERE label.organisation_id = organisations.id)",
@@ -135,14 +136,16 @@ _NEED = (
             JSONB,
         ),
     )
+    .select_from(Product)
     .join(Organisation, col(Organisation.id) == col(Product.organisation_id))
     .where(col(Product.id) == bindparam("product_id"))
 )
+_NEED_ROW = PreparedRows(_NEED, Product, Organisation)
 
 
-async def need_row(session: AsyncSession, product_id: UUID) -> Any:
+async def need_row(driver: Driver, product_id: UUID) -> Any:
     """Return a product, its organisation, the labels of that and the qualifications of the product as rows; or None."""
-    return (await session.execute(_NEED, {"product_id": product_id})).one_or_none()
+    return await _NEED_ROW.one(driver, {"product_id": product_id})
 
 
 async def labels_on(session: AsyncSession, organisation_ids: Collection[UUID], on: date) -> dict[UUID, tuple[str, ...]]:

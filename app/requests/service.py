@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.audit.service import record, snapshot
 from app.core.clock import now, today
 from app.core.errors import FieldFault, Invalid, NotFound, StateConflict
+from app.core.plain import new_row
 from app.core.preconditions import require_seen
 from app.identity.actor import Actor
 from app.identity.models import Role
@@ -73,7 +74,7 @@ async def create_request(
     """
     actor.require(Role.STARTUP_MEMBER)
     await _check(session, actor.organisation_id, command)
-    request = _row(actor, command, status)
+    request = Request(**_values(actor, command, status))
     session.add(request)
     await derive_priority(session, request)
     await record(session, actor, "request.created", request)
@@ -81,7 +82,7 @@ async def create_request(
 
 
 def request_to_make(actor: Actor, command: RequestCreate, need: Need) -> Request:
-    """Return the draft of a request for a product that has been read already; whoever asks for it stores it.
+    """Return the draft of a request for a product that has been read already: a plain row, for others to store.
 
     Raises
     ------
@@ -89,19 +90,19 @@ def request_to_make(actor: Actor, command: RequestCreate, need: Need) -> Request
         If its fields contradict each other.
     """
     _refuse(list(request_faults(command)))
-    request = _row(actor, command, RequestStatus.DRAFT)
+    request = new_row(Request, **_values(actor, command, RequestStatus.DRAFT))
     prioritise(request, need.priority_of(request, today()))
     return request
 
 
-def _row(actor: Actor, command: RequestCreate, status: RequestStatus) -> Request:
-    return Request(
-        organisation_id=actor.organisation_id,
-        status=status,
-        submitted_at=now() if status is RequestStatus.SUBMITTED else None,
-        priority_grounds=_claimed(command.grounds),
+def _values(actor: Actor, command: RequestCreate, status: RequestStatus) -> dict[str, Any]:
+    return {
+        "organisation_id": actor.organisation_id,
+        "status": status,
+        "submitted_at": now() if status is RequestStatus.SUBMITTED else None,
+        "priority_grounds": _claimed(command.grounds),
         **_columns(command),
-    )
+    }
 
 
 async def update_request(session: AsyncSession, actor: Actor, request_id: UUID, command: RequestUpdate) -> Request:

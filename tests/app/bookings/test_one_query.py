@@ -8,6 +8,7 @@ from app.capacity.facts import place_facts, slot_facts, unit_facts
 from app.capacity.models import Agreement, Slot
 from app.core.clock import now, today
 from app.core.database import make_session_factory, transaction
+from app.core.driver import driver_of
 from app.core.model import new_id, period
 from app.core.vocabulary import Reserve
 from app.identity.models import OrganisationLabel
@@ -31,15 +32,16 @@ async def test_the_facts_of_a_place(market: Market, owner: AsyncEngine) -> None:
     await market.hold(10)
     await market.hold(60, product_id=str(market.product.id))
     async with transaction(make_session_factory(owner)) as session:
-        place = await place_facts(session, market.slot.id)
+        place = await place_facts(await driver_of(session), market.slot.id)
         assert place is not None
         [unit] = (await unit_facts(session, unit_ids=[market.unit.id])).values()
         [[slot]] = (await slot_facts(session, slot_ids=[market.slot.id])).values()
         assert place.unit == unit
         assert place.facts == slot
         assert len(slot.busy) == 2
-        assert isinstance(place.slot, Slot)
-        assert await place_facts(session, new_id()) is None
+        stored = await session.get_one(Slot, market.slot.id)
+        assert vars(place.slot) == stored.model_dump()
+        assert await place_facts(await driver_of(session), new_id()) is None
 
 
 async def test_the_need_of_a_product(market: Market, owner: AsyncEngine) -> None:
@@ -62,7 +64,7 @@ async def test_the_need_of_a_product(market: Market, owner: AsyncEngine) -> None
         )
     market.request.submitted_at = now()
     async with transaction(make_session_factory(owner)) as session:
-        need = await need_of(session, market.product.id, today())
+        need = await need_of(await driver_of(session), market.product.id, today())
         assert need is not None
         assert need.labels == ("holds", "holds too")
         [facts] = (await request_facts(session, [market.request.id])).values()
@@ -75,4 +77,4 @@ async def test_the_need_of_a_product(market: Market, owner: AsyncEngine) -> None
         await session.flush()
         [priority] = (await priorities(session, [stored.id], today())).values()
         assert need.priority_of(stored, today()) == priority
-        assert await need_of(session, new_id(), today()) is None
+        assert await need_of(await driver_of(session), new_id(), today()) is None
