@@ -1,7 +1,7 @@
 """One server a run, one database a worker made by the real migrations, emptied after each test that used it."""
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import httpx
 import pytest
@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.core import logs
 from app.core.database import make_engine, make_session_factory
 from app.core.embedded import EmbeddedPostgres
 from app.core.settings import APPLICATION_ROLE, OWNER_ROLE, Settings
@@ -78,14 +79,21 @@ def settings(database: str, owner_url: URL) -> Settings:
     )
 
 
+@pytest.fixture(scope="session")
+def empty(database: str) -> Iterator[Callable[[], None]]:
+    """Remove all rows of this worker's database."""
+    with server.emptying(database) as empty:
+        yield empty
+
+
 @pytest.fixture
-async def owner(settings: Settings, database: str) -> AsyncIterator[AsyncEngine]:
+async def owner(settings: Settings, empty: Callable[[], None]) -> AsyncIterator[AsyncEngine]:
     """An engine of the owner; afterwards every table is empty again."""
     assert settings.database_owner_url is not None
     engine = make_engine(settings.database_owner_url, settings)
     yield engine
     await engine.dispose()
-    await server.empty(database)
+    empty()
 
 
 @pytest.fixture
@@ -96,12 +104,18 @@ async def world(owner: AsyncEngine) -> World:
     return made
 
 
+@pytest.fixture(scope="session")
+def composed(settings: Settings) -> FastAPI:
+    """The application of this worker's tests, not started: its routes are put together once."""
+    return create_app(settings)
+
+
 @pytest.fixture
-async def app(settings: Settings, owner: AsyncEngine) -> AsyncIterator[FastAPI]:
-    """The application on this worker's database."""
-    application = create_app(settings)
-    async with application.router.lifespan_context(application):
-        yield application
+async def app(composed: FastAPI, settings: Settings, owner: AsyncEngine) -> AsyncIterator[FastAPI]:
+    """The application on this worker's database, started for one test."""
+    logs.configure(settings)  # another test may have set up the logs of this process otherwise
+    async with composed.router.lifespan_context(composed):
+        yield composed
 
 
 @pytest.fixture
