@@ -9,6 +9,7 @@ PORT ?= 8000
 DATA ?= var
 JOBS ?= 2
 BIN := .venv/bin
+PYTEST := $(BIN)/pytest -n $(JOBS) --dist loadgroup
 # A start of any command takes twice as long where Python may not keep what it has compiled.
 unexport PYTHONDONTWRITEBYTECODE
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
@@ -32,10 +33,10 @@ up: setup ## serve on 127.0.0.1 with an embedded PostgreSQL: PORT=8000 DATA=var
 	@CRENEAU_DIE_WITH_PARENT=1 exec $(BIN)/creneau up --port $(PORT) --data-dir "$(DATA)"
 
 test: setup ## every test, in under ten minutes on two cores
-	$(BIN)/pytest -n $(JOBS) -m "not prove"
+	$(PYTEST) -m "not prove"
 
 prove: setup ## races, kills and random tests at full size
-	CRENEAU_PROVE=1 $(BIN)/pytest -n $(JOBS) --timeout 3600 -m "prove or races"
+	CRENEAU_PROVE=1 $(PYTEST) --timeout 3600 -m "prove or races or random"
 
 soak: setup ## load with faults for ten minutes: memory flat, no connection leaked: ARGS="--minutes 60"
 	$(BIN)/python -m tests.soak $(ARGS)

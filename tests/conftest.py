@@ -1,5 +1,6 @@
 """One server a run, one database a worker made by the real migrations, emptied after each test that used it."""
 
+import gc
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 
@@ -18,6 +19,17 @@ from tests.support import server
 from tests.support.client import Client
 from tests.support.world import World
 
+LONG = (
+    "tests/e2e/",
+    "tests/races/",
+    "tests/bench/",
+    "tests/scheduler/test_cluster.py",
+    "tests/scheduler/test_stopping.py",
+    "tests/app/test_worker.py",
+    "tests/app/allocation/test_replay.py",
+)
+"""Where tests are that take many seconds: left for the end, one would keep a single core busy."""
+
 _running: list[EmbeddedPostgres] = []
 
 
@@ -28,10 +40,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a server, so that the same tests can be run once more on another one."""
+    """Mark what needs a server, so that the same tests can be run once more on another one, and begin with the long."""
     for item in items:
         if isinstance(item, pytest.Function) and "database" in item.fixturenames:
             item.add_marker(pytest.mark.database)
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+
+
+def pytest_collection_finish() -> None:
+    """Have no collection of garbage look at what stays for the whole run: modules, and the tests themselves."""
+    gc.freeze()
 
 
 def _start() -> None:
