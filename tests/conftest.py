@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import httpx
+import hypothesis
 import pytest
 from fastapi import FastAPI
 from sqlalchemy.engine import URL
@@ -29,6 +30,9 @@ LONG = (
     "tests/app/allocation/test_replay.py",
 )
 """Where tests are that take many seconds: left for the end, one would keep a single core busy."""
+
+hypothesis.settings.register_profile("clockless", parent=hypothesis.settings(), deadline=None)
+hypothesis.settings.load_profile("clockless")  # how long an example takes is the machine's affair
 
 _running: list[EmbeddedPostgres] = []
 
