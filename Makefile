@@ -9,7 +9,8 @@ PORT ?= 8000
 DATA ?= var
 JOBS ?= 2
 BIN := .venv/bin
-PYTEST := $(BIN)/pytest -n $(JOBS) --dist loadgroup
+# A process takes whole files, which set up what their tests share, in the order that tests/conftest.py gives them.
+PYTEST := $(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 # A start of any command takes twice as long where Python may not keep what it has compiled.
 unexport PYTHONDONTWRITEBYTECODE
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header

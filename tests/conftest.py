@@ -21,6 +21,7 @@ from tests.support.client import Client
 from tests.support.world import World
 
 LONG = (
+    "tests/contract/",
     "tests/e2e/",
     "tests/races/",
     "tests/bench/",

@@ -23,7 +23,7 @@ from app.core.settings import Settings
 from app.main import create_app
 from tests.contract.conftest import Service
 
-pytestmark = [pytest.mark.random, pytest.mark.xdist_group("contract")]  # one process has the one service
+pytestmark = pytest.mark.random
 
 EXAMPLES = 40 if os.environ.get("CRENEAU_PROVE") else 2
 ROLES = ("coordinator", "authority", "observer", "startup", "startup_2", "cdmo", "nobody")

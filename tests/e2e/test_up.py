@@ -22,7 +22,6 @@ ROLES = {"coordinator", "authority", "observer", "startup", "startup_2", "cdmo",
 RUN_AS_CHILD = (sys.executable, "-c", "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:]))")
 
 pytestmark = pytest.mark.timeout(300)
-on_lived_in = pytest.mark.xdist_group("lived_in")  # one process has the one data folder
 
 
 def test_it_serves_the_catalogue_says_where_things_are_and_finds_its_data_again(start_up: StartUp) -> None:
@@ -64,7 +63,6 @@ def test_it_stops_at_an_interrupt_that_its_script_had_ignored(start_up: StartUp)
     assert processes_of(up.data_dir) == []
 
 
-@on_lived_in
 def test_it_outlives_its_parent_and_a_kill_9_of_itself_leaves_nothing(start_up: StartUp, lived_in: Path) -> None:
     up = start_up(lived_in, wrapper=RUN_AS_CHILD)
     up.wait_ready()
@@ -77,7 +75,6 @@ def test_it_outlives_its_parent_and_a_kill_9_of_itself_leaves_nothing(start_up: 
     wait_until_none_of(lived_in)
 
 
-@on_lived_in
 def test_kill_9_of_its_parent_stops_it_where_asked(start_up: StartUp, lived_in: Path) -> None:
     up = start_up(lived_in, environment={"CRENEAU_DIE_WITH_PARENT": "1"}, wrapper=RUN_AS_CHILD)
     up.wait_ready()
@@ -92,7 +89,6 @@ def test_kill_9_of_its_parent_while_it_is_starting(start_up: StartUp) -> None:
     wait_until_none_of(up.data_dir)
 
 
-@on_lived_in
 @pytest.mark.parametrize(
     ("pattern", "named"),
     [("app.cli worker", "worker"), pytest.param("bin/postgres", "PostgreSQL", marks=pytest.mark.prove)],

@@ -18,7 +18,7 @@ from tests.support.world import day
 
 __all__ = ["service"]
 
-pytestmark = [pytest.mark.races, pytest.mark.timeout(600), pytest.mark.xdist_group("postgres_gone")]
+pytestmark = [pytest.mark.races, pytest.mark.timeout(600)]
 
 GONE_S = 10.0 if os.environ.get("CRENEAU_PROVE") else 2.0
 LOAD_S = 1.5
