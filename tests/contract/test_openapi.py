@@ -23,6 +23,8 @@ from app.core.settings import Settings
 from app.main import create_app
 from tests.contract.conftest import Service
 
+pytestmark = pytest.mark.random
+
 EXAMPLES = 40 if os.environ.get("CRENEAU_PROVE") else 2
 ROLES = ("coordinator", "authority", "observer", "startup", "startup_2", "cdmo", "nobody")
 CHECKS = [
@@ -92,7 +94,7 @@ def _existing(service: Service, case: Case[Any], role: str, pick: int) -> dict[s
 
 
 def test_the_description_covers_the_interface(service: Service) -> None:
-    served = httpx.get(f"{service.url}/openapi.json", trust_env=False).json()
+    served = httpx.get(f"{service.url}/openapi.json", timeout=30, trust_env=False).json()
     assert served == schema.raw_schema
     assert {path.split("/")[2] for path in served["paths"] if path.startswith("/v1/")} >= {
         "slots",

@@ -121,7 +121,7 @@ def on_terminal(folder: Path, *arguments: str) -> str:
     problem.write_text(national(10, 40, objectives=("weight", "parties")).to_json())
     output = folder / "solution.json"
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "scheduler", "solve", str(problem), "-o", str(output), "--time-limit", "5"]
+    command = [sys.executable, "-m", "scheduler", "solve", str(problem), "-o", str(output), "--budget", "20"]
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
     with subprocess.Popen([*command, *arguments], stderr=theirs, env=environment) as process:
         os.close(theirs)

@@ -1,6 +1,6 @@
 """Rows for tests, made as they are needed, through the owner's role and the real constraints."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import count
@@ -38,14 +38,22 @@ class World:
 
     async def add(self, row: Row) -> Row:
         """Store one row."""
-        async with transaction(self.sessions) as session:
-            session.add(row)
+        await self._add_all([row])
         return row
+
+    async def _add_all(self, rows: Iterable[SQLModel]) -> None:
+        """Store rows, in their order, in one transaction."""
+        async with transaction(self.sessions) as session:
+            for row in rows:
+                session.add(row)
+                await session.flush()
 
     async def add_modalities(self) -> None:
         """Store a vocabulary of two products and a service."""
-        for code in ("monoclonal_antibody", "viral_vector_aav", "fill_finish"):
-            await self.add(Modality(code=code, name_en=code, name_fr=code, is_product=code != "fill_finish"))
+        codes = ("monoclonal_antibody", "viral_vector_aav", "fill_finish")
+        await self._add_all(
+            Modality(code=code, name_en=code, name_fr=code, is_product=code != "fill_finish") for code in codes
+        )
 
     async def organisation(self, kind: OrganisationKind, **given: Any) -> Organisation:
         """Store an organisation."""
@@ -55,20 +63,17 @@ class World:
     async def headers(self, organisation: Organisation, role: Role) -> Mapping[str, str]:
         """Store a person with a key, and return the headers that carry it."""
         number = next(self._numbers)
-        person = await self.add(
-            Person(organisation_id=organisation.id, name=f"P {number}", email=f"p{number}@example.org", role=role)
-        )
+        person = Person(organisation_id=organisation.id, name=f"P {number}", email=f"p{number}@example.org", role=role)
         key = new_key()
-        await self.add(
-            ApiKey(
-                organisation_id=organisation.id,
-                person_id=person.id,
-                role=role,
-                name="test",
-                prefix=key.prefix,
-                secret_sha256=key.sha256,
-            )
+        held = ApiKey(
+            organisation_id=organisation.id,
+            person_id=person.id,
+            role=role,
+            name="test",
+            prefix=key.prefix,
+            secret_sha256=key.sha256,
         )
+        await self._add_all([person, held])
         return {"Authorization": f"Bearer {key.plain}"}
 
     async def revoke_all_keys(self) -> None:
@@ -97,53 +102,51 @@ class World:
     async def unit(self, cdmo: Organisation, *, site: Mapping[str, Any] | None = None, **line: Any) -> Unit:
         """Store a site with one antibody line of 2,000 L and one unit: 40 days a batch, 17 between, 3 to change."""
         number = next(self._numbers)
-        made_site = await self.add(
-            Site(
-                **{
-                    "organisation_id": cdmo.id,
-                    "name": f"Site {number}",
-                    "kind": SiteKind.CDMO,
-                    "city": "Évry",
-                    "region": "Île-de-France",
-                    "modalities": ["monoclonal_antibody"],
-                    "platforms": ["CHO"],
-                    "gmp_phases": ["phase_1", "phase_2"],
-                    "confidence": Confidence.HIGH,
-                    **(site or {}),
-                }
-            )
+        made_site = Site(
+            **{
+                "organisation_id": cdmo.id,
+                "name": f"Site {number}",
+                "kind": SiteKind.CDMO,
+                "city": "Évry",
+                "region": "Île-de-France",
+                "modalities": ["monoclonal_antibody"],
+                "platforms": ["CHO"],
+                "gmp_phases": ["phase_1", "phase_2"],
+                "confidence": Confidence.HIGH,
+                **(site or {}),
+            }
         )
-        made_line = await self.add(
-            ProductionLine(
-                **{
-                    "site_id": made_site.id,
-                    "name": f"Line {number}",
-                    "modalities": ["monoclonal_antibody"],
-                    "platforms": ["CHO"],
-                    "gmp_phases": ["phase_1", "phase_2"],
-                    "working_volume_l": 2000.0,
-                    "first_batch_days": 40,
-                    "cadence_days": 17,
-                    "changeover_days": 3,
-                    "confidence": Confidence.HIGH,
-                    **line,
-                }
-            )
+        made_line = ProductionLine(
+            **{
+                "site_id": made_site.id,
+                "name": f"Line {number}",
+                "modalities": ["monoclonal_antibody"],
+                "platforms": ["CHO"],
+                "gmp_phases": ["phase_1", "phase_2"],
+                "working_volume_l": 2000.0,
+                "first_batch_days": 40,
+                "cadence_days": 17,
+                "changeover_days": 3,
+                "confidence": Confidence.HIGH,
+                **line,
+            }
         )
-        for modality in made_line.modalities:
-            await self.add(
-                LineModality(
-                    line_id=made_line.id,
-                    modality=modality,
-                    release_days=42,
-                    price_cents=100_000_000,
-                    yield_per_batch=5_000.0,
-                    yield_unit="g",
-                    is_standard=True,
-                    basis=Basis.DECLARED,
-                )
+        terms = [
+            LineModality(
+                line_id=made_line.id,
+                modality=modality,
+                release_days=42,
+                price_cents=100_000_000,
+                yield_per_batch=5_000.0,
+                yield_unit="g",
+                is_standard=True,
+                basis=Basis.DECLARED,
             )
-        return await self.add(Unit(line_id=made_line.id, name="Unit 1"))
+            for modality in made_line.modalities
+        ]
+        unit = Unit(line_id=made_line.id, name="Unit 1")
+        await self._add_all([made_site, made_line, *terms, unit])
+        return unit
 
     async def slot(self, unit: Unit, start: int = 0, end: int = 120, **given: Any) -> Slot:
         """Store a published slot over the days [start, end) after `DAY_ONE`."""

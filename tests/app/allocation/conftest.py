@@ -128,13 +128,18 @@ async def contest(world: World, **line: Any) -> Contest:
 async def planned_by_greed(rounds: Rounds, world: World) -> tuple[str, Any]:
     """Close a round and give its run the greedy plan, at once: for what does not hang on the best one."""
     round_id = await rounds.closed()
+    return round_id, await solved_by_greed(rounds, world, round_id)
+
+
+async def solved_by_greed(rounds: Rounds, world: World, round_id: str) -> Any:
+    """Give a closed round a run whose plan is the greedy one, and return the run."""
     run_id = UUID(await rounds.solve(round_id))
     async with transaction(world.sessions) as session:
         run = await claim_run(session, run_id, FOLLOW_UPS)
     assert run is not None
     async with transaction(world.sessions) as session:
         await end_run(session, run_id, run.attempt, Success(greedy_solution(run.problem), {}), FOLLOW_UPS)
-    return round_id, await rounds.get(f"/v1/runs/{run_id}")
+    return await rounds.get(f"/v1/runs/{run_id}")
 
 
 @pytest.fixture

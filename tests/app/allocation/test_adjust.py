@@ -5,17 +5,17 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.app.allocation.conftest import Rounds, contest
+from tests.app.allocation.conftest import Rounds, contest, planned_by_greed
 from tests.support.world import World, day
 
 pytestmark = pytest.mark.database
 
 
 async def test_a_changed_plan_is_reviewed_and_published_as_changed(
-    client: httpx.AsyncClient, world: World, rounds: Rounds, owner: AsyncEngine, worker: None
+    client: httpx.AsyncClient, world: World, rounds: Rounds, owner: AsyncEngine
 ) -> None:
     made = await contest(world)
-    round_id, run = await rounds.solved()
+    round_id, run = await planned_by_greed(rounds, world)
     adjust = f"/v1/rounds/{round_id}/adjust"
     by_name = {made.name_of(item["request_id"]): item for item in run["placed"]}
     slot_id = by_name["second"]["slot_id"]

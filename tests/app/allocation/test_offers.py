@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.allocation.offers import expire_offers
 from app.core.database import SessionFactory, make_session_factory, transaction
-from tests.app.allocation.conftest import Contest, Rounds, contest
+from tests.app.allocation.conftest import Contest, Rounds, contest, planned_by_greed
 from tests.support.world import World
 
 pytestmark = pytest.mark.database
@@ -23,7 +23,7 @@ def sessions(owner: AsyncEngine) -> SessionFactory:
 
 async def published(world: World, rounds: Rounds) -> tuple[Contest, str]:
     made = await contest(world)
-    round_id, _ = await rounds.solved()
+    round_id, _ = await planned_by_greed(rounds, world)
     await rounds.post(f"/v1/rounds/{round_id}/publish")
     return made, round_id
 
@@ -40,13 +40,12 @@ async def let_run_out(owner: AsyncEngine) -> None:
 
 
 async def test_a_generated_slot_marks_the_plan_the_offer_and_the_booking(
-    client: httpx.AsyncClient, world: World, rounds: Rounds, owner: AsyncEngine, worker: asyncio.Event
+    client: httpx.AsyncClient, world: World, rounds: Rounds, owner: AsyncEngine
 ) -> None:
     made = await contest(world)
     async with owner.begin() as connection:
         await connection.execute(text("UPDATE slots SET origin = 'scenario'"))
-    round_id, run = await rounds.solved()
-    worker.set()
+    round_id, run = await planned_by_greed(rounds, world)
     assert {one["origin"] for one in run["placed"]} == {"scenario"}
     assert {one["origin"] for one in run["unplaced"]} <= {"real"}
     await rounds.post(f"/v1/rounds/{round_id}/publish")
@@ -66,10 +65,8 @@ async def test_an_offer_that_ran_out_cannot_be_accepted_and_its_period_is_free(
     rounds: Rounds,
     owner: AsyncEngine,
     sessions: SessionFactory,
-    worker: asyncio.Event,
 ) -> None:
     made, round_id = await published(world, rounds)
-    worker.set()
     await let_run_out(owner)
     offer = await offer_to(client, made, "second")
     answer = await client.post(f"/v1/offers/{offer}/accept", headers=made.headers["second"])
@@ -91,7 +88,7 @@ async def test_an_offer_that_ran_out_cannot_be_accepted_and_its_period_is_free(
 
 
 async def test_the_last_two_answers_at_once_settle_the_round(
-    client: httpx.AsyncClient, world: World, rounds: Rounds, worker: asyncio.Event
+    client: httpx.AsyncClient, world: World, rounds: Rounds
 ) -> None:
     made, round_id = await published(world, rounds)
     offers = {name: await offer_to(client, made, name) for name in ("second", "third")}
@@ -103,7 +100,7 @@ async def test_the_last_two_answers_at_once_settle_the_round(
 
 
 async def test_ten_answers_to_one_offer_have_one_effect(
-    client: httpx.AsyncClient, world: World, rounds: Rounds, owner: AsyncEngine, worker: asyncio.Event
+    client: httpx.AsyncClient, world: World, rounds: Rounds, owner: AsyncEngine
 ) -> None:
     made, _ = await published(world, rounds)
     offer = await offer_to(client, made, "second")
@@ -120,7 +117,7 @@ async def test_ten_answers_to_one_offer_have_one_effect(
 
 
 async def test_a_place_held_for_an_offer_is_answered_by_the_offer_alone(
-    client: httpx.AsyncClient, world: World, rounds: Rounds, worker: asyncio.Event
+    client: httpx.AsyncClient, world: World, rounds: Rounds
 ) -> None:
     made, _ = await published(world, rounds)
     [offer] = (await client.get("/v1/offers", headers=made.headers["second"])).json()["items"]
@@ -131,11 +128,9 @@ async def test_a_place_held_for_an_offer_is_answered_by_the_offer_alone(
     assert answer.status_code == 200
 
 
-async def test_two_publications_at_once_make_the_offers_once(
-    world: World, rounds: Rounds, owner: AsyncEngine, worker: asyncio.Event
-) -> None:
+async def test_two_publications_at_once_make_the_offers_once(world: World, rounds: Rounds, owner: AsyncEngine) -> None:
     await contest(world)
-    round_id, _ = await rounds.solved()
+    round_id, _ = await planned_by_greed(rounds, world)
     answers = await asyncio.gather(
         *(rounds.client.post(f"/v1/rounds/{round_id}/publish", headers=rounds.headers) for _ in range(2))
     )
@@ -145,7 +140,7 @@ async def test_two_publications_at_once_make_the_offers_once(
 
 
 async def test_on_a_line_that_reviews_an_accepted_offer_awaits_its_cdmo(
-    client: httpx.AsyncClient, world: World, rounds: Rounds, owner: AsyncEngine, worker: asyncio.Event
+    client: httpx.AsyncClient, world: World, rounds: Rounds, owner: AsyncEngine
 ) -> None:
     """What the CDMO has found feasible is placed; the booking is its own to approve where the slot asks for that."""
     made = await contest(world)
@@ -158,7 +153,7 @@ async def test_on_a_line_that_reviews_an_accepted_offer_awaits_its_cdmo(
                 " FROM requests r, production_lines l"
             )
         )
-    round_id, run = await rounds.solved()
+    round_id, run = await planned_by_greed(rounds, world)
     assert len(run["placed"]) == 2
     await rounds.post(f"/v1/rounds/{round_id}/publish")
     offer = await offer_to(client, made, "second")

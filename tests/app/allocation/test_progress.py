@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -138,17 +138,26 @@ async def _first(lines: AsyncIterator[str], count: int) -> AsyncIterator[str]:
         yield await anext(lines)
 
 
+@asynccontextmanager
+async def asking(app: FastAPI, is_stopping: Callable[[], bool]) -> AsyncIterator[None]:
+    """Let the application ask this whether its server stops, and afterwards what it asked before."""
+    before, app.state.is_stopping = app.state.is_stopping, is_stopping
+    try:
+        yield
+    finally:
+        app.state.is_stopping = before
+
+
 async def test_a_server_that_stops_is_not_held_up_by_its_streams(
     app: FastAPI, served: httpx.AsyncClient, world: World, rounds: Rounds
 ) -> None:
     await contest(world)
     run_id = await rounds.solve(await rounds.closed())
     told: list[str] = []
-    app.state.is_stopping = lambda: bool(told)
-    async with asyncio.timeout(5):
-        async with following(served, f"/v1/runs/{run_id}/progress", {**rounds.headers, **STREAM}) as events:
-            told.append("stop")
-            assert [event async for event in events] == []
+    path, headers = f"/v1/runs/{run_id}/progress", {**rounds.headers, **STREAM}
+    async with asyncio.timeout(5), asking(app, lambda: bool(told)), following(served, path, headers) as events:
+        told.append("stop")
+        assert [event async for event in events] == []
 
 
 async def test_only_who_decides_on_a_run_may_follow_it(client: httpx.AsyncClient, world: World, rounds: Rounds) -> None:

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.app.allocation.conftest import Contest, Rounds, contest
+from tests.app.allocation.conftest import Contest, Rounds, contest, planned_by_greed, solved_by_greed
 from tests.support.world import World, day
 
 pytestmark = pytest.mark.database
@@ -71,11 +71,11 @@ async def test_a_round_from_draft_to_settled(
 
 
 async def test_a_startup_sees_its_own_part_of_a_round_and_nothing_of_the_run(
-    client: httpx.AsyncClient, world: World, rounds: Rounds, worker: None
+    client: httpx.AsyncClient, world: World, rounds: Rounds
 ) -> None:
     made = await contest(world)
     draft = await rounds.draft(name="Not yet")
-    round_id, run = await rounds.solved()
+    round_id, run = await planned_by_greed(rounds, world)
     own = (await client.get(f"/v1/rounds/{round_id}", headers=made.headers["first"])).json()
     assert [entry["request_id"] for entry in own["entries"]] == [str(made.requests["first"].id)]
     assert own["entries"][0]["points"] == sum(step["points"] for step in own["entries"][0]["derivation"]["steps"])
@@ -88,11 +88,9 @@ async def test_a_startup_sees_its_own_part_of_a_round_and_nothing_of_the_run(
     assert answer.status_code == 403
 
 
-async def test_anothers_offer_is_not_found(
-    client: httpx.AsyncClient, world: World, rounds: Rounds, worker: None
-) -> None:
+async def test_anothers_offer_is_not_found(client: httpx.AsyncClient, world: World, rounds: Rounds) -> None:
     made = await contest(world)
-    round_id, _ = await rounds.solved()
+    round_id, _ = await planned_by_greed(rounds, world)
     await rounds.post(f"/v1/rounds/{round_id}/publish")
     [offer] = await offers_of(client, made, "second")
     answer = await client.post(f"/v1/offers/{offer['id']}/accept", headers=made.headers["third"])
@@ -100,10 +98,10 @@ async def test_anothers_offer_is_not_found(
 
 
 async def test_a_changed_calendar_is_refused_and_nothing_changes(
-    world: World, rounds: Rounds, owner: AsyncEngine, worker: None
+    world: World, rounds: Rounds, owner: AsyncEngine
 ) -> None:
     await contest(world)
-    round_id, run = await rounds.solved()
+    round_id, run = await planned_by_greed(rounds, world)
     async with owner.begin() as connection:
         await connection.execute(text("UPDATE slots SET price_cents = 5"))
     refused = await rounds.post(f"/v1/rounds/{round_id}/publish", expect=409)
@@ -114,7 +112,7 @@ async def test_a_changed_calendar_is_refused_and_nothing_changes(
     assert (await rounds.get(f"/v1/rounds/{round_id}"))["status"] == "solved"
     assert await scalar(owner, "SELECT count(*) FROM slot_freezes") == 1
 
-    again = await rounds.ended(await rounds.solve(round_id))
+    again = await solved_by_greed(rounds, world, round_id)
     assert again["state"] == "succeeded"
     await rounds.post(f"/v1/rounds/{round_id}/publish", {"run_id": run["id"]}, expect=409)
     await rounds.post(f"/v1/rounds/{round_id}/publish", {"run_id": again["id"]})
@@ -123,11 +121,11 @@ async def test_a_changed_calendar_is_refused_and_nothing_changes(
 
 
 async def test_a_line_that_is_no_longer_standard_stops_the_publication(
-    world: World, rounds: Rounds, owner: AsyncEngine, worker: None
+    world: World, rounds: Rounds, owner: AsyncEngine
 ) -> None:
     """Terms of a line are no part of its calendar's version: matching is asked again."""
     await contest(world)
-    round_id, _ = await rounds.solved()
+    round_id, _ = await planned_by_greed(rounds, world)
     async with owner.begin() as connection:
         await connection.execute(text("UPDATE line_modalities SET is_standard = false"))
     refused = await rounds.post(f"/v1/rounds/{round_id}/publish", expect=409)
@@ -135,12 +133,12 @@ async def test_a_line_that_is_no_longer_standard_stops_the_publication(
     assert await scalar(owner, "SELECT count(*) FROM bookings") == 0
 
 
-async def test_a_request_nobody_can_serve_is_unmet_with_its_reason(world: World, rounds: Rounds, worker: None) -> None:
+async def test_a_request_nobody_can_serve_is_unmet_with_its_reason(world: World, rounds: Rounds) -> None:
     await contest(world)
     startup, _ = await world.startup()
     product = await world.product(startup, modality="viral_vector_aav")
     request = await world.request(product)
-    round_id, run = await rounds.solved()
+    round_id, run = await planned_by_greed(rounds, world)
     unserved = next(item for item in run["unplaced"] if item["request_id"] == str(request.id))
     assert unserved["options"] == 0
     assert unserved["reasons"] == [{"code": "modality"}]
@@ -149,21 +147,19 @@ async def test_a_request_nobody_can_serve_is_unmet_with_its_reason(world: World,
 
 
 async def test_a_line_that_reviews_gets_nothing_without_its_cdmos_answer(
-    world: World, rounds: Rounds, owner: AsyncEngine, worker: None
+    world: World, rounds: Rounds, owner: AsyncEngine
 ) -> None:
     await contest(world)
     async with owner.begin() as connection:
         await connection.execute(text("UPDATE line_modalities SET is_standard = false"))
-    _, run = await rounds.solved()
+    _, run = await planned_by_greed(rounds, world)
     assert run["placed"] == []
     assert {reason["code"] for item in run["unplaced"] for reason in item["reasons"]} == {"feasibility_missing"}
 
 
-async def test_a_withdrawn_request_gets_no_offer(
-    client: httpx.AsyncClient, world: World, rounds: Rounds, worker: None
-) -> None:
+async def test_a_withdrawn_request_gets_no_offer(client: httpx.AsyncClient, world: World, rounds: Rounds) -> None:
     made = await contest(world)
-    round_id, _ = await rounds.solved()
+    round_id, _ = await planned_by_greed(rounds, world)
     withdrawn = made.requests["second"].id
     answer = await client.post(f"/v1/requests/{withdrawn}/withdraw", headers=made.headers["second"])
     assert answer.status_code == 200, answer.text

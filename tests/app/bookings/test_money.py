@@ -18,6 +18,8 @@ from app.core.database import transaction
 from app.core.model import period
 from tests.app.bookings.conftest import Headers, Market
 
+pytestmark = pytest.mark.random
+
 PROVE = bool(os.environ.get("CRENEAU_PROVE"))
 LIVES, STEPS = (60, 60) if PROVE else (2, 24)
 STARTUPS = 2

@@ -15,7 +15,6 @@ from app.core.jobs import enqueue
 from app.core.model import new_id
 from app.core.settings import Settings
 from app.jobs.running import JobContext, Kind
-from tests.support import server
 from tests.support.jobs import perform
 
 pytestmark = pytest.mark.database
@@ -28,7 +27,7 @@ async def fails(job: JobContext) -> None:
 
 
 @pytest.fixture
-def parked(settings: Settings, database: str) -> Iterator[int]:
+def parked(settings: Settings, empty: Callable[[], None]) -> Iterator[int]:
     """The number of a parked job, beside one that waits."""
 
     async def prepare() -> int:
@@ -48,7 +47,7 @@ def parked(settings: Settings, database: str) -> Iterator[int]:
         return int(delivery.job_id)
 
     yield asyncio.run(prepare())
-    asyncio.run(server.empty(database))
+    empty()
 
 
 @pytest.fixture

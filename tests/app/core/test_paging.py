@@ -23,6 +23,8 @@ from app.identity.models import Organisation
 from app.requests.models import Product
 from tests.support.world import World, day
 
+pytestmark = pytest.mark.random
+
 EXAMPLES = 300 if os.environ.get("CRENEAU_PROVE") else 20
 MOST_ROWS = 12
 
