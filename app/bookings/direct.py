@@ -7,12 +7,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bookings import placing, repository, service
 from app.bookings.errors import NotEligible, RequestAlreadyBooked
+from app.bookings.expiry import expire
 from app.bookings.models import Booking, BookingSource
 from app.bookings.own_request import describe, refuse_contradictions
 from app.bookings.reading import get_view
 from app.bookings.schemas import BookingCreate
 from app.bookings.views import BookingView
 from app.capacity.facts import unit_facts
+from app.capacity.models import Slot
 from app.capacity.occupancy import span_of
 from app.capacity.service import lock_units
 from app.capacity.supply import UnitFacts
@@ -47,7 +49,7 @@ async def hold(session: AsyncSession, actor: Actor, command: BookingCreate, *, h
     slot, unit, place = await placing.bookable_place(session, command.slot_id, command.start)
     need = await _need(session, actor, command)
     request = (
-        await _request(session, actor, command)
+        await _request(session, actor, command, slot)
         if need is None
         else request_to_make(actor, describe(command, need.product, unit), need)
     )
@@ -125,13 +127,18 @@ async def _need(session: AsyncSession, actor: Actor, command: BookingCreate) -> 
     return need
 
 
-async def _request(session: AsyncSession, actor: Actor, command: BookingCreate) -> Request:
-    """Return the request that is named, waiting and with no live booking."""
+async def _request(session: AsyncSession, actor: Actor, command: BookingCreate, slot: Slot) -> Request:
+    """Return the request that is named, waiting and with no live booking; what was not approved in time is none."""
     assert command.request_id is not None  # noqa: S101 - `refuse_contradictions` has seen to it
     try:
         request = await get_request(session, actor, command.request_id)
     except NotFound:
         raise placing.missing("request", command.request_id) from None
+    if request.status is RequestStatus.BOOKED:
+        over = await repository.units_with_overdue_approvals(session, now(), 2, request_id=request.id)
+        if over:
+            await lock_units(session, {slot.unit_id, *over})
+            await expire(session, actor, over)
     await _require_unserved(session, request)
     return request
 

@@ -177,14 +177,18 @@ async def units_with_stale_holds(session: AsyncSession, at: datetime, limit: int
     return set(await session.scalars(statement))
 
 
-async def units_with_overdue_approvals(session: AsyncSession, at: datetime, limit: int) -> set[UUID]:
-    """Return up to so many units that have bookings which had not been approved in time by an instant."""
+async def units_with_overdue_approvals(
+    session: AsyncSession, at: datetime, limit: int, *, request_id: UUID | None = None
+) -> set[UUID]:
+    """Return up to so many units that have bookings, of one request or any, not approved in time by an instant."""
     statement = (
         select(col(Booking.unit_id))
         .where(col(Booking.status) == BookingStatus.AWAITING_CDMO, col(Booking.approval_expires_at) <= at)
         .distinct()
         .limit(limit)
     )
+    if request_id is not None:
+        statement = statement.where(col(Booking.request_id) == request_id)
     return set(await session.scalars(statement))
 
 

@@ -138,6 +138,26 @@ async def test_a_step_that_the_status_does_not_allow_changes_nothing(market: Mar
     assert await market.charges() == [("reservation_fee", FEE)]
 
 
+async def test_what_was_not_approved_in_time_is_asked_for_anew_before_any_sweep(market: Market) -> None:
+    await by_approval(market)
+    asked = await market.step(await market.hold(), "confirm", by=market.buyer)
+    elsewhere = await market.world.slot(await market.world.unit(market.cdmo))
+    async with transaction(market.world.sessions) as session:
+        await session.execute(update(Booking).values(approval_expires_at=now()))
+    await market.hold(slot_id=str(elsewhere.id))
+    after = await market.read(f"/v1/bookings/{asked['id']}", market.buyer)
+    assert (after["status"], after["ended_reason_code"]) == ("declined", "approval_overdue")
+    assert await request_status(market) is RequestStatus.SUBMITTED
+
+
+async def test_what_awaits_its_cdmo_is_cancelled_and_not_released(market: Market) -> None:
+    await by_approval(market)
+    asked = await market.step(await market.hold(), "confirm", by=market.buyer)
+    problem = await market.step(asked, "release", by=market.buyer, expect=409)
+    assert (problem["booking_status"], problem["allowed_in"]) == ("awaiting_cdmo", ["held"])
+    assert (await market.read(f"/v1/bookings/{asked['id']}", market.buyer))["status"] == "awaiting_cdmo"
+
+
 async def test_what_is_held_for_an_offer_is_answered_there(market: Market) -> None:
     held = await market.hold()
     async with transaction(market.world.sessions) as session:
