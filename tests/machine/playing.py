@@ -45,18 +45,20 @@ class Player(RuleBasedStateMachine):
             Request(made.id, made.owner, made.batches, made.earliest, made.latest) for made in self.scene.requests
         ]
         self.versions: dict[str, tuple[int, dict[str, Any]]] = {}
-        self.looks, self.is_open = 0, False
+        self.looks, self.is_open, self.in_step = 0, False, False
         self.last: tuple[str, Headers, object, httpx.Response] | None = None
 
     def teardown(self) -> None:
         self.stage.sequences += 1
-        self._look(None)
+        if not self.in_step:  # what has gone wrong is not to be hidden by what follows from it
+            self._look(None)
 
     def attempt(
         self, verdict: Verdict, by: Headers, method: str, path: str, body: object, effect: Effect, **sent: str
     ) -> None:
         """Take a step: it succeeds, with its effect, or is refused, as the model says; then look at what there is."""
         self.stage.steps += 1
+        self.in_step = True
         headers = {**by, "Idempotency-Key": uuid4().hex, **sent}
         answer = self.stage.send(method, path, headers, body)
         told: Any = answer.json() if answer.content else None
@@ -76,9 +78,11 @@ class Player(RuleBasedStateMachine):
 
     def look(self) -> None:
         """Compare, once the market is open, what either side sees with the model."""
+        self.in_step = True
         if self.is_open:
             self.looks += 1
             self._look(self.looks)
+        self.in_step = False
 
     def _look(self, turn: int | None) -> None:
         asked = seen.questions(self.scene, turn, proposals=bool(self.model.proposals))
