@@ -3,7 +3,7 @@
 from datetime import date, datetime
 
 from app.bookings.errors import ApprovalOverdue, TooLateToApprove
-from app.bookings.expiry import OVERDUE
+from app.bookings.expiry import OVERDUE, has_run_out
 from app.bookings.models import Booking, BookingSource, BookingStatus
 from app.bookings.rules import approval_deadline
 from app.core.clock import now
@@ -33,6 +33,18 @@ def deadline_of(start_on: date, source: BookingSource) -> datetime | None:
     return deadline
 
 
+def require_in_time(booking: Booking) -> None:
+    """Let pass what its CDMO may still approve, or has.
+
+    Raises
+    ------
+    ApprovalOverdue
+        If it was not approved in time, whether or not anything has declined it yet.
+    """
+    if booking.ended_reason_code == OVERDUE or (booking.approval_expires_at is not None and has_run_out(booking)):
+        raise ApprovalOverdue("This was not approved in time, and counts as declined: the start-up may ask anew.")
+
+
 def require_approvable(booking: Booking) -> None:
     """Let pass what awaits its CDMO, and is not overdue.
 
@@ -43,10 +55,7 @@ def require_approvable(booking: Booking) -> None:
     StateConflict
         If it awaits nothing.
     """
-    if booking.ended_reason_code == OVERDUE or (
-        booking.approval_expires_at is not None and booking.approval_expires_at <= now()
-    ):
-        raise ApprovalOverdue("This was not approved in time, and counts as declined: the start-up may ask anew.")
+    require_in_time(booking)
     if booking.status is not BookingStatus.AWAITING_CDMO:
         raise StateConflict(
             f"This takes a booking that is awaiting_cdmo; this one is {booking.status.value}.",

@@ -9,7 +9,7 @@ from app.bookings.access import locked_for, require_direct, require_not_ordered
 from app.bookings.direct import require_same_need
 from app.bookings.fees import BookingTerms, cancellation_fee_cents
 from app.bookings.models import Booking, BookingStatus, ChargeKind
-from app.bookings.rules import CDMO_REASONS, STARTUP_REASONS, Party
+from app.bookings.rules import CDMO_REASONS, STARTUP_REASONS, Party, require_way
 from app.bookings.schemas import CancelBody, DeclineBody
 from app.capacity.occupancy import span_of
 from app.core.clock import now, today
@@ -43,9 +43,10 @@ async def release(session: AsyncSession, actor: Actor, booking_id: UUID) -> None
     Raises
     ------
     StateConflict
-        If it is held for an offer of a round.
+        If it is not held, or held for an offer of a round.
     """
     view, _ = await locked_for(session, actor, booking_id, "release")
+    require_way("release", view.booking.status)
     require_direct(view.booking)
     await service.end_booking(session, actor, view.booking, BookingStatus.RELEASED, reason_code="not_needed")
 

@@ -12,9 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.author import Author
 from app.audit.service import record
-from app.bookings import freed, ledger, placing, repository, resale, service
+from app.bookings import expiry, freed, ledger, placing, repository, resale, service
 from app.bookings.access import require_not_ordered, view_for
-from app.bookings.approvals import deadline_of, require_approvable
+from app.bookings.approvals import deadline_of, require_approvable, require_in_time
 from app.bookings.changing import change_status, relocate
 from app.bookings.drafts import BookingDraft, draft_of
 from app.bookings.errors import MovePending, NoTerms, OtherCdmo, OwnDays, SamePlace
@@ -76,7 +76,9 @@ async def move(session: AsyncSession, actor: Actor, booking_id: UUID, command: M
     booking = await service.locked(session, booking_id)
     require_movable(booking)
     pending = await repository.lock_pending_move(session, booking.id)
-    if pending is not None:
+    if pending is not None and expiry.has_run_out(pending):
+        await expiry.end(session, actor, pending)
+    elif pending is not None:
         raise MovePending(
             "A move of this booking awaits its CDMO: cancel that one first.",
             facts={"pending_move_id": str(pending.id)},
@@ -171,11 +173,13 @@ async def _ask(
         held = part_outside(wanted, present)
     if held is None:
         raise OwnDays(slot_id=str(booking.slot_id))
+    # The question about the place does not outlast the one about the booking itself.
+    deadlines = (deadline_of(wanted.start_on, BookingSource.MOVE), booking.approval_expires_at)
     draft = replace(
         plan.draft,
         period=period(*held),
         status=BookingStatus.AWAITING_CDMO,
-        approval_expires_at=deadline_of(wanted.start_on, BookingSource.MOVE),
+        approval_expires_at=min(one for one in deadlines if one is not None),
         moves_id=booking.id,
         move=plan.offer,
         contract_status=booking.contract_status,
@@ -241,12 +245,15 @@ def require_movable(booking: Booking) -> None:
 
     Raises
     ------
+    ApprovalOverdue
+        If its CDMO has not approved it in time.
     StateConflict
         If it has started or ended, a crisis ordered it, or it is the place to which another one asks to move.
     NoTerms
         If it was made without a price of its own.
     """
     require_not_ordered(booking)
+    require_in_time(booking)
     require_amendable("move", booking.status)
     if booking.moves_id is not None:
         raise MovePending(

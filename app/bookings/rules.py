@@ -163,6 +163,26 @@ def require_transition(before: BookingStatus, after: BookingStatus, *, coded: bo
         raise ValueError(f"a booking becomes {after.value} for a coded reason")
 
 
+def require_way(verb: str, before: BookingStatus) -> None:
+    """Let pass only a verb that leads somewhere from a status.
+
+    Raises
+    ------
+    StateConflict
+        For any other; its facts name the status, and those from which the verb leads on.
+    """
+    allowed = sorted(
+        status
+        for status, after in TRANSITIONS.items()
+        if any(way.verb == verb for ways in after.values() for way in ways)
+    )
+    if before not in allowed:
+        raise StateConflict(
+            f"This takes a booking that is {' or '.join(allowed)}; this one is {before.value}.",
+            facts={"booking_status": before.value, "allowed_in": allowed},
+        )
+
+
 def require_amendable(verb: str, status: BookingStatus) -> None:
     """Let pass only what a booking's status allows to be changed about it.
 

@@ -20,7 +20,7 @@ from app.bookings.errors import HoldExpired
 from app.bookings.expiry import decline_overdue, expire_stale_holds
 from app.bookings.ledger import add_charge
 from app.bookings.models import Booking, BookingSource, BookingStatus
-from app.bookings.rules import ENDED, INITIAL
+from app.bookings.rules import ENDED, INITIAL, require_way
 from app.capacity.models import Slot
 from app.capacity.occupancy import span_of
 from app.capacity.service import lock_units
@@ -191,6 +191,7 @@ async def confirm(session: AsyncSession, author: Author, booking: Booking) -> Bo
         booking.hold_expires_at is not None and booking.hold_expires_at <= now()
     ):
         raise HoldExpired("This hold has expired: nothing is booked. Make a new one.")
+    require_way("confirm", booking.status)
     if bool(booking.terms.get("instant")):
         await change_status(session, author, booking, BookingStatus.CONFIRMED)
         await bind(session, author, booking)

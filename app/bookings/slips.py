@@ -9,6 +9,7 @@ from app.bookings import access, freed, proposals, resale, service
 from app.bookings import repository as booking_repository
 from app.bookings import slip_repository as repository
 from app.bookings.access import view_for
+from app.bookings.approvals import require_in_time
 from app.bookings.changing import relocate
 from app.bookings.drafts import BookingDraft
 from app.bookings.errors import SlipMoveAnswered
@@ -188,6 +189,7 @@ async def _to_answer(session: AsyncSession, actor: Actor, slip_move_id: UUID) ->
         raise NotFound.of("slip move", slip_move_id) from None
     booking = await service.locked(session, seen.booking_id)
     proposal = require_seen(session, await repository.lock_move(session, slip_move_id))
+    require_in_time(booking)
     if proposal.status is not SlipMoveStatus.PROPOSED:
         raise _answered(proposal)
     return booking, proposal

@@ -13,8 +13,10 @@ from app.capacity.models import Approval, Slot
 from app.catalogue.models import LineModality
 from app.core.clock import now, today
 from app.core.database import transaction
+from app.core.model import period
 from app.requests.models import Feasibility, Request, RequestStatus
 from tests.app.bookings.conftest import Market
+from tests.support.world import day
 
 FEE = 15_000_000
 PRICE = 100_000_000
@@ -136,6 +138,38 @@ async def test_a_step_that_the_status_does_not_allow_changes_nothing(market: Mar
         problem = await market.step(held, verb, by=market.buyer, expect=409)
         assert problem["booking_status"] == "confirmed"
     assert await market.charges() == [("reservation_fee", FEE)]
+
+
+async def test_what_was_not_approved_in_time_is_asked_for_anew_before_any_sweep(market: Market) -> None:
+    await by_approval(market)
+    asked = await market.step(await market.hold(), "confirm", by=market.buyer)
+    elsewhere = await market.world.slot(await market.world.unit(market.cdmo))
+    async with transaction(market.world.sessions) as session:
+        await session.execute(update(Booking).values(approval_expires_at=now()))
+    await market.hold(slot_id=str(elsewhere.id))
+    after = await market.read(f"/v1/bookings/{asked['id']}", market.buyer)
+    assert (after["status"], after["ended_reason_code"]) == ("declined", "approval_overdue")
+    assert await request_status(market) is RequestStatus.SUBMITTED
+
+
+async def test_what_is_booked_is_not_confirmed_again_however_late_it_is(market: Market) -> None:
+    await by_approval(market)
+    asked = await market.step(await market.hold(), "confirm", by=market.buyer)
+    await market.step(asked, "approve", by=market.seller)
+    days = period(today() - timedelta(days=9), today() + timedelta(days=34))
+    async with transaction(market.world.sessions) as session:
+        await session.execute(update(Slot).values(period=period(today() - timedelta(days=9), day(120))))
+        await session.execute(update(Booking).values(period=days))
+    problem = await market.step(asked, "confirm", by=market.buyer, expect=409)
+    assert (problem["type"], problem["booking_status"]) == ("urn:creneau:problem:wrong-status", "confirmed")
+
+
+async def test_what_awaits_its_cdmo_is_cancelled_and_not_released(market: Market) -> None:
+    await by_approval(market)
+    asked = await market.step(await market.hold(), "confirm", by=market.buyer)
+    problem = await market.step(asked, "release", by=market.buyer, expect=409)
+    assert (problem["booking_status"], problem["allowed_in"]) == ("awaiting_cdmo", ["held"])
+    assert (await market.read(f"/v1/bookings/{asked['id']}", market.buyer))["status"] == "awaiting_cdmo"
 
 
 async def test_what_is_held_for_an_offer_is_answered_there(market: Market) -> None:

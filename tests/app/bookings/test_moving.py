@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -136,9 +136,7 @@ async def test_a_move_that_is_not_approved_leaves_the_booking_where_it_is(market
     elif end == "cancel":
         await market.step(pending, "cancel", by=market.buyer, reason_code="planning")
     else:
-        async with transaction(market.world.sessions) as session:
-            late = update(Booking).where(col(Booking.id) == pending["id"]).values(approval_expires_at=now())
-            await session.execute(late)
+        await overdue(market, pending)
         other = await market.world.request(market.product)
         await market.hold(220, slot_id=str(later.id), request_id=str(other.id))
     after = await market.read(f"/v1/bookings/{booked['id']}", market.buyer)
@@ -146,6 +144,44 @@ async def test_a_move_that_is_not_approved_leaves_the_booking_where_it_is(market
     assert place(after) == place(booked)
     assert (await market.read(f"/v1/requests/{booked['request_id']}", market.buyer))["status"] == "booked"
     assert await market.charges() == [("reservation_fee", FEE)]
+
+
+async def overdue(market: Market, booking: Mapping[str, Any]) -> None:
+    """Let the time run out in which a CDMO may approve; nothing sweeps."""
+    async with transaction(market.world.sessions) as session:
+        late = update(Booking).where(col(Booking.id) == booking["id"]).values(approval_expires_at=now())
+        await session.execute(late)
+
+
+async def test_a_move_that_was_not_approved_in_time_stands_against_no_other(market: Market) -> None:
+    later = await market.world.slot(market.unit, 200, 300)
+    booked = await market.confirmed(10)
+    pending = {"id": (await market.move(booked, 210, slot_id=str(later.id)))["pending_move_id"]}
+    await overdue(market, pending)
+    assert (await market.move(booked, 60))["start"] == str(day(60))
+    ended = await market.read(f"/v1/bookings/{pending['id']}", market.buyer)
+    assert (ended["status"], ended["ended_reason_code"]) == ("declined", "approval_overdue")
+
+
+async def test_what_was_not_approved_in_time_does_not_move(market: Market) -> None:
+    later = await market.world.slot(market.unit, 200, 300, approval=Approval.INSTANT)
+    await market.by_approval(market.slot)
+    asked = await market.confirmed(10)
+    await overdue(market, asked)
+    problem = await market.move(asked, 200, slot_id=str(later.id), expect=409)
+    assert problem["type"] == "urn:creneau:problem:approval-overdue"
+    assert await market.charges() == []
+
+
+async def test_a_question_about_a_move_does_not_outlast_the_one_about_the_booking(market: Market) -> None:
+    await market.by_approval()
+    asked = await market.confirmed(10)
+    soon = now() + timedelta(hours=1)
+    async with transaction(market.world.sessions) as session:
+        await session.execute(update(Booking).values(approval_expires_at=soon))
+    moving = await market.move(asked, 60)
+    pending = await market.read(f"/v1/bookings/{moving['pending_move_id']}", market.seller)
+    assert datetime.fromisoformat(pending["approval_expires_at"]) == soon
 
 
 @pytest.mark.parametrize("verb", ["cancel", "start"])

@@ -8,6 +8,7 @@ from sqlmodel import col
 
 from app.bookings.models import Booking, BookingSource
 from app.capacity.models import Approval
+from app.core.clock import now
 from app.core.database import transaction
 from app.core.model import new_id
 from tests.app.bookings.conftest import Headers, Market
@@ -156,6 +157,18 @@ async def test_a_proposal_ends_when_what_it_is_about_has_changed(market: Market,
     [after] = (await market.read("/v1/slip-moves", owner))["items"]
     assert after["status"] == "withdrawn"
     await market.send(f"/v1/slip-moves/{asked['id']}/accept", None, headers=owner, expect=409)
+
+
+async def test_what_was_not_approved_in_time_makes_no_way(market: Market) -> None:
+    first = await market.confirmed(0)
+    await market.by_approval()
+    near, owner = await neighbour(market, 43)
+    [asked] = (await slipped(market, first, 53))["moves"]
+    async with transaction(market.world.sessions) as session:
+        late = update(Booking).where(col(Booking.id) == near["id"]).values(approval_expires_at=now())
+        await session.execute(late)
+    problem = await market.send(f"/v1/slip-moves/{asked['id']}/accept", None, headers=owner, expect=409)
+    assert problem["type"] == "urn:creneau:problem:approval-overdue"
 
 
 async def test_a_slip_is_its_cdmos_and_of_what_is_booked(market: Market) -> None:

@@ -1,0 +1,240 @@
+"""The state of the market as the design has it, and what each step makes of it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from fractions import Fraction
+
+from tests.machine.money import cancellation_fee, reservation_fee
+from tests.machine.things import (
+    LINE_PRICE_CENTS,
+    RELEASE_DAYS,
+    Booking,
+    Days,
+    Place,
+    Proposal,
+    Request,
+    Sale,
+    Slot,
+    production_days,
+)
+
+CHANGEOVER_DAYS = 3
+
+
+@dataclass
+class Model:
+    """Slots, requests, bookings and their money; no step of it asks the service."""
+
+    today: Callable[[], int]
+    now: Callable[[], datetime]
+    french: tuple[bool, ...]
+    slots: list[Slot] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
+    bookings: list[Booking] = field(default_factory=list)
+    proposals: list[Proposal] = field(default_factory=list)
+
+    # What there is.
+
+    def live_on(self, unit: str) -> Iterator[Booking]:
+        return (one for one in self.bookings if one.live and one.unit == unit)
+
+    def live_in(self, slot: Slot) -> list[Booking]:
+        return [one for one in self.bookings if one.live and one.place.slot is slot]
+
+    def live_of(self, request: Request) -> Booking | None:
+        return next((one for one in self.bookings if one.live and one.request is request and one.moves is None), None)
+
+    def pending_of(self, booking: Booking) -> Booking | None:
+        return next((one for one in self.bookings if one.moves is booking and one.live), None)
+
+    def published_on(self, unit: str, days: Days, but: Slot | None = None) -> bool:
+        return any(
+            one.unit == unit and one is not but and one.status == "published" and one.days.meets(days)
+            for one in self.slots
+        )
+
+    def free(self, slot: Slot) -> list[Days]:
+        """What may still be booked of a slot from today on."""
+        taken = [one.occupies for one in self.live_in(slot)]
+        if slot.whole:
+            return [slot.days] if not taken and self.today() <= slot.days.start else []
+        left = Days(max(slot.days.start, self.today()), slot.days.end)
+        return left.without(taken) if left.number > 0 else []
+
+    def place(self, slot: Slot, start: int, batches: int) -> Place:
+        """A campaign in a slot, whether or not it can be there; a slot that cannot be divided is taken whole."""
+        production = production_days(batches)
+        number = slot.days.number if slot.whole else production + CHANGEOVER_DAYS
+        each = LINE_PRICE_CENTS if slot.price_cents is None else slot.price_cents
+        return Place(
+            slot=slot,
+            days=Days(start, start + number),
+            delivery=start + production + RELEASE_DAYS,
+            batches=batches,
+            price_cents=each * batches,
+            instant=slot.instant,
+            reserve=slot.reserve_on(self.today()),
+        )
+
+    # What time does.
+
+    def lapse(self) -> None:
+        """End what has run out, whether or not the service has noted it."""
+        for one in self.bookings:
+            if one.live and one.deadline is not None and one.deadline <= self.now():
+                held, pending = one.status == "held", self.pending_of(one)
+                self.end(one, "expired" if held else "declined", "hold_expired" if held else "approval_overdue")
+                one.unswept = True
+                if pending is not None:
+                    pending.unswept = True
+
+    def pass_time(self, days: int, instants: timedelta) -> None:
+        """Let everything lie so much earlier, which is the same as time that passes."""
+        for booking in self.bookings:
+            place = booking.place
+            booking.place = place._replace(days=place.days.earlier(days), delivery=place.delivery - days)
+            booking.held_days = booking.held_days and booking.held_days.earlier(days)
+            booking.deadline = booking.deadline and booking.deadline - instants
+            for name in ("expected_end", "actual_start", "actual_end"):
+                if (day := getattr(booking, name)) is not None:
+                    setattr(booking, name, day - days)
+        for slot in self.slots:
+            slot.days = slot.days.earlier(days)
+            slot.releases_on = None if slot.releases_on is None else slot.releases_on - days
+        for request in self.requests:
+            request.earliest, request.latest = request.earliest - days, request.latest - days
+        for proposal in self.proposals:
+            proposal.days = proposal.days and proposal.days.earlier(days)
+
+    # What becomes of a booking.
+
+    def add(self, booking: Booking) -> None:
+        self.bookings.append(booking)
+
+    def end(self, booking: Booking, status: str, reason: str) -> None:
+        """End a booking, and what hangs on it."""
+        booking.status, booking.ended, booking.deadline, booking.unswept = status, reason, None, False
+        if booking.moves is not None:
+            return
+        self._end_pending(booking, f"booking_{status}")
+        self._withdraw(lambda one: booking in {one.asked, one.slipped})
+        request = booking.request
+        if request.status == "booked":
+            if status == "completed":
+                request.status = "fulfilled"
+            elif self.live_of(request) is None:
+                request.status = "submitted"
+
+    def ask_cdmo(self, booking: Booking, until: datetime) -> None:
+        booking.status, booking.deadline = "awaiting_cdmo", until
+        booking.request.status = "booked"
+
+    def confirm(self, booking: Booking) -> None:
+        """Bind both sides: the reservation fee is charged, and whoever had given up the days at a fee is credited."""
+        booking.status, booking.deadline = "confirmed", None
+        booking.request.status = "booked"
+        booking.fees_cents = reservation_fee(booking.place.price_cents)
+        self._sell_again(booking)
+
+    def relocate(self, booking: Booking, place: Place) -> None:
+        """Put a booking in another place on its own terms."""
+        booking.place, booking.expected_end = place, None
+        self._withdraw(lambda one: booking in {one.asked, one.slipped} and one.status != "accepted")
+        self._moved_away(booking)
+
+    def make_way(self, booking: Booking, place: Place) -> None:
+        """Go where a slip asks to, on one's own terms."""
+        self.make_room(booking)
+        self.relocate(booking, place)
+        if booking.status == "confirmed":
+            self._sell_again(booking)
+
+    def move(self, booking: Booking, place: Place, fee_cents: int, *, free: bool) -> None:
+        """Move at the price and terms of the new place; one that was not approved yet is confirmed by it."""
+        self.relocate(booking, place)
+        booking.free_moves += int(free)
+        if booking.status != "confirmed":
+            self.confirm(booking)
+            return
+        booking.moves_cents += fee_cents
+        booking.fees_cents = reservation_fee(place.price_cents)
+        self._sell_again(booking)
+
+    def make_room(self, booking: Booking) -> None:
+        self._end_pending(booking, "booking_moved")
+
+    def slip(self, booking: Booking, end: int) -> None:
+        """Another end is expected; what was asked before for its sake is asked no more."""
+        booking.expected_end = end
+        self._withdraw(lambda one: one.slipped is booking)
+
+    def place_of_repeat(self, booking: Booking, slot: Slot, start: int) -> Place:
+        """The same campaign once more, at its own price; nobody has to approve what its CDMO offers."""
+        planned = booking.place
+        days = slot.days if slot.whole else Days(start, start + planned.days.number)
+        delivery = start + planned.delivery - planned.days.start
+        return planned._replace(slot=slot, days=days, delivery=delivery, instant=True, reserve=slot.reserve)
+
+    def start(self, booking: Booking, day: int) -> None:
+        self._end_pending(booking, "booking_in_production")
+        self._withdraw(lambda one: one.asked is booking)
+        booking.status, booking.actual_start = "in_production", day
+
+    def complete(self, booking: Booking, day: int, released: int) -> None:
+        booking.actual_end, booking.released = day, released
+        self._invoice(booking)
+        self.end(booking, "completed", "")
+        booking.ended = None
+
+    def fail(self, booking: Booking, day: int, cause: str, reason: str) -> None:
+        """Nothing is owed where the CDMO is the cause; otherwise it has worked, and is paid."""
+        booking.actual_end, booking.released, booking.cause = day, 0, cause
+        if cause == "cdmo":
+            booking.fees_cents = booking.moves_cents = 0
+        else:
+            self._invoice(booking)
+        self.end(booking, "failed", reason)
+
+    def cancel(self, booking: Booking, *, by_cdmo: bool, reason: str) -> None:
+        bound = booking.status == "confirmed"
+        self.end(booking, "cancelled", reason)
+        if bound and by_cdmo:
+            booking.fees_cents = booking.moves_cents = 0
+        elif bound:
+            notice = booking.place.days.start - self.today()
+            booking.fees_cents = cancellation_fee(booking.place.price_cents, notice)
+            self._moved_away(booking)
+
+    @staticmethod
+    def _invoice(booking: Booking) -> None:
+        booking.price_cents, booking.fees_cents = booking.place.price_cents, 0
+
+    def _end_pending(self, booking: Booking, reason: str) -> None:
+        for one in self.bookings:
+            if one.moves is booking and (one.live or one.unswept):
+                one.status, one.ended, one.deadline, one.unswept = "released", reason, None, False
+
+    def _withdraw(self, about: Callable[[Proposal], bool]) -> None:
+        for one in self.proposals:
+            if one.status in {"proposed", "unplaced"} and about(one):
+                one.status = "withdrawn"
+
+    # What is sold again.
+
+    def _cancelled_under(self, booking: Booking) -> Iterator[Booking]:
+        for one in self.bookings:
+            given_up = one.status == "cancelled" and one.fees_cents > 0 and one is not booking
+            if given_up and one.unit == booking.unit and one.place.days.meets(booking.place.days):
+                yield one
+
+    def _sell_again(self, booking: Booking) -> None:
+        for one in self._cancelled_under(booking):
+            mine, theirs = booking.place.days, one.place.days
+            days = min(mine.end, theirs.end) - max(mine.start, theirs.start)
+            one.resold_unclearly |= any(sale.by is booking for sale in one.sales)
+            one.sales.append(Sale(booking, days, Fraction(booking.place.price_cents, mine.number)))
+
+    def _moved_away(self, booking: Booking) -> None:
+        for one in self.bookings:
+            one.resold_unclearly |= any(sale.by is booking for sale in one.sales)
