@@ -32,21 +32,29 @@ async def somebody_waits(sessions: SessionFactory) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_a_hold_at_the_terms_of_a_slot_that_is_changed_meanwhile_is_refused(market: Market) -> None:
-    """The price was read before the unit was locked, and the CDMO has changed it by then."""
-    body: dict[str, Any] = {"product_id": str(market.product.id)}
+async def hold_while_the_price_changes(market: Market, *, expect: int, **body: Any) -> dict[str, Any]:
+    """Hold while the CDMO, who has the unit locked, changes the price that was read before."""
     async with transaction(market.world.sessions) as session:
         await lock_units(session, [market.unit.id])
         async with asyncio.TaskGroup() as tasks:
-            asked = tasks.create_task(market.hold(10, expect=409, **body))
+            asked = tasks.create_task(market.hold(10, expect=expect, **body))
             await somebody_waits(market.world.sessions)
             (await session.get_one(Slot, market.slot.id)).price_cents = 90_000_000
             await session.commit()
-    refused = asked.result()
+    return asked.result()
+
+
+async def test_a_hold_at_the_terms_of_a_slot_that_is_changed_meanwhile_is_refused(market: Market) -> None:
+    refused = await hold_while_the_price_changes(market, expect=409)
     assert refused["type"] == "urn:creneau:problem:slot-changed"
     assert refused["slot_id"] == str(market.slot.id)
     assert (await market.read("/v1/bookings", market.buyer))["items"] == []
-    assert (await market.hold(10, **body))["price_cents"] == 90_000_000
+    assert (await market.hold(10))["price_cents"] == 90_000_000
+
+
+async def test_a_hold_at_once_in_a_slot_that_is_changed_meanwhile_is_made_as_the_slot_is_now(market: Market) -> None:
+    held = await hold_while_the_price_changes(market, expect=201, product_id=str(market.product.id))
+    assert held["price_cents"] == 90_000_000
 
 
 async def test_what_runs_out_while_a_booking_waits_for_its_unit_is_not_in_its_way(app: FastAPI, market: Market) -> None:

@@ -40,7 +40,7 @@ async def test_the_facts_of_a_place(market: Market, owner: AsyncEngine) -> None:
         assert place.facts == slot
         assert len(slot.busy) == 2
         stored = await session.get_one(Slot, market.slot.id)
-        assert vars(place.slot) == stored.model_dump()
+        assert vars(place.slot) == {name: getattr(stored, name) for name in Slot.model_fields}
         assert await place_facts(await driver_of(session), new_id()) is None
 
 
