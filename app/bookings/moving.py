@@ -68,9 +68,11 @@ async def move(session: AsyncSession, actor: Actor, booking_id: UUID, command: M
     view, _ = await view_for(session, actor, booking_id, "move")
     require_movable(view.booking)
     slot = await placing.bookable_slot(session, command.slot_id or view.booking.slot_id, command.start)
-    await lock_units(session, {view.booking.unit_id, slot.unit_id})
+    units = {view.booking.unit_id, slot.unit_id}
+    await lock_units(session, units)
     booking = await service.locked(session, booking_id)
     require_movable(booking)
+    await expiry.expire(session, actor, units)
     pending = await repository.lock_pending_move(session, booking.id)
     if pending is not None and expiry.has_run_out(pending):
         await expiry.end(session, actor, pending)
