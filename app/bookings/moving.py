@@ -18,7 +18,6 @@ from app.bookings.approvals import deadline_of, require_approvable, require_in_t
 from app.bookings.changing import change_status, relocate
 from app.bookings.drafts import BookingDraft, draft_of
 from app.bookings.errors import MovePending, NoTerms, OtherCdmo, OwnDays, SamePlace
-from app.bookings.expiry import expire
 from app.bookings.fees import BookingTerms
 from app.bookings.life_schemas import MoveBody
 from app.bookings.models import Booking, BookingSource, BookingStatus, ChargeKind
@@ -70,11 +69,11 @@ async def move(session: AsyncSession, actor: Actor, booking_id: UUID, command: M
     require_movable(view.booking)
     slot = await placing.bookable_slot(session, command.slot_id or view.booking.slot_id, command.start)
     # What the move confirms may replace a later place of the same request.
-    units = {slot.unit_id, *(await freed.units_to_lock(session, view.booking))}
+    units = {view.booking.unit_id, slot.unit_id, *(await freed.units_to_lock(session, view.booking))}
     await lock_units(session, units)
-    await expire(session, actor, units)
     booking = await service.locked(session, booking_id)
     require_movable(booking)
+    await expiry.expire(session, actor, units)
     pending = await repository.lock_pending_move(session, booking.id)
     if pending is not None and expiry.has_run_out(pending):
         await expiry.end(session, actor, pending)

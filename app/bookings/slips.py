@@ -13,7 +13,7 @@ from app.bookings.approvals import require_in_time
 from app.bookings.changing import relocate
 from app.bookings.drafts import BookingDraft
 from app.bookings.errors import SlipMoveAnswered
-from app.bookings.expiry import expire
+from app.bookings.expiry import expire, has_run_out
 from app.bookings.life_schemas import SlipBody, SlipMoveDecline
 from app.bookings.models import Booking, BookingSource, BookingStatus, Slip, SlipMove, SlipMoveStatus
 from app.bookings.rules import require_amendable
@@ -82,7 +82,7 @@ async def _ask_followers(session: AsyncSession, actor: Actor, booking: Booking, 
     live = [
         one
         for one in await repository.live_bookings_over(session, booking.unit_id, horizon)
-        if one.id != booking.id and span_of(one.period).start_on >= expected.start_on
+        if one.id != booking.id and span_of(one.period).start_on >= expected.start_on and not has_run_out(one)
     ]
     slots = await booking_repository.bookable_slots(session, booking.unit_id)
     stretches = [
@@ -136,8 +136,8 @@ async def accept(session: AsyncSession, actor: Actor, slip_move_id: UUID) -> Sli
         If the period is not free: most often one behind it has to make way first.
     """
     booking, proposal = await _to_answer(session, actor, slip_move_id)
-    await expire(session, actor, {booking.unit_id})
     require_amendable("make_way", booking.status)
+    await expire(session, actor, {booking.unit_id})
     if proposal.slot_id is None or proposal.period is None or proposal.delivery_on is None:
         raise _answered(proposal)
     await proposals.answer(session, actor, proposal, SlipMoveStatus.ACCEPTED)

@@ -188,4 +188,5 @@ class Buying(Selling):
         verdict = refusals.answer_slip(self.model, asked, place if accept else None)
         body = None if accept else {"reason_code": "other"}
         verb = "accept" if accept else "decline"
-        self.attempt(verdict, self.buyer(asked.asked), "POST", f"/v1/slip-moves/{asked.id}/{verb}", body, done)
+        path = f"/v1/slip-moves/{asked.id}/{verb}"
+        self.attempt(verdict, self.buyer(asked.asked), "POST", path, body, done, own=asked.asked)

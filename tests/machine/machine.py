@@ -85,6 +85,5 @@ class Machine(Buying, Producing):
         self.model.lapse()
         booking = self.booking(which, "confirmed")
         body = {"reason_code": "planning"}
-        stale = {"If-Match": '"99999"'}
         path = f"/v1/bookings/{booking.id}/cancel"
-        self.attempt(Verdict.of("stale"), self.buyer(booking), "POST", path, body, self.never, **stale)
+        self.attempt(Verdict.of("stale"), self.buyer(booking), "POST", path, body, self.never, if_match='"99999"')

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from tests.machine.money import cancellation_fee, reservation_fee
 from tests.machine.things import (
+    CHANGEOVER_DAYS,
     LINE_PRICE_CENTS,
     RELEASE_DAYS,
     Booking,
@@ -18,8 +19,6 @@ from tests.machine.things import (
     Slot,
     production_days,
 )
-
-CHANGEOVER_DAYS = 3
 
 
 @dataclass
@@ -54,9 +53,9 @@ class Model:
             for one in self.slots
         )
 
-    def free(self, slot: Slot) -> list[Days]:
-        """What may still be booked of a slot from today on."""
-        taken = [one.occupies for one in self.live_in(slot)]
+    def free(self, slot: Slot, but: Booking | None = None) -> list[Days]:
+        """What may still be booked of a slot from today on, by whoever gives up one booking if any."""
+        taken = [one.occupies for one in self.live_in(slot) if one is not but]
         if slot.whole:
             return [slot.days] if not taken and self.today() <= slot.days.start else []
         left = Days(max(slot.days.start, self.today()), slot.days.end)

@@ -54,12 +54,24 @@ class Player(RuleBasedStateMachine):
             self._look(None)
 
     def attempt(
-        self, verdict: Verdict, by: Headers, method: str, path: str, body: object, effect: Effect, **sent: str
+        self,
+        verdict: Verdict,
+        by: Headers,
+        method: str,
+        path: str,
+        body: object,
+        effect: Effect,
+        *,
+        own: Booking | None = None,
+        if_match: str = "*",
     ) -> None:
-        """Take a step: it succeeds, with its effect, or is refused, as the model says; then look at what there is."""
+        """Take a step: it succeeds, with its effect, or is refused, as the model says; then look at what there is.
+
+        `own` is what would move, and is in nobody's way.
+        """
         self.stage.steps += 1
         self.in_step = True
-        headers = {**by, "Idempotency-Key": uuid4().hex, **sent}
+        headers = {**by, "Idempotency-Key": uuid4().hex, "If-Match": if_match}
         answer = self.stage.send(method, path, headers, body)
         told: Any = answer.json() if answer.content else None
         step = f"{method} {path} {body}"
@@ -73,7 +85,7 @@ class Player(RuleBasedStateMachine):
             assert kind in verdict.against, f"{step} was refused as {kind}, not {set(verdict.against)}: {told}"
             assert answer.status_code == STATUSES[kind], f"{step}: {kind} with {answer.status_code}"
             self.stage.refused += 1
-            self._require_free(told.get("nearest_free"))
+            self._require_free(told.get("nearest_free"), own)
         self.look()
 
     def look(self) -> None:
@@ -90,15 +102,18 @@ class Player(RuleBasedStateMachine):
         seen.require_as_modelled(self.model, self.scene, told)
         seen.require_versions(self.versions, told["bookings"])
 
-    def _require_free(self, nearest: Any) -> None:
+    def _require_free(self, nearest: Any, own: Booking | None) -> None:
         if nearest is not None:
             slot = next(each for each in self.model.slots if each.id == nearest["slot_id"])
             assert slot.status == "published"
-            assert any(free.holds(days_of(nearest)) for free in self.model.free(slot)), f"{nearest} is not free"
+            assert any(free.holds(days_of(nearest)) for free in self.model.free(slot, but=own)), (
+                f"{nearest} is not free"
+            )
 
     def act(self, booking: Booking, verb: str, by: Headers, verdict: Verdict, effect: Effect, **body: Any) -> None:
         """Take a booking one step on."""
-        self.attempt(verdict, by, "POST", f"/v1/bookings/{booking.id}/{verb}", body or None, effect)
+        path = f"/v1/bookings/{booking.id}/{verb}"
+        self.attempt(verdict, by, "POST", path, body or None, effect, own=booking if verb == "move" else None)
 
     def booking(self, number: int, *statuses: str) -> Booking:
         """One of the bookings in these statuses, mostly; now and then any."""

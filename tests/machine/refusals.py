@@ -5,8 +5,18 @@ Where several things do, the service may tell any of them: the order in which it
 
 from collections.abc import Mapping
 
-from tests.machine.model import CHANGEOVER_DAYS, Model
-from tests.machine.things import Booking, Days, Place, Proposal, Request, Slot, Verdict, production_days
+from tests.machine.model import Model
+from tests.machine.things import (
+    CHANGEOVER_DAYS,
+    Booking,
+    Days,
+    Place,
+    Proposal,
+    Request,
+    Slot,
+    Verdict,
+    production_days,
+)
 
 STATUSES = {
     "approval-overdue": 409,

@@ -163,6 +163,17 @@ async def test_a_move_that_was_not_approved_in_time_stands_against_no_other(mark
     assert (ended["status"], ended["ended_reason_code"]) == ("declined", "approval_overdue")
 
 
+async def test_a_hold_that_has_run_out_stands_against_no_move_before_any_sweep(market: Market) -> None:
+    booked = await market.confirmed(10)
+    other = await market.world.request(market.product)
+    held = await market.hold(60, request_id=str(other.id))
+    async with transaction(market.world.sessions) as session:
+        stale = update(Booking).where(col(Booking.id) == held["id"]).values(hold_expires_at=now())
+        await session.execute(stale)
+    assert (await market.move(booked, 70))["start"] == str(day(70))
+    assert (await market.read(f"/v1/bookings/{held['id']}", market.buyer))["status"] == "expired"
+
+
 async def test_what_was_not_approved_in_time_does_not_move(market: Market) -> None:
     later = await market.world.slot(market.unit, 200, 300, approval=Approval.INSTANT)
     await market.by_approval(market.slot)

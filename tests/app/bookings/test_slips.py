@@ -159,6 +159,22 @@ async def test_a_proposal_ends_when_what_it_is_about_has_changed(market: Market,
     await market.send(f"/v1/slip-moves/{asked['id']}/accept", None, headers=owner, expect=409)
 
 
+async def test_what_has_run_out_is_neither_asked_nor_in_the_way_before_any_sweep(market: Market) -> None:
+    first = await market.confirmed(0)
+    near, owner = await neighbour(market, 43)
+    await market.by_approval()
+    slot = await market.world.slot(market.unit, 120, 300)
+    far, _ = await neighbour(market, 120, slot_id=str(slot.id))
+    [asked, pushed] = (await slipped(market, first, 80))["moves"]
+    assert [asked["start"], pushed["booking_id"]] == [str(day(120)), far["id"]]
+    async with transaction(market.world.sessions) as session:
+        late = update(Booking).where(col(Booking.id) == far["id"]).values(approval_expires_at=now())
+        await session.execute(late)
+    [asked] = (await slipped(market, first, 80))["moves"]
+    await market.send(f"/v1/slip-moves/{asked['id']}/accept", None, headers=owner, expect=200)
+    assert (await market.read(f"/v1/bookings/{near['id']}", owner))["start"] == str(day(120))
+
+
 async def test_what_was_not_approved_in_time_makes_no_way(market: Market) -> None:
     first = await market.confirmed(0)
     await market.by_approval()
