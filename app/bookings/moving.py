@@ -203,6 +203,8 @@ async def _take_effect(
     assert terms is not None  # noqa: S101
     code, text = reason
     before_cents = booking.price_cents
+    # As its terms are now: its CDMO may have approved the booking since the move was asked for.
+    reserved_cents = BookingTerms.model_validate(booking.terms).reservation_fee_cents
     bound = booking.status is BookingStatus.CONFIRMED
     changes = {
         "price_cents": draft.price_cents,
@@ -234,7 +236,12 @@ async def _take_effect(
     }
     await ledger.charge(session, author, booking, ChargeKind.MOVE_FEE, offer.fee_cents, detail=detail)
     await ledger.charge(
-        session, author, booking, ChargeKind.RESERVATION_FEE, offer.reservation_difference_cents, detail=detail
+        session,
+        author,
+        booking,
+        ChargeKind.RESERVATION_FEE,
+        terms.reservation_fee_cents - reserved_cents,
+        detail=detail,
     )
     await resale.settle(session, author, booking)
 

@@ -184,6 +184,19 @@ async def test_what_was_not_approved_in_time_does_not_move(market: Market) -> No
     assert await market.charges() == []
 
 
+async def test_a_booking_that_was_approved_before_its_move_pays_the_reservation_of_the_new_place(
+    market: Market,
+) -> None:
+    dearer = await market.world.slot(market.unit, 200, 300, price_cents=120_000_000)
+    await market.by_approval(market.slot)
+    asked = await market.confirmed(10)
+    pending = {"id": (await market.move(asked, 210, slot_id=str(dearer.id)))["pending_move_id"]}
+    await market.step(asked, "approve", by=market.seller)
+    assert await market.charges() == [("reservation_fee", FEE)]
+    await market.step(pending, "approve", by=market.seller)
+    assert await market.charges() == [("reservation_fee", FEE), ("reservation_fee", 3_000_000)]
+
+
 async def test_a_question_about_a_move_does_not_outlast_the_one_about_the_booking(market: Market) -> None:
     await market.by_approval()
     asked = await market.confirmed(10)
