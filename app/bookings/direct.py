@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.bookings import expiry, placing, repository, service
+from app.bookings import expiry, placing, repository, service, writing_repository
 from app.bookings.drafts import BookingDraft
 from app.bookings.errors import NotEligible, RequestAlreadyBooked
 from app.bookings.models import Booking, BookingSource
@@ -100,7 +100,7 @@ async def hold_at_once(
     booking = service.row_of(made.draft, made.place.slot)
     kept = answer(made.view(booking))
     writing = service.writing_of(actor, booking, made.place.slot, made.request)._replace(kept=kept)
-    return kept if await repository.write(driver, writing) is None else None
+    return kept if await writing_repository.write(driver, writing) is None else None
 
 
 class _Made(NamedTuple):

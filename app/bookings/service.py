@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.author import Author
 from app.audit.service import creation
-from app.bookings import expiry, followup, freed, ledger, obstacles, repository, resale
+from app.bookings import expiry, followup, freed, ledger, obstacles, repository, resale, writing_repository
 from app.bookings.approvals import deadline_of, require_approvable
 from app.bookings.changing import change_status
 from app.bookings.drafts import BookingDraft, draft_of
@@ -76,26 +76,26 @@ async def place_booking(
         raise ValueError(f"a booking is not made {draft.status.value}")
     made = writing_of(author, row_of(draft, slot), slot, request)
     try:
-        while not await repository.insert(session, made):
+        while not await writing_repository.insert(session, made):
             await expiry.expire(session, author, {slot.unit_id})
     except repository.Refused as refused:
         facts = await obstacles.facts_of(session, refused.rule, slot.id, draft.period, draft.starts_between)
         raise refused.rule(**facts) from None
-    booking = repository.attached(session, Booking, made.booking)
+    booking = writing_repository.attached(session, Booking, made.booking)
     if request is not None:
-        repository.attached(session, Request, request)
+        writing_repository.attached(session, Request, request)
     await followup.settle_request(session, author, booking)
     if booking.status is BookingStatus.CONFIRMED:
         await bind(session, author, booking)
     return booking
 
 
-def writing_of(author: Author, booking: Booking, slot: Slot, request: Request | None) -> repository.Writing:
+def writing_of(author: Author, booking: Booking, slot: Slot, request: Request | None) -> writing_repository.Writing:
     """Return all that is written with a booking: the request made for it, if any, and the audit records of both."""
     records = [creation(author, f"booking.{booking.status.value}", booking)]
     if request is not None:
         records.insert(0, creation(author, "request.created", request))
-    return repository.Writing(slot.version, booking, request, records)
+    return writing_repository.Writing(slot.version, booking, request, records)
 
 
 def row_of(draft: BookingDraft, slot: Slot) -> Booking:

@@ -98,6 +98,11 @@ class Market:
         return await self.world.add(Slot(unit_id=self.unit.id, period=whole, approval=Approval.INSTANT, **given))
 
 
+def place(booking: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Where a booking is, as it is shown: slot, first day, and the day after its last."""
+    return booking["slot_id"], booking["start"], booking["end"]
+
+
 @pytest.fixture
 async def market(world: World, client: httpx.AsyncClient) -> Market:
     """A market whose slot is confirmed at once."""
