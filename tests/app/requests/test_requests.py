@@ -12,6 +12,7 @@ from app.audit.models import AuditRecord
 from app.core.database import transaction
 from app.identity.models import OrganisationLabel
 from app.requests.models import RequestStatus
+from tests.app.capacity.rows import book
 from tests.support.world import World, day
 
 
@@ -159,6 +160,9 @@ async def test_what_is_offered_or_booked_is_neither_changed_nor_withdrawn(
 ) -> None:
     startup, key = await world.startup()
     request = await world.request(await world.product(startup), status=status)
+    if status is RequestStatus.BOOKED:
+        cdmo, _ = await world.cdmo()
+        await book(world, await world.slot(await world.unit(cdmo)), startup, 0, 43, request_id=request.id)
     url = f"/v1/requests/{request.id}"
     assert (await client.patch(url, json={"budget_cents": 1}, headers=key)).status_code == 409
     assert (await client.post(f"{url}/withdraw", headers=key)).status_code == 409
