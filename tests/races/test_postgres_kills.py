@@ -17,8 +17,15 @@ __all__ = ["service"]
 pytestmark = [pytest.mark.races, pytest.mark.timeout(1800)]
 
 KILLS = 20 if os.environ.get("CRENEAU_PROVE") else 3
+MOST_KILLS = 5 * KILLS
+"""A hold takes so little that few kills may meet one: the server is killed until one has been finished by a retry."""
 LIVES_S = 1.0
 GONE_S = 0.3
+
+
+def finished_by_a_retry(buyers: Buyers) -> bool:
+    """Tell whether a hold that the server died on was made in the end, under its key."""
+    return any(one.times > 1 and one.booking is not None for one in buyers.told)
 
 
 def test_each_key_has_one_booking_however_often_the_server_dies(service: Service) -> None:
@@ -26,7 +33,9 @@ def test_each_key_has_one_booking_however_often_the_server_dies(service: Service
     buyers = Buyers(service)
     buyers.start()
     try:
-        for _ in range(KILLS):
+        for kill in range(MOST_KILLS):
+            if kill >= KILLS and finished_by_a_retry(buyers):
+                break
             time.sleep(LIVES_S)
             service.kill_postgres()
             time.sleep(GONE_S)
@@ -41,4 +50,4 @@ def test_each_key_has_one_booking_however_often_the_server_dies(service: Service
     acknowledged = {one.booking for one in buyers.told if one.booking is not None}
     assert len(acknowledged) == sum(one.booking is not None for one in buyers.told)
     assert service.bookings() - before == acknowledged
-    assert any(one.times > 1 and one.booking is not None for one in buyers.told)
+    assert finished_by_a_retry(buyers)
