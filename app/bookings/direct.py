@@ -174,15 +174,16 @@ async def require_same_need(session: AsyncSession, booking: Booking) -> None:
     facts = (await request_facts(session, [request.id]))[request.id]
     unit = (await unit_facts(session, unit_ids=[slot.unit_id]))[slot.unit_id]
     held = span_of(booking.period)
-    place = await placing.facts_of_slot(session, slot)
+    # Whether its slot is taken whole may have changed around it: the days that were held are all that it takes.
+    place = replace(await placing.facts_of_slot(session, slot), period=held, divisible=False)
     if booking.recallable:  # a recall since then ends lending, and not what is lent
         place = replace(place, lendable=True, max_lent_days=None)
     option = placing.option_at(facts, unit, place, held.start_on, day_of(booking.created_at))
-    if (option.terms.batches, option.duration_days) != (booking.batches, held.days):
+    if option.terms.batches != booking.batches:
         raise NotEligible(
             "The request has changed since this hold was made: release it, and make a new one.",
             batches=option.terms.batches,
-            duration_days=option.duration_days,
+            duration_days=option.terms.duration_days,
         )
 
 

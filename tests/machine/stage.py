@@ -38,7 +38,7 @@ SHIFT = """
         WHERE unit_id = ANY ({units});
     UPDATE slip_moves SET period = daterange(lower(period) - {days}, upper(period) - {days}),
         delivery_on = delivery_on - {days}
-        WHERE booking_id IN (SELECT id FROM bookings WHERE unit_id = ANY ({units}));
+        WHERE period IS NOT NULL AND booking_id IN (SELECT id FROM bookings WHERE unit_id = ANY ({units}));
     UPDATE slips SET expected_end_on = expected_end_on - {days}
         WHERE booking_id IN (SELECT id FROM bookings WHERE unit_id = ANY ({units}));
     UPDATE requests SET earliest_on = earliest_on - {days}, latest_delivery_on = latest_delivery_on - {days}

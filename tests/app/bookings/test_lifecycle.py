@@ -211,6 +211,18 @@ async def test_a_hold_of_a_draft_is_confirmed_for_the_need_that_it_was_made_for(
     assert (await market.step(held, "confirm", by=market.buyer))["status"] == "confirmed"
 
 
+@pytest.mark.parametrize("divisible", [True, False])
+async def test_a_hold_is_confirmed_whatever_its_slot_has_become_around_it(market: Market, divisible: bool) -> None:
+    path = f"/v1/slots/{market.slot.id}"
+    for state in (divisible, not divisible):
+        changed = await market.client.patch(path, json={"divisible": state}, headers=market.seller)
+        assert changed.status_code == 200, changed.text
+        if state is divisible:
+            held = await market.hold(0, product_id=str(market.product.id))
+    confirmed = await market.step(held, "confirm", by=market.buyer)
+    assert (confirmed["status"], confirmed["end"]) == ("confirmed", str(day(43 if divisible else 120)))
+
+
 async def test_a_product_that_became_another_does_not_take_the_place_held_for_the_first(market: Market) -> None:
     product = await market.world.product(market.startup)
     held = await market.hold(product_id=str(product.id))
