@@ -34,6 +34,7 @@ STATUSES = {
     "request-already-booked": 409,
     "same-place": 422,
     "slip-move-answered": 409,
+    "slot-asked-for": 409,
     "slot-booked": 409,
     "slot-not-published": 409,
     "slot-overlap": 409,
@@ -62,7 +63,8 @@ def place_faults(model: Model, place: Place, owner: int, *, own: Booking | None 
     if place.reserve == "startup" and not model.french[owner]:
         found.add("not-eligible")
     others = [one for one in model.live_on(slot.unit) if one is not own]
-    if any(one.occupies.meets(place.days) for one in others):
+    taken = [*(one.occupies for one in others), *model.run_over_on(slot.unit, but=own)]
+    if any(days.meets(place.days) for days in taken):
         found |= {"slot-taken", "slot-whole"} if slot.whole else {"slot-taken"}
     if slot.whole and any(one.place.slot is slot for one in others):
         found.add("slot-whole")
@@ -184,7 +186,8 @@ def answer_slip(model: Model, asked: Proposal, place: Place | None) -> Verdict:
         against.add("slot-not-published")
     if not place.slot.days.holds(place.days):
         against.add("outside-slot")
-    if any(one.occupies.meets(place.days) for one in others):
+    taken = [*(one.occupies for one in others), *model.run_over_on(place.slot.unit, but=asked.asked)]
+    if any(days.meets(place.days) for days in taken):
         against.add("slot-taken")
     if place.slot.whole and any(one.place.slot is place.slot for one in others):
         against.add("slot-whole")
@@ -213,6 +216,10 @@ def split(model: Model, slot: Slot, cut: int) -> Verdict:
         against.append("wrong-status")
     if any(one.occupies.start < cut < one.occupies.end for one in model.live_in(slot)):
         against.append("slot-booked")
+    asked = [one.place.days for one in model.live_in(slot) if one.moves is not None]
+    asked += [one.days for one in model.open_proposals_in(slot) if one.days is not None]
+    if any(days.start < cut < days.end for days in asked):
+        against.append("slot-asked-for")
     return Verdict.of(*against)
 
 

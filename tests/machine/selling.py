@@ -138,7 +138,7 @@ class Selling(Player):
 
     @rule(which=which, offset=st.sampled_from((0, 20, 43, 60, 86, 100)))
     def split(self, which: int, offset: int) -> None:
-        """What lies in a part goes with it, ended bookings too."""
+        """What lies in a part goes with it, ended bookings and what a slip asks for too."""
         self.model.lapse()
         slot = self.slot(which)
         cut = slot.days.start + offset
@@ -150,6 +150,9 @@ class Selling(Player):
             for each in self.model.bookings:
                 if each.place.slot is slot and part.days.holds(each.occupies):
                     each.place = each.place._replace(slot=part)
+            for asked in self.model.open_proposals_in(slot):
+                if asked.days is not None and part.days.holds(asked.days):
+                    asked.slot = part
 
         verdict = refusals.split(self.model, slot, cut)
         self.attempt(verdict, self.scene.seller, "POST", f"/v1/slots/{slot.id}/split", {"at": [iso(cut)]}, done)

@@ -163,6 +163,12 @@ class Booking:
         return self.held_days or self.place.days
 
     @property
+    def run_over(self) -> list[Days]:
+        """The days after its place that its last slip says it takes as well: nobody books them anew."""
+        late = self.status in {"confirmed", "in_production"} and (self.expected_end or 0) > self.place.days.end
+        return [Days(self.place.days.end, self.expected_end)] if late and self.expected_end is not None else []
+
+    @property
     def unit(self) -> str:
         return self.place.slot.unit
 
