@@ -133,7 +133,7 @@ def create_app(settings: Settings | None = None, tracer: "TracerProvider | None"
     app.add_middleware(RateLimit, policies=policies(settings))
     app.add_middleware(RequestContext, on_failure=http.on_failure)
     for router in ROUTERS:
-        # As its own routes: to find one through an included router takes FastAPI ten times as long.
+        # As its own routes: to find one through an included router takes FastAPI longer.
         app.router.routes.extend(router.routes)
     problem_docs.install(app)
     return app

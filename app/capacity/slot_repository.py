@@ -1,4 +1,4 @@
-"""What answers show of slots, as the database writes it: one row a slot, most of it JSON already."""
+"""What answers show of slots, as the database writes it: all of them in one row, as JSON."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,6 +1,6 @@
 """Slots as answers show them: with their place, what is free, and what a batch costs.
 
-The database writes what is stored of a slot as JSON; the rules of prices and of release, which are here, add the rest.
+The database writes what is stored of a slot as JSON; the rules of prices, which are here, add the rest.
 """
 
 import json
