@@ -56,9 +56,9 @@ coordinator allocates the reserved part of it; in a health crisis, production mo
 
 ROUTERS = (
     bookings,
-    life,
     files,
     slots,
+    life,
     slot_parts,
     identity,
     catalogue,

@@ -19,9 +19,10 @@ from app.bookings.errors import (
     SlotWhole,
 )
 from app.bookings.obstacles import facts_of
-from app.capacity.facts import place_facts, slot_facts
+from app.capacity.facts import slot_facts
 from app.capacity.models import Slot, SlotStatus
 from app.capacity.occupancy import span_of
+from app.capacity.places import place_facts
 from app.capacity.supply import SlotFacts, UnitFacts
 from app.core.clock import today
 from app.core.driver import Driver

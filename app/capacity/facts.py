@@ -1,21 +1,20 @@
 """Facts of units and slots from their rows, in a handful of queries whatever their number."""
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
-from typing import NamedTuple
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.capacity import facts_repository as repository
-from app.capacity.models import Agreement, Approval, Slot, SlotStatus
+from app.capacity.models import Agreement, Approval, Slot
 from app.capacity.occupancy import occupied_periods, span_of
 from app.capacity.supply import ModalityTerms, SlotFacts, Span, UnitFacts
 from app.catalogue.models import LineModality, ProductionLine, Site, Unit
 from app.catalogue.rules import batches_in_parallel_of_a_unit
 from app.core.clock import today
-from app.core.driver import Driver
 from app.core.vocabulary import Reserve
 
 
@@ -37,7 +36,7 @@ async def unit_facts(
     terms: dict[UUID, dict[str, ModalityTerms]] = defaultdict(dict)
     for offer in await repository.line_modalities(session, {line.id for _, line, _, _ in rows}):
         terms[offer.line_id][offer.modality] = _terms(offer)
-    return {unit.id: _unit(unit, line, site, units, terms.get(line.id, {})) for unit, line, site, units in rows}
+    return {unit.id: unit_of(unit, line, site, units, terms.get(line.id, {})) for unit, line, site, units in rows}
 
 
 async def slot_facts(
@@ -76,28 +75,13 @@ async def slot_facts(
             busy[one.slot_id].append(one.period)
     found: dict[UUID, list[SlotFacts]] = defaultdict(list)
     for slot, agreement in rows:
-        found[slot.unit_id].append(_slot(slot, agreement, tuple(busy.get(slot.id, ()))))
+        found[slot.unit_id].append(slot_of(slot, agreement, tuple(busy.get(slot.id, ()))))
     return dict(found)
 
 
-class Place(NamedTuple):
-    """A slot with the facts of its unit, and its own if it is published."""
-
-    slot: Slot
-    unit: UnitFacts
-    facts: SlotFacts | None
-
-
-async def place_facts(driver: Driver, slot_id: UUID) -> Place | None:
-    """Return what `unit_facts` and `slot_facts` tell of one slot, in one query; None if there is no such slot."""
-    found = await repository.place_row(driver, slot_id)
-    if found is None:
-        return None
-    slot, agreement, unit, line, site, units, offers, busy = found
-    terms = {offer["modality"]: _terms(LineModality.model_construct(**offer)) for offer in offers or ()}
-    spans = tuple(Span(date.fromisoformat(first), date.fromisoformat(end)) for first, end in busy or ())
-    facts = _slot(slot, agreement, spans) if slot.status is SlotStatus.PUBLISHED else None
-    return Place(slot, _unit(unit, line, site, units, terms), facts)
+def terms_of(offers: Iterable[Mapping[str, Any]]) -> dict[str, ModalityTerms]:
+    """Return the terms of a line by modality, from its rows as JSON."""
+    return {offer["modality"]: _terms(LineModality.model_construct(**offer)) for offer in offers}
 
 
 def _terms(offer: LineModality) -> ModalityTerms:
@@ -112,8 +96,11 @@ def _terms(offer: LineModality) -> ModalityTerms:
     )
 
 
-def _unit(unit: Unit, line: ProductionLine, site: Site, units: int, terms: dict[str, ModalityTerms]) -> UnitFacts:
-    """Return the facts of one unit; containment is the line's own where it states any, else the site's."""
+def unit_of(unit: Unit, line: ProductionLine, site: Site, units: int, terms: dict[str, ModalityTerms]) -> UnitFacts:
+    """Return the facts of one unit of a line that has so many.
+
+    Containment is the line's own where it states any, else the site's.
+    """
     return UnitFacts(
         unit_id=unit.id,
         unit_name=unit.name,
@@ -146,7 +133,8 @@ def _unit(unit: Unit, line: ProductionLine, site: Site, units: int, terms: dict[
     )
 
 
-def _slot(slot: Slot, agreement: Agreement | None, busy: tuple[Span, ...]) -> SlotFacts:
+def slot_of(slot: Slot, agreement: Agreement | None, busy: tuple[Span, ...]) -> SlotFacts:
+    """Return the facts of one slot, with the periods that bookings occupy in it."""
     return SlotFacts(
         slot_id=slot.id,
         unit_id=slot.unit_id,

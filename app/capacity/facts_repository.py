@@ -14,10 +14,16 @@ from sqlmodel import col
 from app.capacity.models import Agreement, Slot, SlotStatus
 from app.capacity.release import in_reserves
 from app.capacity.supply import Span
-from app.catalogue.models import LineModality, ProductionLine, Site, Unit
-from app.core.driver import Driver, PreparedRows
+from app.catalogue.models import CatalogueState, LineModality, ProductionLine, Site, Unit
+from app.core.driver import Driver, Prepared, PreparedRows
 from app.core.plain import columns_of
 from app.core.vocabulary import Reserve
+from app.identity.models import Organisation
+
+_SISTER = aliased(Unit)
+_UNITS_OF_LINE = (
+    select(func.count()).where(col(_SISTER.line_id) == col(ProductionLine.id)).correlate(ProductionLine)
+).scalar_subquery()
 
 
 async def unit_rows(
@@ -28,12 +34,8 @@ async def unit_rows(
     modalities: Collection[str] | None,
 ) -> list[tuple[Unit, ProductionLine, Site, int]]:
     """Return units with their line, its site, and how many units it has, in the order of their creation."""
-    sister = aliased(Unit)
-    units_of_line = (
-        select(func.count()).where(col(sister.line_id) == col(ProductionLine.id)).correlate(ProductionLine)
-    ).scalar_subquery()
     statement = (
-        select(Unit, ProductionLine, Site, units_of_line)
+        select(Unit, ProductionLine, Site, _UNITS_OF_LINE)
         .join(ProductionLine, col(ProductionLine.id) == col(Unit.line_id))
         .join(Site, col(Site.id) == col(ProductionLine.site_id))
         .order_by(col(Unit.id))
@@ -81,39 +83,66 @@ async def published_slots(
     return [(slot, agreement) for slot, agreement in await session.execute(statement)]
 
 
-_OF_PLACE = (Slot, Agreement, Unit, ProductionLine, Site)
-_SISTER = aliased(Unit)
-_PLACE = (
+_OF_UNIT = (Unit, ProductionLine, Site)
+STATE = select(col(CatalogueState.name)).scalar_subquery()
+"""The name of the state of the catalogue, as the rest of a statement finds it."""
+_KNOWN_UNITS = PreparedRows(
     select(
-        *columns_of(*_OF_PLACE),
-        select(func.count())
-        .where(col(_SISTER.line_id) == col(ProductionLine.id))
-        .correlate(ProductionLine)
-        .scalar_subquery(),
+        *columns_of(*_OF_UNIT),
+        _UNITS_OF_LINE,
         literal_column(
             "(SELECT jsonb_agg(to_jsonb(offer)) FROM line_modalities offer WHERE offer.line_id = production_lines.id)",
             JSONB,
         ),
+        col(Organisation.name),
+    )
+    .select_from(Unit)
+    .join(ProductionLine, col(ProductionLine.id) == col(Unit.line_id))
+    .join(Site, col(Site.id) == col(ProductionLine.site_id))
+    .join(Organisation, col(Organisation.id) == col(Site.organisation_id)),
+    *_OF_UNIT,
+)
+
+
+async def known_units(driver: Driver) -> list[Any]:
+    """Return every unit with all that its facts are made of.
+
+    In this order: unit, line, site, number of units of the line, its terms as rows, and the name of its organisation.
+    """
+    return await _KNOWN_UNITS.each(driver, {})
+
+
+_STATE = Prepared(select(col(CatalogueState.name)))
+
+
+async def catalogue_state(driver: Driver) -> UUID | None:
+    """Return the name of the state of the catalogue; None where nothing was ever written."""
+    found = await _STATE.first(driver, {})
+    return found[0] if found else None
+
+
+_PLACE = PreparedRows(
+    select(
+        *columns_of(Slot, Agreement),
         literal_column(
             "(SELECT jsonb_agg(jsonb_build_array(lower(busy.period), upper(busy.period)))"
             " FROM unit_occupancy(ARRAY[slots.unit_id]) busy WHERE busy.slot_id = slots.id)",
             JSONB,
         ),
+        STATE,
     )
     .select_from(Slot)
     .outerjoin(Agreement, col(Agreement.id) == col(Slot.agreement_id))
-    .join(Unit, col(Unit.id) == col(Slot.unit_id))
-    .join(ProductionLine, col(ProductionLine.id) == col(Unit.line_id))
-    .join(Site, col(Site.id) == col(ProductionLine.site_id))
-    .where(col(Slot.id) == bindparam("slot_id"))
+    .where(col(Slot.id) == bindparam("slot_id")),
+    Slot,
+    Agreement,
 )
-_PLACE_ROW = PreparedRows(_PLACE, *_OF_PLACE)
 
 
 async def place_row(driver: Driver, slot_id: UUID) -> Any:
     """Return a slot with all that its facts are made of, or None.
 
-    In this order: slot, agreement, unit, line, site, number of units of the line, its terms as rows, and the occupied
-    periods in the slot as pairs of days.
+    In this order: slot, agreement, the occupied periods in the slot as pairs of days, and the name of the state of the
+    catalogue.
     """
-    return await _PLACE_ROW.one(driver, {"slot_id": slot_id})
+    return await _PLACE.one(driver, {"slot_id": slot_id})

@@ -1,8 +1,11 @@
-"""The search for slots in SQL: one statement for each set of filters, made once, since making it costs more than it."""
+"""The search for slots in SQL: one statement for each set of filters, made once, since making it costs more than it.
+
+What is asked of units the directory answers: the statement is one of slots alone.
+"""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -11,15 +14,11 @@ from sqlalchemy import (
     Date,
     Integer,
     Select,
-    SQLColumnExpression,
-    Text,
     Uuid,
     bindparam,
-    case,
     column,
     func,
     literal_column,
-    or_,
     select,
     tuple_,
 )
@@ -27,23 +26,29 @@ from sqlalchemy.dialects.postgresql import ARRAY, DATEMULTIRANGE, DATERANGE, Ran
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from app.capacity.calendar_repository import first_day
+from app.capacity.directory import Directory, with_directory
+from app.capacity.facts_repository import STATE, catalogue_state
 from app.capacity.models import Slot, SlotStatus
 from app.capacity.release import in_reserves
 from app.capacity.schemas import SlotFilter, SlotNeeds
-from app.capacity.supply import Span
-from app.catalogue.models import LineModality, ProductionLine, Site, Unit
-from app.core.driver import Prepared
+from app.capacity.slot_repository import NOTHING, START, TODAY, free_part, shown_of
+from app.capacity.supply import Span, UnitFacts
+from app.core.driver import Prepared, driver_of
 from app.core.vocabulary import Reserve
-
-START = first_day(col(Slot.period))
-NOTHING = literal_column("'{}'::datemultirange", DATEMULTIRANGE)
-TODAY = bindparam("today", type_=Date)
-FROM_TODAY = func.daterange(TODAY, None, type_=DATERANGE)
 
 _PUBLISHED: ColumnElement[str] = literal_column(f"'{SlotStatus.PUBLISHED.value}'")
 """As a constant: the index of published slots serves no plan that is made before the status is known."""
 _WINDOW = bindparam("window", type_=DATERANGE)
+_UNITS = bindparam("units", type_=ARRAY(Uuid))
+_PLACE = (
+    func.unnest(
+        _UNITS, bindparam("batch_days", type_=ARRAY(Integer)), bindparam("released_after", type_=ARRAY(Integer))
+    )
+    .table_valued(column("unit_id", Uuid), column("batch_days", Integer), column("released_after", Integer))
+    .render_derived("place")
+)
+"""The units asked for, each with the days that one batch occupies, and after which it can be delivered."""
+_OF_SLOTS = ("start", "end", "deliver_by", "min_days", "status")
 
 
 class Shape(NamedTuple):
@@ -52,9 +57,11 @@ class Shape(NamedTuple):
     Attributes
     ----------
     given
-        The names of the filters that have a value.
-    of_owner
-        Whether it is among an owner's own slots, in any status.
+        The names of the filters on slots that have a value.
+    published
+        Whether only published slots are meant, or those of any status.
+    everywhere
+        Whether the slots of all units are meant, or those of some.
     reserve
         The one asked for; which slots are in it differs from one to the other.
     available
@@ -64,64 +71,99 @@ class Shape(NamedTuple):
     """
 
     given: frozenset[str]
-    of_owner: bool
+    published: bool
+    everywhere: bool
     reserve: Reserve | None
     available: bool | None
     taken: bool
 
 
-def shape_of(query: SlotNeeds, owner_id: UUID | None, *, taken: Sequence[Span] = ()) -> Shape:
-    """Return the shape of a search."""
-    given = frozenset(name for name, value in query if value is not None and name not in {"limit", "cursor"})
-    available = query.available if isinstance(query, SlotFilter) else None
-    return Shape(given, owner_id is not None, query.reserve, available, bool(taken))
+class Search(NamedTuple):
+    """A search: the shape of its statement, and the values that it is run with."""
+
+    shape: Shape
+    values: Mapping[str, Any]
 
 
-def values_of(query: SlotNeeds, owner_id: UUID | None, day: date, *, taken: Sequence[Span] = ()) -> dict[str, Any]:
-    """Return the values that the statement of a search is run with."""
-    return {name: value for name, value in query if value is not None} | {
-        "owner_id": owner_id,
+def search_of(
+    directory: Directory, query: SlotNeeds, owner_id: UUID | None, day: date, *, taken: Sequence[Span] = ()
+) -> Search:
+    """Return a search.
+
+    Parameters
+    ----------
+    owner_id
+        Whose slots alone, in any status; None means all that are published.
+    day
+        Today.
+    taken
+        Days that count as booked beside those that are.
+    """
+    units = directory.meeting(query, owner_id)
+    shape = Shape(
+        frozenset(name for name in _OF_SLOTS if getattr(query, name, None) is not None),
+        published=owner_id is None,
+        everywhere=units is None and query.deliver_by is None,
+        reserve=query.reserve,
+        available=query.available if isinstance(query, SlotFilter) else None,
+        taken=bool(taken),
+    )
+    values = {
+        "status": getattr(query, "status", None),
         "today": day,
-        "made": [query.modality],
-        "phases": [query.phase],
-        "platforms": [query.platform],
+        "units": units,
         "days": Range(query.start, query.end, bounds="[)"),
         "window": Range(max(query.start or day, day), query.end, bounds="[)"),
         "least_days": query.min_days or 1,
+        "deliver_by": query.deliver_by,
         "taken": [Range(one.start_on, one.end_on, bounds="[)") for one in taken],
     }
+    if query.deliver_by is not None:
+        chosen = [directory.units[unit].facts for unit in (directory.units if units is None else units)]
+        values["units"] = [one.unit_id for one in chosen]
+        values["batch_days"] = [one.first_batch_days + one.changeover_days for one in chosen]
+        values["released_after"] = [_released_after(one, query.modality) for one in chosen]
+    return Search(shape, values)
+
+
+def _released_after(unit: UnitFacts, modality: str | None) -> int | None:
+    """Return how many days after its start one batch of a unit can be delivered, or None where nothing tells."""
+    lags = [one.release_days for name, one in unit.terms.items() if modality in {None, name}]
+    return unit.first_batch_days + min(lags) if lags else None
 
 
 @lru_cache(maxsize=1_000)
 def search(shape: Shape) -> Select[Slot]:
     """Return the statement of a search, without order or limit."""
-    statement = (
-        select(Slot)
-        .join(Unit, col(Unit.id) == col(Slot.unit_id))
-        .join(ProductionLine, col(ProductionLine.id) == col(Unit.line_id))
-        .join(Site, col(Site.id) == col(ProductionLine.site_id))
-    )
-    if shape.of_owner:
-        statement = statement.where(col(Site.organisation_id) == bindparam("owner_id"))
-    else:
-        statement = statement.where(col(Slot.status) == _PUBLISHED, col(ProductionLine.not_bookable_reason).is_(None))
+    statement = select(Slot)
+    if "deliver_by" in shape.given:
+        statement = statement.join(_PLACE, _PLACE.c.unit_id == col(Slot.unit_id))
+    elif not shape.everywhere:
+        statement = statement.where(col(Slot.unit_id) == func.any(_UNITS))
+    if shape.published:
+        statement = statement.where(col(Slot.status) == _PUBLISHED)
+    if "status" in shape.given:
+        statement = statement.where(col(Slot.status) == bindparam("status"))
+    if "start" in shape.given or "end" in shape.given:
+        days = bindparam("days", type_=DATERANGE)
+        statement = statement.where(col(Slot.period).op("&&", is_comparison=True)(days))
     if shape.reserve is not None:
         statement = statement.where(in_reserves([shape.reserve], TODAY))
-    return statement.where(*_named(shape.given), *_eligible(shape.given), *_fits(shape))
+    return statement.where(*_fits(shape))
 
 
 @lru_cache(maxsize=1_000)
 def page_of(shape: Shape, *, further: bool) -> Prepared:
-    """Return the statement of one page of a search: the first days and identifiers of its slots, in this order.
+    """Return the statement of one page of a search, as `shown_of` has it.
 
     Its values are those of the search, `limit`, and with `further` what the page comes after: `after_on`, `after_id`.
     """
     key = (START, col(Slot.id))
-    statement = search(shape).with_only_columns(START.label("start_on"), col(Slot.id)).order_by(*key)
+    statement = search(shape).order_by(*key)
     if further:
         after = bindparam("after_on", type_=Date), bindparam("after_id", type_=Uuid)
         statement = statement.where(tuple_(*key) > tuple_(*after))
-    return Prepared(statement.limit(bindparam("limit", type_=Integer)))
+    return Prepared(shown_of(statement.limit(bindparam("limit", type_=Integer))))
 
 
 async def slots_meeting(
@@ -133,64 +175,24 @@ async def slots_meeting(
     taken: Mapping[UUID, Sequence[Span]],
 ) -> set[UUID]:
     """Return those of these slots that the search shows to buyers, with further days counted as booked in some."""
+    driver = await driver_of(session)
     found: set[UUID] = set()
     for days in {tuple(taken.get(slot_id, ())) for slot_id in slot_ids}:
-        values = values_of(query, None, today, taken=days)
         alike = [slot_id for slot_id in slot_ids if tuple(taken.get(slot_id, ())) == days]
-        statement = _meeting(shape_of(query, None, taken=days))
-        found |= set(await session.scalars(statement, values | {"slot_ids": alike}))
+
+        async def ask(directory: Directory, days: Sequence[Span], alike: list[UUID]) -> tuple[UUID | None, set[UUID]]:
+            shape, values = search_of(directory, query, None, today, taken=days)
+            met = (await session.execute(_meeting(shape), {**values, "slot_ids": alike})).all()
+            return met[0].state if met else await catalogue_state(driver), {one.id for one in met}
+
+        found |= (await with_directory(driver, partial(ask, days=days, alike=alike)))[1]
     return found
 
 
 @lru_cache(maxsize=1_000)
-def _meeting(shape: Shape) -> Select[tuple[UUID]]:
+def _meeting(shape: Shape) -> Select[UUID, UUID | None]:
     among = col(Slot.id) == func.any(bindparam("slot_ids", type_=ARRAY(Uuid)))
-    return search(shape).where(among).with_only_columns(col(Slot.id))
-
-
-def _named(given: Collection[str]) -> Iterator[ColumnElement[bool]]:
-    """Yield the conditions on single columns."""
-    equal = {
-        "status": col(Slot.status),
-        "unit_id": col(Slot.unit_id),
-        "line_id": col(ProductionLine.id),
-        "site_id": col(Site.id),
-        "region": col(Site.region),
-    }
-    for name, compared in equal.items():
-        if name in given:
-            yield compared == bindparam(name)
-    if "volume_min" in given:
-        yield col(ProductionLine.working_volume_l) >= bindparam("volume_min")
-    if "volume_max" in given:
-        yield col(ProductionLine.working_volume_l) <= bindparam("volume_max")
-    if "start" in given or "end" in given:
-        yield col(Slot.period).op("&&", is_comparison=True)(bindparam("days", type_=DATERANGE))
-
-
-def _eligible(given: Collection[str]) -> Iterator[ColumnElement[bool]]:
-    """Yield what matching asks of a line for a modality, a phase and a platform; unknown is not eligible."""
-    if "modality" in given:
-        made = bindparam("made", type_=ARRAY(Text))
-        yield col(ProductionLine.modalities).contains(made)
-        yield or_(col(Site.modalities) == [], col(Site.modalities).contains(made))
-        yield _release_days(given).is_not(None)
-    if "phase" in given:
-        phases = bindparam("phases", type_=ARRAY(Text))
-        yield col(ProductionLine.gmp_phases).contains(phases)
-        yield or_(col(Site.gmp_phases) == [], col(Site.gmp_phases).contains(phases))
-    if "platform" in given:
-        yield col(ProductionLine.platforms).contains(bindparam("platforms", type_=ARRAY(Text)))
-
-
-def _release_days(given: Collection[str]) -> ColumnElement[Any]:
-    """Return the release lag of a line for the modality asked for, else its shortest; null where it has no terms."""
-    statement = select(func.min(col(LineModality.release_days))).where(
-        col(LineModality.line_id) == col(ProductionLine.id)
-    )
-    if "modality" in given:
-        statement = statement.where(col(LineModality.modality) == bindparam("modality", type_=Text))
-    return statement.correlate(ProductionLine).scalar_subquery()
+    return search(shape).where(among).with_only_columns(col(Slot.id), STATE.label("state"))
 
 
 def _fits(shape: Shape) -> Iterator[ColumnElement[bool]]:
@@ -213,36 +215,16 @@ def _has_stretch(stretches: ColumnElement[Any], given: Collection[str]) -> Colum
     first, last = func.lower(stretch, type_=Date), func.upper(stretch, type_=Date)
     conditions: list[ColumnElement[bool]] = [last - first >= bindparam("least_days", type_=Integer)]
     if "deliver_by" in given:
-        batch_days = col(ProductionLine.first_batch_days)
         conditions += [
-            last - first >= batch_days + col(ProductionLine.changeover_days),
-            first + batch_days + _release_days(given) <= bindparam("deliver_by", type_=Date),
+            last - first >= _PLACE.c.batch_days,
+            first + _PLACE.c.released_after <= bindparam("deliver_by", type_=Date),
         ]
-    return select(literal_column("1")).where(*conditions).correlate(Slot, ProductionLine).exists()
-
-
-def _multirange(span: SQLColumnExpression[Any]) -> ColumnElement[Any]:
-    return func.datemultirange(span, type_=DATEMULTIRANGE)
+    return select(literal_column("1")).where(*conditions).correlate(Slot, _PLACE).exists()
 
 
 def _usable(window: ColumnElement[Any]) -> ColumnElement[Any]:
     """Return what could be used of a slot, booked or not."""
     return free_part(col(Slot.period), col(Slot.divisible), window, NOTHING)
-
-
-def free_part(
-    days: SQLColumnExpression[Any],
-    divisible: SQLColumnExpression[bool],
-    window: ColumnElement[Any],
-    booked: ColumnElement[Any],
-) -> ColumnElement[Any]:
-    """Return what can still be booked of a slot of these days: where it is divisible, within a window."""
-    within = _multirange(days.op("*", return_type=DATERANGE())(window))
-    return case(
-        (divisible, within.op("-", return_type=DATEMULTIRANGE())(booked)),
-        ((first_day(days) >= TODAY) & func.isempty(booked), _multirange(days)),
-        else_=NOTHING,
-    )
 
 
 def _booked() -> ColumnElement[Any]:

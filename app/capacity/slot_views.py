@@ -1,25 +1,28 @@
-"""Slots as answers show them: with their place, what is free, and what a batch costs.
+"""Slots as answers show them: with their place, what is free, and what a batch costs."""
 
-The database writes what is stored of a slot as JSON; the rules of prices, which are here, add the rest.
-"""
-
-import json
 from collections.abc import Sequence
 from datetime import date
+from functools import lru_cache
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from pydantic_core import to_json
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.capacity.directory import Directory, Entry, Offer, with_directory
+from app.capacity.facts_repository import catalogue_state
 from app.capacity.models import Slot
 from app.capacity.rules import BatchPrice, batch_price, lowest
 from app.capacity.schemas import SlotFilter, SlotRead
-from app.capacity.search_repository import page_of, shape_of, values_of
-from app.capacity.slot_repository import BETWEEN, SHOWN
+from app.capacity.search_repository import page_of, search_of
+from app.capacity.slot_repository import SHOWN, TERM_NAMES, TERMS, ShownSlot
 from app.core.clock import today
-from app.core.driver import Driver, driver_of
+from app.core.driver import Driver, Record, driver_of
 from app.core.paging import decode_cursor, encode_cursor
 from app.core.vocabulary import Basis, Origin
+
+Found = tuple[UUID | None, list[Record]]
+"""The name of the state of the catalogue, and rows that were found in it."""
 
 
 async def page_texts(driver: Driver, query: SlotFilter, owner_id: UUID | None) -> tuple[list[str], str | None]:
@@ -33,20 +36,35 @@ async def page_texts(driver: Driver, query: SlotFilter, owner_id: UUID | None) -
         Whose slots in any status; None means all that are published.
     """
     day = today()
-    values = values_of(query, owner_id, day) | {"limit": query.limit + 1}
-    if query.cursor:
-        values["after_on"], values["after_id"] = decode_cursor(query.cursor, (date, UUID))
-    found = await page_of(shape_of(query, owner_id), further=bool(query.cursor)).all(driver, values)
-    page = found[: query.limit]
-    texts = await _texts(driver, [one["id"] for one in page], query.modality, published=owner_id is None)
-    return texts, encode_cursor(page[-1]) if len(found) > len(page) else None
+    further = (
+        dict(zip(("after_on", "after_id"), decode_cursor(query.cursor, (date, UUID)), strict=True))
+        if (query.cursor)
+        else {}
+    )
+
+    async def ask(directory: Directory) -> Found:
+        shape, values = search_of(directory, query, owner_id, day)
+        values = {**values, "limit": query.limit + 1, **further}
+        return await _with_state(driver, await page_of(shape, further=bool(further)).all(driver, values))
+
+    directory, found = await with_directory(driver, ask)
+    page = [ShownSlot(*row) for row in found[: query.limit]]
+    texts = [_text(one, directory.units[one.unit_id], query.modality) for one in page]
+    return texts, encode_cursor(page[-1][:2]) if len(found) > len(page) else None
 
 
 async def slot_reads(session: AsyncSession, slots: Sequence[Slot]) -> list[SlotRead]:
     """Return slots as answers show them, with the cheapest price, in one query whatever their number."""
     await session.flush()
-    texts = await _texts(await driver_of(session), [slot.id for slot in slots], None)
-    reads = {one.id: one for one in map(SlotRead.model_validate_json, texts)}
+    driver = await driver_of(session)
+    values = {"slot_ids": [slot.id for slot in slots], "today": today()}
+
+    async def ask(_: Directory) -> Found:
+        return await _with_state(driver, await SHOWN.all(driver, values))
+
+    directory, found = await with_directory(driver, ask)
+    rows = [ShownSlot(*row) for row in found]
+    reads = {one.id: SlotRead.model_validate_json(_text(one, directory.units[one.unit_id], None)) for one in rows}
     return [reads[slot.id] for slot in slots]
 
 
@@ -55,45 +73,63 @@ async def slot_read(session: AsyncSession, slot: Slot) -> SlotRead:
     return (await slot_reads(session, [slot]))[0]
 
 
-async def _texts(
-    driver: Driver, slot_ids: Sequence[UUID], modality: str | None, *, published: bool = False
-) -> list[str]:
-    """Return each slot as JSON, by first day; most of them share the grounds of their prices.
+async def _with_state(driver: Driver, found: list[Record]) -> Found:
+    return (found[0]["state"] if found else await catalogue_state(driver)), found
 
-    Parameters
-    ----------
-    published
-        Leave out those that are not: one may have been withdrawn since it was found.
+
+def _text(slot: ShownSlot, entry: Entry, modality: str | None) -> str:
+    """Return the JSON of a `SlotRead`.
+
+    Written by hand, since it is fifty times in each answer: only what the catalogue says, and prices, can hold a
+    character that JSON escapes.
     """
-    values = {"slot_ids": slot_ids, "today": today(), "published": published}
-    found = await SHOWN.first(driver, values)
-    if found is None or found["shown"] is None:
-        return []
-    grounds = found["grounds"].split(BETWEEN)
-    priced = {one: _priced(*json.loads(one), modality=modality) for one in set(grounds)}
-    stored = found["shown"].split(BETWEEN)
-    return [f"{one[:-1]},{priced[ground]}" for one, ground in zip(stored, grounds, strict=True)]
+    grounds = _Grounds(slot.price_cents, slot.origin, slot.cap_cents, slot.cap_origin)
+    return (
+        f'{{"id":"{slot.id}",{entry.shown},"start":"{slot.start_on}","end":"{slot.end_on}","free":{_spans(slot.free)},'
+        f"{_terms(slot[TERMS])},{_priced(entry.offers, modality, grounds)},"
+        f'"agreement_id":{_quoted(slot.agreement_id)},"version":{slot.version}}}'
+    )
 
 
-def _priced(
-    own_cents: int | None,
-    origin: str,
-    cap_cents: int | None,
-    cap_origin: str | None,
-    offers: list[tuple[str, int | None, str]] | None,
-    *,
-    modality: str | None,
-) -> str:
-    """Return what follows by rule from what is stored of a slot, as the end of a JSON object."""
+@lru_cache(maxsize=4_000)
+def _terms(terms: tuple[Any, ...]) -> str:
+    """Return the terms of a slot as members of a JSON object; many slots share them."""
+    return to_json(dict(zip(TERM_NAMES, terms, strict=True))).decode()[1:-1]
+
+
+def _quoted(value: UUID | None) -> str:
+    return "null" if value is None else f'"{value}"'
+
+
+@lru_cache(maxsize=4_000)
+def _spans(stretches: str) -> str:
+    """Return the stretches of a multirange, as the server writes it, as a JSON list."""
+    inner = stretches[2:-2]
+    spans = [one.split(",") for one in inner.split("),[")] if inner else []
+    return "[" + ",".join(f'{{"start":"{first}","end":"{end}"}}' for first, end in spans) + "]"
+
+
+class _Grounds(NamedTuple):
+    """What of a slot its prices follow from: its own price, and the cap of its agreement where that applies."""
+
+    own_cents: int | None
+    origin: str
+    cap_cents: int | None
+    cap_origin: str | None
+
+
+@lru_cache(maxsize=4_000)
+def _priced(offers: tuple[Offer, ...], modality: str | None, slot: _Grounds) -> str:
+    """Return what batches cost in a slot, as members of a JSON object; most slots of a line share it."""
     prices = [
         batch_price(
-            BatchPrice(made, price_cents, Basis(basis)),
-            own_cents=own_cents,
-            own_basis=_basis(origin),
-            cap_cents=cap_cents,
-            cap_basis=_basis(cap_origin),
+            BatchPrice(*offer),
+            own_cents=slot.own_cents,
+            own_basis=_basis(slot.origin),
+            cap_cents=slot.cap_cents,
+            cap_basis=_basis(slot.cap_origin),
         )
-        for made, price_cents, basis in offers or ()
+        for offer in offers
     ]
     shown = lowest(one for one in prices if modality in {None, one.modality})
     members = {
@@ -101,7 +137,7 @@ def _priced(
         "price_basis": shown.basis if shown else None,
         "prices": [one._asdict() for one in prices],
     }
-    return to_json(members).decode()[1:]
+    return to_json(members).decode()[1:-1]
 
 
 def _basis(origin: str | None) -> Basis:

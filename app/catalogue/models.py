@@ -4,10 +4,10 @@ from datetime import date
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint
-from sqlmodel import Field
+from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, Uuid
+from sqlmodel import Field, SQLModel
 
-from app.core.model import Table, Versioned, one_of, texts
+from app.core.model import Table, Versioned, metadata, one_of, texts
 from app.core.vocabulary import Basis, Confidence, Origin
 
 
@@ -152,3 +152,14 @@ class Unit(Table, table=True):
 
     line_id: UUID = Field(foreign_key="production_lines.id")
     name: str = Field(max_length=80)
+
+
+class CatalogueState(SQLModel, table=True):
+    """The one row that names the state of sites, lines, terms and units; triggers name it anew at each write."""
+
+    __tablename__ = "catalogue_state"
+    __table_args__ = (CheckConstraint("one", name="one"),)
+    metadata = metadata
+
+    one: bool = Field(default=True, primary_key=True)
+    name: UUID = Field(sa_type=Uuid)

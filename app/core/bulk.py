@@ -2,29 +2,50 @@
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import NamedTuple
 
-from pydantic_core import to_json, to_jsonable_python
-from sqlalchemy.dialects.postgresql import Range
+from pydantic_core import to_json
+from sqlalchemy import LargeBinary
+from sqlalchemy.dialects.postgresql import DATERANGE
 from sqlmodel import SQLModel
+
+
+class WrittenColumns(NamedTuple):
+    """The columns of a table that are written: all but those that the server generates.
+
+    Attributes
+    ----------
+    periods, binaries
+        Those of them that JSON has no word for.
+    """
+
+    names: tuple[str, ...]
+    periods: tuple[str, ...]
+    binaries: tuple[str, ...]
 
 
 def rows_as_json(rows: Sequence[SQLModel]) -> str:
     """Return rows as JSON that `jsonb_populate_recordset` reads back, each whole but for what the server generates."""
-    return to_json([{name: _sent(getattr(row, name)) for name in _columns(type(row))} for row in rows]).decode()
+    sent = []
+    for row in rows:
+        columns = written_columns(type(row))
+        values = {name: getattr(row, name) for name in columns.names}
+        for name in columns.periods:
+            days = values[name]
+            values[name] = None if days is None else f"[{days.lower},{days.upper})"
+        for name in columns.binaries:
+            values[name] = None if values[name] is None else "\\x" + values[name].hex()
+        sent.append(values)
+    return to_json(sent).decode()
 
 
 @cache
-def _columns(model: type[SQLModel]) -> tuple[str, ...]:
-    """Return the columns that are written: all but those the server generates."""
+def written_columns(model: type[SQLModel]) -> WrittenColumns:
+    """Return the columns of a table that are written."""
     table = model.__table__  # type: ignore[attr-defined]
-    return tuple(column.name for column in table.columns if column.identity is None)
-
-
-def _sent(value: Any) -> Any:
-    """Return a value as JSON that the server reads as its column's type."""
-    if isinstance(value, Range):
-        return f"[{value.lower},{value.upper})"
-    if isinstance(value, bytes):
-        return "\\x" + value.hex()
-    return to_jsonable_python(value)
+    columns = [column for column in table.columns if column.identity is None]
+    return WrittenColumns(
+        tuple(column.name for column in columns),
+        tuple(column.name for column in columns if isinstance(column.type, DATERANGE)),
+        tuple(column.name for column in columns if isinstance(column.type, LargeBinary)),
+    )

@@ -84,8 +84,13 @@ class PreparedRows(Prepared):
     async def one(self, driver: Driver, values: Mapping[str, Any]) -> list[Any] | None:
         """Return a plain row of each table, or None where an outer join has none, and the other values; or None."""
         found = await self.first(driver, values)
-        if found is None:
-            return None
+        return None if found is None else self._read(found)
+
+    async def each(self, driver: Driver, values: Mapping[str, Any]) -> list[list[Any]]:
+        """Return what `one` does of every row."""
+        return [self._read(found) for found in await self.all(driver, values)]
+
+    def _read(self, found: Record) -> list[Any]:
         cells = list(found)
         for place, read in self._reads:
             if cells[place] is not None:

@@ -53,6 +53,7 @@ EXAMPLES: dict[str, Violation] = {
         releases_on_startup={"releases_on": "2030-01-01"},
         lendable_crisis={"lendable": True},
     ),
+    **_named("catalogue_state", one={"one": False}),
     **_named("commitments", period_real={"period": "[2030-01-01,)"}),
     **_named(
         "production_lines",

@@ -4,8 +4,9 @@ from datetime import date, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.capacity.facts import place_facts, slot_facts, unit_facts
+from app.capacity.facts import slot_facts, unit_facts
 from app.capacity.models import Agreement, Slot
+from app.capacity.places import place_facts
 from app.core.clock import now, today
 from app.core.database import make_session_factory, transaction
 from app.core.driver import driver_of

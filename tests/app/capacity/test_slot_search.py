@@ -1,6 +1,7 @@
 """The search for slots: every filter against a reading row by row, paging, and the index behind it."""
 
 import random
+import re
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -10,13 +11,16 @@ import pytest
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.capacity.directory import Directory, with_directory
 from app.capacity.facts import unit_facts
+from app.capacity.facts_repository import catalogue_state
 from app.capacity.models import Slot
 from app.capacity.schemas import SlotFilter
-from app.capacity.search_repository import page_of, shape_of, values_of
+from app.capacity.search_repository import Search, page_of, search_of
 from app.capacity.supply import Span, UnitFacts
 from app.core.clock import today
 from app.core.database import transaction
+from app.core.driver import driver_of
 from app.core.model import new_id, period
 from app.core.vocabulary import GmpPhase, Reserve
 from app.matching.facts import RequestFacts
@@ -273,7 +277,7 @@ async def test_bad_filters_are_refused_by_name(
 
 async def test_the_search_reads_an_index_and_no_whole_table(world: World, owner: AsyncEngine) -> None:
     cdmo, _ = await world.cdmo()
-    units = [await world.unit(cdmo) for _ in range(10)]
+    units = [await world.unit(cdmo, site={"region": "Bretagne" if n == 0 else "Grand Est"}) for n in range(10)]
     rows = [
         {"unit_id": unit.id, "period": period(day(10 * number), day(10 * number + 9))}
         for unit in units
@@ -283,13 +287,19 @@ async def test_the_search_reads_an_index_and_no_whole_table(world: World, owner:
         await connection.execute(insert(Slot), rows)
     await analyze(owner)
     narrow = {"start": day(2000), "end": day(2100), "available": True, "min_days": 5}
-    for query in ({}, narrow, narrow | {"modality": "monoclonal_antibody", "phase": "phase_1"}):
+    wanted = {"modality": "monoclonal_antibody", "phase": "phase_1", "region": "Bretagne"}
+    for query in ({}, wanted, narrow, narrow | wanted, narrow | wanted | {"deliver_by": day(2200)}):
         plan = await _plan(world, SlotFilter.model_validate(query))
         assert "Seq Scan on slots" not in plan, plan
-        assert "ix_slots_published_start" in plan or "ix_slots_period" in plan, plan
+        assert re.search("ix_slots_published_start|ix_slots_period|ix_slots_unit_id", plan), plan
 
 
 async def _plan(world: World, query: SlotFilter) -> str:
-    statement = page_of(shape_of(query, None), further=False)
     async with transaction(world.sessions) as session:
-        return await prepared_plan(session, statement, values_of(query, None, today()) | {"limit": 51})
+        driver = await driver_of(session)
+
+        async def ask(directory: Directory) -> tuple[UUID | None, Search]:
+            return await catalogue_state(driver), search_of(directory, query, None, today())
+
+        _, (shape, values) = await with_directory(driver, ask)
+        return await prepared_plan(session, page_of(shape, further=False), {**values, "limit": 51})

@@ -1,0 +1,36 @@
+"""One slot with all that a booking in it is judged by."""
+
+from datetime import date
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from app.capacity import facts_repository
+from app.capacity.directory import Directory, with_directory
+from app.capacity.facts import slot_of
+from app.capacity.models import Slot, SlotStatus
+from app.capacity.supply import SlotFacts, Span, UnitFacts
+from app.core.driver import Driver
+
+
+class Place(NamedTuple):
+    """A slot, a plain row, with the facts of its unit, and its own if it is published."""
+
+    slot: Slot
+    unit: UnitFacts
+    facts: SlotFacts | None
+
+
+async def place_facts(driver: Driver, slot_id: UUID) -> Place | None:
+    """Return what `unit_facts` and `slot_facts` tell of one slot, in one query; None if there is no such slot."""
+
+    async def ask(_: Directory) -> tuple[UUID | None, Any]:
+        found = await facts_repository.place_row(driver, slot_id)
+        return (found[-1] if found else await facts_repository.catalogue_state(driver)), found
+
+    directory, found = await with_directory(driver, ask)
+    if found is None:
+        return None
+    slot, agreement, busy, _ = found
+    spans = tuple(Span(date.fromisoformat(first), date.fromisoformat(end)) for first, end in busy or ())
+    facts = slot_of(slot, agreement, spans) if slot.status is SlotStatus.PUBLISHED else None
+    return Place(slot, directory.units[slot.unit_id].facts, facts)

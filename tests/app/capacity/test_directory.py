@@ -1,0 +1,184 @@
+"""The copy of the catalogue that searches and holds use: it never outlives what it is a copy of."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.capacity import directory
+from app.capacity.directory import KEPT_CHOICES, KEPT_STATES, Directory, with_directory
+from app.capacity.facts import unit_facts
+from app.capacity.facts_repository import catalogue_state
+from app.capacity.models import Slot
+from app.capacity.schemas import SlotNeeds
+from app.capacity.slot_views import slot_read
+from app.catalogue.models import Unit
+from app.core.database import transaction
+from app.core.driver import Driver, driver_of
+from app.core.errors import Busy
+from app.core.model import new_id
+from app.identity.models import Organisation
+from tests.support.world import World
+
+
+async def shown(client: httpx.AsyncClient, headers: Mapping[str, str]) -> list[dict[str, Any]]:
+    answer = await client.get("/v1/slots", headers=headers)
+    assert answer.status_code == 200, answer.text
+    items: list[dict[str, Any]] = answer.json()["items"]
+    return items
+
+
+async def state_of(world: World) -> UUID | None:
+    async with transaction(world.sessions) as session:
+        return await catalogue_state(await driver_of(session))
+
+
+async def known(world: World) -> Directory:
+    async with transaction(world.sessions) as session:
+        driver = await driver_of(session)
+        return (await with_directory(driver, lambda _: _ask(driver)))[0]
+
+
+async def _ask(driver: Driver) -> tuple[UUID | None, None]:
+    return await catalogue_state(driver), None
+
+
+async def test_it_has_of_each_unit_what_matching_reads(world: World) -> None:
+    cdmo, _ = await world.cdmo()
+    first = await world.unit(cdmo, batches_in_parallel=4)
+    await world.add(Unit(line_id=first.line_id, name="Unit 2"))
+    await world.unit(cdmo, platforms=["HEK293"], working_volume_l=None)
+    async with transaction(world.sessions) as session:
+        facts = await unit_facts(session)
+    found = (await known(world)).units
+    assert {unit: one.facts for unit, one in found.items()} == facts
+    assert {one.organisation_name for one in found.values()} == {cdmo.name}
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "UPDATE sites SET region = 'Bretagne'",
+        "UPDATE production_lines SET name = 'Another'",
+        "UPDATE line_modalities SET price_cents = 7",
+        "UPDATE units SET name = 'Another'",
+        "UPDATE organisations SET name = 'Another'",
+        "DELETE FROM line_modalities",
+        "TRUNCATE line_modalities",
+    ],
+)
+async def test_every_write_changes_the_state_and_what_is_shown(
+    client: httpx.AsyncClient, world: World, owner: AsyncEngine, written: str
+) -> None:
+    cdmo, headers = await world.cdmo()
+    await world.slot(await world.unit(cdmo))
+    before, (slot,) = await state_of(world), await shown(client, headers)
+    async with owner.begin() as connection:
+        await connection.execute(text(f"{written} {where(written, cdmo)}"))
+    assert await state_of(world) != before
+    (changed,) = await shown(client, headers)
+    assert changed != slot
+
+
+def where(written: str, cdmo: Organisation) -> str:
+    return f"WHERE id = '{cdmo.id}'" if "organisations" in written else ""
+
+
+@pytest.mark.parametrize("table", ["sites", "production_lines", "line_modalities", "units"])
+async def test_an_addition_changes_the_state(world: World, owner: AsyncEngine, table: str) -> None:
+    cdmo, _ = await world.cdmo()
+    await world.unit(cdmo)
+    before = await state_of(world)
+    apart = {"modality": "viral_vector_aav"} if table == "line_modalities" else {"name": "Second"}
+    copied = f"INSERT INTO {table} SELECT new.* FROM {table} old, jsonb_populate_record(old, :apart) new"  # noqa: S608
+    async with owner.begin() as connection:
+        await connection.execute(text(copied), {"apart": json.dumps({"id": str(new_id())} | apart)})
+    assert await state_of(world) != before
+
+
+async def test_a_write_that_is_rolled_back_leaves_the_state(world: World, owner: AsyncEngine) -> None:
+    cdmo, _ = await world.cdmo()
+    await world.unit(cdmo)
+    before = await state_of(world)
+    async with owner.connect() as connection:
+        await connection.execute(text("UPDATE units SET name = 'Another'"))
+        await connection.rollback()
+    assert await state_of(world) == before
+
+
+async def test_what_a_transaction_has_written_it_sees_and_nobody_else(client: httpx.AsyncClient, world: World) -> None:
+    cdmo, headers = await world.cdmo()
+    slot = await world.slot(await world.unit(cdmo))
+    async with transaction(world.sessions) as session:
+        await session.execute(text("UPDATE units SET name = 'Another'"))
+        assert (await slot_read(session, await session.get_one(Slot, slot.id))).unit_name == "Another"
+        assert (await shown(client, headers))[0]["unit_name"] != "Another"
+        await session.execute(text("UPDATE units SET name = 'Third'"))
+        assert (await slot_read(session, await session.get_one(Slot, slot.id))).unit_name == "Third"
+    assert (await shown(client, headers))[0]["unit_name"] == "Third"
+
+
+async def test_no_answer_mixes_two_states(client: httpx.AsyncClient, world: World, owner: AsyncEngine) -> None:
+    """A line and its unit are renamed together, over and over: each answer has both names of one time."""
+    cdmo, headers = await world.cdmo()
+    unit = await world.unit(cdmo, name="0")
+    await world.slot(unit)
+    async with transaction(world.sessions) as session:
+        (await session.get_one(Unit, unit.id)).name = "0"
+    stopped = asyncio.Event()
+
+    async def rename() -> int:
+        number = 0
+        while not stopped.is_set():
+            number += 1
+            async with owner.begin() as connection:
+                for table in ("production_lines", "units"):
+                    await connection.execute(text(f"UPDATE {table} SET name = '{number}'"))  # noqa: S608
+        return number
+
+    renaming = asyncio.create_task(rename())
+    names = set()
+    try:
+        for _ in range(60):
+            answer = await client.get("/v1/slots", headers=headers)
+            if answer.status_code == 503:
+                continue
+            (one,) = answer.json()["items"]
+            names.add((one["line_name"], one["unit_name"]))
+    finally:
+        stopped.set()
+    assert await renaming > 10
+    assert len(names) > 5
+    assert all(line == unit for line, unit in names)
+
+
+async def test_a_catalogue_that_never_rests_is_told_of(world: World) -> None:
+    async with transaction(world.sessions) as session:
+        driver = await driver_of(session)
+
+        async def another(_: Directory) -> tuple[UUID | None, None]:
+            return new_id(), None
+
+        with pytest.raises(Busy, match="try again"):
+            await with_directory(driver, another)
+
+
+async def test_few_states_and_choices_are_kept(world: World) -> None:
+    cdmo, _ = await world.cdmo()
+    unit = await world.unit(cdmo)
+    for number in range(KEPT_STATES + 2):
+        async with transaction(world.sessions) as session:
+            (await session.get_one(Unit, unit.id)).name = f"Unit {number}"
+        found = await known(world)
+        assert found.units[unit.id].facts.unit_name == f"Unit {number}"
+    assert len(directory._kept) <= KEPT_STATES
+    for number in range(KEPT_CHOICES + 2):
+        assert found.meeting(SlotNeeds(region=f"Region {number}"), None) == ()
+    assert len(found._choices) <= KEPT_CHOICES
+    assert found.meeting(SlotNeeds(), None) is None
