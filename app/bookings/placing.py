@@ -1,5 +1,6 @@
 """Judging a place: whether a slot is open, and what matching says of a start in it; holds and moves both ask here."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any, NamedTuple
@@ -130,7 +131,7 @@ def option_at(request: RequestFacts, unit: UnitFacts, slot: SlotFacts, start_on:
     found = match(request, unit, [replace(slot, busy=())], as_of_on)
     if not found.options:
         _refuse_past_the_end(found, slot, start_on)
-        raise NotEligible(**_reasons(found))
+        raise NotEligible(reasons=reasons_told(found.reasons))
     [option] = found.options
     if start_on + timedelta(days=option.duration_days) > slot.period.end_on:
         raise _past_the_end(slot, start_on, option.duration_days)
@@ -172,9 +173,9 @@ def missing(kind: str, identifier: UUID) -> NotFound:
     return NotFound(missing.detail, faults=[FieldFault(f"/{kind}_id", missing.detail)])
 
 
-def _reasons(found: Match) -> dict[str, Any]:
-    """Return why the line does not serve the request, as facts, with both sides of each reason."""
-    return {"reasons": [_reason(reason) for reason in found.reasons]}
+def reasons_told(reasons: Iterable[Reason]) -> list[dict[str, Any]]:
+    """Return why a line or a slot does not serve a request, as facts, with both sides of each reason."""
+    return [_reason(reason) for reason in reasons]
 
 
 def _reason(reason: Reason) -> dict[str, Any]:

@@ -1,32 +1,23 @@
-"""Production as its CDMO tells it: contract, start, end, failure, and the repeat that it may offer."""
+"""Production as its CDMO tells it: contract, start, end, failure."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from datetime import date, timedelta
+from collections.abc import Sequence
+from datetime import date
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.service import record, snapshot
-from app.bookings import ledger, placing, repository, service
+from app.bookings import ledger, repeats, repository, service
 from app.bookings.access import require_not_ordered, view_for
 from app.bookings.changing import change_status
-from app.bookings.drafts import BookingDraft
 from app.bookings.fees import DEFAULT_POLICY, BookingTerms, share_cents
 from app.bookings.invoicing import InvoiceLine, failure_invoice, price_invoice
 from app.bookings.life_schemas import CompleteBody, ContractBody, FailBody, StartBody
 from app.bookings.models import Booking, BookingSource, BookingStatus, ChargeKind, FailureCause
 from app.bookings.rules import require_amendable, require_contract_step, require_transition
-from app.bookings.views import BookingView
-from app.capacity.facts import unit_facts
-from app.capacity.models import Slot
-from app.capacity.occupancy import span_of
 from app.capacity.service import lock_units
-from app.capacity.supply import Span
-from app.core.clock import now, today
-from app.core.errors import DomainError, FieldFault, Invalid
-from app.core.model import period
-from app.core.settings import get_settings
+from app.core.clock import today
+from app.core.errors import Invalid
 from app.identity.actor import Actor
 
 PRICED_WITHOUT_TERMS = frozenset({BookingSource.REPLACEMENT, BookingSource.REPEAT})
@@ -101,11 +92,11 @@ async def fail(session: AsyncSession, actor: Actor, booking_id: UUID, command: F
     Raises
     ------
     Invalid
-        If it fails in the future or before it started, or the repeat is named by half.
+        If it fails in the future or before it started, or the repeat is named by half, on another line or too short.
     StateConflict
         If it is not in production.
     BookingRefused
-        If the place of the repeat is not free, or not on the same line.
+        If the place of the repeat is not free, or its slot is not open to the start-up.
     """
     view, _ = await view_for(session, actor, booking_id, "fail")
     if (command.repeat_slot_id is None) != (command.repeat_start is None):
@@ -113,8 +104,7 @@ async def fail(session: AsyncSession, actor: Actor, booking_id: UUID, command: F
     slot = None
     if command.repeat_slot_id is not None and command.repeat_start is not None:
         require_not_ordered(view.booking)
-        with _about_the_repeat():
-            slot = await _slot_of_repeat(session, view, command.repeat_slot_id, command.repeat_start)
+        slot = await repeats.slot_of_repeat(session, view, command.repeat_slot_id, command.repeat_start)
         await lock_units(session, {view.booking.unit_id, slot.unit_id})
     booking = await service.locked(session, booking_id)
     require_transition(booking.status, BookingStatus.FAILED)
@@ -144,8 +134,7 @@ async def fail(session: AsyncSession, actor: Actor, booking_id: UUID, command: F
         due = share_cents(booking.price_cents, DEFAULT_POLICY.failures.percent(command.cause))
         await _invoice_without_terms(session, actor, booking, due)
     if slot is not None and command.repeat_start is not None:
-        with _about_the_repeat():
-            await _hold_repeat(session, actor, booking, slot, command.repeat_start)
+        await repeats.hold_repeat(session, actor, booking, slot, command.repeat_start)
 
 
 async def _invoice(
@@ -171,58 +160,6 @@ async def _invoice_without_terms(session: AsyncSession, actor: Actor, booking: B
     for displaced in await repository.displaced_by(session, booking.id):
         paid = await ledger.charged_cents(session, displaced.id)
         await ledger.charge(session, actor, displaced, ChargeKind.RESERVATION_FEE, -paid, detail=detail)
-
-
-async def _slot_of_repeat(session: AsyncSession, view: BookingView, slot_id: UUID, start_on: date) -> Slot:
-    """Return a slot in which the same line can repeat a campaign from a day."""
-    slot = await placing.bookable_slot(session, slot_id, start_on)
-    units = await unit_facts(session, unit_ids=[slot.unit_id])
-    if slot.unit_id not in units or units[slot.unit_id].line_id != view.line_id:
-        raise Invalid.field("slot_id", "A batch is repeated on the line that was to make it.")
-    whole = span_of(slot.period)
-    if not slot.divisible and start_on != whole.start_on:
-        raise Invalid.field("start", f"This slot is taken whole, from its first day, {whole.start_on}.")
-    return slot
-
-
-async def _hold_repeat(session: AsyncSession, actor: Actor, failed: Booking, slot: Slot, start_on: date) -> None:
-    """Hold a place for the repeat, at the price and terms of the failed campaign whatever the place costs now.
-
-    Where the CDMO was the cause the first one is not paid, so that the batch costs what was quoted, once.
-    """
-    planned, whole = span_of(failed.period), span_of(slot.period)
-    days = Span(start_on, start_on + timedelta(days=planned.days)) if slot.divisible else whole
-    lag = failed.delivery_on - planned.end_on
-    terms = BookingTerms.model_validate(failed.terms) if failed.terms else None
-    draft = BookingDraft(
-        slot_id=slot.id,
-        organisation_id=failed.organisation_id,
-        period=period(*days),
-        delivery_on=start_on + timedelta(days=planned.days) + lag,
-        batches=failed.batches,
-        price_cents=failed.price_cents,
-        source=BookingSource.REPEAT,
-        hold_expires_at=now() + timedelta(hours=get_settings().repeat_hold_hours),
-        request_id=failed.request_id,
-        product_id=failed.product_id,
-        recallable=failed.recallable,
-        contract_status=failed.contract_status,
-        # Its CDMO has offered it: the start-up's word is enough.
-        terms=terms.model_copy(update={"instant": True}) if terms else None,
-        repeats_id=failed.id,
-        origin=failed.origin,
-    )
-    await service.create_booking(session, actor, draft)
-
-
-@contextmanager
-def _about_the_repeat() -> Iterator[None]:
-    """Name the fields of the repeat in what is refused about its place."""
-    try:
-        yield
-    except DomainError as error:
-        error.faults = tuple(FieldFault(f"/repeat_{fault.pointer[1:]}", fault.detail) for fault in error.faults)
-        raise
 
 
 def _require_past(field: str, day: date) -> None:

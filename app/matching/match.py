@@ -120,7 +120,7 @@ class _Case:
         reserve = effective_reserve(slot.reserve, slot.releases_on, self.as_of_on)
         price = package_price(self.offer, slot, reserve, self.terms, self.policy)
         against = [
-            *reserve_reasons(self.request, slot, self.terms, reserve),
+            *reserve_reasons(self.request, slot, occupancy_days(slot, self.terms), reserve),
             *fit_reasons(slot, self.terms),
             *price_reasons(self.request, slot, self.offer, price),
         ]

@@ -40,8 +40,8 @@ def start_windows(slot: SlotFacts, terms: Terms) -> tuple[StartWindow, ...]:
     return tuple(windows)
 
 
-def reserve_reasons(request: RequestFacts, slot: SlotFacts, terms: Terms, reserve: Reserve) -> Iterator[Reason]:
-    """Yield what the slot's reserve says against the request."""
+def reserve_reasons(request: RequestFacts, slot: SlotFacts, days: int, reserve: Reserve) -> Iterator[Reason]:
+    """Yield what the slot's reserve says against so many days in it for the request."""
     if reserve is Reserve.STARTUP and not request.french_startup:
         yield Reason(ReasonCode.RESERVED_FOR_STARTUPS, request.country, slot.releases_on, slot.slot_id)
     if reserve is not Reserve.CRISIS:
@@ -51,9 +51,8 @@ def reserve_reasons(request: RequestFacts, slot: SlotFacts, terms: Terms, reserv
         return
     if not request.accepts_recallable:
         yield Reason(ReasonCode.RECALLABLE_NOT_ACCEPTED, offered=slot.recall_notice_days, slot_id=slot.slot_id)
-    duration = occupancy_days(slot, terms)
-    if slot.max_lent_days is not None and duration > slot.max_lent_days:
-        yield Reason(ReasonCode.LENT_TOO_LONG, duration, slot.max_lent_days, slot.slot_id)
+    if slot.max_lent_days is not None and days > slot.max_lent_days:
+        yield Reason(ReasonCode.LENT_TOO_LONG, days, slot.max_lent_days, slot.slot_id)
 
 
 def fit_reasons(slot: SlotFacts, terms: Terms) -> Iterator[Reason]:

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlmodel import col
 
 from app.bookings.fees import DEFAULT_POLICY, FailureTerms, share_cents, terms_of
 from app.bookings.invoicing import failure_invoice, price_invoice
@@ -17,7 +19,8 @@ from app.core.clock import today
 from app.core.database import transaction
 from app.core.schemas import MAX_CENTS
 from app.core.vocabulary import Reserve
-from app.matching.outcome import Price
+from app.identity.models import Organisation
+from app.matching.outcome import Price, ReasonCode
 from tests.app.bookings.conftest import Market
 from tests.support.world import day
 
@@ -160,6 +163,39 @@ async def test_a_repeat_that_cannot_be_held_fails_nothing_and_names_its_field(ma
     await market.step(booked, "fail", by=market.seller, cause="cdmo", expect=422, **FAILED, **half)
     assert (await market.read(f"/v1/bookings/{booked['id']}", market.buyer))["status"] == "in_production"
     assert await market.charges() == [("reservation_fee", FEE)] * 2
+
+
+async def test_a_repeat_is_not_offered_where_the_campaign_does_not_fit(market: Market) -> None:
+    short = await market.world.slot(market.unit, 200, 242, divisible=False)
+    booked = await market.confirmed(10)
+    await market.begin(booked)
+    repeat: dict[str, Any] = {"repeat_slot_id": str(short.id), "repeat_start": str(day(200))}
+    problem = await market.step(booked, "fail", by=market.seller, cause="cdmo", expect=422, **FAILED, **repeat)
+    assert problem["errors"][0]["pointer"] == "/repeat_slot_id"
+    assert (problem["slot_days"], problem["duration_days"]) == (42, 43)
+
+
+@pytest.mark.parametrize(
+    ("reserve", "country", "code"),
+    [
+        (Reserve.STARTUP, "BE", ReasonCode.RESERVED_FOR_STARTUPS),
+        (Reserve.CRISIS, "FR", ReasonCode.RESERVED_FOR_CRISES),
+    ],
+)
+async def test_what_a_cdmo_offers_does_not_open_a_reserve(
+    market: Market, owner: AsyncEngine, reserve: Reserve, country: str, code: ReasonCode
+) -> None:
+    reserved = await market.world.slot(market.unit, 200, 300, reserve=reserve)
+    booked = await market.confirmed(10)
+    await market.begin(booked)
+    async with owner.begin() as connection:
+        elsewhere = update(Organisation).where(col(Organisation.id) == market.startup.id).values(country=country)
+        await connection.execute(elsewhere)
+    repeat: dict[str, Any] = {"repeat_slot_id": str(reserved.id), "repeat_start": str(day(220))}
+    problem = await market.step(booked, "fail", by=market.seller, cause="cdmo", expect=409, **FAILED, **repeat)
+    assert problem["errors"][0]["pointer"] == "/repeat_slot_id"
+    assert [one["code"] for one in problem["reasons"]] == [code]
+    assert (await market.read(f"/v1/bookings/{booked['id']}", market.buyer))["status"] == "in_production"
 
 
 async def test_each_step_is_its_cdmos_and_in_order(market: Market) -> None:
