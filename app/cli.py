@@ -1,66 +1,20 @@
 """The command `creneau`."""
 
-import importlib
 import sys
-from collections.abc import Callable
-from functools import partial
-from importlib.metadata import EntryPoint, entry_points
 
-import typer
+from app.commands.interrupts import heed_interrupts
 
-from app.commands.failure import CommandFailed
-
-_OWN_COMMANDS = ("up", "serve", "worker", "migrate", "key", "jobs", "export")
-_ENTRY_POINT_GROUP = "creneau.commands"
+_LASTING = ("up", "serve", "worker")
 
 
 def main() -> None:
-    """Run the command line; a command that gives up says why in one line."""
-    cli = _command_line(next((word for word in sys.argv[1:] if not word.startswith("-")), None))
-    try:
-        cli(prog_name="creneau")
-    except CommandFailed as failure:
-        typer.echo(f"creneau: {failure}", err=True)
-        sys.exit(1)
+    """Run the command line; what runs until it is stopped can be interrupted from here on."""
+    wanted = next((word for word in sys.argv[1:] if not word.startswith("-")), None)
+    if wanted in _LASTING:
+        heed_interrupts()
+    from app.commands.line import run  # noqa: PLC0415 - this takes a second, in which an interrupt may come
 
-
-def _command_line(wanted: str | None) -> typer.Typer:
-    """The wanted command alone, for importing all of them takes seconds; all, if it is not one of them."""
-    cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-    cli.callback()(creneau)
-    adders: dict[str, Callable[[typer.Typer], None]] = {name: partial(_add_own, name) for name in _OWN_COMMANDS}
-    adders |= {entry.name: partial(_add_foreign, entry) for entry in entry_points(group=_ENTRY_POINT_GROUP)}
-    for name, add in adders.items():
-        if name == wanted or wanted not in adders:
-            add(cli)
-    return cli
-
-
-def creneau() -> None:
-    """The marketplace for the manufacturing capacity of biological medicines."""
-
-
-def _add_own(name: str, cli: typer.Typer) -> None:
-    module = importlib.import_module(f"app.commands.{name}")
-    _add(cli, name, getattr(module, name), epilog=f"Example: {module.EXAMPLE}")
-
-
-def _add_foreign(entry: EntryPoint, cli: typer.Typer) -> None:
-    """Add the command of a package above this one, unless this installation leaves that package out."""
-    try:
-        command = entry.load()
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{entry.module}.".startswith(f"{error.name}."):
-            raise
-        return
-    _add(cli, entry.name, command)
-
-
-def _add(cli: typer.Typer, name: str, command: typer.Typer | Callable[..., None], epilog: str | None = None) -> None:
-    if isinstance(command, typer.Typer):
-        cli.add_typer(command, name=name, epilog=epilog)
-    else:
-        cli.command(name, epilog=epilog)(command)
+    run(wanted)
 
 
 if __name__ == "__main__":

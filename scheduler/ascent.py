@@ -10,6 +10,7 @@ component, and a bound relies on it only where it must be so.
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, wait
 
@@ -24,6 +25,7 @@ from scheduler.tasks import Effort, EngineError, Hold, Outcome, Task, option_cou
 QUICK_SHARE = 0.15
 POLL_SECONDS = 0.1
 TASK_NUMBERS = itertools.count()
+PROCESS_DIED = "a solver process died"
 
 
 class Ascent:
@@ -102,10 +104,10 @@ class Ascent:
         for part, effort in zip(jobs, efforts, strict=True):
             task = self._task(part, effort, gaps)
             self._running[task.number] = number[id(part)]
-            futures.append((part, self.executor.submit(run_task, task)))
+            futures.append((part, handed_over(self.executor, task)))
         loose = []
         for part, future in futures:
-            if not self._is_waited_for(future):
+            if not self._is_waited_for(future, [one for _, one in futures], efforts[0].deadline):
                 continue  # Another may be over.
             outcome = outcome_of(future)
             self._take(part, outcome)
@@ -133,13 +135,19 @@ class Ascent:
             number=next(TASK_NUMBERS),
         )
 
-    def _is_waited_for(self, future: Future[Outcome]) -> bool:
-        """Wait for a task, and say whether it is over; not when the solve is asked to end before."""
-        while not wait([future], timeout=POLL_SECONDS).done:
+    def _is_waited_for(self, future: Future[Outcome], together: Sequence[Future[Outcome]], until: float | None) -> bool:
+        """Wait for a task, and say whether it is over; not when the solve is asked to end before.
+
+        From the deadline on none begins any more: it would do nothing, and a large one takes long to be sent.
+        """
+        while not future.cancelled() and not wait([future], timeout=POLL_SECONDS).done:
             self._news.poll()
             if self.clock.is_stopped:
                 return False
-        return True
+            if until is not None and time.time() >= until:
+                for one in together:
+                    one.cancel()
+        return not future.cancelled()
 
     def _hear(self, news: News) -> None:
         # What is late may be of a task of another level.
@@ -205,6 +213,20 @@ class Ascent:
         )
 
 
+def handed_over(executor: Executor, task: Task) -> Future[Outcome]:
+    """Let a task run.
+
+    Raises
+    ------
+    EngineError
+        A solver process has died meanwhile.
+    """
+    try:
+        return executor.submit(run_task, task)
+    except BrokenExecutor as error:
+        raise EngineError(PROCESS_DIED) from error
+
+
 def outcome_of(future: Future[Outcome]) -> Outcome:
     """Wait for a task.
 
@@ -216,7 +238,7 @@ def outcome_of(future: Future[Outcome]) -> Outcome:
     try:
         return future.result()
     except BrokenExecutor as error:
-        raise EngineError("a solver process died") from error
+        raise EngineError(PROCESS_DIED) from error
     except MemoryError as error:
         raise EngineError("a solver process is out of memory") from error
     except EngineError:

@@ -7,11 +7,11 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Executor
 
-from scheduler.ascent import Ascent, outcome_of
+from scheduler.ascent import Ascent, handed_over, outcome_of
 from scheduler.baselines import BASELINES
 from scheduler.clock import Clock
 from scheduler.components import components, joined, joined_by_party
-from scheduler.engines import engine_name, run_task
+from scheduler.engines import engine_name
 from scheduler.executors import SolverPool
 from scheduler.news import Channel, NoNews
 from scheduler.objectives import standing, value, within_limits
@@ -235,7 +235,7 @@ class _Run:
             return max(plans, key=lambda plan: standing(part, plan))
         effort = self.clock.efforts(self.clock.level_share(len(part.objectives) + 1), [1.0])[0]
         task = Task(part, part.objectives[0], (), None, effort, self.seed)
-        outcome = outcome_of(self.executor.submit(run_task, task))
+        outcome = outcome_of(handed_over(self.executor, task))
         self.clock.work += outcome.work
         if outcome.plan is None:
             raise NoPlan(proven=outcome.infeasible)

@@ -2,8 +2,8 @@
 
 from datetime import date, datetime
 
+from app.bookings.changing import OVERDUE, has_run_out
 from app.bookings.errors import ApprovalOverdue, TooLateToApprove
-from app.bookings.expiry import OVERDUE, has_run_out
 from app.bookings.models import Booking, BookingSource, BookingStatus
 from app.bookings.rules import approval_deadline
 from app.core.clock import now

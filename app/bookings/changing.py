@@ -11,6 +11,14 @@ from app.bookings import followup, freed, obstacles, proposals, repository
 from app.bookings.drafts import BookingDraft
 from app.bookings.models import Booking, BookingStatus
 from app.bookings.rules import ENDED, require_transition
+from app.core.clock import now
+
+OVERDUE = "approval_overdue"
+ENDINGS = {
+    BookingStatus.HELD: (BookingStatus.EXPIRED, "hold_expired"),
+    BookingStatus.AWAITING_CDMO: (BookingStatus.DECLINED, OVERDUE),
+}
+"""How what has run out ends, and for which reason."""
 
 
 async def change_status(
@@ -49,13 +57,29 @@ async def change_status(
     return booking
 
 
+def has_run_out(booking: Booking) -> bool:
+    """Tell whether a booking was not confirmed or approved in time, whether or not anything has ended it yet."""
+    until = booking.hold_expires_at or booking.approval_expires_at
+    return until is not None and until <= now()
+
+
+async def end_run_out(session: AsyncSession, author: Author, booking: Booking) -> None:
+    """End a locked booking that has run out."""
+    status, reason = ENDINGS[booking.status]
+    changes = {"ended_reason_code": reason}
+    await change_status(session, author, booking, status, reason_code=reason, changes=changes)
+
+
 async def end_requests_of(session: AsyncSession, author: Author, booking: Booking, reason_code: str) -> None:
     """End what is open about a locked booking's place: the move that it asks for, and what slips ask of it.
 
-    Whoever answers the one or the other has locked the booking's unit too: the unit of the new place need not be.
+    A move that was not approved in time has been declined by then, whatever notes it first. Whoever answers the one or
+    the other has locked the booking's unit too: the unit of the new place need not be.
     """
     pending = None if booking.moves_id else await repository.lock_pending_move(session, booking.id)
-    if pending is not None:
+    if pending is not None and has_run_out(pending):
+        await end_run_out(session, author, pending)
+    elif pending is not None:
         changes = {"ended_reason_code": f"booking_{reason_code}"}
         await change_status(
             session, author, pending, BookingStatus.RELEASED, reason_code=f"booking_{reason_code}", changes=changes

@@ -7,37 +7,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.author import Author
 from app.bookings import repository
-from app.bookings.changing import change_status
-from app.bookings.models import Booking, BookingStatus
+from app.bookings.changing import ENDINGS, end_run_out
 from app.capacity.service import lock_units
 from app.core.clock import now
-
-OVERDUE = "approval_overdue"
-ENDINGS = {
-    BookingStatus.HELD: (BookingStatus.EXPIRED, "hold_expired"),
-    BookingStatus.AWAITING_CDMO: (BookingStatus.DECLINED, OVERDUE),
-}
-"""How what has run out ends, and for which reason."""
-
-
-def has_run_out(booking: Booking) -> bool:
-    """Tell whether a booking was not confirmed or approved in time, whether or not anything has ended it yet."""
-    until = booking.hold_expires_at or booking.approval_expires_at
-    return until is not None and until <= now()
-
-
-async def end(session: AsyncSession, author: Author, booking: Booking) -> None:
-    """End a locked booking that has run out."""
-    status, reason = ENDINGS[booking.status]
-    changes = {"ended_reason_code": reason}
-    await change_status(session, author, booking, status, reason_code=reason, changes=changes)
 
 
 async def expire(session: AsyncSession, author: Author, units: Collection[UUID]) -> int:
     """End every stale hold and overdue approval of locked units, and return how many there were."""
     found = await repository.run_out(session, units, now())
     for booking in found:
-        await end(session, author, booking)
+        if booking.status in ENDINGS:  # a move that was asked for may have ended with its booking
+            await end_run_out(session, author, booking)
     return len(found)
 
 

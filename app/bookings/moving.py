@@ -15,7 +15,7 @@ from app.audit.service import record
 from app.bookings import expiry, freed, ledger, placing, repository, resale, service
 from app.bookings.access import require_not_ordered, view_for
 from app.bookings.approvals import deadline_of, require_approvable, require_in_time
-from app.bookings.changing import change_status, relocate
+from app.bookings.changing import change_status, end_run_out, has_run_out, relocate
 from app.bookings.drafts import BookingDraft, draft_of
 from app.bookings.errors import MovePending, NoTerms, OtherCdmo, OwnDays, SamePlace
 from app.bookings.fees import BookingTerms
@@ -75,8 +75,8 @@ async def move(session: AsyncSession, actor: Actor, booking_id: UUID, command: M
     require_movable(booking)
     await expiry.expire(session, actor, units)
     pending = await repository.lock_pending_move(session, booking.id)
-    if pending is not None and expiry.has_run_out(pending):
-        await expiry.end(session, actor, pending)
+    if pending is not None and has_run_out(pending):
+        await end_run_out(session, actor, pending)
     elif pending is not None:
         raise MovePending(
             "A move of this booking awaits its CDMO: cancel that one first.",

@@ -10,10 +10,10 @@ from app.bookings import repository as booking_repository
 from app.bookings import slip_repository as repository
 from app.bookings.access import view_for
 from app.bookings.approvals import require_in_time
-from app.bookings.changing import relocate
+from app.bookings.changing import has_run_out, relocate
 from app.bookings.drafts import BookingDraft
 from app.bookings.errors import SlipMoveAnswered
-from app.bookings.expiry import expire, has_run_out
+from app.bookings.expiry import expire
 from app.bookings.life_schemas import SlipBody, SlipMoveDecline
 from app.bookings.models import Booking, BookingSource, BookingStatus, Slip, SlipMove, SlipMoveStatus
 from app.bookings.rules import require_amendable

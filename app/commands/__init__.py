@@ -1,1 +1,1 @@
-"""The commands of `creneau`, one module each; `app.cli` puts them together."""
+"""The commands of `creneau`, one module each; `line` puts them together."""

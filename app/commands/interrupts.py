@@ -16,13 +16,39 @@ class Stopped(KeyboardInterrupt):
     """Somebody asked this process to stop; a KeyboardInterrupt, which asyncio lets through."""
 
 
+def heed_interrupts() -> None:
+    """Let a SIGINT interrupt this process, even where a shell script has put it in the background, which ignores it."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+class Stop:
+    """Whether somebody has asked this process to stop."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def check(self) -> None:
+        """Raise what was asked for, should it have got lost.
+
+        Python drops an exception that a signal raises while an object is being finalised or a callback runs.
+
+        Raises
+        ------
+        Stopped
+            If this process has been asked to stop.
+        """
+        if self.asked:
+            raise Stopped
+
+
 @contextmanager
-def stopping_signals() -> Iterator[None]:
+def stopping_signals() -> Iterator[Stop]:
     """Raise `Stopped` in the main thread at the first signal that asks to stop, and ignore all later ones.
 
-    A shell script starts what it puts in the background with SIGINT ignored: the handler is set all the same.
-    SIGHUP stays ignored where it is, as under nohup.
+    A SIGINT is heeded even where it was ignored. SIGHUP stays ignored where it is, as under nohup.
     """
+    stopping = Stop()
     chosen = [
         number for number in _STOPPING_SIGNALS if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN
     ]
@@ -30,11 +56,12 @@ def stopping_signals() -> Iterator[None]:
     def stop(_number: int, _frame: FrameType | None) -> None:
         for number in chosen:
             signal.signal(number, signal.SIG_IGN)
-        raise Stopped
+        stopping.asked = True
+        stopping.check()
 
     before = {number: signal.signal(number, stop) for number in chosen}
     try:
-        yield
+        yield stopping
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from app.commands.checks import ensure_port_free, ensure_reachable
 from app.commands.failure import CommandFailed, read_settings
-from app.commands.interrupts import ParentWatch, Stopped, stopping_signals
+from app.commands.interrupts import ParentWatch, Stop, Stopped, stopping_signals
 from app.commands.welcome import say_welcome
 from app.core.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from app.core.processes import Children
@@ -45,9 +45,9 @@ def up(port: Port = 8000, data_dir: DataDir = Path("var")) -> None:
     """
     parent = ParentWatch()
     console = Console(highlight=False)
-    with stopping_signals():
+    with stopping_signals() as stop:
         try:
-            _Up(port, data_dir.expanduser().absolute(), parent, console).run()
+            _Up(port, data_dir.expanduser().absolute(), parent, stop, console).run()
         except Stopped:
             console.print("Créneau is stopped.")
         except EmbeddedPostgresError as error:
@@ -57,12 +57,13 @@ def up(port: Port = 8000, data_dir: DataDir = Path("var")) -> None:
 class _Up:
     """One run of `up`, from the first check to the last process stopped."""
 
-    def __init__(self, port: int, data_dir: Path, parent: ParentWatch, console: Console) -> None:
+    def __init__(self, port: int, data_dir: Path, parent: ParentWatch, stop: Stop, console: Console) -> None:
         self._port = port
         self._url = f"http://{_HOST}:{port}"
         self._data_dir = data_dir
         self._keys_file = data_dir / "demo-keys.json"
         self._parent = parent
+        self._stop = stop
         self._console = console
         self._server: EmbeddedPostgres | None = None
         self._children = Children()
@@ -149,6 +150,7 @@ class _Up:
         raise CommandFailed(f"the service is not ready after {_READY_SECONDS:.0f} s; {self._url}/readyz says: {answer}")
 
     def _check_parent_and_server(self) -> None:
+        self._stop.check()
         if self._parent.gone:
             raise Stopped
         if self._server is not None and self._server.pid is None:

@@ -47,7 +47,9 @@ class Up:
         self._output_file = data_dir.parent / f"up-{self.port}.txt"
         inherited = {name: value for name, value in os.environ.items() if name not in _UNSET}
         command = [sys.executable, "-m", "app.cli", "up"]
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN) if ignore_interrupts else None
+        # As it starts from a terminal, even where these tests are run in the background of a script.
+        handler = signal.SIG_IGN if ignore_interrupts else signal.default_int_handler
+        before = signal.signal(signal.SIGINT, handler)
         try:
             with self._output_file.open("wb") as output:
                 self.process = subprocess.Popen(
@@ -56,8 +58,7 @@ class Up:
                     env=inherited | (environment or {}), start_new_session=True,
                 )  # fmt: skip
         finally:
-            if before is not None:
-                signal.signal(signal.SIGINT, before)
+            signal.signal(signal.SIGINT, before)
 
     @property
     def output(self) -> str:

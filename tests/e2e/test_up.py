@@ -15,7 +15,7 @@ import pytest
 
 from app.core.embedded import EmbeddedPostgres
 from tests.e2e.conftest import UP_SECONDS, Up
-from tests.support.processes import processes_of, wait_until, wait_until_none_of
+from tests.support.processes import processes_of, still_at_work, wait_until, wait_until_none_of
 
 StartUp = Callable[..., Up]
 ROLES = {"coordinator", "authority", "observer", "startup", "startup_2", "cdmo", "cdmo_2"}
@@ -78,14 +78,19 @@ def test_it_outlives_its_parent_and_a_kill_9_of_itself_leaves_nothing(start_up: 
 def test_kill_9_of_its_parent_stops_it_where_asked(start_up: StartUp, lived_in: Path) -> None:
     up = start_up(lived_in, environment={"CRENEAU_DIE_WITH_PARENT": "1"}, wrapper=RUN_AS_CHILD)
     up.wait_ready()
+    tree = [up.supervisor, *up.supervisor.children(recursive=True)]
+    assert len(tree) > 3
     up.process.kill()
-    wait_until_none_of(lived_in)
+    assert still_at_work(tree, seconds=15) == []
+    assert processes_of(lived_in) == []
 
 
 def test_kill_9_of_its_parent_while_it_is_starting(start_up: StartUp) -> None:
     up = start_up(environment={"CRENEAU_DIE_WITH_PARENT": "1"}, wrapper=RUN_AS_CHILD)
     wait_until((up.data_dir / "postgres").exists, seconds=30, what="a cluster")
+    supervisor = up.supervisor
     up.process.kill()
+    assert still_at_work([supervisor], seconds=15) == []
     wait_until_none_of(up.data_dir)
 
 

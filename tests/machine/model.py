@@ -87,14 +87,15 @@ class Model:
     # What time does.
 
     def lapse(self) -> None:
-        """End what has run out, whether or not the service has noted it."""
-        for one in self.bookings:
-            if one.live and one.deadline is not None and one.deadline <= self.now():
-                held, pending = one.status == "held", self.pending_of(one)
-                self.end(one, "expired" if held else "declined", "hold_expired" if held else "approval_overdue")
-                one.unswept = True
-                if pending is not None:
-                    pending.unswept = True
+        """End what has run out, whether or not the service has noted it: a move first, which has ended by itself."""
+        at = self.now()
+        over = [one for one in self.bookings if one.live and one.deadline is not None and one.deadline <= at]
+        unnoted = [one for one in self.bookings if one.unswept] + over
+        for one in sorted(over, key=lambda each: each.moves is None):
+            held = one.status == "held"
+            self.end(one, "expired" if held else "declined", "hold_expired" if held else "approval_overdue")
+        for one in unnoted:
+            one.unswept = True
 
     def pass_time(self, days: int, instants: timedelta) -> None:
         """Let everything lie so much earlier, which is the same as time that passes."""
@@ -218,9 +219,12 @@ class Model:
         booking.price_cents, booking.fees_cents = booking.place.price_cents, 0
 
     def _end_pending(self, booking: Booking, reason: str) -> None:
+        """End a move that is asked for; one that has run out has been declined, and that is noted at the latest now."""
         for one in self.bookings:
-            if one.moves is booking and (one.live or one.unswept):
-                one.status, one.ended, one.deadline, one.unswept = "released", reason, None, False
+            if one.moves is booking and one.live:
+                one.status, one.ended, one.deadline = "released", reason, None
+            elif one.moves is booking:
+                one.unswept = False
 
     def _withdraw(self, about: Callable[[Proposal], bool]) -> None:
         for one in self.proposals:

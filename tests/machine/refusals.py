@@ -101,8 +101,6 @@ def leave(booking: Booking, *statuses: str) -> Verdict:
 def approve(model: Model, booking: Booking) -> Verdict:
     if booking.status == "declined" and booking.ended == "approval_overdue":
         return Verdict.of("approval-overdue")
-    if booking.moves is not None and booking.moves.ended == "approval_overdue":
-        return Verdict.of("approval-overdue", "wrong-status")
     if booking.status != "awaiting_cdmo":
         return Verdict.of("wrong-status")
     # The slot may have been split between the present days and the new ones.

@@ -64,8 +64,7 @@ def _require_booking(model: Model, scene: Scene, booking: Booking, told: Told) -
     if booking.unswept and told["status"] in {"held", "awaiting_cdmo"}:
         status, ended = told["status"], None
         runs_out = told["hold_expires_at"] or told["approval_expires_at"]
-        over = booking.moves is not None and booking.moves.unswept
-        assert over or datetime.fromisoformat(runs_out) <= model.now(), "it has not run out"
+        assert datetime.fromisoformat(runs_out) <= model.now(), "it has not run out"
     else:
         status, ended, booking.unswept = booking.status, booking.ended, False
     pending = model.pending_of(booking)

@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import Executor, Future
+from collections import Counter
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,13 @@ class DyingExecutor(Executor):
         return future
 
 
+class BrokenPool(Executor):
+    """Takes no task, as a pool does once one of its processes is known to be dead."""
+
+    def submit(self, *_: Any, **__: Any) -> Future[Any]:
+        raise BrokenProcessPool("a process was terminated abruptly")
+
+
 class LyingExecutor(Executor):
     """Claims bounds that plans already pass."""
 
@@ -43,9 +51,10 @@ class LyingExecutor(Executor):
 SMALL: Problem = national(10, 60)
 
 
-def test_a_dead_process_is_an_engine_error() -> None:
+@pytest.mark.parametrize("executor", [DyingExecutor(), BrokenPool()], ids=["at work", "between two tasks"])
+def test_a_dead_process_is_an_engine_error(executor: Executor) -> None:
     with pytest.raises(EngineError, match="died"):
-        solve(SMALL, budget=1.0, executor=DyingExecutor())
+        solve(SMALL, budget=1.0, executor=executor)
 
 
 class FailingExecutor(Executor):
@@ -79,6 +88,32 @@ def test_a_component_that_was_given_up_is_not_tried_again_in_the_same_climb() ->
         solve(SMALL, budget=100.0, executor=executor)
     # Of a quick try, a long one and one with what is left, the last is saved, and only that.
     assert 2 * stubborn.tasks == 3 * wise.tasks
+
+
+class SlowLine(ThreadPoolExecutor):
+    """Sends one task after another, each until its deadline is past; notes the deadlines of what it was to send."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.asked: list[float] = []
+        self.sent: list[float] = []
+
+    def submit(self, _: Any, /, task: Any) -> Future[Any]:  # type: ignore[override]
+        self.asked.append(task.effort.deadline)
+        return super().submit(self._send, task.effort.deadline)
+
+    def _send(self, deadline: float) -> Outcome:
+        self.sent.append(deadline)
+        time.sleep(max(0.0, deadline - time.time()) + 0.5)
+        return Outcome(None, None, 0.0)
+
+
+def test_no_task_is_sent_that_would_begin_after_its_deadline() -> None:
+    with SlowLine() as line:
+        solve(SMALL, time_limit_s=2.0, executor=line)
+    climbs = Counter(line.asked)
+    assert max(climbs.values()) > 1
+    assert set(Counter(line.sent).values()) == {1}, "the first of a climb has taken all its time"
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,11 @@
 """Looking at real processes from tests: which still run, and waiting for what they do."""
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Self
 
 import psutil
 
@@ -53,6 +55,45 @@ def solvers(of: int | None = None) -> list[psutil.Process]:
             if "-m scheduler" in " ".join(child.cmdline()):
                 found |= {process.pid: process for process in (child, *child.children(recursive=True))}
     return list(found.values())
+
+
+class ProcessorTime:
+    """The processor time, in seconds by process id, that this process and those below it take within a block.
+
+    Those below are looked at from time to time: what they take after the last look is missing.
+    """
+
+    def __init__(self) -> None:
+        self.seconds: dict[int, float] = {}
+        self._me = psutil.Process()
+        self._before: dict[int, float] = {}
+        self._over = threading.Event()
+        self._watch = threading.Thread(target=self._look_on, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._before = self._now()
+        self._watch.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._watch.join()
+        self._look()
+
+    def _look_on(self) -> None:
+        while not self._over.wait(0.1):
+            self._look()
+
+    def _look(self) -> None:
+        self.seconds |= {pid: taken - self._before.get(pid, 0.0) for pid, taken in self._now().items()}
+
+    def _now(self) -> dict[int, float]:
+        found = {}
+        for process in (self._me, *self._me.children(recursive=True)):
+            with suppress(psutil.Error):  # it may just have ended
+                times = process.cpu_times()
+                found[process.pid] = times.user + times.system
+        return found
 
 
 def wait_until(condition: Callable[[], object], *, seconds: float, what: str) -> None:

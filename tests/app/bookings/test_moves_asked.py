@@ -13,6 +13,7 @@ from app.capacity.models import Approval, FreezeHolder, SlotFreeze
 from app.core.clock import now
 from app.core.database import transaction
 from app.core.model import new_id, period
+from app.worker import SWEEPS
 from tests.app.bookings.conftest import Market, place
 from tests.support.world import day
 
@@ -91,6 +92,38 @@ async def test_a_move_that_was_not_approved_in_time_stands_against_no_other(mark
     assert (await market.move(booked, 60))["start"] == str(day(60))
     ended = await market.read(f"/v1/bookings/{pending['id']}", market.buyer)
     assert (ended["status"], ended["ended_reason_code"]) == ("declined", "approval_overdue")
+
+
+@pytest.mark.parametrize("end", ["cancel", "start", "move"])
+async def test_a_move_that_was_not_approved_in_time_counts_as_declined_whatever_notes_it(
+    market: Market, end: str
+) -> None:
+    unit = await market.world.unit(market.cdmo)
+    later = await market.world.slot(unit, 200, 300)
+    booked = await market.confirmed(10)
+    pending = {"id": (await market.move(booked, 210, slot_id=str(later.id)))["pending_move_id"]}
+    await overdue(market, pending)
+    if end == "cancel":
+        await market.step(booked, "cancel", by=market.buyer, reason_code="funding")
+    elif end == "start":
+        await market.begin(booked)
+    else:
+        await market.move(booked, 15)
+    ended = await market.read(f"/v1/bookings/{pending['id']}", market.buyer)
+    assert (ended["status"], ended["ended_reason_code"]) == ("declined", "approval_overdue")
+
+
+async def test_a_sweep_declines_a_booking_and_the_move_that_it_asked_for_when_both_are_overdue(market: Market) -> None:
+    await market.by_approval()
+    asked = await market.confirmed(10)
+    pending = {"id": (await market.move(asked, 60))["pending_move_id"]}
+    async with transaction(market.world.sessions) as session:
+        await session.execute(update(Booking).values(approval_expires_at=now()))
+    async with transaction(market.world.sessions) as session:
+        assert await SWEEPS["overdue_approvals"](session) == 2
+    for one in (asked, pending):
+        ended = await market.read(f"/v1/bookings/{one['id']}", market.buyer)
+        assert (ended["status"], ended["ended_reason_code"]) == ("declined", "approval_overdue")
 
 
 async def test_what_was_not_approved_in_time_does_not_move(market: Market) -> None:
