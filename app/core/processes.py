@@ -6,14 +6,18 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import IO
 
 from app.core import tether
 
 _TETHER = str(Path(tether.__file__))
+_INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_END_SECONDS = 30.0
 
 
 def tethered(
@@ -63,16 +67,43 @@ def start_tethered(
     """
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError("tethered programs are started from the main thread")
-    return subprocess.Popen(  # noqa: S603 - our own programs
-        tethered(program, death_signal=death_signal, ids=ids),
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=output,
-        env=environment,
-        pass_fds=pass_fds,
-        cwd=folder,
-        start_new_session=True,
-    )
+    with _interrupts_noted() as noted:
+        process = subprocess.Popen(  # noqa: S603 - our own programs
+            tethered(program, death_signal=death_signal, ids=ids),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=environment,
+            pass_fds=pass_fds,
+            cwd=folder,
+            start_new_session=True,
+        )
+    try:
+        for number in noted:
+            signal.raise_signal(number)
+    except BaseException:
+        end_process(process, (death_signal, _END_SECONDS))
+        raise
+    return process
+
+
+@contextmanager
+def _interrupts_noted() -> Iterator[list[int]]:
+    """Note signals that would break into the start of a process, and leave it running with nobody to end it."""
+    noted: list[int] = []
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        noted.append(number)
+
+    # What is ignored, or ends this process at once, stays so, and is inherited.
+    before = {number: handler for number in _INTERRUPTS if callable(handler := signal.getsignal(number))}
+    for number in before:
+        signal.signal(number, note)
+    try:
+        yield noted
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def end_process(process: subprocess.Popen[bytes], *steps: tuple[signal.Signals, float]) -> int:

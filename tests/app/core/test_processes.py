@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -149,3 +150,24 @@ def test_all_children_end_and_the_first_dead_is_known_by_name(tmp_path: Path) ->
     children.end_all(patience_seconds=1)
     assert stubborn.process.returncode == -signal.SIGKILL
     assert sleeper.process.returncode == -signal.SIGTERM
+
+
+def test_an_interrupt_while_a_process_is_being_started_leaves_none_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+
+    class Interrupted(subprocess.Popen[bytes]):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            started.append(self)
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(subprocess, "Popen", Interrupted)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            start_tethered(SLEEP)
+        assert signal.getsignal(signal.SIGINT) == signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    [process] = started
+    assert process.returncode is not None
