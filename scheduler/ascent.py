@@ -106,8 +106,9 @@ class Ascent:
             self._running[task.number] = number[id(part)]
             futures.append((part, handed_over(self.executor, task)))
         loose = []
+        handed = [future for _, future in futures]
         for part, future in futures:
-            if not self._is_waited_for(future, [one for _, one in futures], efforts[0].deadline):
+            if not self._is_waited_for(future, handed, efforts[0].deadline):
                 continue  # Another may be over.
             outcome = outcome_of(future)
             self._take(part, outcome)

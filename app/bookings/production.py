@@ -101,11 +101,11 @@ async def fail(session: AsyncSession, actor: Actor, booking_id: UUID, command: F
     view, _ = await view_for(session, actor, booking_id, "fail")
     if (command.repeat_slot_id is None) != (command.repeat_start is None):
         raise Invalid.field("repeat_start", "A repeat has a slot and a start.")
-    slot = None
+    repeat = None
     if command.repeat_slot_id is not None and command.repeat_start is not None:
         require_not_ordered(view.booking)
-        slot = await repeats.slot_of_repeat(session, view, command.repeat_slot_id, command.repeat_start)
-        await lock_units(session, {view.booking.unit_id, slot.unit_id})
+        repeat = await repeats.place_of_repeat(session, view, command.repeat_slot_id, command.repeat_start)
+        await lock_units(session, {view.booking.unit_id, repeat.slot.unit_id})
     booking = await service.locked(session, booking_id)
     require_transition(booking.status, BookingStatus.FAILED)
     _require_after_start(booking, "failed_on", command.failed_on)
@@ -133,8 +133,8 @@ async def fail(session: AsyncSession, actor: Actor, booking_id: UUID, command: F
     elif booking.source in PRICED_WITHOUT_TERMS:
         due = share_cents(booking.price_cents, DEFAULT_POLICY.failures.percent(command.cause))
         await _invoice_without_terms(session, actor, booking, due)
-    if slot is not None and command.repeat_start is not None:
-        await repeats.hold_repeat(session, actor, booking, slot, command.repeat_start)
+    if repeat is not None:
+        await repeats.hold_repeat(session, actor, booking, repeat)
 
 
 async def _invoice(

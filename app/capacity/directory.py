@@ -8,32 +8,24 @@ before; whoever uses it asks for that name in the statement that it is used with
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import cached_property
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from pydantic_core import to_json
 
 from app.capacity import facts_repository
 from app.capacity.facts import terms_of, unit_of
+from app.capacity.rules import BatchPrice
 from app.capacity.schemas import SlotNeeds
 from app.capacity.supply import UnitFacts
 from app.core.driver import Driver
 from app.core.errors import Busy
-from app.core.vocabulary import Basis
 
 KEPT_STATES = 4
 KEPT_CHOICES = 1_000
 TRIES = 10
 
 Answer = TypeVar("Answer")
-
-
-class Offer(NamedTuple):
-    """What a line takes for a batch of one modality."""
-
-    modality: str
-    price_cents: int | None
-    basis: Basis
 
 
 class Entry:
@@ -44,10 +36,10 @@ class Entry:
         self.organisation_name = organisation_name
 
     @cached_property
-    def offers(self) -> tuple[Offer, ...]:
+    def offers(self) -> tuple[BatchPrice, ...]:
         """What its line takes for a batch of each modality that it makes, by modality."""
         terms = sorted((name, one) for name, one in self.facts.terms.items() if name in self.facts.modalities)
-        return tuple(Offer(name, one.price_cents, one.basis) for name, one in terms)
+        return tuple(BatchPrice(name, one.price_cents, one.basis) for name, one in terms)
 
     @cached_property
     def shown(self) -> str:
@@ -123,24 +115,24 @@ async def with_directory(
     for _ in range(TRIES):
         state, answer = await ask(directory)
         if state == directory.state:
+            if state is not None and state in _kept:
+                _kept.move_to_end(state)
             return directory, answer
         directory = _kept.get(state) if state in _kept else await _read(driver)  # type: ignore[assignment, arg-type]
     raise Busy("The catalogue changes faster than it can be read: try again.")
 
 
 async def _read(driver: Driver) -> Directory:
-    """Return the directory of the state that there is, and keep it.
-
-    The name is read first: if it is still the same where the copy is used, nothing was written in between.
-    """
-    state = await facts_repository.catalogue_state(driver)
+    """Return the directory of the state that there is, and keep it."""
+    state, rows = await facts_repository.known_units(driver)
     entries = [
         Entry(unit_of(unit, line, site, units, terms_of(offers or ())), organisation_name)
-        for unit, line, site, units, offers, organisation_name in await facts_repository.known_units(driver)
+        for unit, line, site, units, offers, organisation_name in rows
     ]
     directory = Directory(state, entries)
     if state is not None:
         _kept[state] = directory
+        _kept.move_to_end(state)
         while len(_kept) > KEPT_STATES:
             _kept.popitem(last=False)
     return directory

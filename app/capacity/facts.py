@@ -15,7 +15,7 @@ from app.capacity.supply import ModalityTerms, SlotFacts, Span, UnitFacts
 from app.catalogue.models import LineModality, ProductionLine, Site, Unit
 from app.catalogue.rules import batches_in_parallel_of_a_unit
 from app.core.clock import today
-from app.core.vocabulary import Reserve
+from app.core.vocabulary import Basis, Reserve
 
 
 async def unit_facts(
@@ -81,7 +81,8 @@ async def slot_facts(
 
 def terms_of(offers: Iterable[Mapping[str, Any]]) -> dict[str, ModalityTerms]:
     """Return the terms of a line by modality, from its rows as JSON."""
-    return {offer["modality"]: _terms(LineModality.model_construct(**offer)) for offer in offers}
+    rows = (LineModality.model_construct(**{**offer, "basis": Basis(offer["basis"])}) for offer in offers)
+    return {row.modality: _terms(row) for row in rows}
 
 
 def _terms(offer: LineModality) -> ModalityTerms:

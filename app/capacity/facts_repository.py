@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, literal_column, select
+from sqlalchemy import bindparam, func, join, literal_column, select, true
 from sqlalchemy.dialects.postgresql import JSONB, Range
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
@@ -86,6 +86,11 @@ async def published_slots(
 _OF_UNIT = (Unit, ProductionLine, Site)
 STATE = select(col(CatalogueState.name)).scalar_subquery()
 """The name of the state of the catalogue, as the rest of a statement finds it."""
+_SITUATED = (
+    join(Unit, ProductionLine, col(ProductionLine.id) == col(Unit.line_id))
+    .join(Site, col(Site.id) == col(ProductionLine.site_id))
+    .join(Organisation, col(Organisation.id) == col(Site.organisation_id))
+)
 _KNOWN_UNITS = PreparedRows(
     select(
         *columns_of(*_OF_UNIT),
@@ -95,28 +100,29 @@ _KNOWN_UNITS = PreparedRows(
             JSONB,
         ),
         col(Organisation.name),
+        col(CatalogueState.name),
     )
-    .select_from(Unit)
-    .join(ProductionLine, col(ProductionLine.id) == col(Unit.line_id))
-    .join(Site, col(Site.id) == col(ProductionLine.site_id))
-    .join(Organisation, col(Organisation.id) == col(Site.organisation_id)),
+    .select_from(CatalogueState)
+    .outerjoin(_SITUATED, true()),
     *_OF_UNIT,
 )
 
 
-async def known_units(driver: Driver) -> list[Any]:
-    """Return every unit with all that its facts are made of.
+async def known_units(driver: Driver) -> tuple[UUID | None, list[Any]]:
+    """Return the name of the state of the catalogue, and every unit with all that its facts are made of.
 
     In this order: unit, line, site, number of units of the line, its terms as rows, and the name of its organisation.
+    The name is None as `catalogue_state` has it: there are no units then.
     """
-    return await _KNOWN_UNITS.each(driver, {})
+    found = await _KNOWN_UNITS.each(driver, {})
+    return (found[0][-1] if found else None), [row[:-1] for row in found if row[0] is not None]
 
 
 _STATE = Prepared(select(col(CatalogueState.name)))
 
 
 async def catalogue_state(driver: Driver) -> UUID | None:
-    """Return the name of the state of the catalogue; None where nothing was ever written."""
+    """Return the name of the state of the catalogue; None where it was emptied past its triggers."""
     found = await _STATE.first(driver, {})
     return found[0] if found else None
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic_core import to_json
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.capacity.directory import Directory, Entry, Offer, with_directory
+from app.capacity.directory import Directory, Entry, with_directory
 from app.capacity.facts_repository import catalogue_state
 from app.capacity.models import Slot
 from app.capacity.rules import BatchPrice, batch_price, lowest
@@ -36,11 +36,9 @@ async def page_texts(driver: Driver, query: SlotFilter, owner_id: UUID | None) -
         Whose slots in any status; None means all that are published.
     """
     day = today()
-    further = (
-        dict(zip(("after_on", "after_id"), decode_cursor(query.cursor, (date, UUID)), strict=True))
-        if (query.cursor)
-        else {}
-    )
+    further = {}
+    if query.cursor:
+        further = dict(zip(("after_on", "after_id"), decode_cursor(query.cursor, (date, UUID)), strict=True))
 
     async def ask(directory: Directory) -> Found:
         shape, values = search_of(directory, query, owner_id, day)
@@ -119,11 +117,11 @@ class _Grounds(NamedTuple):
 
 
 @lru_cache(maxsize=4_000)
-def _priced(offers: tuple[Offer, ...], modality: str | None, slot: _Grounds) -> str:
+def _priced(offers: tuple[BatchPrice, ...], modality: str | None, slot: _Grounds) -> str:
     """Return what batches cost in a slot, as members of a JSON object; most slots of a line share it."""
     prices = [
         batch_price(
-            BatchPrice(*offer),
+            offer,
             own_cents=slot.own_cents,
             own_basis=_basis(slot.origin),
             cap_cents=slot.cap_cents,

@@ -1,4 +1,4 @@
-"""Stopping `up`: by Ctrl-C, by SIGTERM, by a closed terminal, by the death of its parent."""
+"""Stopping what runs until it is stopped: by Ctrl-C, by SIGTERM, by a closed terminal, by the death of its parent."""
 
 import os
 import signal

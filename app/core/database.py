@@ -52,6 +52,7 @@ def make_engine(
                 "statement_timeout": str(settings.statement_timeout_ms),
                 "idle_in_transaction_session_timeout": "60000",
                 "timezone": "UTC",
+                "datestyle": "ISO",
             },
         },
         **options,

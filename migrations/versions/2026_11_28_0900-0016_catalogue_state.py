@@ -1,7 +1,8 @@
 """The state of the catalogue, by a name that changes with every write: who keeps a copy can tell that it still holds.
 
 A random name and not a count: a database that is restored, or copied, never takes one that meant something else. The
-row is locked from the first write of a transaction to its end, so that what is read under a name is all of it.
+row is locked from the first write of a transaction to its end, so that what is read under a name is all of it. Whoever
+restores data alone into a migrated database leaves this table out: the triggers write it.
 
 Revision ID: 0016
 Revises: 0015

@@ -60,9 +60,11 @@ def test_a_crisis_has_its_output_proven_in_a_minute() -> None:
 @pytest.mark.prove
 @pytest.mark.timeout(60)
 def test_a_limit_of_one_second_is_kept_at_any_size() -> None:
-    """Of processor time, which a machine that is busy with other things does not stretch; the timeout finds a wait."""
+    """Of processor time, which a machine that is busy with other things does not stretch."""
     problem = national(600, 4500, objectives=("weight:1", "weight:2", "parties", "delay"))
+    began = time.monotonic()
     with ProcessorTime() as taken:
         solve(problem, time_limit_s=1.0, workers=2)
+    assert time.monotonic() - began < 15, "however busy the machine is: nothing waits for what does not come"
     assert len(taken.seconds) > 3, "this process, two of the pool, and what starts them"
     assert max(taken.seconds.values()) < 3

@@ -21,6 +21,7 @@ from app.core.schemas import MAX_CENTS
 from app.core.vocabulary import Reserve
 from app.identity.models import Organisation
 from app.matching.outcome import Price, ReasonCode
+from app.requests.models import Request
 from tests.app.bookings.conftest import Market
 from tests.support.world import day
 
@@ -173,6 +174,41 @@ async def test_a_repeat_is_not_offered_where_the_campaign_does_not_fit(market: M
     problem = await market.step(booked, "fail", by=market.seller, cause="cdmo", expect=422, **FAILED, **repeat)
     assert problem["errors"][0]["pointer"] == "/repeat_slot_id"
     assert (problem["slot_days"], problem["duration_days"]) == (42, 43)
+
+
+async def test_a_repeat_takes_what_the_campaign_needs_and_not_what_its_first_slot_was(market: Market) -> None:
+    wide = await market.world.slot(market.unit, 200, 260, divisible=False, approval=Approval.INSTANT)
+    narrow = await market.world.slot(market.unit, 300, 350, divisible=False)
+    booked = await market.confirmed(200, slot_id=str(wide.id))
+    await market.begin(booked)
+    repeat: dict[str, Any] = {"repeat_slot_id": str(narrow.id), "repeat_start": str(day(300))}
+    await market.step(booked, "fail", by=market.seller, cause="cdmo", **FAILED, **repeat)
+    [held] = (await market.read("/v1/bookings?status=held", market.buyer))["items"]
+    assert (held["start"], held["end"], held["delivery_on"]) == (str(day(300)), str(day(350)), str(day(300 + 82)))
+    await market.step(
+        await market.step(held, "confirm", by=market.buyer), "start", by=market.seller, actual_start_on=str(today())
+    )
+    repeat = {"repeat_slot_id": str(market.slot.id), "repeat_start": str(day(60))}
+    await market.step(held, "fail", by=market.seller, cause="cdmo", **FAILED, **repeat)
+    [held] = (await market.read("/v1/bookings?status=held", market.buyer))["items"]
+    assert (held["start"], held["end"], held["delivery_on"]) == (str(day(60)), str(day(103)), str(day(60 + 82)))
+
+
+async def test_a_repeat_is_under_the_rules_of_its_slot(market: Market, owner: AsyncEngine) -> None:
+    lent = await market.world.slot(market.unit, 200, 300, reserve=Reserve.CRISIS, lendable=True, recall_notice_days=5)
+    released = await market.world.slot(
+        market.unit, 400, 500, reserve=Reserve.STARTUP, releases_on=today() - timedelta(days=1)
+    )
+    async with owner.begin() as connection:
+        await connection.execute(update(Request).values(accepts_recallable=True))
+    booked = await market.confirmed(10)
+    for slot, start, recallable, reserve in ((lent, 220, True, Reserve.CRISIS), (released, 420, False, Reserve.OPEN)):
+        await market.begin(booked)
+        repeat: dict[str, Any] = {"repeat_slot_id": str(slot.id), "repeat_start": str(day(start))}
+        await market.step(booked, "fail", by=market.seller, cause="cdmo", **FAILED, **repeat)
+        [booked] = (await market.read("/v1/bookings?status=held", market.buyer))["items"]
+        assert (booked["recallable"], booked["reserve"]) == (recallable, reserve)
+        await market.step(booked, "confirm", by=market.buyer)
 
 
 @pytest.mark.parametrize(

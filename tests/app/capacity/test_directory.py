@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from app.core.database import transaction
 from app.core.driver import Driver, driver_of
 from app.core.errors import Busy
 from app.core.model import new_id
+from app.core.vocabulary import Basis
 from app.identity.models import Organisation
 from tests.support.world import World
 
@@ -58,6 +60,7 @@ async def test_it_has_of_each_unit_what_matching_reads(world: World) -> None:
         facts = await unit_facts(session)
     found = (await known(world)).units
     assert {unit: one.facts for unit, one in found.items()} == facts
+    assert all(isinstance(terms.basis, Basis) for one in found.values() for terms in one.facts.terms.values())
     assert {one.organisation_name for one in found.values()} == {cdmo.name}
 
 
@@ -110,6 +113,27 @@ async def test_a_write_that_is_rolled_back_leaves_the_state(world: World, owner:
         await connection.execute(text("UPDATE units SET name = 'Another'"))
         await connection.rollback()
     assert await state_of(world) == before
+
+
+async def test_a_state_that_came_to_nothing_is_not_asked_with_again(world: World) -> None:
+    cdmo, _ = await world.cdmo()
+    await world.unit(cdmo)
+    async with world.sessions() as session:
+        await session.execute(text("UPDATE units SET name = 'Another'"))
+        driver = await driver_of(session)
+        await with_directory(driver, lambda _: _ask(driver))
+        await session.rollback()
+    asked: list[UUID | None] = []
+    for _ in range(3):
+        async with transaction(world.sessions) as session:
+            driver = await driver_of(session)
+
+            async def ask(directory: Directory, driver: Driver) -> tuple[UUID | None, None]:
+                asked.append(directory.state)
+                return await _ask(driver)
+
+            await with_directory(driver, partial(ask, driver=driver))
+    assert asked[1:] == [await state_of(world)] * 3
 
 
 async def test_what_a_transaction_has_written_it_sees_and_nobody_else(client: httpx.AsyncClient, world: World) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import httpx
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import delete, insert, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.capacity.directory import Directory, with_directory
@@ -17,11 +17,14 @@ from app.capacity.facts_repository import catalogue_state
 from app.capacity.models import Slot
 from app.capacity.schemas import SlotFilter
 from app.capacity.search_repository import Search, page_of, search_of
+from app.capacity.slot_views import slot_read
 from app.capacity.supply import Span, UnitFacts
+from app.catalogue.models import LineModality
 from app.core.clock import today
-from app.core.database import transaction
+from app.core.database import make_engine, make_session_factory, transaction
 from app.core.driver import driver_of
 from app.core.model import new_id, period
+from app.core.settings import Settings
 from app.core.vocabulary import GmpPhase, Reserve
 from app.matching.facts import RequestFacts
 from app.matching.technical import technical_reasons
@@ -217,6 +220,52 @@ async def test_every_filter_is_what_a_reading_row_by_row_finds(
             for unit in units.values():
                 assert _makes(query, unit) == _matching_agrees(query, unit, startup.id), query
     assert len(sizes) > 12, "the queries tell slots apart"
+
+
+async def test_a_line_without_terms_for_a_modality_is_not_found_by_it(
+    client: httpx.AsyncClient, world: World, owner: AsyncEngine
+) -> None:
+    cdmo, _ = await world.cdmo()
+    _, headers = await world.startup()
+    await world.slot(await world.unit(cdmo))
+    assert len(await _found(client, {"modality": "monoclonal_antibody"}, headers)) == 1
+    async with owner.begin() as connection:
+        await connection.execute(delete(LineModality))
+    assert await _found(client, {"modality": "monoclonal_antibody"}, headers) == []
+    assert len(await _found(client, {}, headers)) == 1
+
+
+@pytest.mark.parametrize("named", ["unit_id", "line_id", "site_id"])
+async def test_slots_are_found_by_where_they_are(client: httpx.AsyncClient, world: World, named: str) -> None:
+    cdmo, own = await world.cdmo()
+    _, headers = await world.startup()
+    slots = [await world.slot(await world.unit(cdmo)) for _ in range(3)]
+    shown = {one["id"]: one for one in await _found(client, {}, headers)}
+    for slot in slots:
+        place = {named: shown[str(slot.id)][named]}
+        for reader in (headers, own):
+            assert [one["id"] for one in await _found(client, place, reader)] == [str(slot.id)]
+    assert await _found(client, {named: str(new_id())}, headers) == []
+
+
+async def test_answers_do_not_depend_on_how_the_server_writes_dates(
+    world: World, owner: AsyncEngine, settings: Settings
+) -> None:
+    cdmo, _ = await world.cdmo()
+    slot = await world.slot(await world.unit(cdmo), 0, 10)
+    assert settings.database_url is not None
+    async with owner.begin() as connection:
+        name = await connection.scalar(text("SELECT current_database()"))
+        await connection.execute(text(f"ALTER DATABASE {name} SET datestyle = 'SQL, DMY'"))
+    engine = make_engine(settings.database_url, settings)
+    try:
+        async with transaction(make_session_factory(engine)) as session:
+            read = await slot_read(session, await session.get_one(Slot, slot.id))
+    finally:
+        await engine.dispose()
+        async with owner.begin() as connection:
+            await connection.execute(text(f"ALTER DATABASE {name} RESET datestyle"))
+    assert [(one.start, one.end) for one in read.free] == [(day(0), day(10))]
 
 
 async def test_a_cdmo_searches_among_its_own_in_any_status(client: httpx.AsyncClient, world: World) -> None:
