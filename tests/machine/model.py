@@ -7,7 +7,6 @@ from fractions import Fraction
 
 from tests.machine.money import cancellation_fee, reservation_fee
 from tests.machine.things import (
-    CHANGEOVER_DAYS,
     LINE_PRICE_CENTS,
     RELEASE_DAYS,
     Booking,
@@ -17,6 +16,7 @@ from tests.machine.things import (
     Request,
     Sale,
     Slot,
+    campaign_days,
     production_days,
 )
 
@@ -71,13 +71,12 @@ class Model:
 
     def place(self, slot: Slot, start: int, batches: int) -> Place:
         """A campaign in a slot, whether or not it can be there; a slot that cannot be divided is taken whole."""
-        production = production_days(batches)
-        number = slot.days.number if slot.whole else production + CHANGEOVER_DAYS
+        number = slot.days.number if slot.whole else campaign_days(batches)
         each = LINE_PRICE_CENTS if slot.price_cents is None else slot.price_cents
         return Place(
             slot=slot,
             days=Days(start, start + number),
-            delivery=start + production + RELEASE_DAYS,
+            delivery=start + production_days(batches) + RELEASE_DAYS,
             batches=batches,
             price_cents=each * batches,
             instant=slot.instant,
@@ -180,9 +179,10 @@ class Model:
     def place_of_repeat(self, booking: Booking, slot: Slot, start: int) -> Place:
         """The same campaign once more, at its own price; nobody has to approve what its CDMO offers."""
         planned = booking.place
-        days = slot.days if slot.whole else Days(start, start + planned.days.number)
+        days = slot.days if slot.whole else Days(start, start + campaign_days(planned.batches))
         delivery = start + planned.delivery - planned.days.start
-        return planned._replace(slot=slot, days=days, delivery=delivery, instant=True, reserve=slot.reserve)
+        reserve = slot.reserve_on(self.today())
+        return planned._replace(slot=slot, days=days, delivery=delivery, instant=True, reserve=reserve)
 
     def start(self, booking: Booking, day: int) -> None:
         self._end_pending(booking, "booking_in_production")

@@ -14,7 +14,7 @@ from tests.machine import seen
 from tests.machine.model import Model
 from tests.machine.refusals import STATUSES
 from tests.machine.stage import Headers, Scene, Stage
-from tests.machine.things import CHANGEOVER_DAYS, Booking, Place, Request, Slot, Verdict, days_of, production_days
+from tests.machine.things import Booking, Place, Request, Slot, Verdict, campaign_days, days_of
 
 PROMPT = timedelta(seconds=60)
 """How much longer ago than the answer the service may have looked at the clock."""
@@ -127,7 +127,7 @@ class Player(RuleBasedStateMachine):
 
     def place(self, number: int, offset: int, batches: int, unit: str | None = None) -> Place:
         """A place that is free, mostly; now and then any."""
-        need = production_days(batches) + CHANGEOVER_DAYS
+        need = campaign_days(batches)
         fit = [
             (slot, free.start)
             for slot in self.model.slots

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 from tests.machine.model import Model
 from tests.machine.things import (
-    CHANGEOVER_DAYS,
     Booking,
     Days,
     Place,
@@ -15,7 +14,7 @@ from tests.machine.things import (
     Request,
     Slot,
     Verdict,
-    production_days,
+    campaign_days,
 )
 
 STATUSES = {
@@ -58,7 +57,7 @@ def place_faults(model: Model, place: Place, owner: int, *, own: Booking | None 
         found.add("in-the-past")
     if not slot.days.holds(place.days):
         found.add("outside-slot")
-    if slot.days.number < production_days(place.batches) + CHANGEOVER_DAYS:
+    if slot.days.number < campaign_days(place.batches):
         found.add("not-eligible")
     if place.reserve == "startup" and not model.french[owner]:
         found.add("not-eligible")
@@ -159,6 +158,8 @@ def repeat(model: Model, booking: Booking, place: Place, line: Mapping[str, str]
     if line[place.slot.unit] != line[booking.unit]:
         found.add("invalid-input")
     if place.slot.whole and place.days.start != place.slot.days.start:
+        found.add("invalid-input")
+    if place.slot.whole and place.slot.days.number < campaign_days(place.batches):
         found.add("invalid-input")
     return found
 

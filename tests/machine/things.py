@@ -63,6 +63,10 @@ def production_days(batches: int) -> int:
     return FIRST_BATCH_DAYS + (batches - 1) * CADENCE_DAYS
 
 
+def campaign_days(batches: int) -> int:
+    return production_days(batches) + CHANGEOVER_DAYS
+
+
 @dataclass(eq=False)
 class Slot:
     """A slot of one of the CDMO's units."""

@@ -18,6 +18,7 @@ from app.core.database import make_engine, make_session_factory
 from app.core.settings import APPLICATION_ROLE, OWNER_ROLE, Settings
 from tests.support import server
 from tests.support.api import Api
+from tests.support.processes import wait_until
 from tests.support.world import World
 
 SECRET_NAME = "Obelisk-77"
@@ -77,6 +78,8 @@ def test_a_request_is_one_line_and_nothing_confidential_is_in_any(talkative: str
         assert client.get("/v1/products", headers={"Authorization": f"Bearer {SECRET_NAME}"}).status_code == 401
         assert client.request("PROPFIND", "/v1/products", headers=member).status_code == 405
         assert client.get("/v1/requests", headers={**coordinator, "X-Request-ID": 'a"b'}).status_code == 200
+        # A line follows its answer, and the process is killed.
+        wait_until(lambda: '"/v1/requests"' in log.read_text(), seconds=10, what="the last line")
 
     told = log.read_text()
     for secret in (SECRET_NAME, PASSWORD, *(key["Authorization"].split()[1] for key in (member, coordinator))):
