@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, join, literal_column, select, true
+from sqlalchemy import bindparam, func, literal_column, select
 from sqlalchemy.dialects.postgresql import JSONB, Range
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
@@ -86,11 +86,6 @@ async def published_slots(
 _OF_UNIT = (Unit, ProductionLine, Site)
 STATE = select(col(CatalogueState.name)).scalar_subquery()
 """The name of the state of the catalogue, as the rest of a statement finds it."""
-_SITUATED = (
-    join(Unit, ProductionLine, col(ProductionLine.id) == col(Unit.line_id))
-    .join(Site, col(Site.id) == col(ProductionLine.site_id))
-    .join(Organisation, col(Organisation.id) == col(Site.organisation_id))
-)
 _KNOWN_UNITS = PreparedRows(
     select(
         *columns_of(*_OF_UNIT),
@@ -100,10 +95,12 @@ _KNOWN_UNITS = PreparedRows(
             JSONB,
         ),
         col(Organisation.name),
-        col(CatalogueState.name),
+        STATE,
     )
-    .select_from(CatalogueState)
-    .outerjoin(_SITUATED, true()),
+    .select_from(Unit)
+    .join(ProductionLine, col(ProductionLine.id) == col(Unit.line_id))
+    .join(Site, col(Site.id) == col(ProductionLine.site_id))
+    .join(Organisation, col(Organisation.id) == col(Site.organisation_id)),
     *_OF_UNIT,
 )
 
@@ -112,10 +109,13 @@ async def known_units(driver: Driver) -> tuple[UUID | None, list[Any]]:
     """Return the name of the state of the catalogue, and every unit with all that its facts are made of.
 
     In this order: unit, line, site, number of units of the line, its terms as rows, and the name of its organisation.
-    The name is None as `catalogue_state` has it: there are no units then.
+    Where there are none, the name is read first: if it still is the same where it is used, none were added in between.
     """
     found = await _KNOWN_UNITS.each(driver, {})
-    return (found[0][-1] if found else None), [row[:-1] for row in found if row[0] is not None]
+    if found:
+        return found[0][-1], [row[:-1] for row in found]
+    state = await catalogue_state(driver)
+    return state, [row[:-1] for row in await _KNOWN_UNITS.each(driver, {})]
 
 
 _STATE = Prepared(select(col(CatalogueState.name)))

@@ -31,7 +31,7 @@ from app.capacity.facts_repository import STATE, catalogue_state
 from app.capacity.models import Slot, SlotStatus
 from app.capacity.release import in_reserves
 from app.capacity.schemas import SlotFilter, SlotNeeds
-from app.capacity.slot_repository import NOTHING, START, TODAY, free_part, shown_of
+from app.capacity.slot_repository import NOTHING, START, TODAY, free_part, occupied_days, shown_of
 from app.capacity.supply import Span, UnitFacts
 from app.core.driver import Prepared, driver_of
 from app.core.vocabulary import Reserve
@@ -229,15 +229,5 @@ def _usable(window: ColumnElement[Any]) -> ColumnElement[Any]:
 
 def _booked() -> ColumnElement[Any]:
     """Return the days that live bookings occupy in a slot."""
-    occupied = (
-        func.unit_occupancy(array([col(Slot.unit_id)]))
-        .table_valued(column("slot_id", Uuid), column("period", DATERANGE))
-        .alias("occupied")
-    )
-    periods = (
-        select(func.range_agg(occupied.c.period, type_=DATEMULTIRANGE))
-        .where(occupied.c.slot_id == col(Slot.id))
-        .correlate(Slot)
-        .scalar_subquery()
-    )
-    return func.coalesce(periods, NOTHING)
+    occupied = occupied_days(array([col(Slot.id)]))
+    return func.coalesce(select(occupied.c.days).correlate(Slot).scalar_subquery(), NOTHING)

@@ -16,7 +16,6 @@ from sqlalchemy import (
     case,
     cast,
     column,
-    distinct,
     func,
     literal_column,
     select,
@@ -89,7 +88,7 @@ def shown_of(found: Select[Any]) -> Select[Any]:
     """Return the statement of what is shown of the slots that another one finds: a `ShownSlot` each, by first day."""
     columns: list[Label[Any]] = [value.label(name) for name, value in _OF_SLOT.items()]
     page = found.with_only_columns(*columns, maintain_column_froms=True).cte("page").prefix_with("MATERIALIZED")
-    occupied = _occupied(page)
+    occupied = occupied_days(select(func.array_agg(page.c.id, type_=ARRAY(Uuid))).scalar_subquery())
     from_today = func.daterange(TODAY, None, type_=DATERANGE)
     free = free_part(page.c.period, page.c.divisible, from_today, func.coalesce(occupied.c.days, NOTHING))
     further: dict[str, SQLColumnExpression[Any]] = {
@@ -107,18 +106,10 @@ def shown_of(found: Select[Any]) -> Select[Any]:
     )
 
 
-def _occupied(page: FromClause) -> FromClause:
-    """Return the days that live bookings occupy in each slot of a page."""
-    units = select(func.array_agg(distinct(page.c.unit_id), type_=ARRAY(Uuid))).scalar_subquery()
-    booked = (
-        func.unit_occupancy(units).table_valued(column("slot_id", Uuid), column("period", DATERANGE)).alias("booked")
-    )
-    return (
-        select(booked.c.slot_id, func.range_agg(booked.c.period, type_=DATEMULTIRANGE).label("days"))
-        .group_by(booked.c.slot_id)
-        .cte("occupied")
-        .prefix_with("MATERIALIZED")
-    )
+def occupied_days(slot_ids: ColumnElement[Any]) -> FromClause:
+    """Return the days that live bookings occupy in slots, by slot; one that is free is left out."""
+    columns = column("slot_id", Uuid), column("days", DATEMULTIRANGE)
+    return func.slot_occupancy(slot_ids).table_valued(*columns).alias("occupied")
 
 
 def free_part(

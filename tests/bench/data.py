@@ -1,22 +1,32 @@
-"""Rows for the benchmark of the API: a CDMO with long slots to hold in, and many short ones to search among."""
+"""Rows for the benchmark of the API: long slots to hold in, and many short ones elsewhere to search among.
+
+What is searched is as a country is: lines in two regions, of which a search wants one, and a third of the slots booked.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 from sqlalchemy import insert
 
+from app.bookings.models import Booking, BookingStatus
 from app.capacity.models import Approval, Slot
-from app.catalogue.models import ProductionLine, Unit
+from app.catalogue.models import Unit
 from app.core.database import SessionFactory, transaction
 from app.core.model import new_id, period
+from app.core.vocabulary import Reserve
+from app.identity.models import Organisation
 from tests.support.world import DAY_ONE, World
 
 HELD_UNITS = 100
 HELD_YEARS = 60
 SEARCHED_UNITS = 500
+UNITS_A_LINE = 5
 SLOTS_A_UNIT = 200
 SLOT_DAYS = 60
+BOOKED_ONE_IN = 3
+REGIONS = ("Île-de-France", "Grand Est")
 OCCUPANCY_DAYS = 43
 """What one antibody batch takes on the line that `World.unit` makes: 40 days and 3 of changeover."""
 
@@ -43,20 +53,18 @@ async def prepare(sessions: SessionFactory) -> BenchData:
     startup, headers = await world.startup()
     cdmo, _ = await world.cdmo()
     product = await world.product(startup)
-    first = await world.unit(cdmo)
+    units = await _units(world, cdmo, HELD_UNITS, region="Occitanie")
+    held = [_slot(unit, DAY_ONE, HELD_YEARS * 365) for unit in units]
     async with transaction(sessions) as session:
-        line = await session.get_one(ProductionLine, first.line_id)
-        units = [
-            {"id": new_id(), "line_id": line.id, "name": f"Unit {number}"}
-            for number in range(2, HELD_UNITS + SEARCHED_UNITS + 2)
-        ]
-        await session.execute(insert(Unit), units)
-        held = [_slot(unit, DAY_ONE, HELD_YEARS * 365) for unit in units[:HELD_UNITS]]
         await session.execute(insert(Slot), held)
-    for unit in units[HELD_UNITS:]:
-        starts = (DAY_ONE + timedelta(days=number * (SLOT_DAYS + 5)) for number in range(SLOTS_A_UNIT))
-        async with transaction(sessions) as session:
-            await session.execute(insert(Slot), [_slot(unit, start, SLOT_DAYS) for start in starts])
+    for line in range(SEARCHED_UNITS // UNITS_A_LINE):
+        region = REGIONS[line % len(REGIONS)]
+        for unit in await _units(world, cdmo, UNITS_A_LINE, region=region):
+            starts = (DAY_ONE + timedelta(days=number * (SLOT_DAYS + 5)) for number in range(SLOTS_A_UNIT))
+            slots = [_slot(unit, start, SLOT_DAYS) for start in starts]
+            async with transaction(sessions) as session:
+                await session.execute(insert(Slot), slots)
+                await session.execute(insert(Booking), [_booking(slot, startup) for slot in slots[::BOOKED_ONE_IN]])
     async with transaction(sessions) as session:
         await (await session.connection()).exec_driver_sql("ANALYZE")
     return BenchData(
@@ -66,10 +74,35 @@ async def prepare(sessions: SessionFactory) -> BenchData:
     )
 
 
-def _slot(unit: dict[str, object], start: date, days: int) -> dict[str, object]:
+async def _units(world: World, cdmo: Organisation, count: int, *, region: str) -> list[Unit]:
+    """Store units of one line."""
+    first = await world.unit(cdmo, site={"region": region})
+    others = [Unit(line_id=first.line_id, name=f"Unit {number}") for number in range(2, count + 1)]
+    async with transaction(world.sessions) as session:
+        session.add_all(others)
+    return [first, *others]
+
+
+def _booking(slot: dict[str, Any], startup: Organisation) -> dict[str, Any]:
+    first = slot["period"].lower
+    end = first + timedelta(days=OCCUPANCY_DAYS)
+    return {
+        "slot_id": slot["id"],
+        "unit_id": slot["unit_id"],
+        "organisation_id": startup.id,
+        "period": period(first, end),
+        "delivery_on": end,
+        "batches": 1,
+        "price_cents": 1,
+        "reserve": Reserve.OPEN,
+        "status": BookingStatus.CONFIRMED,
+    }
+
+
+def _slot(unit: Unit, start: date, days: int) -> dict[str, Any]:
     return {
         "id": new_id(),
-        "unit_id": unit["id"],
+        "unit_id": unit.id,
         "period": period(start, start + timedelta(days=days)),
         "approval": Approval.INSTANT,
     }
