@@ -22,7 +22,10 @@ from tests.app.bookings.conftest import Market
 from tests.support.world import day
 
 AUTHOR = Author.of_job("test")
-WAITING_FOR_LOCK = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+WAITING_FOR_LOCK = text(
+    "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database AND datname = current_database()"
+    " WHERE locktype = 'advisory' AND NOT granted"
+)
 
 
 async def somebody_waits(sessions: SessionFactory) -> None:
