@@ -103,8 +103,8 @@ async def with_directory(
     Parameters
     ----------
     ask
-        Gives the name of the state that its answer was found in, and the answer; it is asked again if it had the
-        directory of another one.
+        Gives the name of the state that its answer was found in, or None if nothing was found that tells, and the
+        answer; it is asked again if it had the directory of another one.
 
     Raises
     ------
@@ -113,12 +113,14 @@ async def with_directory(
     """
     directory = next(reversed(_kept.values()), None) or await _read(driver)
     for _ in range(TRIES):
-        state, answer = await ask(directory)
+        told, answer = await ask(directory)
+        # Names never come again: one that is the same after the question was so before it.
+        state = told or await facts_repository.catalogue_state(driver)
         if state == directory.state:
             if state is not None and state in _kept:
                 _kept.move_to_end(state)
             return directory, answer
-        directory = _kept.get(state) if state in _kept else await _read(driver)  # type: ignore[assignment, arg-type]
+        directory = _kept[state] if state is not None and state in _kept else await _read(driver)
     raise Busy("The catalogue changes faster than it can be read: try again.")
 
 

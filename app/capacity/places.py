@@ -25,7 +25,7 @@ async def place_facts(driver: Driver, slot_id: UUID) -> Place | None:
 
     async def ask(_: Directory) -> tuple[UUID | None, Any]:
         found = await facts_repository.place_row(driver, slot_id)
-        return (found[-1] if found else await facts_repository.catalogue_state(driver)), found
+        return found and found[-1], found
 
     directory, found = await with_directory(driver, ask)
     if found is None:

@@ -27,7 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.capacity.directory import Directory, with_directory
-from app.capacity.facts_repository import STATE, catalogue_state
+from app.capacity.facts_repository import STATE
 from app.capacity.models import Slot, SlotStatus
 from app.capacity.release import in_reserves
 from app.capacity.schemas import SlotFilter, SlotNeeds
@@ -183,7 +183,7 @@ async def slots_meeting(
         async def ask(directory: Directory, days: Sequence[Span], alike: list[UUID]) -> tuple[UUID | None, set[UUID]]:
             shape, values = search_of(directory, query, None, today, taken=days)
             met = (await session.execute(_meeting(shape), {**values, "slot_ids": alike})).all()
-            return met[0].state if met else await catalogue_state(driver), {one.id for one in met}
+            return met[0].state if met else None, {one.id for one in met}
 
         found |= (await with_directory(driver, partial(ask, days=days, alike=alike)))[1]
     return found

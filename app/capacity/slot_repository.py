@@ -1,5 +1,6 @@
 """What answers show of slots, beside what the directory tells of their units."""
 
+from datetime import date
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -48,15 +49,15 @@ class ShownSlot(NamedTuple):
         The name of the state of the catalogue.
     """
 
-    start_on: Any
+    start_on: date
     id: UUID
-    end_on: Any
+    end_on: date
     unit_id: UUID
     free: str
     version: int
     reserve: str
     effective_reserve: str
-    releases_on: Any
+    releases_on: date | None
     lendable: bool
     recall_notice_days: int | None
     max_lent_days: int | None

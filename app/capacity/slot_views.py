@@ -10,7 +10,6 @@ from pydantic_core import to_json
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.capacity.directory import Directory, Entry, with_directory
-from app.capacity.facts_repository import catalogue_state
 from app.capacity.models import Slot
 from app.capacity.rules import BatchPrice, batch_price, lowest
 from app.capacity.schemas import SlotFilter, SlotRead
@@ -22,7 +21,7 @@ from app.core.paging import decode_cursor, encode_cursor
 from app.core.vocabulary import Basis, Origin
 
 Found = tuple[UUID | None, list[Record]]
-"""The name of the state of the catalogue, and rows that were found in it."""
+"""The name of the state of the catalogue, which rows tell, and the rows that were found in it."""
 
 
 async def page_texts(driver: Driver, query: SlotFilter, owner_id: UUID | None) -> tuple[list[str], str | None]:
@@ -43,7 +42,7 @@ async def page_texts(driver: Driver, query: SlotFilter, owner_id: UUID | None) -
     async def ask(directory: Directory) -> Found:
         shape, values = search_of(directory, query, owner_id, day)
         values = {**values, "limit": query.limit + 1, **further}
-        return await _with_state(driver, await page_of(shape, further=bool(further)).all(driver, values))
+        return _with_state(await page_of(shape, further=bool(further)).all(driver, values))
 
     directory, found = await with_directory(driver, ask)
     page = [ShownSlot(*row) for row in found[: query.limit]]
@@ -58,7 +57,7 @@ async def slot_reads(session: AsyncSession, slots: Sequence[Slot]) -> list[SlotR
     values = {"slot_ids": [slot.id for slot in slots], "today": today()}
 
     async def ask(_: Directory) -> Found:
-        return await _with_state(driver, await SHOWN.all(driver, values))
+        return _with_state(await SHOWN.all(driver, values))
 
     directory, found = await with_directory(driver, ask)
     rows = [ShownSlot(*row) for row in found]
@@ -71,8 +70,8 @@ async def slot_read(session: AsyncSession, slot: Slot) -> SlotRead:
     return (await slot_reads(session, [slot]))[0]
 
 
-async def _with_state(driver: Driver, found: list[Record]) -> Found:
-    return (found[0]["state"] if found else await catalogue_state(driver)), found
+def _with_state(found: list[Record]) -> Found:
+    return (found[0]["state"] if found else None), found
 
 
 def _text(slot: ShownSlot, entry: Entry, modality: str | None) -> str:

@@ -23,9 +23,10 @@ CAPPED = replace(national(60, 500), caps=Caps(2, 80))
 )
 def test_even_a_short_solve_beats_or_meets_the_baselines(problem: Problem) -> None:
     solve(national(8, 8), budget=0.1)  # loads the solver
-    began = time.process_time()
+    began, taken = time.monotonic(), time.process_time()
     solution = solve(problem, time_limit_s=1.0)
-    assert time.process_time() - began < 3
+    assert time.process_time() - taken < 3
+    assert time.monotonic() - began < 15, "however busy the machine is: nothing waits for what does not come"
     found = tuple(
         value if level.objective in {"weight", "parties", "surge_output"} else -value
         for level in solution.levels
