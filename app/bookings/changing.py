@@ -87,6 +87,17 @@ async def end_requests_of(session: AsyncSession, author: Author, booking: Bookin
     await proposals.withdraw_those_to(session, author, booking.id, reason_code=reason_code)
 
 
+async def _end_requests_of_a_place_left(
+    session: AsyncSession, author: Author, booking: Booking, instead_of: Booking | None
+) -> None:
+    """End what is open about a place that a booking leaves: all but the move that it leaves by."""
+    if instead_of is None:
+        await end_requests_of(session, author, booking, "moved")
+    else:
+        await proposals.withdraw_those_to(session, author, booking.id, reason_code="moved")
+    await proposals.withdraw_those_of_slips_of(session, author, booking.id, reason_code="moved")
+
+
 async def relocate(
     session: AsyncSession,
     author: Author,
@@ -113,11 +124,7 @@ async def relocate(
     BookingRefused
         If the calendar does not take it; what is in the way is among the facts.
     """
-    if instead_of is None:
-        await end_requests_of(session, author, booking, "moved")
-    else:
-        await proposals.withdraw_those_to(session, author, booking.id, reason_code="moved")
-    await proposals.withdraw_those_of_slips_of(session, author, booking.id, reason_code="moved")
+    await _end_requests_of_a_place_left(session, author, booking, instead_of)
     before = snapshot(booking)
     slot = (await repository.slots_by_id(session, [draft.slot_id]))[draft.slot_id]
     booking_id, left_unit_id = booking.id, booking.unit_id

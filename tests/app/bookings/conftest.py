@@ -20,6 +20,9 @@ from app.requests.models import Product, Request
 from tests.support.world import World, day
 
 Headers = Mapping[str, str]
+FEE = 15_000_000
+PRICE = 100_000_000
+FAILED: dict[str, Any] = {"reason_code": "contamination", "failed_on": str(today())}
 
 
 @dataclass
@@ -113,3 +116,11 @@ async def market(world: World, client: httpx.AsyncClient) -> Market:
     product = await world.product(startup)
     request = await world.request(product)
     return Market(world, client, startup, buyer, cdmo, seller, unit, slot, product, request)
+
+
+async def owed(market: Market) -> int:
+    return sum(amount for _, amount in await market.charges())
+
+
+async def request_status(market: Market, booking: dict[str, Any]) -> str:
+    return str((await market.read(f"/v1/requests/{booking['request_id']}", market.buyer))["status"])

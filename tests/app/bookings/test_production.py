@@ -1,4 +1,4 @@
-"""Contract, start, completion, failure and repeat: dates, money, and who may say what."""
+"""Contract, start, completion and failure: dates, money, and who may say what."""
 
 from collections import Counter
 from datetime import timedelta
@@ -8,8 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import update
-from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlmodel import col
 
 from app.bookings.fees import DEFAULT_POLICY, FailureTerms, share_cents, terms_of
 from app.bookings.invoicing import failure_invoice, price_invoice
@@ -19,23 +17,8 @@ from app.core.clock import today
 from app.core.database import transaction
 from app.core.schemas import MAX_CENTS
 from app.core.vocabulary import Reserve
-from app.identity.models import Organisation
-from app.matching.outcome import Price, ReasonCode
-from app.requests.models import Request
-from tests.app.bookings.conftest import Market
-from tests.support.world import day
-
-FEE = 15_000_000
-PRICE = 100_000_000
-FAILED: dict[str, Any] = {"reason_code": "contamination", "failed_on": str(today())}
-
-
-async def owed(market: Market) -> int:
-    return sum(amount for _, amount in await market.charges())
-
-
-async def request_status(market: Market, booking: dict[str, Any]) -> str:
-    return str((await market.read(f"/v1/requests/{booking['request_id']}", market.buyer))["status"])
+from app.matching.outcome import Price
+from tests.app.bookings.conftest import FAILED, FEE, PRICE, Market, owed, request_status
 
 
 async def test_the_contract_only_gets_further_and_both_sides_see_it(market: Market) -> None:
@@ -112,126 +95,6 @@ async def test_a_failed_batch_costs_what_its_cause_says_and_the_request_waits_ag
     assert failed["ended_reason_code"] == "contamination"
     assert await owed(market) == (due + PRICE // 10 if due else 0)
     assert await request_status(market, booked) == "submitted"
-
-
-@pytest.mark.parametrize("cause", ["cdmo", "product"])
-async def test_a_repeat_is_held_for_the_startup_at_the_price_of_the_first(market: Market, cause: str) -> None:
-    later = await market.world.slot(market.unit, 200, 300, price_cents=1)
-    booked = await market.confirmed(10)
-    await market.begin(booked)
-    repeat: dict[str, Any] = {"repeat_slot_id": str(later.id), "repeat_start": str(day(220))}
-    await market.step(booked, "fail", by=market.seller, cause=cause, **FAILED, **repeat)
-    [held] = (await market.read("/v1/bookings?status=held", market.buyer))["items"]
-    assert (held["source"], held["repeats_id"], held["price_cents"]) == ("repeat", booked["id"], PRICE)
-    assert (held["start"], held["end"], held["delivery_on"]) == (str(day(220)), str(day(263)), str(day(220 + 82)))
-    # The CDMO has offered it: it needs no second approval.
-    confirmed = await market.step(held, "confirm", by=market.buyer)
-    assert confirmed["status"] == "confirmed"
-    assert await request_status(market, booked) == "booked"
-    await market.begin(held)
-    await market.step(held, "complete", by=market.seller, actual_end_on=str(today()))
-    assert await owed(market) == (PRICE if cause == "cdmo" else 2 * PRICE)
-
-
-async def test_a_repeat_may_be_released_like_any_hold(market: Market) -> None:
-    later = await market.world.slot(market.unit, 200, 300)
-    booked = await market.confirmed(10)
-    await market.begin(booked)
-    repeat: dict[str, Any] = {"repeat_slot_id": str(later.id), "repeat_start": str(day(220))}
-    await market.step(booked, "fail", by=market.seller, cause="cdmo", **FAILED, **repeat)
-    [held] = (await market.read("/v1/bookings?status=held", market.buyer))["items"]
-    await market.step(held, "confirm", by=market.seller, expect=403)
-    await market.step(held, "release", by=market.buyer)
-    assert await owed(market) == 0
-    assert await request_status(market, booked) == "submitted"
-
-
-async def test_a_repeat_that_cannot_be_held_fails_nothing_and_names_its_field(market: Market) -> None:
-    elsewhere = await market.world.slot(await market.world.unit(market.cdmo))
-    booked = await market.confirmed(10)
-    other = await market.world.request(market.product)
-    await market.confirmed(60, request_id=str(other.id))
-    await market.begin(booked)
-    for slot, start, status, pointer in (
-        (elsewhere, 10, 422, "/repeat_slot_id"),
-        (market.slot, 100, 422, "/repeat_start"),
-        (market.slot, 70, 409, "/repeat_start"),
-    ):
-        repeat: dict[str, Any] = {"repeat_slot_id": str(slot.id), "repeat_start": str(day(start))}
-        problem = await market.step(booked, "fail", by=market.seller, cause="cdmo", expect=status, **FAILED, **repeat)
-        assert problem["errors"][0]["pointer"] == pointer
-    half: dict[str, Any] = {"repeat_start": str(day(70))}
-    await market.step(booked, "fail", by=market.seller, cause="cdmo", expect=422, **FAILED, **half)
-    assert (await market.read(f"/v1/bookings/{booked['id']}", market.buyer))["status"] == "in_production"
-    assert await market.charges() == [("reservation_fee", FEE)] * 2
-
-
-async def test_a_repeat_is_not_offered_where_the_campaign_does_not_fit(market: Market) -> None:
-    short = await market.world.slot(market.unit, 200, 242, divisible=False)
-    booked = await market.confirmed(10)
-    await market.begin(booked)
-    repeat: dict[str, Any] = {"repeat_slot_id": str(short.id), "repeat_start": str(day(200))}
-    problem = await market.step(booked, "fail", by=market.seller, cause="cdmo", expect=422, **FAILED, **repeat)
-    assert problem["errors"][0]["pointer"] == "/repeat_slot_id"
-    assert (problem["slot_days"], problem["duration_days"]) == (42, 43)
-
-
-async def test_a_repeat_takes_what_the_campaign_needs_and_not_what_its_first_slot_was(market: Market) -> None:
-    wide = await market.world.slot(market.unit, 200, 260, divisible=False, approval=Approval.INSTANT)
-    narrow = await market.world.slot(market.unit, 300, 350, divisible=False)
-    booked = await market.confirmed(200, slot_id=str(wide.id))
-    await market.begin(booked)
-    repeat: dict[str, Any] = {"repeat_slot_id": str(narrow.id), "repeat_start": str(day(300))}
-    await market.step(booked, "fail", by=market.seller, cause="cdmo", **FAILED, **repeat)
-    [held] = (await market.read("/v1/bookings?status=held", market.buyer))["items"]
-    assert (held["start"], held["end"], held["delivery_on"]) == (str(day(300)), str(day(350)), str(day(300 + 82)))
-    await market.step(
-        await market.step(held, "confirm", by=market.buyer), "start", by=market.seller, actual_start_on=str(today())
-    )
-    repeat = {"repeat_slot_id": str(market.slot.id), "repeat_start": str(day(60))}
-    await market.step(held, "fail", by=market.seller, cause="cdmo", **FAILED, **repeat)
-    [held] = (await market.read("/v1/bookings?status=held", market.buyer))["items"]
-    assert (held["start"], held["end"], held["delivery_on"]) == (str(day(60)), str(day(103)), str(day(60 + 82)))
-
-
-async def test_a_repeat_is_under_the_rules_of_its_slot(market: Market, owner: AsyncEngine) -> None:
-    lent = await market.world.slot(market.unit, 200, 300, reserve=Reserve.CRISIS, lendable=True, recall_notice_days=5)
-    released = await market.world.slot(
-        market.unit, 400, 500, reserve=Reserve.STARTUP, releases_on=today() - timedelta(days=1)
-    )
-    async with owner.begin() as connection:
-        await connection.execute(update(Request).values(accepts_recallable=True))
-    booked = await market.confirmed(10)
-    for slot, start, recallable, reserve in ((lent, 220, True, Reserve.CRISIS), (released, 420, False, Reserve.OPEN)):
-        await market.begin(booked)
-        repeat: dict[str, Any] = {"repeat_slot_id": str(slot.id), "repeat_start": str(day(start))}
-        await market.step(booked, "fail", by=market.seller, cause="cdmo", **FAILED, **repeat)
-        [booked] = (await market.read("/v1/bookings?status=held", market.buyer))["items"]
-        assert (booked["recallable"], booked["reserve"]) == (recallable, reserve)
-        await market.step(booked, "confirm", by=market.buyer)
-
-
-@pytest.mark.parametrize(
-    ("reserve", "country", "code"),
-    [
-        (Reserve.STARTUP, "BE", ReasonCode.RESERVED_FOR_STARTUPS),
-        (Reserve.CRISIS, "FR", ReasonCode.RESERVED_FOR_CRISES),
-    ],
-)
-async def test_what_a_cdmo_offers_does_not_open_a_reserve(
-    market: Market, owner: AsyncEngine, reserve: Reserve, country: str, code: ReasonCode
-) -> None:
-    reserved = await market.world.slot(market.unit, 200, 300, reserve=reserve)
-    booked = await market.confirmed(10)
-    await market.begin(booked)
-    async with owner.begin() as connection:
-        elsewhere = update(Organisation).where(col(Organisation.id) == market.startup.id).values(country=country)
-        await connection.execute(elsewhere)
-    repeat: dict[str, Any] = {"repeat_slot_id": str(reserved.id), "repeat_start": str(day(220))}
-    problem = await market.step(booked, "fail", by=market.seller, cause="cdmo", expect=409, **FAILED, **repeat)
-    assert problem["errors"][0]["pointer"] == "/repeat_slot_id"
-    assert [one["code"] for one in problem["reasons"]] == [code]
-    assert (await market.read(f"/v1/bookings/{booked['id']}", market.buyer))["status"] == "in_production"
 
 
 async def test_each_step_is_its_cdmos_and_in_order(market: Market) -> None:
