@@ -102,9 +102,13 @@ async def test_slips_and_what_they_ask_read_no_whole_table(crowded: Market, owne
             assert f"Seq Scan on {table}" not in plan, plan
 
 
-async def test_the_occupancy_of_a_unit_reads_no_whole_table(crowded: Market) -> None:
+@pytest.mark.parametrize("function", ["unit_occupancy", "slot_occupancy"])
+async def test_occupancy_reads_no_whole_table(crowded: Market, function: str) -> None:
+    given = {"unit_ids": crowded.slot.unit_id, "slot_ids": crowded.slot.id}
     async with transaction(crowded.world.sessions) as session:
-        source = await session.scalar(text("SELECT prosrc FROM pg_proc WHERE proname = 'unit_occupancy'"))
-        body = str(source).replace("unit_ids", f"'{{{crowded.slot.unit_id}}}'::uuid[]").replace("leaving", "NULL")
-        plan = await plan_of(session, text(body.replace("::", r"\:\:")))
-    assert "Seq Scan on bookings" not in plan, plan
+        body = str(await session.scalar(text(f"SELECT prosrc FROM pg_proc WHERE proname = '{function}'")))  # noqa: S608
+        for name, value in given.items():
+            body = body.replace(name, f"'{{{value}}}'::uuid[]")
+        plan = await plan_of(session, text(body.replace("leaving", "NULL").replace("::", r"\:\:")))
+    for table in ("bookings", "slots"):
+        assert f"Seq Scan on {table}" not in plan, plan

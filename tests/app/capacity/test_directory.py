@@ -1,6 +1,5 @@
 """The copy of the catalogue that searches and holds use: it never outlives what it is a copy of."""
 
-import asyncio
 import json
 from collections.abc import Mapping
 from functools import partial
@@ -12,7 +11,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.capacity import directory
+from app.capacity import directory, facts_repository
 from app.capacity.directory import KEPT_CHOICES, KEPT_STATES, Directory, with_directory
 from app.capacity.facts import unit_facts
 from app.capacity.facts_repository import catalogue_state
@@ -148,38 +147,24 @@ async def test_what_a_transaction_has_written_it_sees_and_nobody_else(client: ht
     assert (await shown(client, headers))[0]["unit_name"] == "Third"
 
 
-async def test_no_answer_mixes_two_states(client: httpx.AsyncClient, world: World, owner: AsyncEngine) -> None:
-    """A line and its unit are renamed together, over and over: each answer has both names of one time."""
+async def test_a_write_between_a_reading_and_its_use_is_in_the_answer(
+    client: httpx.AsyncClient, world: World, owner: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cdmo, headers = await world.cdmo()
-    unit = await world.unit(cdmo, name="0")
-    await world.slot(unit)
-    async with transaction(world.sessions) as session:
-        (await session.get_one(Unit, unit.id)).name = "0"
-    stopped = asyncio.Event()
+    await world.slot(await world.unit(cdmo))
+    read, names = facts_repository.known_units, iter(["Second", "Third"])
 
-    async def rename() -> int:
-        number = 0
-        while not stopped.is_set():
-            number += 1
+    async def overtaken(driver: Driver) -> tuple[UUID | None, list[Any]]:
+        found = await read(driver)
+        if name := next(names, None):
             async with owner.begin() as connection:
-                for table in ("production_lines", "units"):
-                    await connection.execute(text(f"UPDATE {table} SET name = '{number}'"))  # noqa: S608
-        return number
+                await connection.execute(text("UPDATE units SET name = :name"), {"name": name})
+        return found
 
-    renaming = asyncio.create_task(rename())
-    names = set()
-    try:
-        for _ in range(60):
-            answer = await client.get("/v1/slots", headers=headers)
-            if answer.status_code == 503:
-                continue
-            (one,) = answer.json()["items"]
-            names.add((one["line_name"], one["unit_name"]))
-    finally:
-        stopped.set()
-    assert await renaming > 10
-    assert len(names) > 5
-    assert all(line == unit for line, unit in names)
+    monkeypatch.setattr(facts_repository, "known_units", overtaken)
+    (slot,) = await shown(client, headers)
+    assert slot["unit_name"] == "Third"
+    assert next(names, None) is None
 
 
 async def test_a_catalogue_that_never_rests_is_told_of(world: World) -> None:

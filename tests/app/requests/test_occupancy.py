@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -38,14 +39,18 @@ async def test_exactly_what_is_live_occupies(world: World) -> None:
         )
     async with transaction(world.sessions) as session:
         found = await occupied_periods(session, [unit.id])
+        days = await session.scalar(text("SELECT days FROM slot_occupancy(:slots)"), {"slots": [slot.id]})
     starts = [one.period.start_on for one in found[unit.id]]
     assert starts == [day(10 * number) for number, status in enumerate(BookingStatus) if status in LIVE]
+    occupied = {one.period.start_on + timedelta(days=n) for one in found[unit.id] for n in range(one.period.days)}
+    assert {one.lower + timedelta(days=n) for one in days for n in range((one.upper - one.lower).days)} == occupied
 
 
-async def test_only_the_services_role_may_ask(owner: AsyncEngine) -> None:
+@pytest.mark.parametrize("function", ["unit_occupancy(uuid[], uuid)", "slot_occupancy(uuid[])"])
+async def test_only_the_services_role_may_ask(owner: AsyncEngine, function: str) -> None:
     rights = text(
-        "SELECT has_function_privilege('creneau_app', 'unit_occupancy(uuid[], uuid)', 'EXECUTE'),"
-        " EXISTS (SELECT FROM pg_proc, aclexplode(proacl) WHERE proname = 'unit_occupancy' AND grantee = 0)"
+        "SELECT has_function_privilege('creneau_app', :function, 'EXECUTE'),"
+        " EXISTS (SELECT FROM pg_proc, aclexplode(proacl) WHERE oid = CAST(:function AS regprocedure) AND grantee = 0)"
     )
     async with owner.connect() as connection:
-        assert tuple((await connection.execute(rights)).one()) == (True, False)
+        assert tuple((await connection.execute(rights, {"function": function})).one()) == (True, False)

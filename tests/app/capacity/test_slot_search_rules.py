@@ -1,0 +1,158 @@
+"""The search for slots: single rules of it, what it refuses, and the indexes behind it."""
+
+import re
+from datetime import timedelta
+from uuid import UUID
+
+import httpx
+import pytest
+from sqlalchemy import delete, insert, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.capacity.directory import Directory, with_directory
+from app.capacity.facts_repository import catalogue_state
+from app.capacity.models import Slot
+from app.capacity.schemas import SlotFilter
+from app.capacity.search_repository import Search, page_of, search_of
+from app.capacity.slot_views import slot_read
+from app.catalogue.models import LineModality
+from app.core.clock import today
+from app.core.database import make_engine, make_session_factory, transaction
+from app.core.driver import driver_of
+from app.core.model import new_id, period
+from app.core.settings import Settings
+from tests.app.capacity.searching import all_found
+from tests.support.explain import analyze, prepared_plan
+from tests.support.world import World, day
+
+
+async def test_a_line_without_terms_for_a_modality_is_not_found_by_it(
+    client: httpx.AsyncClient, world: World, owner: AsyncEngine
+) -> None:
+    cdmo, _ = await world.cdmo()
+    _, headers = await world.startup()
+    await world.slot(await world.unit(cdmo))
+    assert len(await all_found(client, {"modality": "monoclonal_antibody"}, headers)) == 1
+    async with owner.begin() as connection:
+        await connection.execute(delete(LineModality))
+    assert await all_found(client, {"modality": "monoclonal_antibody"}, headers) == []
+    assert len(await all_found(client, {}, headers)) == 1
+
+
+@pytest.mark.parametrize("named", ["unit_id", "line_id", "site_id"])
+async def test_slots_are_found_by_where_they_are(client: httpx.AsyncClient, world: World, named: str) -> None:
+    cdmo, own = await world.cdmo()
+    _, headers = await world.startup()
+    slots = [await world.slot(await world.unit(cdmo)) for _ in range(3)]
+    shown = {one["id"]: one for one in await all_found(client, {}, headers)}
+    for slot in slots:
+        place = {named: shown[str(slot.id)][named]}
+        for reader in (headers, own):
+            assert [one["id"] for one in await all_found(client, place, reader)] == [str(slot.id)]
+    assert await all_found(client, {named: str(new_id())}, headers) == []
+
+
+async def test_answers_do_not_depend_on_how_the_server_writes_dates(
+    world: World, owner: AsyncEngine, settings: Settings
+) -> None:
+    cdmo, _ = await world.cdmo()
+    slot = await world.slot(await world.unit(cdmo), 0, 10)
+    assert settings.database_url is not None
+    async with owner.begin() as connection:
+        name = await connection.scalar(text("SELECT current_database()"))
+        await connection.execute(text(f"ALTER DATABASE {name} SET datestyle = 'SQL, DMY'"))
+    engine = make_engine(settings.database_url, settings)
+    try:
+        async with transaction(make_session_factory(engine)) as session:
+            read = await slot_read(session, await session.get_one(Slot, slot.id))
+    finally:
+        await engine.dispose()
+        async with owner.begin() as connection:
+            await connection.execute(text(f"ALTER DATABASE {name} RESET datestyle"))
+    assert [(one.start, one.end) for one in read.free] == [(day(0), day(10))]
+
+
+async def test_a_cdmo_searches_among_its_own_in_any_status(client: httpx.AsyncClient, world: World) -> None:
+    cdmo, own = await world.cdmo()
+    other, _ = await world.cdmo()
+    unit = await world.unit(cdmo)
+    mine = [await world.slot(unit, 0, 10), await world.slot(unit, 5, 30, status="draft")]
+    await world.slot(await world.unit(other), 0, 10)
+    assert [one["id"] for one in await all_found(client, {}, own)] == [str(one.id) for one in mine]
+    assert [one["id"] for one in await all_found(client, {"status": "draft"}, own)] == [str(mine[1].id)]
+    assert await all_found(client, {"status": "published", "min_days": 11}, own) == []
+
+
+async def test_what_has_passed_is_not_free(client: httpx.AsyncClient, world: World) -> None:
+    cdmo, _ = await world.cdmo()
+    _, startup = await world.startup()
+    unit, now = await world.unit(cdmo), today()
+    running = await world.add(Slot(unit_id=unit.id, period=period(now - timedelta(days=20), now + timedelta(days=5))))
+    (found,) = await all_found(client, {"min_days": 5, "available": "true"}, startup)
+    assert found["id"] == str(running.id)
+    assert found["free"] == [{"start": str(now), "end": str(now + timedelta(days=5))}]
+    assert await all_found(client, {"min_days": 6, "available": "true"}, startup) == []
+
+
+async def test_the_price_shown_is_that_of_the_modality_asked_for(client: httpx.AsyncClient, world: World) -> None:
+    cdmo, _ = await world.cdmo()
+    _, startup = await world.startup()
+    unit = await world.unit(cdmo)
+    await world.slot(unit)
+    (found,) = await all_found(client, {"modality": "monoclonal_antibody"}, startup)
+    assert found["price_cents"] == found["prices"][0]["price_cents"] == 100_000_000
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer"),
+    [
+        ("modality=alchemy", "query/modality"),
+        ("phase=phase_9", "query/phase"),
+        ("start=2030-02-01&end=2030-02-01", "query/end"),
+        ("start=tomorrow", "query/start"),
+        ("deliver_by=infinity", "query/deliver_by"),
+        ("min_days=0", "query/min_days"),
+        ("volume_min=2&volume_max=1", "query/volume_max"),
+        ("volume_min=inf", "query/volume_min"),
+        ("reserve=everyone", "query/reserve"),
+        ("available=perhaps", "query/available"),
+        ("cursor=nonsense", "query/cursor"),
+    ],
+)
+async def test_bad_filters_are_refused_by_name(
+    client: httpx.AsyncClient, world: World, query: str, pointer: str
+) -> None:
+    _, headers = await world.startup()
+    answer = await client.get(f"/v1/slots?{query}", headers=headers)
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["errors"][0]["pointer"] == pointer
+
+
+async def test_the_search_reads_an_index_and_no_whole_table(world: World, owner: AsyncEngine) -> None:
+    cdmo, _ = await world.cdmo()
+    units = [await world.unit(cdmo, site={"region": "Bretagne" if n == 0 else "Grand Est"}) for n in range(10)]
+    rows = [
+        {"unit_id": unit.id, "period": period(day(10 * number), day(10 * number + 9))}
+        for unit in units
+        for number in range(500)
+    ]
+    async with owner.begin() as connection:
+        await connection.execute(insert(Slot), rows)
+    await analyze(owner)
+    narrow = {"start": day(2000), "end": day(2100), "available": True, "min_days": 5}
+    wanted = {"modality": "monoclonal_antibody", "phase": "phase_1", "region": "Bretagne"}
+    for query in ({}, wanted, narrow, narrow | wanted, narrow | wanted | {"deliver_by": day(2200)}):
+        plan = await _plan(world, SlotFilter.model_validate(query))
+        assert "Seq Scan on slots" not in plan, plan
+        assert re.search("ix_slots_published_start|ix_slots_period|ix_slots_unit_id", plan), plan
+
+
+async def _plan(world: World, query: SlotFilter) -> str:
+    async with transaction(world.sessions) as session:
+        driver = await driver_of(session)
+
+        async def ask(directory: Directory) -> tuple[UUID | None, Search]:
+            return await catalogue_state(driver), search_of(directory, query, None, today())
+
+        _, (shape, values) = await with_directory(driver, ask)
+        return await prepared_plan(session, page_of(shape, further=False), {**values, "limit": 51})
