@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.bookings import ledger_repository, repository, resale_repository, slip_repository
 from app.bookings.models import Booking, BookingStatus, Charge, ChargeKind
+from app.capacity.models import Slot
 from app.core.clock import now
 from app.core.database import transaction
 from app.core.model import new_id, period
@@ -103,7 +104,12 @@ async def test_slips_and_what_they_ask_read_no_whole_table(crowded: Market, owne
 
 
 @pytest.mark.parametrize("function", ["unit_occupancy", "slot_occupancy"])
-async def test_occupancy_reads_no_whole_table(crowded: Market, function: str) -> None:
+async def test_occupancy_reads_no_whole_table(crowded: Market, owner: AsyncEngine, function: str) -> None:
+    elsewhere = await crowded.world.unit(crowded.cdmo)
+    slots = [{"unit_id": elsewhere.id, "period": period(day(n * DAYS), day(n * DAYS + DAYS))} for n in range(2_000)]
+    async with owner.begin() as connection:
+        await connection.execute(insert(Slot), slots)
+    await analyze(owner)
     given = {"unit_ids": crowded.slot.unit_id, "slot_ids": crowded.slot.id}
     async with transaction(crowded.world.sessions) as session:
         body = str(await session.scalar(text(f"SELECT prosrc FROM pg_proc WHERE proname = '{function}'")))  # noqa: S608
