@@ -30,6 +30,7 @@ SLOT_DAYS = 700
 STEP_DAYS = 20
 ALLOWED = frozenset({200, 201, 409, 412, 422})
 
+LOCK_UNIT = text("SELECT pg_advisory_xact_lock(hashtextextended(:unit_id, 0))")
 AGE_ONE_HOLD = text(
     "UPDATE bookings SET hold_expires_at = now() - interval '1 second' WHERE id = :id AND status = 'held'"
 )
@@ -83,6 +84,8 @@ class MarketDay:
             aged = verb == "expire"
             if aged and booking is not None:
                 async with self.owner.begin() as connection:
+                    # As all who write bookings do: what triggers lock is locked in one order then.
+                    await connection.execute(LOCK_UNIT, {"unit_id": booking["unit_id"]})
                     await connection.execute(AGE_ONE_HOLD, {"id": booking["id"]})
                 verb = "confirm"
             answer = await self._do(http, self.clients[number], verb, booking, chance, first=turn == 0, aged=aged)
