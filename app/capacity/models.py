@@ -111,7 +111,13 @@ class Slot(Versioned, table=True):
             deferrable=True,
             initially="IMMEDIATE",
         ),
-        Index("ix_slots_period", "period", postgresql_using="gist"),
+        Index(
+            "ix_slots_published_period",
+            "period",
+            postgresql_using="gist",
+            postgresql_include=["unit_id", "id", "divisible", "reserve", "releases_on"],
+            postgresql_where=text("status = 'published'"),
+        ),
         Index("ix_slots_published_start", text("lower(period)"), "id", postgresql_where=text("status = 'published'")),
         Index("ix_slots_unit_id", "unit_id"),
         Index(

@@ -1,28 +1,40 @@
-"""The search for slots in SQL: one statement for each set of filters, made once, since making it costs more than it.
+"""The search for slots in SQL: one statement for each shape of search, made once, since making it costs more than it.
 
-What is asked of units the directory answers: the statement is one of slots alone.
+What is asked of units the directory answers: the statement is one of slots alone. PostgreSQL makes its plan before it
+knows the values, from the sixth time on. So nothing is left to it that only they tell: slots under way on the first day
+asked for are found by the days they hold, those after it by their first day; and a unit is looked up among many by its
+name, where an array of unknown length would be read through for each slot.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from sqlalchemy import (
+    CTE,
     ColumnElement,
+    CompoundSelect,
     Date,
+    FromClause,
     Integer,
     Select,
+    SQLColumnExpression,
+    Text,
     Uuid,
     bindparam,
+    cast,
     column,
     func,
+    inspect,
     literal_column,
     select,
+    true,
     tuple_,
+    union_all,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, DATEMULTIRANGE, DATERANGE, Range, array
+from sqlalchemy.dialects.postgresql import ARRAY, DATEMULTIRANGE, DATERANGE, JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -30,140 +42,69 @@ from app.capacity.directory import Directory, with_directory
 from app.capacity.facts_repository import STATE
 from app.capacity.models import Slot, SlotStatus
 from app.capacity.release import in_reserves
-from app.capacity.schemas import SlotFilter, SlotNeeds
-from app.capacity.slot_repository import NOTHING, START, TODAY, free_part, occupied_days, shown_of
-from app.capacity.supply import Span, UnitFacts
+from app.capacity.schemas import SlotFilter
+from app.capacity.search_rules import Among, Shape, search_of
+from app.capacity.slot_repository import (
+    NOTHING,
+    START,
+    TODAY,
+    columns_shown,
+    free_part,
+    materialized,
+    occupied_days,
+    shown_of,
+)
+from app.capacity.supply import Span
 from app.core.driver import Prepared, driver_of
-from app.core.vocabulary import Reserve
+
+Keys: TypeAlias = Select[date, UUID]
+"""The first day and the id of each slot found."""
 
 _PUBLISHED: ColumnElement[str] = literal_column(f"'{SlotStatus.PUBLISHED.value}'")
 """As a constant: the index of published slots serves no plan that is made before the status is known."""
 _WINDOW = bindparam("window", type_=DATERANGE)
+_BEGIN = bindparam("begin", type_=Date)
+_END = bindparam("end", type_=Date)
+_EXAMINED = bindparam("examined", type_=Integer)
+_PLACES = bindparam("places", type_=JSONB)
+"""By unit, as text: what one batch needs there, or null."""
 _UNITS = bindparam("units", type_=ARRAY(Uuid))
-_PLACE = (
-    func.unnest(
-        _UNITS, bindparam("batch_days", type_=ARRAY(Integer)), bindparam("released_after", type_=ARRAY(Integer))
-    )
-    .table_valued(column("unit_id", Uuid), column("batch_days", Integer), column("released_after", Integer))
-    .render_derived("place")
-)
-"""The units asked for, each with the days that one batch occupies, and after which it can be delivered."""
-_OF_SLOTS = ("start", "end", "deliver_by", "min_days", "status")
+_KEY = START.label("start_on"), col(Slot.id)
+_NOT_OVER = func.upper(col(Slot.period), type_=Date) > _BEGIN
 
 
-class Shape(NamedTuple):
-    """What the statement of a search depends on: which filters are given, not with what.
-
-    Attributes
-    ----------
-    given
-        The names of the filters on slots that have a value.
-    published
-        Whether only published slots are meant, or those of any status.
-    everywhere
-        Whether the slots of all units are meant, or those of some.
-    reserve
-        The one asked for; which slots are in it differs from one to the other.
-    available
-        As in the filter.
-    taken
-        Whether further days count as booked.
-    """
-
-    given: frozenset[str]
-    published: bool
-    everywhere: bool
-    reserve: Reserve | None
-    available: bool | None
-    taken: bool
+def _place(unit_id: SQLColumnExpression[UUID]) -> ColumnElement[Any]:
+    """Return what the search knows of a unit; NULL where it is none of those asked for."""
+    return _PLACES.op("->", return_type=JSONB())(cast(unit_id, Text))
 
 
-class Search(NamedTuple):
-    """A search: the shape of its statement, and the values that it is run with."""
-
-    shape: Shape
-    values: Mapping[str, Any]
-
-
-def search_of(
-    directory: Directory, query: SlotNeeds, owner_id: UUID | None, day: date, *, taken: Sequence[Span] = ()
-) -> Search:
-    """Return a search.
-
-    Parameters
-    ----------
-    owner_id
-        Whose slots alone, in any status; None means all that are published.
-    day
-        Today.
-    taken
-        Days that count as booked beside those that are.
-    """
-    units = directory.meeting(query, owner_id)
-    shape = Shape(
-        frozenset(name for name in _OF_SLOTS if getattr(query, name, None) is not None),
-        published=owner_id is None,
-        everywhere=units is None and query.deliver_by is None,
-        reserve=query.reserve,
-        available=query.available if isinstance(query, SlotFilter) else None,
-        taken=bool(taken),
-    )
-    values = {
-        "status": getattr(query, "status", None),
-        "today": day,
-        "units": units,
-        "days": Range(query.start, query.end, bounds="[)"),
-        "window": Range(max(query.start or day, day), query.end, bounds="[)"),
-        "least_days": query.min_days or 1,
-        "deliver_by": query.deliver_by,
-        "taken": [Range(one.start_on, one.end_on, bounds="[)") for one in taken],
-    }
-    if query.deliver_by is not None:
-        chosen = [directory.units[unit].facts for unit in (directory.units if units is None else units)]
-        values["units"] = [one.unit_id for one in chosen]
-        values["batch_days"] = [one.first_batch_days + one.changeover_days for one in chosen]
-        values["released_after"] = [_released_after(one, query.modality) for one in chosen]
-    return Search(shape, values)
-
-
-def _released_after(unit: UnitFacts, modality: str | None) -> int | None:
-    """Return how many days after its start one batch of a unit can be delivered, or None where nothing tells."""
-    lags = [one.release_days for name, one in unit.terms.items() if modality in {None, name}]
-    return unit.first_batch_days + min(lags) if lags else None
+_KNOWN = _place(col(Slot.unit_id)).is_not(None)
+"""Whether the unit of a slot is one of those asked for."""
 
 
 @lru_cache(maxsize=1_000)
-def search(shape: Shape) -> Select[Slot]:
-    """Return the statement of a search, without order or limit."""
-    statement = select(Slot)
-    if "deliver_by" in shape.given:
-        statement = statement.join(_PLACE, _PLACE.c.unit_id == col(Slot.unit_id))
-    elif not shape.everywhere:
-        statement = statement.where(col(Slot.unit_id) == func.any(_UNITS))
-    if shape.published:
-        statement = statement.where(col(Slot.status) == _PUBLISHED)
-    if "status" in shape.given:
-        statement = statement.where(col(Slot.status) == bindparam("status"))
-    if "start" in shape.given or "end" in shape.given:
-        days = bindparam("days", type_=DATERANGE)
-        statement = statement.where(col(Slot.period).op("&&", is_comparison=True)(days))
-    if shape.reserve is not None:
-        statement = statement.where(in_reserves([shape.reserve], TODAY))
-    return statement.where(*_fits(shape))
+def page_of(shape: Shape) -> Prepared:
+    """Return the statement of one page of a search: a `ShownSlot` each, by first day.
 
-
-@lru_cache(maxsize=1_000)
-def page_of(shape: Shape, *, further: bool) -> Prepared:
-    """Return the statement of one page of a search, as `shown_of` has it.
-
-    Its values are those of the search, `limit`, and with `further` what the page comes after: `after_on`, `after_id`.
+    Its values are those of the search, and `examined`: how many slots are read, in that order. Where what is free is
+    asked for, it also has a `limit`, and tells in `reached_on` and `reached_id` how far it read if there may be more;
+    if none of those read met the search, that is all its only row tells.
     """
-    key = (START, col(Slot.id))
-    statement = search(shape).order_by(*key)
-    if further:
-        after = bindparam("after_on", type_=Date), bindparam("after_id", type_=Uuid)
-        statement = statement.where(tuple_(*key) > tuple_(*after))
-    return Prepared(shown_of(statement.limit(bindparam("limit", type_=Integer))))
+    candidates = _candidates(shape)
+    if shape.available is None:
+        return Prepared(shown_of(candidates))
+    met = shown_of(candidates, partial(_free_enough, shape)).limit(bindparam("limit", type_=Integer)).cte("met")
+    last = (
+        select(candidates.c.start_on.label("reached_on"), candidates.c.id.label("reached_id"))
+        .order_by(candidates.c.start_on, candidates.c.id)
+        .offset(_EXAMINED - 1)
+        .limit(1)
+        .cte("last")
+    )
+    shown = [STATE.label(name) if name == "state" else one for name, one in met.c.items()]
+    return Prepared(
+        select(*shown, *last.c).select_from(met.outerjoin(last, true(), full=True)).order_by(met.c.start_on, met.c.id)
+    )
 
 
 async def slots_meeting(
@@ -191,43 +132,101 @@ async def slots_meeting(
 
 @lru_cache(maxsize=1_000)
 def _meeting(shape: Shape) -> Select[UUID, UUID | None]:
-    among = col(Slot.id) == func.any(bindparam("slot_ids", type_=ARRAY(Uuid)))
-    return search(shape).where(among).with_only_columns(col(Slot.id), STATE.label("state"))
+    """Return the statement of those `slot_ids` that meet a search for what is free."""
+    found = select(*_KEY).where(col(Slot.id) == func.any(bindparam("slot_ids", type_=ARRAY(Uuid))), *_asked(shape))
+    if shape.among is Among.FEW:
+        found = found.where(col(Slot.unit_id) == func.any(_UNITS))
+    elif shape.among is Among.MANY:
+        found = found.where(_KNOWN)
+    if shape.begins:
+        found = found.where(_NOT_OVER)
+    named = _by_key(found)
+    occupied = occupied_days(select(func.array_agg(named.c.id, type_=ARRAY(Uuid))).scalar_subquery())
+    return (
+        select(named.c.id, STATE.label("state"))
+        .select_from(named.outerjoin(occupied, occupied.c.slot_id == named.c.id))
+        .where(_free_enough(shape, named, func.coalesce(occupied.c.days, NOTHING)))
+    )
 
 
-def _fits(shape: Shape) -> Iterator[ColumnElement[bool]]:
-    """Yield the conditions on the usable part of a slot, and on what of it is free."""
-    booked = _booked()
+def _candidates(shape: Shape) -> CTE:
+    """Return the first slots, by first day, that meet all that is asked of a slot but what is free of it."""
+    return _by_key(_by_unit(shape) if shape.among is Among.FEW else _by_day(shape))
+
+
+def _by_key(found: Keys | CompoundSelect[date, UUID]) -> CTE:
+    """Return all that is shown of slots of which the key was found: until then an index has what there is to carry.
+
+    One by one, since how many there are is not known to the plan.
+    """
+    keys = found.subquery("keys")
+    slot = select(*columns_shown()).where(col(Slot.id) == keys.c.id).limit(1).lateral("slot")
+    return materialized(select(slot).select_from(keys.join(slot, true())), "candidates")
+
+
+def _by_unit(shape: Shape) -> Keys:
+    """Return the first keys of all units asked for, out of the first of each."""
+    unit = func.unnest(_UNITS).table_valued(column("unit_id", Uuid)).render_derived("unit")
+    conditions = [*_asked(shape), *_further(shape), *([_NOT_OVER] if shape.begins else [])]
+    of_unit = _first(select(*_KEY).where(col(Slot.unit_id) == unit.c.unit_id, *conditions)).lateral("of_unit")
+    return _first(select(of_unit.c.start_on, of_unit.c.id).select_from(unit.join(of_unit, true())))
+
+
+def _by_day(shape: Shape) -> Keys | CompoundSelect[date, UUID]:
+    """Return the first keys, out of those of slots under way on the first day asked for and of those after it."""
+    found = select(*_KEY).where(*_asked(shape))
+    if shape.among is Among.MANY:
+        found = found.where(_KNOWN)
+    further = found.where(*_further(shape))
+    if not shape.begins:
+        return _first(further)
+    under_way = further.where(col(Slot.period).contains(_BEGIN), START < _BEGIN)
+    both = union_all(_first(under_way), _first(found.where(START >= _BEGIN)))
+    return both.order_by(both.selected_columns.start_on, both.selected_columns.id).limit(_EXAMINED)
+
+
+def _first(found: Keys) -> Keys:
+    return found.order_by(*found.selected_columns).limit(_EXAMINED)
+
+
+def _further(shape: Shape) -> Iterator[ColumnElement[bool]]:
+    """Yield the condition on slots after the one that the search goes on after."""
+    if shape.further:
+        yield tuple_(START, col(Slot.id)) > tuple_(bindparam("after_on", type_=Date), bindparam("after_id", type_=Uuid))
+
+
+def _asked(shape: Shape) -> Iterator[ColumnElement[bool]]:
+    """Yield the conditions on slots, but those on their unit, on when they end, and on what is free."""
+    if shape.published:
+        yield col(Slot.status) == _PUBLISHED
+    if "status" in shape.given:
+        yield col(Slot.status) == bindparam("status")
+    if shape.ends:
+        yield START < _END
+    if shape.reserve is not None:
+        yield in_reserves([shape.reserve], TODAY)
+    if not shape.available and not shape.given.isdisjoint({"min_days", "deliver_by"}):
+        yield _has_stretch(shape, inspect(Slot).local_table, NOTHING)
+
+
+def _free_enough(shape: Shape, slots: FromClause, booked: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Return whether what is free of slots has a stretch as asked for, or has none where those are meant."""
     if shape.taken:
         booked = booked.op("+", return_type=DATEMULTIRANGE())(bindparam("taken", type_=DATEMULTIRANGE))
-    if shape.available:
-        yield _has_stretch(free_part(col(Slot.period), col(Slot.divisible), _WINDOW, booked), shape.given)
-        return
-    if "min_days" in shape.given or "deliver_by" in shape.given:
-        yield _has_stretch(_usable(_WINDOW), shape.given)
-    if shape.available is not None:
-        yield ~_has_stretch(free_part(col(Slot.period), col(Slot.divisible), _WINDOW, booked), shape.given)
+    enough = _has_stretch(shape, slots, booked)
+    return enough if shape.available else ~enough
 
 
-def _has_stretch(stretches: ColumnElement[Any], given: Collection[str]) -> ColumnElement[bool]:
-    """Return whether one of the stretches is long enough, and lets one batch be delivered in time."""
-    stretch: ColumnElement[Any] = func.unnest(stretches, type_=DATERANGE).column_valued("stretch")
+def _has_stretch(shape: Shape, slots: FromClause, booked: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Return whether a usable stretch of slots is long enough, and lets one batch be delivered in time."""
+    usable = free_part(slots.c.period, slots.c.divisible, _WINDOW, booked)
+    stretch: ColumnElement[Any] = func.unnest(usable, type_=DATERANGE).column_valued("stretch")
     first, last = func.lower(stretch, type_=Date), func.upper(stretch, type_=Date)
     conditions: list[ColumnElement[bool]] = [last - first >= bindparam("least_days", type_=Integer)]
-    if "deliver_by" in given:
+    if "deliver_by" in shape.given:
+        occupied, released_after = (_place(slots.c.unit_id)[number].as_integer() for number in range(2))
         conditions += [
-            last - first >= _PLACE.c.batch_days,
-            first + _PLACE.c.released_after <= bindparam("deliver_by", type_=Date),
+            last - first >= occupied,
+            first + released_after <= bindparam("deliver_by", type_=Date),
         ]
-    return select(literal_column("1")).where(*conditions).correlate(Slot, _PLACE).exists()
-
-
-def _usable(window: ColumnElement[Any]) -> ColumnElement[Any]:
-    """Return what could be used of a slot, booked or not."""
-    return free_part(col(Slot.period), col(Slot.divisible), window, NOTHING)
-
-
-def _booked() -> ColumnElement[Any]:
-    """Return the days that live bookings occupy in a slot."""
-    occupied = occupied_days(array([col(Slot.id)]))
-    return func.coalesce(select(occupied.c.days).correlate(Slot).scalar_subquery(), NOTHING)
+    return select(literal_column("1")).where(*conditions).correlate(slots).exists()

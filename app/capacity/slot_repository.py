@@ -1,11 +1,14 @@
 """What answers show of slots, beside what the directory tells of their units."""
 
+from collections.abc import Callable
 from datetime import date
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
+    CTE,
     ColumnElement,
+    CompoundSelect,
     Date,
     FromClause,
     Label,
@@ -76,35 +79,46 @@ TERMS = slice(ShownSlot._fields.index("reserve"), ShownSlot._fields.index("origi
 """What of it many slots share."""
 TERM_NAMES = ShownSlot._fields[TERMS]
 
-_OF_SLOT: dict[str, SQLColumnExpression[Any]] = {
-    "start_on": START,
-    "end_on": func.upper(col(Slot.period), type_=Date),
-    "period": col(Slot.period),
-    "effective_reserve": effective_reserve(TODAY),
-    **{name: col(getattr(Slot, name)) for name in ShownSlot._fields if name in Slot.model_fields},
-}
+
+def columns_shown() -> list[Label[Any]]:
+    """Return what is read of slots themselves to show them."""
+    values: dict[str, SQLColumnExpression[Any]] = {
+        "start_on": START,
+        "end_on": func.upper(col(Slot.period), type_=Date),
+        "period": col(Slot.period),
+        "effective_reserve": effective_reserve(TODAY),
+        **{name: col(getattr(Slot, name)) for name in ShownSlot._fields if name in Slot.model_fields},
+    }
+    return [value.label(name) for name, value in values.items()]
 
 
-def shown_of(found: Select[Any]) -> Select[Any]:
-    """Return the statement of what is shown of the slots that another one finds: a `ShownSlot` each, by first day."""
-    columns: list[Label[Any]] = [value.label(name) for name, value in _OF_SLOT.items()]
-    page = found.with_only_columns(*columns, maintain_column_froms=True).cte("page").prefix_with("MATERIALIZED")
-    occupied = occupied_days(select(func.array_agg(page.c.id, type_=ARRAY(Uuid))).scalar_subquery())
+def shown_of(slots: CTE, met: Callable[[CTE, ColumnElement[Any]], ColumnElement[bool]] | None = None) -> Select[Any]:
+    """Return the statement of what is shown of slots: a `ShownSlot` each, by first day.
+
+    Parameters
+    ----------
+    slots
+        With `columns_shown`.
+    met
+        Gives the condition on slots, and on what is booked of them, under which they are shown; None shows all.
+    """
+    occupied = occupied_days(select(func.array_agg(slots.c.id, type_=ARRAY(Uuid))).scalar_subquery())
+    booked = func.coalesce(occupied.c.days, NOTHING)
     from_today = func.daterange(TODAY, None, type_=DATERANGE)
-    free = free_part(page.c.period, page.c.divisible, from_today, func.coalesce(occupied.c.days, NOTHING))
     further: dict[str, SQLColumnExpression[Any]] = {
-        "free": cast(free, Text),
-        "cap_cents": case((page.c.effective_reserve == Reserve.STARTUP, col(Agreement.capped_price_cents))),
+        "free": cast(free_part(slots.c.period, slots.c.divisible, from_today, booked), Text),
+        "cap_cents": case((slots.c.effective_reserve == Reserve.STARTUP, col(Agreement.capped_price_cents))),
         "cap_origin": col(Agreement.origin),
         "state": STATE,
     }
-    return (
-        select(*(further[name].label(name) if name in further else page.c[name] for name in ShownSlot._fields))
-        .select_from(page)
-        .outerjoin(Agreement, col(Agreement.id) == page.c.agreement_id)
-        .outerjoin(occupied, occupied.c.slot_id == page.c.id)
-        .order_by(page.c.start_on, page.c.id)
+    shown = (
+        select(*(further[name].label(name) if name in further else slots.c[name] for name in ShownSlot._fields))
+        .select_from(slots)
+        .outerjoin(Agreement, col(Agreement.id) == slots.c.agreement_id)
+        .outerjoin(occupied, occupied.c.slot_id == slots.c.id)
+        .order_by(slots.c.start_on, slots.c.id)
     )
+    return shown if met is None else shown.where(met(slots, booked))
 
 
 def occupied_days(slot_ids: ColumnElement[Any]) -> FromClause:
@@ -132,5 +146,11 @@ def _multirange(span: SQLColumnExpression[Any]) -> ColumnElement[Any]:
     return func.datemultirange(span, type_=DATEMULTIRANGE)
 
 
-SHOWN = Prepared(shown_of(select(Slot).where(col(Slot.id) == func.any(bindparam("slot_ids", type_=ARRAY(Uuid))))))
+def materialized(slots: Select[Any] | CompoundSelect[Any], name: str) -> CTE:
+    """Return a statement as one that is run once, whatever is asked of its rows."""
+    return slots.cte(name).prefix_with("MATERIALIZED")
+
+
+_NAMED = select(*columns_shown()).where(col(Slot.id) == func.any(bindparam("slot_ids", type_=ARRAY(Uuid))))
+SHOWN = Prepared(shown_of(materialized(_NAMED, "named")))
 """The statement of the slots with these `slot_ids`."""

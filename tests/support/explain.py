@@ -1,5 +1,6 @@
 """The plans that the server makes for the statements of the service."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -35,6 +36,19 @@ async def prepared_plan(session: AsyncSession, statement: Prepared, values: Mapp
     """Return the plan of a statement that goes to the driver as it is."""
     driver = await driver_of(session)
     return "\n".join(row[0] for row in await driver.fetch(f"EXPLAIN {statement.sql}", *statement.arguments(values)))
+
+
+async def general_plan(session: AsyncSession, statement: Prepared) -> str:
+    """Return the plan of such a statement that is made without its values: the one in use after a few runs."""
+    driver = await driver_of(session)
+    count = max(map(int, re.findall(r"\$(\d+)", statement.sql)))
+    places = ", ".join(["NULL"] * count)
+    await driver.execute("SET plan_cache_mode = force_generic_plan")
+    await driver.execute(f"PREPARE explained AS {statement.sql}")
+    rows = await driver.fetch(f"EXPLAIN EXECUTE explained({places})")
+    await driver.execute("DEALLOCATE explained")
+    await driver.execute("RESET plan_cache_mode")
+    return "\n".join(row[0] for row in rows)
 
 
 async def plans_of(session: AsyncSession, work: Callable[[], Awaitable[object]]) -> list[str]:

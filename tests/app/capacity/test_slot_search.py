@@ -11,6 +11,7 @@ import pytest
 from app.capacity.facts import unit_facts
 from app.capacity.models import Slot
 from app.capacity.supply import Span, UnitFacts
+from app.core.clock import today
 from app.core.database import transaction
 from app.core.model import new_id
 from app.core.vocabulary import GmpPhase, Reserve
@@ -37,6 +38,7 @@ async def _market(world: World, random_: random.Random) -> list[Known]:
     cdmo, _ = await world.cdmo()
     buyer, _ = await world.startup()
     market = []
+    now = (today() - day(0)).days
     for number in range(24):
         unit = await world.unit(
             cdmo,
@@ -53,7 +55,7 @@ async def _market(world: World, random_: random.Random) -> list[Known]:
             changeover_days=random_.choice([0, 6]),
             not_bookable_reason="captive" if number % 12 == 11 else None,
         )
-        start = random_.randint(-10, 30)
+        start = now + random_.randint(-30, 30)
         for _ in range(5):
             length = random_.randint(1, 60)
             slot = await world.slot(
@@ -76,7 +78,8 @@ async def _market(world: World, random_: random.Random) -> list[Known]:
 
 def _query(random_: random.Random) -> dict[str, Any]:
     """Return a random choice of filters."""
-    start = random_.randint(-15, 120)
+    now = (today() - day(0)).days
+    start = now + random_.randint(-30, 120)
     offered: dict[str, Any] = {
         "modality": random_.choice(["monoclonal_antibody", "viral_vector_aav"]),
         "phase": random_.choice(["phase_1", "phase_2"]),
@@ -87,7 +90,7 @@ def _query(random_: random.Random) -> dict[str, Any]:
         "reserve": random_.choice(["open", "startup"]),
         "start": str(day(start)),
         "end": str(day(start + random_.randint(1, 90))),
-        "deliver_by": str(day(random_.randint(40, 220))),
+        "deliver_by": str(day(now + random_.randint(-10, 220))),
         "min_days": random_.choice([1, 10, 30]),
         "available": random_.choice(["true", "false"]),
     }
@@ -134,8 +137,9 @@ def _fits(query: dict[str, Any], known: Known, unit: UnitFacts) -> bool:
     window = {one for one in whole if start <= one < end}
     if ("start" in query or "end" in query) and not window:
         return False
-    usable = window if known.slot.divisible else whole
-    free = usable - known.booked if known.slot.divisible or not known.booked else set()
+    to_come = {one for one in whole if one >= today()}
+    usable = window & to_come if known.slot.divisible else whole if whole == to_come else set()
+    free: set[date] = usable - known.booked if known.slot.divisible or not known.booked else set()
     release = [terms.release_days for name, terms in unit.terms.items() if query.get("modality") in {None, name}]
 
     def serves(stretch: Span) -> bool:
@@ -159,8 +163,8 @@ def _matching_agrees(query: dict[str, Any], unit: UnitFacts, owner_id: UUID) -> 
         organisation_id=owner_id,
         modality=query["modality"],
         gmp_phase=GmpPhase(query["phase"]),
-        earliest_on=day(0),
-        latest_delivery_on=day(900),
+        earliest_on=today(),
+        latest_delivery_on=today() + timedelta(days=900),
         batches=1,
         platform=query.get("platform"),
         volume_min_l=query.get("volume_min"),

@@ -13,7 +13,8 @@ from app.capacity.directory import Directory, with_directory
 from app.capacity.facts_repository import catalogue_state
 from app.capacity.models import Slot
 from app.capacity.schemas import SlotFilter
-from app.capacity.search_repository import Search, page_of, search_of
+from app.capacity.search_repository import page_of
+from app.capacity.search_rules import Search, search_of
 from app.capacity.slot_views import slot_read
 from app.catalogue.models import LineModality
 from app.core.clock import today
@@ -22,7 +23,7 @@ from app.core.driver import driver_of
 from app.core.model import new_id, period
 from app.core.settings import Settings
 from tests.app.capacity.searching import all_found
-from tests.support.explain import analyze, prepared_plan
+from tests.support.explain import analyze, general_plan, prepared_plan
 from tests.support.world import World, day
 
 
@@ -94,6 +95,29 @@ async def test_what_has_passed_is_not_free(client: httpx.AsyncClient, world: Wor
     assert await all_found(client, {"min_days": 6, "available": "true"}, startup) == []
 
 
+@pytest.mark.parametrize(
+    ("further", "found"),
+    [
+        ({}, True),
+        ({"available": False}, True),
+        ({"available": True}, False),
+        ({"min_days": 1}, False),
+        ({"deliver_by": day(0)}, False),
+    ],
+    ids=str,
+)
+async def test_an_end_that_has_passed_leaves_nothing_that_could_be_used(
+    client: httpx.AsyncClient, world: World, further: dict[str, object], *, found: bool
+) -> None:
+    cdmo, _ = await world.cdmo()
+    _, headers = await world.startup()
+    ended = (today() - day(0)).days - 30
+    slot = await world.slot(await world.unit(cdmo), ended - 10, ended + 60)
+    query = {"end": day(ended)} | further
+    items = await all_found(client, query, headers)
+    assert [one["id"] for one in items] == [str(slot.id)] * found
+
+
 async def test_the_price_shown_is_that_of_the_modality_asked_for(client: httpx.AsyncClient, world: World) -> None:
     cdmo, _ = await world.cdmo()
     _, startup = await world.startup()
@@ -128,9 +152,22 @@ async def test_bad_filters_are_refused_by_name(
     assert answer.json()["errors"][0]["pointer"] == pointer
 
 
-async def test_the_search_reads_an_index_and_no_whole_table(world: World, owner: AsyncEngine) -> None:
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {},
+        {"region": "Bretagne"},
+        {"region": "Grand Est", "modality": "monoclonal_antibody", "phase": "phase_1"},
+        {"region": "Grand Est", "deliver_by": day(2200)},
+        {"reserve": "open", "min_days": 5},
+    ],
+    ids=lambda wanted: ", ".join(wanted) or "all",
+)
+async def test_the_search_reads_indexes_and_no_whole_table(
+    world: World, owner: AsyncEngine, wanted: dict[str, object]
+) -> None:
     cdmo, _ = await world.cdmo()
-    units = [await world.unit(cdmo, site={"region": "Bretagne" if n == 0 else "Grand Est"}) for n in range(10)]
+    units = [await world.unit(cdmo, site={"region": "Bretagne" if n < 3 else "Grand Est"}) for n in range(24)]
     rows = [
         {"unit_id": unit.id, "period": period(day(10 * number), day(10 * number + 9))}
         for unit in units
@@ -139,20 +176,29 @@ async def test_the_search_reads_an_index_and_no_whole_table(world: World, owner:
     async with owner.begin() as connection:
         await connection.execute(insert(Slot), rows)
     await analyze(owner)
-    narrow = {"start": day(2000), "end": day(2100), "available": True, "min_days": 5}
-    wanted = {"modality": "monoclonal_antibody", "phase": "phase_1", "region": "Bretagne"}
-    for query in ({}, wanted, narrow, narrow | wanted, narrow | wanted | {"deliver_by": day(2200)}):
-        plan = await _plan(world, SlotFilter.model_validate(query))
-        assert "Seq Scan on slots" not in plan, plan
-        assert re.search("ix_slots_published_start|ix_slots_period|ix_slots_unit_id", plan), plan
+    narrow = {"start": day(2000), "end": day(2100)}
+    for query in (wanted, narrow | wanted, narrow | wanted | {"available": True}):
+        for plan in await _plans(world, SlotFilter.model_validate(query)):
+            assert "Seq Scan on slots" not in plan, plan
+            assert re.search("ix_slots_published_start|ix_slots_published_period|ix_slots_unit_id", plan), plan
 
 
-async def _plan(world: World, query: SlotFilter) -> str:
+async def _plans(world: World, query: SlotFilter) -> list[str]:
+    """Return the plans of the first page of a search and of a later one, each with its values and without."""
     async with transaction(world.sessions) as session:
         driver = await driver_of(session)
 
-        async def ask(directory: Directory) -> tuple[UUID | None, Search]:
-            return await catalogue_state(driver), search_of(directory, query, None, today())
+        async def ask(directory: Directory) -> tuple[UUID | None, list[Search]]:
+            pages = [None, (query.start or day(1000), new_id())]
+            searches = [search_of(directory, query, None, today(), after=after) for after in pages]
+            return await catalogue_state(driver), searches
 
-        _, (shape, values) = await with_directory(driver, ask)
-        return await prepared_plan(session, page_of(shape, further=False), {**values, "limit": 51})
+        _, searches = await with_directory(driver, ask)
+        plans = []
+        for shape, values in searches:
+            statement = page_of(shape)
+            plans += [
+                await prepared_plan(session, statement, {**values, "examined": 51, "limit": 51}),
+                await general_plan(session, statement),
+            ]
+        return plans
