@@ -23,6 +23,7 @@ from app.catalogue.router import router as catalogue
 from app.core import http, logs, problem_docs, tracing
 from app.core.body_limit import FORM_BYTES, BodyLimit
 from app.core.database import make_engine, make_session_factory
+from app.core.garbage import keep_what_was_loaded
 from app.core.gauges import Gauges
 from app.core.rate_limit import RateLimit, policies
 from app.core.request_context import RequestContext
@@ -105,6 +106,7 @@ def create_app(settings: Settings | None = None, tracer: "TracerProvider | None"
         app.state.sessions = make_session_factory(engine)
         app.state.desk = Desk(settings.solver_memory_bytes)
         app.state.sheet_reader = SheetReader(settings)
+        keep_what_was_loaded()
         yield
         await engine.dispose()
         await tracing.shut_down(tracer)

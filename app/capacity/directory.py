@@ -14,6 +14,7 @@ from uuid import UUID
 from pydantic_core import to_json
 
 from app.capacity import facts_repository
+from app.capacity.chosen_units import ChosenUnits, delivering
 from app.capacity.facts import terms_of, unit_of
 from app.capacity.rules import BatchPrice
 from app.capacity.schemas import SlotNeeds
@@ -72,22 +73,27 @@ class Directory:
     def __init__(self, state: UUID | None, entries: Iterable[Entry]) -> None:
         self.state = state
         self.units: Mapping[UUID, Entry] = {one.facts.unit_id: one for one in entries}
-        self._choices: dict[Any, tuple[UUID, ...] | None] = {}
+        self._choices: dict[Any, ChosenUnits] = {}
 
-    def meeting(self, needs: SlotNeeds, owner_id: UUID | None) -> tuple[UUID, ...] | None:
-        """Return the units whose slots may meet the needs, or None if these are all units that there are.
+    def meeting(self, needs: SlotNeeds, owner_id: UUID | None) -> ChosenUnits:
+        """Return the units whose slots may meet the needs.
 
         Parameters
         ----------
         owner_id
             Whose units alone, bookable or not; None means all that are bookable.
         """
-        key = (owner_id, *(getattr(needs, name) for name in _OF_UNITS))
+        key = (owner_id, needs.deliver_by is not None, *(getattr(needs, name) for name in _OF_UNITS))
         if key not in self._choices:
             if len(self._choices) >= KEPT_CHOICES:
                 self._choices.clear()
-            found = tuple(unit for unit, one in self.units.items() if _meets(one.facts, needs, owner_id))
-            self._choices[key] = found if len(found) < len(self.units) else None
+            found = [one.facts for one in self.units.values() if _meets(one.facts, needs, owner_id)]
+            everywhere = len(found) == len(self.units)
+            self._choices[key] = (
+                ChosenUnits(dict.fromkeys(one.unit_id for one in found), everywhere=everywhere)
+                if needs.deliver_by is None
+                else delivering(found, needs.modality)
+            )
         return self._choices[key]
 
 

@@ -17,6 +17,7 @@ from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
     Date,
+    Dialect,
     FromClause,
     Integer,
     Select,
@@ -60,13 +61,23 @@ from app.core.driver import Prepared, driver_of
 Keys: TypeAlias = Select[date, UUID]
 """The first day and the id of each slot found."""
 
+
+class Written(JSONB):
+    """JSON that has been written already."""
+
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> None:
+        """Pass it on as it is."""
+
+
 _PUBLISHED: ColumnElement[str] = literal_column(f"'{SlotStatus.PUBLISHED.value}'")
 """As a constant: the index of published slots serves no plan that is made before the status is known."""
 _WINDOW = bindparam("window", type_=DATERANGE)
 _BEGIN = bindparam("begin", type_=Date)
 _END = bindparam("end", type_=Date)
 _EXAMINED = bindparam("examined", type_=Integer)
-_PLACES = bindparam("places", type_=JSONB)
+_PLACES = bindparam("places", type_=Written())
 """By unit, as text: what one batch needs there, or null."""
 _UNITS = bindparam("units", type_=ARRAY(Uuid))
 _KEY = START.label("start_on"), col(Slot.id)

@@ -1,6 +1,6 @@
 """What a search for slots comes to: the shape of its statement, and the values that this is run with."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from enum import Enum
 from typing import Any, NamedTuple
@@ -8,9 +8,10 @@ from uuid import UUID
 
 from sqlalchemy.dialects.postgresql import Range
 
+from app.capacity.chosen_units import ChosenUnits
 from app.capacity.directory import Directory
 from app.capacity.schemas import SlotFilter, SlotNeeds
-from app.capacity.supply import Span, UnitFacts
+from app.capacity.supply import Span
 from app.core.vocabulary import Reserve
 
 FEW_UNITS = 10
@@ -92,21 +93,15 @@ def search_of(
     taken
         Days that count as booked beside those that are.
     """
-    units = directory.meeting(query, owner_id)
-    days = None
-    if query.deliver_by is not None:
-        asked = directory.units if units is None else units
-        days = _days_needed((directory.units[one].facts for one in asked), query.modality)
-        units = tuple(days)
+    chosen = directory.meeting(query, owner_id)
     available = query.available if isinstance(query, SlotFilter) else None
-    begin, end = _bounds(query, day, stretches=bool(available), days=days)
+    begin, end = _bounds(query, day, stretches=bool(available), soonest_days=chosen.soonest_days)
     if begin is not None and after is not None and after[0] >= begin:
         begin = None
-    among = _among(units, published=owner_id is None)
     shape = Shape(
         frozenset(name for name in ("deliver_by", "min_days", "status") if getattr(query, name, None) is not None),
         published=owner_id is None,
-        among=among,
+        among=_among(chosen, published=owner_id is None),
         begins=begin is not None,
         ends=end is not None,
         further=after is not None,
@@ -117,8 +112,8 @@ def search_of(
     values = {
         "status": getattr(query, "status", None),
         "today": day,
-        "units": units,
-        "places": {str(one): days and days[one] for one in units or ()} if days or among is Among.MANY else None,
+        "units": chosen.units,
+        "places": chosen.as_json,
         "begin": begin,
         "end": end,
         "after_on": after and after[0],
@@ -136,32 +131,14 @@ def _days(first: date, end: date | None) -> Range[date]:
     return Range(empty=True) if end is not None and end <= first else Range(first, end, bounds="[)")
 
 
-def _among(units: Sequence[UUID] | None, *, published: bool) -> Among:
-    if units is None:
+def _among(chosen: ChosenUnits, *, published: bool) -> Among:
+    if chosen.everywhere:
         return Among.ALL
-    return Among.MANY if published and len(units) > FEW_UNITS else Among.FEW
-
-
-class DaysNeeded(NamedTuple):
-    """How many days one batch occupies, and how many days after its start it can be delivered."""
-
-    occupied: int
-    released_after: int
-
-
-def _days_needed(units: Iterable[UnitFacts], modality: str | None) -> dict[UUID, DaysNeeded]:
-    """Return what one batch needs on each unit, if anything tells how long its release takes."""
-    needed = {}
-    for one in units:
-        lags = [terms.release_days for name, terms in one.terms.items() if modality in {None, name}]
-        if lags:
-            occupied = one.first_batch_days + one.changeover_days
-            needed[one.unit_id] = DaysNeeded(occupied, one.first_batch_days + min(lags))
-    return needed
+    return Among.MANY if published and len(chosen.units) > FEW_UNITS else Among.FEW
 
 
 def _bounds(
-    query: SlotNeeds, day: date, *, stretches: bool, days: Mapping[UUID, DaysNeeded] | None
+    query: SlotNeeds, day: date, *, stretches: bool, soonest_days: int | None
 ) -> tuple[date | None, date | None]:
     """Return the day before which no slot may be over, and the one on or after which none may begin.
 
@@ -169,13 +146,11 @@ def _bounds(
     ----------
     stretches
         Whether a free stretch is asked for; as other needs of the usable part, it lies on today or later.
-    days
-        None if no day of delivery is asked for.
     """
     begin, end = query.start, query.end
-    if stretches or query.min_days is not None or days is not None:
+    if stretches or query.min_days is not None or query.deliver_by is not None:
         begin = max(begin or day, day)
-    if days and query.deliver_by is not None:
-        latest = query.deliver_by - timedelta(days=min(one.released_after for one in days.values()))
-        end = min(end or latest + timedelta(days=1), latest + timedelta(days=1))
+    if query.deliver_by is not None and soonest_days is not None:
+        too_late = query.deliver_by - timedelta(days=soonest_days - 1)
+        end = min(end or too_late, too_late)
     return begin, end

@@ -65,8 +65,6 @@ async def prepare(sessions: SessionFactory) -> BenchData:
             async with transaction(sessions) as session:
                 await session.execute(insert(Slot), slots)
                 await session.execute(insert(Booking), [_booking(slot, startup) for slot in slots[::BOOKED_ONE_IN]])
-    async with transaction(sessions) as session:
-        await (await session.connection()).exec_driver_sql("ANALYZE")
     return BenchData(
         headers["Authorization"],
         str(product.id),

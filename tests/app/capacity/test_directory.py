@@ -188,6 +188,6 @@ async def test_few_states_and_choices_are_kept(world: World) -> None:
         assert found.units[unit.id].facts.unit_name == f"Unit {number}"
     assert len(directory._kept) <= KEPT_STATES
     for number in range(KEPT_CHOICES + 2):
-        assert found.meeting(SlotNeeds(region=f"Region {number}"), None) == ()
+        assert found.meeting(SlotNeeds(region=f"Region {number}"), None).units == ()
     assert len(found._choices) <= KEPT_CHOICES
-    assert found.meeting(SlotNeeds(), None) is None
+    assert found.meeting(SlotNeeds(), None).everywhere
