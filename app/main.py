@@ -30,6 +30,7 @@ from app.core.request_context import RequestContext
 from app.core.settings import Settings, get_settings
 from app.core.sheets.reading import SheetReader
 from app.crisis.router import router as crises
+from app.identity.known_keys import KnownKeys
 from app.identity.router import router as identity
 from app.requests.alert_router import router as alerts
 from app.requests.router import router as requests
@@ -104,6 +105,7 @@ def create_app(settings: Settings | None = None, tracer: "TracerProvider | None"
         app.state.settings = settings
         app.state.engine = engine
         app.state.sessions = make_session_factory(engine)
+        app.state.known_keys = KnownKeys()
         app.state.desk = Desk(settings.solver_memory_bytes)
         app.state.sheet_reader = SheetReader(settings)
         keep_what_was_loaded()

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import structlog
 from asyncpg import InterfaceError, InternalClientError, PostgresError
@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from app.core import preconditions
 from app.core.constraints import RETRYABLE, cause_of, is_connection_refused, sqlstate_of
 from app.core.database import SessionFactory, transaction
-from app.core.driver import Driver, driver_of
+from app.core.driver import Driver
 from app.core.errors import Busy, DomainError, FieldFault, Invalid, NotFound, Unavailable
 from app.core.paging import PageQuery
 from app.core.request_context import notes, route_template
@@ -52,10 +52,19 @@ DbSession = Annotated[AsyncSession, Depends(_session, scope="function")]
 
 @asynccontextmanager
 async def driver_at_once(request: Request) -> AsyncIterator[Driver]:
-    """Give the driver of a connection on which each statement is a transaction of its own."""
+    """Give the driver of a connection on which each statement is a transaction of its own.
+
+    Taken from the pool without SQLAlchemy's connection around it, which takes twice as long to make as to ask for.
+    """
     engine: AsyncEngine = request.app.state.engine
-    async with engine.connect() as connection:
-        yield await driver_of(connection)
+    try:
+        pooled = await engine.raw_connection()
+    except engine.dialect.loaded_dbapi.Error as error:
+        raise (error.__cause__ or error) from None  # as the driver raised it, and as its statements raise it
+    try:
+        yield cast("Driver", pooled.driver_connection)
+    finally:
+        pooled.close()  # waits for nothing: SQLAlchemy has begun no transaction that it would have to end
 
 
 Paging = Annotated[PageQuery, Query()]

@@ -15,6 +15,7 @@ from app.core.idempotency import checked_key, required_key
 from app.core.request_context import notes
 from app.core.routing import REQUIRED, claim_key
 from app.identity.actor import Actor
+from app.identity.known_keys import KnownKeys
 from app.identity.service import authenticate
 
 KEY_HEADER = "Idempotency-Key"
@@ -33,7 +34,8 @@ async def _optional_actor(request: Request, session: DbSession, credentials: Cre
 
 
 async def _known(request: Request, driver: Driver, credentials: HTTPAuthorizationCredentials) -> Actor:
-    actor = await authenticate(driver, credentials.credentials, request_id=request.scope.get("request_id"))
+    known: KnownKeys = request.app.state.known_keys
+    actor = await authenticate(driver, known, credentials.credentials, request_id=request.scope.get("request_id"))
     notes().facts |= {"api_key_id": str(actor.api_key_id), "organisation_id": str(actor.organisation_id)}
     return actor
 

@@ -13,19 +13,25 @@ from app.core.preconditions import lock_seen
 from app.identity import repository
 from app.identity.actor import Actor
 from app.identity.keys import digest
+from app.identity.known_keys import KnownKeys
 from app.identity.models import Organisation, OrganisationKind, OrganisationLabel, Role
 from app.identity.schemas import OrganisationCreate, OrganisationUpdate
 
 
-async def authenticate(driver: Driver, key: str, *, request_id: str | None) -> Actor:
+async def authenticate(driver: Driver, known: KnownKeys, key: str, *, request_id: str | None) -> Actor:
     """Return the actor that a key stands for.
+
+    Parameters
+    ----------
+    known
+        The keys that have just been seen alive.
 
     Raises
     ------
     NotAuthenticated
         If there is no such live key.
     """
-    found = await repository.find_live_key(driver, digest(key))
+    found = await known.find(driver, digest(key))
     if found is None:
         raise NotAuthenticated("This key is unknown, expired or revoked.")
     return Actor(

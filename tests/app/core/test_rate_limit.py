@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from app.core.rate_limit import Counters, RateLimit, policies
 from app.core.settings import Settings
+from app.identity.known_keys import TRUSTED_SECONDS
 from app.main import create_app
 from tests.support.world import World
 
@@ -83,6 +84,7 @@ async def test_a_key_that_is_revoked_counts_as_the_address_again(limited: FastAP
     async with at(limited) as client:
         assert await statuses(client, 2, key) == [200, 200]
         await world.revoke_all_keys()
+        await asyncio.sleep(TRUSTED_SECONDS)
         assert await statuses(client, 4, key) == [401, 401, 401, 429]
 
 
