@@ -131,8 +131,8 @@ _PLACE = PreparedRows(
     select(
         *columns_of(Slot, Agreement),
         literal_column(
-            "(SELECT jsonb_agg(jsonb_build_array(lower(busy.period), upper(busy.period)))"
-            " FROM unit_occupancy(ARRAY[slots.unit_id]) busy WHERE busy.slot_id = slots.id)",
+            "(SELECT jsonb_agg(jsonb_build_array(lower(stretch), upper(stretch)))"
+            " FROM slot_occupancy(ARRAY[slots.id]) busy, unnest(busy.days) stretch)",
             JSONB,
         ),
         STATE,
@@ -148,7 +148,7 @@ _PLACE = PreparedRows(
 async def place_row(driver: Driver, slot_id: UUID) -> Any:
     """Return a slot with all that its facts are made of, or None.
 
-    In this order: slot, agreement, the occupied periods in the slot as pairs of days, and the name of the state of the
-    catalogue.
+    In this order: slot, agreement, the occupied stretches of the slot as pairs of days, and the name of the state of
+    the catalogue.
     """
     return await _PLACE.one(driver, {"slot_id": slot_id})

@@ -21,7 +21,10 @@ class Place(NamedTuple):
 
 
 async def place_facts(driver: Driver, slot_id: UUID) -> Place | None:
-    """Return what `unit_facts` and `slot_facts` tell of one slot, in one query; None if there is no such slot."""
+    """Return what `unit_facts` and `slot_facts` tell of one slot, in one query; None if there is no such slot.
+
+    Of what occupies it, days that follow on each other are told as one span.
+    """
 
     async def ask(_: Directory) -> tuple[UUID | None, Any]:
         found = await facts_repository.place_row(driver, slot_id)
