@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,12 +16,14 @@ from app.bookings.own_request import describe, refuse_contradictions
 from app.bookings.reading import get_view
 from app.bookings.schemas import BookingCreate
 from app.bookings.views import BookingView
+from app.capacity.directory import Directory, with_directory
 from app.capacity.facts import unit_facts
 from app.capacity.occupancy import span_of
+from app.capacity.places import PLACE, Place, place_of_row
 from app.capacity.service import lock_units
 from app.capacity.supply import UnitFacts
 from app.core.clock import day_of, now, today
-from app.core.driver import Driver, driver_of
+from app.core.driver import Driver, Together, driver_of
 from app.core.errors import DomainError, NotFound
 from app.core.idempotency import IdempotencyKey
 from app.core.model import period
@@ -31,7 +33,7 @@ from app.identity.actor import Actor
 from app.identity.models import Role
 from app.matching.facts import RequestFacts
 from app.matching.outcome import Option
-from app.requests.facts import Need, need_of, request_facts
+from app.requests.facts import NEED, Need, need_of, request_facts
 from app.requests.models import Request, RequestStatus
 from app.requests.rules import WAITING
 from app.requests.service import get_request, request_to_make
@@ -77,7 +79,7 @@ async def hold_at_once(
     *,
     hold_minutes: int,
 ) -> IdempotencyKey | None:
-    """Do what `hold` does for a product, in three journeys to the server, where nothing stands against it.
+    """Do what `hold` does for a product, in two journeys to the server, where nothing stands against it.
 
     Parameters
     ----------
@@ -129,8 +131,8 @@ async def _for_product(
     driver: Driver, actor: Actor, command: BookingCreate, product_id: UUID, *, hold_minutes: int
 ) -> _Made:
     """Return the hold to be made for a product, and the request to be made with it."""
-    place = await placing.bookable_place(driver, command.slot_id, command.start)
-    need = await need_of(driver, product_id, today())
+    found, need = await _place_and_need(driver, command.slot_id, product_id)
+    place = placing.bookable(found, command.slot_id, command.start)
     if need is None or need.organisation.id != actor.organisation_id:
         raise placing.missing("product", product_id)
     request = request_to_make(actor, describe(command, need.product, place.unit), need)
@@ -138,6 +140,19 @@ async def _for_product(
     if command.latest_delivery_on is None:
         draft = replace(draft, starts_between=period(_first_start(option, place.unit), LATEST_DAY))
     return _Made(place, need, request, draft)
+
+
+_PLACE_AND_NEED = Together(PLACE, NEED)
+
+
+async def _place_and_need(driver: Driver, slot_id: UUID, product_id: UUID) -> tuple[Place | None, Need | None]:
+    async def ask(_: Directory) -> tuple[UUID | None, list[list[Any] | None]]:
+        found = await _PLACE_AND_NEED.one_each(driver, {"slot_id": slot_id, "product_id": product_id})
+        place = found[0]
+        return (place[-1] if place else None), found
+
+    directory, (place, need) = await with_directory(driver, ask)
+    return place_of_row(directory, place), need_of(need, today())
 
 
 def _drafted(

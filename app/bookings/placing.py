@@ -23,7 +23,7 @@ from app.bookings.obstacles import facts_of
 from app.capacity.facts import slot_facts
 from app.capacity.models import Slot, SlotStatus
 from app.capacity.occupancy import span_of
-from app.capacity.places import place_facts
+from app.capacity.places import Place, place_facts
 from app.capacity.supply import SlotFacts, UnitFacts
 from app.core.clock import today
 from app.core.driver import Driver
@@ -60,7 +60,11 @@ class BookablePlace(NamedTuple):
 
 async def bookable_place(driver: Driver, slot_id: UUID, start_on: date) -> BookablePlace:
     """Return the slot, as `bookable_slot` does, with the facts of its unit and its own, in one query."""
-    found = await place_facts(driver, slot_id)
+    return bookable(await place_facts(driver, slot_id), slot_id, start_on)
+
+
+def bookable(found: Place | None, slot_id: UUID, start_on: date) -> BookablePlace:
+    """Return a place of which a booking can be made, as `bookable_slot` does."""
     if found is None:
         raise missing("slot", slot_id)
     slot = _bookable(found.slot, start_on)

@@ -127,15 +127,15 @@ async def catalogue_state(driver: Driver) -> UUID | None:
     return found[0] if found else None
 
 
-_PLACE = PreparedRows(
+PLACE = PreparedRows(
     select(
         *columns_of(Slot, Agreement),
         literal_column(
             "(SELECT jsonb_agg(jsonb_build_array(lower(stretch), upper(stretch)))"
             " FROM slot_occupancy(ARRAY[slots.id]) busy, unnest(busy.days) stretch)",
             JSONB,
-        ),
-        STATE,
+        ).label("busy"),
+        STATE.label("state"),
     )
     .select_from(Slot)
     .outerjoin(Agreement, col(Agreement.id) == col(Slot.agreement_id))
@@ -143,12 +143,8 @@ _PLACE = PreparedRows(
     Slot,
     Agreement,
 )
+"""A slot, by its `slot_id`, with all that its facts are made of.
 
-
-async def place_row(driver: Driver, slot_id: UUID) -> Any:
-    """Return a slot with all that its facts are made of, or None.
-
-    In this order: slot, agreement, the occupied stretches of the slot as pairs of days, and the name of the state of
-    the catalogue.
-    """
-    return await _PLACE.one(driver, {"slot_id": slot_id})
+In this order: slot, agreement, the occupied stretches of the slot as pairs of days, and the name of the state of the
+catalogue.
+"""

@@ -1,7 +1,7 @@
 """One slot with all that a booking in it is judged by."""
 
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 from app.capacity import facts_repository
@@ -10,6 +10,9 @@ from app.capacity.facts import slot_of
 from app.capacity.models import Slot, SlotStatus
 from app.capacity.supply import SlotFacts, Span, UnitFacts
 from app.core.driver import Driver
+
+PLACE = facts_repository.PLACE
+PlaceRow: TypeAlias = list[Any]
 
 
 class Place(NamedTuple):
@@ -26,11 +29,16 @@ async def place_facts(driver: Driver, slot_id: UUID) -> Place | None:
     Of what occupies it, days that follow on each other are told as one span.
     """
 
-    async def ask(_: Directory) -> tuple[UUID | None, Any]:
-        found = await facts_repository.place_row(driver, slot_id)
-        return found and found[-1], found
+    async def ask(_: Directory) -> tuple[UUID | None, PlaceRow | None]:
+        found = await PLACE.one(driver, {"slot_id": slot_id})
+        return (found[-1] if found else None), found
 
     directory, found = await with_directory(driver, ask)
+    return place_of_row(directory, found)
+
+
+def place_of_row(directory: Directory, found: PlaceRow | None) -> Place | None:
+    """Return what a row of `PLACE` tells, in the state of the catalogue that it names; None without one."""
     if found is None:
         return None
     slot, agreement, busy, _ = found

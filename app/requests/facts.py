@@ -9,7 +9,6 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.clock import SITE_ZONE
-from app.core.driver import Driver
 from app.identity.models import Organisation, OrganisationKind
 from app.matching.facts import FeasibilityFacts, QualificationFacts, RequestFacts
 from app.requests import feasibility_repository, repository
@@ -100,6 +99,9 @@ def _facts(
     )
 
 
+NEED = repository.NEED
+
+
 class Need(NamedTuple):
     """A product with what judging a new request for it takes: its owner, their labels, where it is established."""
 
@@ -117,9 +119,8 @@ class Need(NamedTuple):
         return derive_priority(priority_facts(request, self.organisation, self.labels), as_of_on, policy)
 
 
-async def need_of(driver: Driver, product_id: UUID, as_of_on: date) -> Need | None:
-    """Return what judging a new request for a product takes, in one query; None if there is no such product."""
-    found = await repository.need_row(driver, product_id)
+def need_of(found: list[Any] | None, as_of_on: date) -> Need | None:
+    """Return what judging a new request for a product takes, out of a row of `NEED`; None without one."""
     if found is None:
         return None
     product, organisation, labels, qualifications = found

@@ -14,7 +14,7 @@ from sqlmodel import col
 
 from app.catalogue.models import Modality, Site
 from app.core.constraints import constraint_of
-from app.core.driver import Driver, PreparedRows
+from app.core.driver import PreparedRows
 from app.core.errors import Conflict, Invalid
 from app.core.paging import PageQuery, fetch_page
 from app.core.plain import columns_of
@@ -129,23 +129,19 @@ _NEED = (
             "(SELECT jsonb_agg(to_jsonb(label) ORDER BY label.name) FROM organisation_labels label"
             " WHERE label.organisation_id = organisations.id)",
             JSONB,
-        ),
+        ).label("labels"),
         literal_column(
             "(SELECT jsonb_agg(to_jsonb(established)) FROM qualifications established"
             " WHERE established.product_id = products.id)",
             JSONB,
-        ),
+        ).label("established"),
     )
     .select_from(Product)
     .join(Organisation, col(Organisation.id) == col(Product.organisation_id))
     .where(col(Product.id) == bindparam("product_id"))
 )
-_NEED_ROW = PreparedRows(_NEED, Product, Organisation)
-
-
-async def need_row(driver: Driver, product_id: UUID) -> Any:
-    """Return a product, its organisation, the labels of that and the qualifications of the product as rows; or None."""
-    return await _NEED_ROW.one(driver, {"product_id": product_id})
+NEED = PreparedRows(_NEED, Product, Organisation)
+"""A product, by its `product_id`: it, its organisation, the labels of that, and the qualifications of the product."""
 
 
 async def labels_on(session: AsyncSession, organisation_ids: Collection[UUID], on: date) -> dict[UUID, tuple[str, ...]]:

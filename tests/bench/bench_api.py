@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import reduce
 from itertools import islice
-from typing import Any
+from statistics import median
+from typing import Any, NamedTuple
 
 import asyncpg
 import httpx
@@ -30,6 +32,9 @@ from tests.support import server
 from tests.support.ports import free_port
 
 CONNECTIONS = 16
+ROUNDS = 5
+WARMING_CALLS = 200
+"""Enough for each connection to have its statements prepared, and planned for good."""
 DATABASE = "creneau_bench"
 ENVIRONMENT = {"LOG_LEVEL": "WARNING"} | {name.upper(): str(limit) for name, limit in server.UNLIMITED.items()}
 """Everything is switched on; requests are counted, though none is one too many."""
@@ -42,11 +47,9 @@ SEARCH = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """One kind of work, done by the service and by the bare app."""
+class Round(NamedTuple):
+    """The same work, done by the service and then by the bare app."""
 
-    work: str
     service: Load
     bare: Load
 
@@ -55,13 +58,38 @@ class Comparison:
         """Requests a second of the service, as a share of the bare app's."""
         return self.service.requests_per_second / self.bare.requests_per_second
 
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One kind of work in several rounds: how fast the machine is changes within seconds, and for both alike."""
+
+    work: str
+    rounds: tuple[Round, ...]
+
+    @property
+    def total(self) -> Round:
+        """All rounds as one."""
+        first, *others = self.rounds
+        return reduce(lambda one, other: Round(one.service + other.service, one.bare + other.bare), others, first)
+
+    @property
+    def ratios(self) -> list[float]:
+        """Those of the rounds, the least first."""
+        return sorted(one.ratio for one in self.rounds)
+
+    @property
+    def ratio(self) -> float:
+        """The median of the ratios."""
+        return median(self.ratios)
+
     def as_json(self) -> dict[str, Any]:
         """Return the figures for a report."""
         return {
             "work": self.work,
-            "service": self.service.as_json(),
-            "bare": self.bare.as_json(),
+            "service": self.total.service.as_json(),
+            "bare": self.total.bare.as_json(),
             "ratio": round(self.ratio, 3),
+            "ratios": [round(one, 3) for one in self.ratios],
         }
 
 
@@ -133,19 +161,20 @@ async def _prepare_database(owner: SecretStr) -> BenchData:
 
 
 async def _compare(service: int, bare_port: int, data: BenchData, count: int) -> list[Comparison]:
-    async def pair(work: str, ours: Iterator[Call], theirs: Iterator[Call]) -> Comparison:
-        warm, calls = islice(ours, 50), ours
-        await drive(service, warm, connections=CONNECTIONS)
-        await drive(bare_port, islice(theirs, 50), connections=CONNECTIONS)
-        return Comparison(
-            work,
-            await drive(service, calls, connections=CONNECTIONS),
-            await drive(bare_port, theirs, connections=CONNECTIONS),
-        )
+    async def compared(work: str, ours: Iterator[Call], theirs: Iterator[Call]) -> Comparison:
+        async def both(calls: int) -> Round:
+            return Round(
+                await drive(service, islice(ours, calls), connections=CONNECTIONS),
+                await drive(bare_port, islice(theirs, calls), connections=CONNECTIONS),
+            )
 
+        await both(WARMING_CALLS)
+        return Comparison(work, tuple([await both(count // ROUNDS) for _ in range(ROUNDS)]))
+
+    sent = WARMING_CALLS + count
     return [
-        await pair("hold: POST /v1/bookings", _holds(data, count), _inserts(data, count)),
-        await pair("search: GET /v1/slots, five filters", _searches(data, count), _selects(count)),
+        await compared("hold: POST /v1/bookings", _holds(data, sent), _inserts(data, sent)),
+        await compared("search: GET /v1/slots, five filters", _searches(data, sent), _selects(sent)),
     ]
 
 
@@ -171,25 +200,23 @@ def run(count: int) -> list[Comparison]:
 
 def table(comparisons: list[Comparison]) -> Table:
     """Return the comparison as people read it."""
-    made = Table(title=f"The service beside a bare FastAPI + asyncpg app, {CONNECTIONS} connections")
-    for heading in ("work", "app", "requests/s", "p50 ms", "p99 ms", "ratio"):
+    made = Table(title=f"The service beside a bare FastAPI + asyncpg app, {CONNECTIONS} connections, {ROUNDS} rounds")
+    for heading in ("work", "app", "requests/s", "p50 ms", "p99 ms", "ratio", "of rounds"):
         made.add_column(heading, justify="left" if heading in {"work", "app"} else "right")
-    for comparison in comparisons:
-        for name, load in (("service", comparison.service), ("bare", comparison.bare)):
-            made.add_row(
-                comparison.work if name == "service" else "",
-                name,
-                f"{load.requests_per_second:,.0f}",
-                f"{load.percentile_ms(50):.1f}",
-                f"{load.percentile_ms(99):.1f}",
-                f"{comparison.ratio:.2f}" if name == "service" else "",
-            )
+    for one in comparisons:
+        ratios = f"{one.ratio:.2f}", f"{one.ratios[0]:.2f} to {one.ratios[-1]:.2f}"
+        made.add_row(one.work, "service", *_figures(one.total.service), *ratios)
+        made.add_row("", "bare", *_figures(one.total.bare))
     return made
+
+
+def _figures(load: Load) -> tuple[str, str, str]:
+    return f"{load.requests_per_second:,.0f}", f"{load.percentile_ms(50):.1f}", f"{load.percentile_ms(99):.1f}"
 
 
 def check(comparisons: list[Comparison], console: Console) -> bool:
     """Tell whether every call succeeded; a refused one makes the figures worthless, and is shown."""
-    loads = [load for comparison in comparisons for load in (comparison.service, comparison.bare)]
+    loads = [load for comparison in comparisons for load in comparison.total]
     for load in loads:
         if load.first_refusal:
             console.print(f"[red]a call was refused:[/red] {load.first_refusal}")

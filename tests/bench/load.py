@@ -47,6 +47,12 @@ class Load:
         """Return the latency in milliseconds that `share` per cent of the calls did not exceed."""
         return float(np.percentile(self.latencies_ms, share))
 
+    def __add__(self, other: "Load") -> "Load":
+        """Return what both runs measured, one after the other."""
+        statuses = Counter(self.statuses) + Counter(other.statuses)
+        refusal = self.first_refusal or other.first_refusal
+        return Load(self.seconds + other.seconds, self.latencies_ms + other.latencies_ms, statuses, refusal)
+
     def as_json(self) -> dict[str, Any]:
         """Return the figures for a report."""
         return {

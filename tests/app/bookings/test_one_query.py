@@ -13,7 +13,7 @@ from app.core.driver import driver_of
 from app.core.model import new_id, period
 from app.core.vocabulary import Reserve
 from app.identity.models import OrganisationLabel
-from app.requests.facts import need_of, priorities, request_facts
+from app.requests.facts import NEED, need_of, priorities, request_facts
 from app.requests.models import Qualification, QualificationLevel
 from tests.app.bookings.conftest import Market
 from tests.support.world import day
@@ -65,7 +65,7 @@ async def test_the_need_of_a_product(market: Market, owner: AsyncEngine) -> None
         )
     market.request.submitted_at = now()
     async with transaction(make_session_factory(owner)) as session:
-        need = await need_of(await driver_of(session), market.product.id, today())
+        need = need_of(await NEED.one(await driver_of(session), {"product_id": market.product.id}), today())
         assert need is not None
         assert need.labels == ("holds", "holds too")
         [facts] = (await request_facts(session, [market.request.id])).values()
@@ -78,4 +78,4 @@ async def test_the_need_of_a_product(market: Market, owner: AsyncEngine) -> None
         await session.flush()
         [priority] = (await priorities(session, [stored.id], today())).values()
         assert need.priority_of(stored, today()) == priority
-        assert await need_of(await driver_of(session), new_id(), today()) is None
+        assert await NEED.one(await driver_of(session), {"product_id": new_id()}) is None

@@ -7,11 +7,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.bookings import ledger_repository, repository, resale_repository, slip_repository
 from app.bookings.models import Booking, BookingStatus, Charge, ChargeKind
 from app.capacity.models import Slot
+from app.capacity.places import PLACE
 from app.core.clock import now
 from app.core.database import transaction
 from app.core.model import new_id, period
 from tests.app.bookings.conftest import Market
-from tests.support.explain import analyze, plan_of, plans_of
+from tests.support.explain import analyze, general_plan, plan_of, plans_of
 from tests.support.world import day
 
 UNITS, BOOKINGS_OF_A_UNIT, DAYS = 20, 200, 9
@@ -118,3 +119,10 @@ async def test_occupancy_reads_no_whole_table(crowded: Market, owner: AsyncEngin
         plan = await plan_of(session, text(body.replace("leaving", "NULL").replace("::", r"\:\:")))
     for table in ("bookings", "slots"):
         assert f"Seq Scan on {table}" not in plan, plan
+
+
+async def test_a_place_is_read_by_index_once_its_plan_is_made_without_it(crowded: Market) -> None:
+    async with transaction(crowded.world.sessions) as session:
+        plan = await general_plan(session, PLACE)
+    assert "Seq Scan on slots" not in plan, plan
+    assert "Index Scan" in plan, plan
