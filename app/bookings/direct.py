@@ -19,7 +19,7 @@ from app.bookings.views import BookingView
 from app.capacity.directory import Directory, with_directory
 from app.capacity.facts import unit_facts
 from app.capacity.occupancy import span_of
-from app.capacity.places import PLACE, Place, place_of_row
+from app.capacity.places import PLACE, Place, place_of_row, state_of_row
 from app.capacity.service import lock_units
 from app.capacity.supply import UnitFacts
 from app.core.clock import day_of, now, today
@@ -148,8 +148,7 @@ _PLACE_AND_NEED = Together(PLACE, NEED)
 async def _place_and_need(driver: Driver, slot_id: UUID, product_id: UUID) -> tuple[Place | None, Need | None]:
     async def ask(_: Directory) -> tuple[UUID | None, list[list[Any] | None]]:
         found = await _PLACE_AND_NEED.one_each(driver, {"slot_id": slot_id, "product_id": product_id})
-        place = found[0]
-        return (place[-1] if place else None), found
+        return state_of_row(found[0]), found
 
     directory, (place, need) = await with_directory(driver, ask)
     return place_of_row(directory, place), need_of(need, today())

@@ -23,7 +23,8 @@ from app.core.driver import Driver
 from app.core.errors import Busy
 
 KEPT_STATES = 4
-KEPT_CHOICES = 1_000
+KEPT_CHOICES = 100
+"""Each takes up to 130 kB in a country of 600 units."""
 TRIES = 10
 
 Answer = TypeVar("Answer")

@@ -12,7 +12,9 @@ from app.capacity.supply import SlotFacts, Span, UnitFacts
 from app.core.driver import Driver
 
 PLACE = facts_repository.PLACE
+"""The statement of what a place is made of: to be run `Together` with another, by whoever needs both."""
 PlaceRow: TypeAlias = list[Any]
+"""What it returns."""
 
 
 class Place(NamedTuple):
@@ -31,10 +33,15 @@ async def place_facts(driver: Driver, slot_id: UUID) -> Place | None:
 
     async def ask(_: Directory) -> tuple[UUID | None, PlaceRow | None]:
         found = await PLACE.one(driver, {"slot_id": slot_id})
-        return (found[-1] if found else None), found
+        return state_of_row(found), found
 
     directory, found = await with_directory(driver, ask)
     return place_of_row(directory, found)
+
+
+def state_of_row(found: PlaceRow | None) -> UUID | None:
+    """Return the name of the state of the catalogue in which a row of `PLACE` was read; None without one."""
+    return found[-1] if found else None
 
 
 def place_of_row(directory: Directory, found: PlaceRow | None) -> Place | None:

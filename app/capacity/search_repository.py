@@ -77,20 +77,19 @@ _WINDOW = bindparam("window", type_=DATERANGE)
 _BEGIN = bindparam("begin", type_=Date)
 _END = bindparam("end", type_=Date)
 _EXAMINED = bindparam("examined", type_=Integer)
-_PLACES = bindparam("places", type_=Written())
+_NEEDED = bindparam("needed", type_=Written())
 """By unit, as text: what one batch needs there, or null."""
 _UNITS = bindparam("units", type_=ARRAY(Uuid))
 _KEY = START.label("start_on"), col(Slot.id)
 _NOT_OVER = func.upper(col(Slot.period), type_=Date) > _BEGIN
 
 
-def _place(unit_id: SQLColumnExpression[UUID]) -> ColumnElement[Any]:
-    """Return what the search knows of a unit; NULL where it is none of those asked for."""
-    return _PLACES.op("->", return_type=JSONB())(cast(unit_id, Text))
+def _needed_on(unit_id: SQLColumnExpression[UUID]) -> ColumnElement[Any]:
+    """Return what one batch needs on a unit, as JSON; NULL where the unit is none of those asked for."""
+    return _NEEDED.op("->", return_type=JSONB())(cast(unit_id, Text))
 
 
-_KNOWN = _place(col(Slot.unit_id)).is_not(None)
-"""Whether the unit of a slot is one of those asked for."""
+_AMONG_ASKED = _needed_on(col(Slot.unit_id)).is_not(None)
 
 
 @lru_cache(maxsize=1_000)
@@ -148,16 +147,16 @@ def _meeting(shape: Shape) -> Select[UUID, UUID | None]:
     if shape.among is Among.FEW:
         found = found.where(col(Slot.unit_id) == func.any(_UNITS))
     elif shape.among is Among.MANY:
-        found = found.where(_KNOWN)
+        found = found.where(_AMONG_ASKED)
     if shape.begins:
         found = found.where(_NOT_OVER)
     named = _by_key(found)
+    met = select(named.c.id, STATE.label("state"))
+    if shape.available is None:
+        return met
     occupied = occupied_days(select(func.array_agg(named.c.id, type_=ARRAY(Uuid))).scalar_subquery())
-    return (
-        select(named.c.id, STATE.label("state"))
-        .select_from(named.outerjoin(occupied, occupied.c.slot_id == named.c.id))
-        .where(_free_enough(shape, named, func.coalesce(occupied.c.days, NOTHING)))
-    )
+    met = met.select_from(named.outerjoin(occupied, occupied.c.slot_id == named.c.id))
+    return met.where(_free_enough(shape, named, func.coalesce(occupied.c.days, NOTHING)))
 
 
 def _candidates(shape: Shape) -> CTE:
@@ -187,11 +186,13 @@ def _by_day(shape: Shape) -> Keys | CompoundSelect[date, UUID]:
     """Return the first keys, out of those of slots under way on the first day asked for and of those after it."""
     found = select(*_KEY).where(*_asked(shape))
     if shape.among is Among.MANY:
-        found = found.where(_KNOWN)
+        found = found.where(_AMONG_ASKED)
     further = found.where(*_further(shape))
     if not shape.begins:
         return _first(further)
-    under_way = further.where(col(Slot.period).contains(_BEGIN), START < _BEGIN)
+    # Found first and ordered then: else the plan reads all that began before, in order, for the few that it guesses at.
+    held = materialized(further.where(col(Slot.period).contains(_BEGIN), START < _BEGIN), "under_way")
+    under_way = select(held.c.start_on, held.c.id)
     both = union_all(_first(under_way), _first(found.where(START >= _BEGIN)))
     return both.order_by(both.selected_columns.start_on, both.selected_columns.id).limit(_EXAMINED)
 
@@ -235,7 +236,7 @@ def _has_stretch(shape: Shape, slots: FromClause, booked: ColumnElement[Any]) ->
     first, last = func.lower(stretch, type_=Date), func.upper(stretch, type_=Date)
     conditions: list[ColumnElement[bool]] = [last - first >= bindparam("least_days", type_=Integer)]
     if "deliver_by" in shape.given:
-        occupied, released_after = (_place(slots.c.unit_id)[number].as_integer() for number in range(2))
+        occupied, released_after = (_needed_on(slots.c.unit_id)[number].as_integer() for number in range(2))
         conditions += [
             last - first >= occupied,
             first + released_after <= bindparam("deliver_by", type_=Date),

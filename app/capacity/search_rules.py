@@ -113,7 +113,7 @@ def search_of(
         "status": getattr(query, "status", None),
         "today": day,
         "units": chosen.units,
-        "places": chosen.as_json,
+        "needed": chosen.as_json,
         "begin": begin,
         "end": end,
         "after_on": after and after[0],

@@ -8,11 +8,11 @@ from uuid import UUID
 from sqlalchemy import (
     CTE,
     ColumnElement,
-    CompoundSelect,
     Date,
     FromClause,
     Label,
     Select,
+    SelectBase,
     SQLColumnExpression,
     Text,
     Uuid,
@@ -146,7 +146,7 @@ def _multirange(span: SQLColumnExpression[Any]) -> ColumnElement[Any]:
     return func.datemultirange(span, type_=DATEMULTIRANGE)
 
 
-def materialized(slots: Select[Any] | CompoundSelect[Any], name: str) -> CTE:
+def materialized(slots: SelectBase, name: str) -> CTE:
     """Return a statement as one that is run once, whatever is asked of its rows."""
     return slots.cte(name).prefix_with("MATERIALIZED")
 

@@ -24,11 +24,12 @@ from app.core.vocabulary import Basis, Origin
 Found = tuple[UUID | None, list[Record]]
 """The name of the state of the catalogue, which rows tell, and the rows that were found in it."""
 
-
 FIRST_EXAMINED = 2
+"""So many times the slots wanted are looked at for what is free of them."""
 MORE_EXAMINED = 5
+"""So many times as many are looked at where those were too few, and so on."""
 MOST_EXAMINED = 5_000
-"""How many slots are looked at for what is free of them: of those wanted, of those looked at before, and at most."""
+"""No more are looked at in one statement."""
 
 
 async def page_texts(driver: Driver, query: SlotFilter, owner_id: UUID | None) -> tuple[list[str], str | None]:
@@ -82,7 +83,8 @@ async def slot_reads(session: AsyncSession, slots: Sequence[Slot]) -> list[SlotR
     values = {"slot_ids": [slot.id for slot in slots], "today": today()}
 
     async def ask(_: Directory) -> Found:
-        return _with_state(await SHOWN.all(driver, values))
+        found = await SHOWN.all(driver, values)
+        return (found[0]["state"] if found else None), found
 
     directory, found = await with_directory(driver, ask)
     rows = [ShownSlot(*row) for row in found]
@@ -93,10 +95,6 @@ async def slot_reads(session: AsyncSession, slots: Sequence[Slot]) -> list[SlotR
 async def slot_read(session: AsyncSession, slot: Slot) -> SlotRead:
     """Return one slot as answers show it."""
     return (await slot_reads(session, [slot]))[0]
-
-
-def _with_state(found: list[Record]) -> Found:
-    return (found[0]["state"] if found else None), found
 
 
 def _text(slot: ShownSlot, entry: Entry, modality: str | None) -> str:

@@ -64,7 +64,8 @@ async def driver_at_once(request: Request) -> AsyncIterator[Driver]:
     try:
         yield cast("Driver", pooled.driver_connection)
     finally:
-        pooled.close()  # waits for nothing: SQLAlchemy has begun no transaction that it would have to end
+        # Waits for nothing: SQLAlchemy has begun no transaction to end, and the pool keeps every connection it made.
+        pooled.close()
 
 
 Paging = Annotated[PageQuery, Query()]

@@ -18,7 +18,7 @@ class KnownKeys:
         self._seen: dict[bytes, tuple[LiveKey, float]] = {}
 
     async def find(self, driver: Driver, sha256: bytes) -> LiveKey | None:
-        """Return the key with this digest if it is neither revoked nor expired, or was neither half a second ago."""
+        """Return the key with this digest if it is neither revoked nor expired, as it was at most half a second ago."""
         now = monotonic()
         seen = self._seen.get(sha256)
         if seen is not None and now < seen[1]:

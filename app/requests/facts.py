@@ -100,6 +100,7 @@ def _facts(
 
 
 NEED = repository.NEED
+"""The statement of what a need is made of: to be run `Together` with another, by whoever needs both."""
 
 
 class Need(NamedTuple):

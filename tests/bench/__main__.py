@@ -32,7 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(run=None)
     commands = parser.add_subparsers(metavar="COMMAND")
     api = commands.add_parser("api", help="the service beside a bare FastAPI and asyncpg app")
-    api.add_argument("--requests", type=int, default=3000, help="calls of each kind of work")
+    api.add_argument("--requests", type=int, default=3000, help="calls of each kind of work, 100 or more")
     api.set_defaults(run=_api)
     command.add_engine(commands.add_parser("engine", help="the engine beside other ways to plan"))
     command.add_growth(commands.add_parser("growth", help="the engine from 40 to 15,000 requests"))

@@ -45,9 +45,11 @@ async def general_plan(session: AsyncSession, statement: Prepared) -> str:
     places = ", ".join(["NULL"] * count)
     await driver.execute("SET plan_cache_mode = force_generic_plan")
     await driver.execute(f"PREPARE explained AS {statement.sql}")
-    rows = await driver.fetch(f"EXPLAIN EXECUTE explained({places})")
-    await driver.execute("DEALLOCATE explained")
-    await driver.execute("RESET plan_cache_mode")
+    try:
+        rows = await driver.fetch(f"EXPLAIN EXECUTE explained({places})")
+    finally:
+        await driver.execute("DEALLOCATE explained")
+        await driver.execute("RESET plan_cache_mode")
     return "\n".join(row[0] for row in rows)
 
 

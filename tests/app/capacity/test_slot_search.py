@@ -8,6 +8,7 @@ from uuid import UUID
 import httpx
 import pytest
 
+from app.capacity import slot_views
 from app.capacity.facts import unit_facts
 from app.capacity.models import Slot
 from app.capacity.supply import Span, UnitFacts
@@ -173,10 +174,14 @@ def _matching_agrees(query: dict[str, Any], unit: UnitFacts, owner_id: UUID) -> 
     return not list(technical_reasons(request, unit)) and query.get("region") in {None, unit.region}
 
 
-@pytest.mark.parametrize(("seed", "queries"), [(1, 40), pytest.param(2, 400, marks=pytest.mark.prove)])
+@pytest.mark.parametrize("examined", [1, 2])
+@pytest.mark.parametrize(("seed", "queries"), [(1, 30), pytest.param(2, 400, marks=pytest.mark.prove)])
 async def test_every_filter_is_what_a_reading_row_by_row_finds(
-    client: httpx.AsyncClient, world: World, seed: int, queries: int
+    client: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch, seed: int, queries: int, examined: int
 ) -> None:
+    """On pages of every size: small ones go on among the slots under way, and after slots of which nothing is free."""
+    monkeypatch.setattr(slot_views, "FIRST_EXAMINED", examined)
+    monkeypatch.setattr(slot_views, "MORE_EXAMINED", examined)
     random_ = random.Random(seed)
     market = await _market(world, random_)
     startup, headers = await world.startup()
@@ -192,7 +197,7 @@ async def test_every_filter_is_what_a_reading_row_by_row_finds(
             and _fits(query, known, units[known.slot.unit_id])
             and query.get("reserve") in {None, known.slot.reserve}
         }
-        items = await all_found(client, query, headers)
+        items = await all_found(client, query, headers, limit=random_.choice([2, 5, 37]))
         assert {one["id"] for one in items} == expected, query
         assert len(items) == len(expected)
         assert [(one["start"], one["id"]) for one in items] == sorted((one["start"], one["id"]) for one in items)

@@ -152,39 +152,48 @@ async def test_bad_filters_are_refused_by_name(
     assert answer.json()["errors"][0]["pointer"] == pointer
 
 
-@pytest.mark.parametrize(
-    "wanted",
-    [
-        {},
-        {"region": "Bretagne"},
-        {"region": "Grand Est", "modality": "monoclonal_antibody", "phase": "phase_1"},
-        {"region": "Grand Est", "deliver_by": day(2200)},
-        {"reserve": "open", "min_days": 5},
-    ],
-    ids=lambda wanted: ", ".join(wanted) or "all",
-)
-async def test_the_search_reads_indexes_and_no_whole_table(
-    world: World, owner: AsyncEngine, wanted: dict[str, object]
-) -> None:
+UNDER_WAY = "ix_slots_published_period|ex_slots_published_overlap"
+TO_COME = "ix_slots_published_start"
+BY_UNIT = "ix_slots_unit_id|ex_slots_published_overlap"
+
+
+SEARCHES: dict[str, tuple[dict[str, object], bool]] = {
+    "all": ({}, False),
+    "few units": ({"region": "Bretagne"}, True),
+    "many units": ({"region": "Grand Est", "modality": "monoclonal_antibody", "phase": "phase_1"}, False),
+    "delivery": ({"region": "Grand Est", "deliver_by": day(2200)}, False),
+    "stretch": ({"reserve": "open", "min_days": 5}, False),
+}
+"""By name: the filters, and whether they leave few units."""
+
+
+async def test_the_search_reads_indexes_and_no_whole_table(world: World, owner: AsyncEngine) -> None:
+    """With the values of the search and without: by unit where they are few, else by day, and never from the start."""
     cdmo, _ = await world.cdmo()
-    units = [await world.unit(cdmo, site={"region": "Bretagne" if n < 3 else "Grand Est"}) for n in range(24)]
-    rows = [
-        {"unit_id": unit.id, "period": period(day(10 * number), day(10 * number + 9))}
-        for unit in units
-        for number in range(500)
-    ]
-    async with owner.begin() as connection:
-        await connection.execute(insert(Slot), rows)
+    for number in range(24):
+        unit = await world.unit(cdmo, site={"region": "Bretagne" if number < 3 else "Grand Est"})
+        starts = range(0, 5_000, 10)
+        rows = [{"unit_id": unit.id, "period": period(day(start), day(start + 9))} for start in starts]
+        async with owner.begin() as connection:
+            await connection.execute(insert(Slot), rows)
     await analyze(owner)
-    narrow = {"start": day(2000), "end": day(2100)}
-    for query in (wanted, narrow | wanted, narrow | wanted | {"available": True}):
-        for plan in await _plans(world, SlotFilter.model_validate(query)):
-            assert "Seq Scan on slots" not in plan, plan
-            assert re.search("ix_slots_published_start|ix_slots_published_period|ix_slots_unit_id", plan), plan
+    narrow = {"start": day(4000), "end": day(4100)}
+    for name, (wanted, few) in SEARCHES.items():
+        for query in (wanted, narrow | wanted, narrow | wanted | {"available": True}):
+            begins = "start" in query or not wanted.keys().isdisjoint({"min_days", "deliver_by"})
+            for further, plan in await _plans(world, SlotFilter.model_validate(query)):
+                assert "Seq Scan on slots" not in plan, (name, plan)
+                assert re.search(BY_UNIT if few else TO_COME, plan), (name, plan)
+                if begins and not further and not few:
+                    assert re.search(UNDER_WAY, plan), (name, plan)
+                    assert not re.search(r"Filter: .*period @>", plan), (name, plan)
 
 
-async def _plans(world: World, query: SlotFilter) -> list[str]:
-    """Return the plans of the first page of a search and of a later one, each with its values and without."""
+async def _plans(world: World, query: SlotFilter) -> list[tuple[bool, str]]:
+    """Return the plans of the first page of a search and of one past the slots under way, with its values and without.
+
+    Each with whether it is that of the further page.
+    """
     async with transaction(world.sessions) as session:
         driver = await driver_of(session)
 
@@ -195,10 +204,8 @@ async def _plans(world: World, query: SlotFilter) -> list[str]:
 
         _, searches = await with_directory(driver, ask)
         plans = []
-        for shape, values in searches:
+        for further, (shape, values) in zip([False, True], searches, strict=True):
             statement = page_of(shape)
-            plans += [
-                await prepared_plan(session, statement, {**values, "examined": 51, "limit": 51}),
-                await general_plan(session, statement),
-            ]
+            known = await prepared_plan(session, statement, {**values, "examined": 51, "limit": 51})
+            plans += [(further, known), (further, await general_plan(session, statement))]
         return plans
