@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -75,17 +76,32 @@ class Load(threading.Thread):
                     "product_id": self._market.product,
                     "batches": 1,
                 }
-                answer = await self._send(client, "POST", "/v1/bookings", body)
+                answer = await self._send_until_done(client, "/v1/bookings", body)
                 if answer.status_code == httpx.codes.CREATED:
-                    await self._send(client, "POST", f"/v1/bookings/{answer.json()['id']}/release")
+                    await self._send_until_done(client, f"/v1/bookings/{answer.json()['id']}/release")
             except httpx.TransportError as error:
                 self.broken.append(error)
 
+    async def _send_until_done(
+        self, client: httpx.AsyncClient, path: str, body: Mapping[str, object] | None = None
+    ) -> httpx.Response:
+        """Send the same request again for as long as it is answered with 503: what was held would stay in the way."""
+        key = {"Idempotency-Key": str(uuid4())}
+        while True:
+            answer = await self._send(client, "POST", path, body, key)
+            if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE or self._stop_wanted.is_set():
+                return answer
+
     async def _send(
-        self, client: httpx.AsyncClient, method: str, path: str, body: Mapping[str, object] | None = None
+        self,
+        client: httpx.AsyncClient,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> httpx.Response:
         sent_at = time.monotonic()
-        response = await client.request(method, path, json=body)
+        response = await client.request(method, path, json=body, headers=headers)
         self.answers.append(Answer(sent_at, time.monotonic() - sent_at, response))
         return response
 
