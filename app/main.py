@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.allocation.offers_router import router as offers
 from app.allocation.router import router as rounds
@@ -79,6 +80,17 @@ ROUTERS = (
 """Those that are asked most first: a request is matched with one route after the other."""
 
 
+def _equip(app: FastAPI, settings: Settings, engine: AsyncEngine) -> None:
+    """Give the application what its requests share."""
+    app.state.gauges = Gauges(engine)
+    app.state.settings = settings
+    app.state.engine = engine
+    app.state.sessions = make_session_factory(engine)
+    app.state.known_keys = KnownKeys()
+    app.state.desk = Desk(settings.solver_memory_bytes)
+    app.state.sheet_reader = SheetReader(settings)
+
+
 def create_app(settings: Settings | None = None, tracer: "TracerProvider | None" = None) -> FastAPI:
     """Return the application, wired to the database of the settings.
 
@@ -101,13 +113,7 @@ def create_app(settings: Settings | None = None, tracer: "TracerProvider | None"
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         engine = make_engine(url, settings, application_name="creneau-api")
         tracing.trace_statements(engine, tracer)
-        app.state.gauges = Gauges(engine)
-        app.state.settings = settings
-        app.state.engine = engine
-        app.state.sessions = make_session_factory(engine)
-        app.state.known_keys = KnownKeys()
-        app.state.desk = Desk(settings.solver_memory_bytes)
-        app.state.sheet_reader = SheetReader(settings)
+        _equip(app, settings, engine)
         keep_what_was_loaded()
         yield
         await engine.dispose()

@@ -49,10 +49,10 @@ from app.capacity.slot_repository import (
     NOTHING,
     START,
     TODAY,
+    Condition,
     columns_shown,
     free_part,
     materialized,
-    occupied_days,
     shown_of,
 )
 from app.capacity.supply import Span
@@ -101,9 +101,10 @@ def page_of(shape: Shape) -> Prepared:
     if none of those read met the search, that is all its only row tells.
     """
     candidates = _candidates(shape)
+    shown = shown_of(candidates, _met(shape))
     if shape.available is None:
-        return Prepared(shown_of(candidates))
-    met = shown_of(candidates, partial(_free_enough, shape)).limit(bindparam("limit", type_=Integer)).cte("met")
+        return Prepared(shown)
+    met = shown.limit(bindparam("limit", type_=Integer)).cte("met")
     last = (
         select(candidates.c.start_on.label("reached_on"), candidates.c.id.label("reached_id"))
         .order_by(candidates.c.start_on, candidates.c.id)
@@ -111,9 +112,9 @@ def page_of(shape: Shape) -> Prepared:
         .limit(1)
         .cte("last")
     )
-    shown = [STATE.label(name) if name == "state" else one for name, one in met.c.items()]
+    columns = [STATE.label(name) if name == "state" else one for name, one in met.c.items()]
     return Prepared(
-        select(*shown, *last.c).select_from(met.outerjoin(last, true(), full=True)).order_by(met.c.start_on, met.c.id)
+        select(*columns, *last.c).select_from(met.outerjoin(last, true(), full=True)).order_by(met.c.start_on, met.c.id)
     )
 
 
@@ -141,8 +142,8 @@ async def slots_meeting(
 
 
 @lru_cache(maxsize=1_000)
-def _meeting(shape: Shape) -> Select[UUID, UUID | None]:
-    """Return the statement of those `slot_ids` that meet a search for what is free."""
+def _meeting(shape: Shape) -> Select[Any]:
+    """Return the statement of those `slot_ids` that meet a search: a `ShownSlot` each."""
     found = select(*_KEY).where(col(Slot.id) == func.any(bindparam("slot_ids", type_=ARRAY(Uuid))), *_asked(shape))
     if shape.among is Among.FEW:
         found = found.where(col(Slot.unit_id) == func.any(_UNITS))
@@ -150,13 +151,7 @@ def _meeting(shape: Shape) -> Select[UUID, UUID | None]:
         found = found.where(_AMONG_ASKED)
     if shape.begins:
         found = found.where(_NOT_OVER)
-    named = _by_key(found)
-    met = select(named.c.id, STATE.label("state"))
-    if shape.available is None:
-        return met
-    occupied = occupied_days(select(func.array_agg(named.c.id, type_=ARRAY(Uuid))).scalar_subquery())
-    met = met.select_from(named.outerjoin(occupied, occupied.c.slot_id == named.c.id))
-    return met.where(_free_enough(shape, named, func.coalesce(occupied.c.days, NOTHING)))
+    return shown_of(_by_key(found), _met(shape))
 
 
 def _candidates(shape: Shape) -> CTE:
@@ -219,6 +214,11 @@ def _asked(shape: Shape) -> Iterator[ColumnElement[bool]]:
         yield in_reserves([shape.reserve], TODAY)
     if not shape.available and not shape.given.isdisjoint({"min_days", "deliver_by"}):
         yield _has_stretch(shape, inspect(Slot).local_table, NOTHING)
+
+
+def _met(shape: Shape) -> Condition | None:
+    """Return the condition on what is free of slots, where there is one."""
+    return None if shape.available is None else partial(_free_enough, shape)
 
 
 def _free_enough(shape: Shape, slots: FromClause, booked: ColumnElement[Any]) -> ColumnElement[bool]:

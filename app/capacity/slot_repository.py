@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 from sqlalchemy import (
@@ -37,6 +37,10 @@ from app.core.vocabulary import Reserve
 START = first_day(col(Slot.period))
 NOTHING = literal_column("'{}'::datemultirange", DATEMULTIRANGE)
 TODAY = bindparam("today", type_=Date)
+
+
+Condition: TypeAlias = Callable[[CTE, ColumnElement[Any]], ColumnElement[bool]]
+"""On slots, and on what is booked of them."""
 
 
 class ShownSlot(NamedTuple):
@@ -92,7 +96,7 @@ def columns_shown() -> list[Label[Any]]:
     return [value.label(name) for name, value in values.items()]
 
 
-def shown_of(slots: CTE, met: Callable[[CTE, ColumnElement[Any]], ColumnElement[bool]] | None = None) -> Select[Any]:
+def shown_of(slots: CTE, met: Condition | None = None) -> Select[Any]:
     """Return the statement of what is shown of slots: a `ShownSlot` each, by first day.
 
     Parameters

@@ -126,3 +126,11 @@ async def test_a_place_is_read_by_index_once_its_plan_is_made_without_it(crowded
         plan = await general_plan(session, PLACE)
     assert "Seq Scan on slots" not in plan, plan
     assert "Index Scan" in plan, plan
+
+
+@pytest.mark.parametrize("function", ["unit_occupancy", "slot_occupancy", "write_booking"])
+async def test_what_a_hold_calls_is_planned_once(market: Market, function: str) -> None:
+    """A function that is replaced loses its settings without a word."""
+    told = text("SELECT proconfig FROM pg_proc WHERE proname = :function")
+    async with transaction(market.world.sessions) as session:
+        assert "plan_cache_mode=force_generic_plan" in await session.scalar(told, {"function": function})
