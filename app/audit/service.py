@@ -11,7 +11,7 @@ from sqlmodel import SQLModel
 
 from app.audit.author import Author
 from app.audit.models import AuditRecord
-from app.core.bulk import written_columns
+from app.core.bulk import spelt, written_columns
 
 UNRECORDED = frozenset({"secret_sha256", "problem", "solution", "references"})
 """Secrets, and bulky input and output that their own row already keeps unaltered."""
@@ -60,9 +60,8 @@ async def record(
 
 def creation(author: Author, action: str, row: SQLModel) -> dict[str, Any]:
     """Return the record of a row that is about to be added, by column: for whoever writes both at once, as JSON."""
-    columns = written_columns(type(row))
-    state = {name: getattr(row, name) for name in columns.names if name not in UNRECORDED}
-    for name in columns.periods:
+    state = {name: value for name, value in spelt(row).items() if name not in UNRECORDED}
+    for name in written_columns(type(row)).periods:
         state[name] = _spelt(state[name])
     return {
         "at": datetime.now(UTC),

@@ -56,8 +56,11 @@ async def hold(session: AsyncSession, actor: Actor, command: BookingCreate, *, h
     driver = await driver_of(session)
     if command.product_id is not None:
         made = await _for_product(driver, actor, command, command.product_id, hold_minutes=hold_minutes)
-        await placing.refuse_taken(session, made.draft, made.place.facts)
-        booking = await service.place_booking(session, actor, made.draft, made.place.slot, request=made.request)
+        draft = made.draft
+        if command.latest_delivery_on is None:  # made for this start: a refusal may point to any other
+            draft = replace(draft, starts_between=period(_first_start(made.option, made.place.unit), LATEST_DAY))
+        await placing.refuse_taken(session, draft, made.place.facts)
+        booking = await service.place_booking(session, actor, draft, made.place.slot, request=made.request)
         return made.view(booking)
     place = await placing.bookable_place(driver, command.slot_id, command.start)
     request = await _request(session, actor, command, place.slot.unit_id)
@@ -111,6 +114,7 @@ class _Made(NamedTuple):
     place: placing.BookablePlace
     need: Need
     request: Request
+    option: Option
     draft: BookingDraft
 
     def view(self, booking: Booking) -> BookingView:
@@ -137,9 +141,7 @@ async def _for_product(
         raise placing.missing("product", product_id)
     request = request_to_make(actor, describe(command, need.product, place.unit), need)
     option, draft = _drafted(need.facts_of(request), place, command, request.origin, hold_minutes=hold_minutes)
-    if command.latest_delivery_on is None:
-        draft = replace(draft, starts_between=period(_first_start(option, place.unit), LATEST_DAY))
-    return _Made(place, need, request, draft)
+    return _Made(place, need, request, option, draft)
 
 
 _PLACE_AND_NEED = Together(PLACE, NEED)

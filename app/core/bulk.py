@@ -1,8 +1,12 @@
 """Rows as JSON, so that one statement can write rows of several tables: one journey to the server."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from enum import Enum
 from functools import cache
-from typing import NamedTuple
+from operator import attrgetter
+from typing import Any, NamedTuple
+from uuid import UUID
 
 from pydantic_core import to_json
 from sqlalchemy import LargeBinary
@@ -29,7 +33,7 @@ def rows_as_json(rows: Sequence[SQLModel]) -> str:
     sent = []
     for row in rows:
         columns = written_columns(type(row))
-        values = {name: getattr(row, name) for name in columns.names}
+        values = spelt(row)
         for name in columns.periods:
             days = values[name]
             values[name] = None if days is None else f"[{days.lower},{days.upper})"
@@ -37,6 +41,32 @@ def rows_as_json(rows: Sequence[SQLModel]) -> str:
             values[name] = None if values[name] is None else "\\x" + values[name].hex()
         sent.append(values)
     return to_json(sent).decode()
+
+
+def spelt(row: SQLModel) -> dict[str, Any]:
+    """Return what is written of a row, by column, in the words of JSON; periods and binaries, and documents, as is."""
+    values = {}
+    for name in written_columns(type(row)).names:
+        value = getattr(row, name)
+        word = _word(type(value))  # type: ignore[arg-type]  # every class is hashable
+        values[name] = value if word is None else word(value)
+    return values
+
+
+@cache
+def _word(kind: type) -> Callable[[Any], Any] | None:
+    """Return what makes the word of JSON for a value of a type, or None where it is one.
+
+    Pydantic makes the same, but it takes four microseconds to find out that an identifier as the driver makes them is
+    one, or a member of a vocabulary: a third of a row's time in all.
+    """
+    if issubclass(kind, UUID):
+        return str
+    if issubclass(kind, Enum):
+        return attrgetter("value")
+    if issubclass(kind, datetime):
+        return lambda instant: instant.isoformat().replace("+00:00", "Z")
+    return date.isoformat if issubclass(kind, date) else None
 
 
 @cache

@@ -160,8 +160,8 @@ def is_json(request: Request) -> bool:
 
 async def claim_of(request: Request, holder_id: UUID, key: str) -> idempotency.Claim:
     """Return the claim that a request has on a key: its own, by all that was sent."""
-    parts = [request.url.query.encode(), *await _body_parts(request)]
-    return idempotency.Claim(holder_id, key, idempotency.fingerprint(request.method, request.url.path, parts))
+    parts = [request.scope["query_string"], *await _body_parts(request)]
+    return idempotency.Claim(holder_id, key, idempotency.fingerprint(request.method, request.scope["path"], parts))
 
 
 async def claim_key(request: Request, session: AsyncSession, holder_id: UUID, key: str) -> None:

@@ -1,7 +1,6 @@
 """Facts of requests from their rows, for matching and for priority, in a handful of queries whatever their number."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -16,7 +15,6 @@ from app.requests.models import (
     Feasibility,
     FeasibilityStatus,
     Product,
-    Qualification,
     QualificationLevel,
     Request,
 )
@@ -45,8 +43,11 @@ async def request_facts(session: AsyncSession, request_ids: Collection[UUID]) ->
             request,
             product,
             organisation,
-            qualifications.get(product.id, []),
-            feasibilities.get(request.id, []),
+            tuple(
+                QualificationFacts(one.site_id, one.volume_l, one.level is not QualificationLevel.TRANSFERRED)
+                for one in qualifications.get(product.id, ())
+            ),
+            feasibilities.get(request.id, ()),
         )
         for request, product, organisation in rows
     }
@@ -56,8 +57,8 @@ def _facts(
     request: Request,
     product: Product,
     organisation: Organisation,
-    qualifications: list[Qualification],
-    feasibilities: list[Feasibility],
+    qualifications: tuple[QualificationFacts, ...],
+    feasibilities: Iterable[Feasibility],
 ) -> RequestFacts:
     return RequestFacts(
         request_id=request.id,
@@ -82,10 +83,7 @@ def _facts(
         sites_excluded=frozenset(request.sites_excluded),
         accepts_europe=request.accepts_europe,
         accepts_recallable=request.accepts_recallable,
-        qualifications=tuple(
-            QualificationFacts(one.site_id, one.volume_l, one.level is not QualificationLevel.TRANSFERRED)
-            for one in qualifications
-        ),
+        qualifications=qualifications,
         feasibilities={
             one.line_id: FeasibilityFacts(
                 line_id=one.line_id,
@@ -113,7 +111,7 @@ class Need(NamedTuple):
 
     def facts_of(self, request: Request) -> RequestFacts:
         """Return what matching needs to know of a request for the product that no CDMO has been asked about."""
-        return replace(_facts(request, self.product, self.organisation, [], []), qualifications=self.qualifications)
+        return _facts(request, self.product, self.organisation, self.qualifications, ())
 
     def priority_of(self, request: Request, as_of_on: date, policy: PriorityPolicy = DEFAULT_POLICY) -> Priority:
         """Return tier and points of a request for the product as of a day."""

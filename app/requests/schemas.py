@@ -86,6 +86,8 @@ class QualificationRead(BaseModel):
 class Grounds(Body):
     """Grounds for priority that the requester claims; they count once the coordinator has confirmed them."""
 
+    model_config = ConfigDict(frozen=True)
+
     continuity: bool = Field(default=False, description="A treatment or a running trial stops without this lot")
     orphan: bool = Field(default=False, description="For an orphan disease")
     unmet_need: bool = Field(default=False, description="Nothing else meets the need")
