@@ -3,7 +3,7 @@
 import base64
 import binascii
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
@@ -60,18 +60,41 @@ def decode_cursor(cursor: str, kinds: Sequence[type]) -> tuple[Any, ...]:
     Invalid
         If the cursor was not made by `encode_cursor` for a key of these kinds.
     """
-    parsers: dict[type, Any] = {
-        UUID: UUID,
-        date: date.fromisoformat,
-        datetime: datetime.fromisoformat,
-        int: int,
-        str: str,
-    }
     try:
         values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        return tuple(parsers[kind](value) for kind, value in zip(kinds, values, strict=True))
-    except (binascii.Error, ValueError, TypeError, UnicodeDecodeError):
+        return tuple(_PARSERS[kind](_text(value)) for kind, value in zip(kinds, values, strict=True))
+    except (binascii.Error, ValueError, TypeError, RecursionError):
         raise Invalid.field("query/cursor", "The cursor is not one of ours: start again without it.") from None
+
+
+def _text(value: object) -> str:
+    """Return a member of a cursor; `encode_cursor` makes texts alone."""
+    if not isinstance(value, str):
+        raise TypeError
+    return str(storable(value))
+
+
+def _instant(text: str) -> datetime:
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        raise ValueError
+    return instant
+
+
+def _integer(text: str) -> int:
+    number = int(text)
+    if not -(2**31) <= number < 2**31:  # as the columns are by which lists are ordered
+        raise ValueError
+    return number
+
+
+_PARSERS: dict[type, Callable[[str], Any]] = {
+    UUID: UUID,
+    date: date.fromisoformat,
+    datetime: _instant,
+    int: _integer,
+    str: str,
+}
 
 
 async def fetch_page(
