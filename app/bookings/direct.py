@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bookings import expiry, placing, repository, service, writing_repository
-from app.bookings.drafts import BookingDraft
+from app.bookings.drafts import BookingDraft, JudgedVersions
 from app.bookings.errors import NotEligible, RequestAlreadyBooked
 from app.bookings.models import Booking, BookingSource
 from app.bookings.own_request import describe, refuse_contradictions
@@ -64,8 +64,9 @@ async def hold(session: AsyncSession, actor: Actor, command: BookingCreate, *, h
         return made.view(booking)
     place = await placing.bookable_place(driver, command.slot_id, command.start)
     request = await _request(session, actor, command, place.slot.unit_id)
+    judged = JudgedVersions(request.version, (await repository.product_of(session, request)).version)
     facts = (await request_facts(session, [request.id]))[request.id]
-    _, draft = _drafted(facts, place, command, request.origin, hold_minutes=hold_minutes)
+    _, draft = _drafted(facts, place, command, request.origin, judged, hold_minutes=hold_minutes)
     await placing.refuse_taken(session, draft, place.facts)
     # The unit before the request: whoever changes a booking locks them in this order too.
     await lock_units(session, [place.slot.unit_id])
@@ -140,7 +141,8 @@ async def _for_product(
     if need is None or need.organisation.id != actor.organisation_id:
         raise placing.missing("product", product_id)
     request = request_to_make(actor, describe(command, need.product, place.unit), need)
-    option, draft = _drafted(need.facts_of(request), place, command, request.origin, hold_minutes=hold_minutes)
+    judged = JudgedVersions(request.version, need.product.version)
+    option, draft = _drafted(need.facts_of(request), place, command, request.origin, judged, hold_minutes=hold_minutes)
     return _Made(place, need, request, option, draft)
 
 
@@ -157,7 +159,13 @@ async def _place_and_need(driver: Driver, slot_id: UUID, product_id: UUID) -> tu
 
 
 def _drafted(
-    facts: RequestFacts, place: placing.BookablePlace, command: BookingCreate, origin: Origin, *, hold_minutes: int
+    facts: RequestFacts,
+    place: placing.BookablePlace,
+    command: BookingCreate,
+    origin: Origin,
+    judged: JudgedVersions,
+    *,
+    hold_minutes: int,
 ) -> tuple[Option, BookingDraft]:
     """Return what matching finds at the start asked for, and the hold of it."""
     option = placing.option_at(facts, place.unit, place.facts, command.start, today())
@@ -168,13 +176,15 @@ def _drafted(
         source=BookingSource.DIRECT,
         hold_expires_at=now() + timedelta(minutes=hold_minutes),
         origin=Origin.of(place.slot.origin, origin),
+        judged=judged,
     )
 
 
 async def require_same_need(session: AsyncSession, booking: Booking) -> None:
     """Let pass a live hold whose request is still what it was made for; a draft, or its product, may have changed.
 
-    Judged as of the day on which it was held, so that a hold outlasts midnight.
+    If neither has, what was quoted stands, whatever its CDMO has made of the line or the slot since. Otherwise it is
+    judged as of the day on which it was held, so that a hold outlasts midnight.
 
     Raises
     ------
@@ -184,7 +194,9 @@ async def require_same_need(session: AsyncSession, booking: Booking) -> None:
     if booking.request_id is None:
         return
     request = await repository.lock_request(session, booking.request_id)
-    if request.status is not RequestStatus.DRAFT:
+    product = await repository.product_of(session, request)
+    held_for = booking.request_version, booking.product_version
+    if request.status is not RequestStatus.DRAFT or held_for == (request.version, product.version):
         return
     slot = (await repository.slots_by_id(session, [booking.slot_id]))[booking.slot_id]
     facts = (await request_facts(session, [request.id]))[request.id]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from app.bookings.fees import DEFAULT_POLICY, BookingTerms, FeePolicy, terms_of
@@ -39,6 +40,8 @@ class BookingDraft:
         The failed booking that this one repeats.
     reserve, origin
         None takes the slot's.
+    request_version, product_version
+        As `JudgedVersions` has them, where the request is a draft that may change while it is held.
     starts_between
         Days, half-open, on which it could start as well: a refusal looks for the nearest free period there only.
     """
@@ -58,6 +61,8 @@ class BookingDraft:
     repeats_id: UUID | None = None
     request_id: UUID | None = None
     product_id: UUID | None = None
+    request_version: int | None = None
+    product_version: int | None = None
     crisis_id: UUID | None = None
     recallable: bool = False
     contract_status: ContractStatus = ContractStatus.NONE
@@ -65,6 +70,13 @@ class BookingDraft:
     reserve: Reserve | None = None
     origin: Origin | None = None
     starts_between: Period | None = field(default=None, compare=False)
+
+
+class JudgedVersions(NamedTuple):
+    """What a hold was judged by, in these versions: as long as they are the latest, its quote binds both sides."""
+
+    request: int
+    product: int
 
 
 def draft_of(
@@ -75,6 +87,7 @@ def draft_of(
     source: BookingSource,
     hold_expires_at: datetime | None = None,
     origin: Origin | None = None,
+    judged: JudgedVersions | None = None,
     policy: FeePolicy = DEFAULT_POLICY,
 ) -> BookingDraft:
     """Return the hold of an option from a start day, at the option's price and under the terms of a fee policy."""
@@ -84,6 +97,8 @@ def draft_of(
         organisation_id=request.organisation_id,
         request_id=request.request_id,
         product_id=request.product_id,
+        request_version=judged.request if judged else None,
+        product_version=judged.product if judged else None,
         source=source,
         hold_expires_at=hold_expires_at,
         batches=terms.batches,

@@ -163,6 +163,8 @@ class Booking(Versioned, table=True):
     organisation_id: UUID = Field(foreign_key="organisations.id", description="whose lot it is")
     request_id: UUID | None = Field(default=None, foreign_key="requests.id")
     product_id: UUID | None = Field(default=None, foreign_key="products.id")
+    request_version: int | None = Field(default=None, description="of its request as the hold was judged")
+    product_version: int | None = Field(default=None, description="of its product as the hold was judged")
     crisis_id: UUID | None = Field(default=None, foreign_key="crises.id")
     source: BookingSource = one_of(BookingSource, default=BookingSource.DIRECT)
     batches: int

@@ -1,12 +1,11 @@
 """The request that a booking straight from the search makes by itself."""
 
-from datetime import timedelta
-
 from app.bookings.schemas import BookingCreate
 from app.capacity.supply import UnitFacts
 from app.core.errors import FieldFault, Invalid
+from app.core.schemas import LATEST_DAY
 from app.core.vocabulary import GmpPhase
-from app.matching.campaign import production_days
+from app.matching.campaign import production_days, shift
 from app.requests.models import Product
 from app.requests.schemas import RequestCreate
 
@@ -59,7 +58,7 @@ def describe(command: BookingCreate, product: Product, unit: UnitFacts) -> Reque
         volume_max_l=command.volume_max_l,
         earliest_on=command.start,
         latest_delivery_on=command.latest_delivery_on
-        or command.start + timedelta(days=_days_to_delivery(product, unit, batches)),
+        or min(shift(command.start, _days_to_delivery(product, unit, batches)), LATEST_DAY),
         budget_cents=command.budget_cents,
         accepts_europe=bool(command.accepts_europe),
         accepts_recallable=bool(command.accepts_recallable),

@@ -17,7 +17,7 @@ from app.bookings.models import Booking, BookingStatus, FreedPeriod
 from app.capacity.models import Slot, SlotFreeze, SlotStatus
 from app.core.constraints import constraint_of
 from app.core.model import Period
-from app.requests.models import Request
+from app.requests.models import Product, Request
 
 
 class Refused(Exception):
@@ -196,6 +196,11 @@ async def other_places(session: AsyncSession, request_id: UUID, booking_id: UUID
         .execution_options(populate_existing=True)
     )
     return list(await session.scalars(statement))
+
+
+async def product_of(session: AsyncSession, request: Request) -> Product:
+    """Return the product of a request, as it is now."""
+    return await session.get_one(Product, request.product_id, populate_existing=True)
 
 
 async def lock_request(session: AsyncSession, request_id: UUID) -> Request:

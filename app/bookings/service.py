@@ -107,6 +107,8 @@ def row_of(draft: BookingDraft, slot: Slot) -> Booking:
         organisation_id=draft.organisation_id,
         request_id=draft.request_id,
         product_id=draft.product_id,
+        request_version=draft.request_version,
+        product_version=draft.product_version,
         crisis_id=draft.crisis_id,
         source=draft.source,
         batches=draft.batches,

@@ -135,7 +135,7 @@ class TermsBody(Body):
     modality: Code
     release_days: Duration
     price_cents: Cents | None = None
-    yield_per_batch: Annotated[float, Field(gt=0, le=1e20, allow_inf_nan=False)] | None = None
+    yield_per_batch: Annotated[float, Field(ge=1e-9, le=1e20, allow_inf_nan=False)] | None = None
     yield_unit: str | None = Field(default=None, pattern="^(g|vg|TU|cells|doses)$")
     is_standard: bool = False
 

@@ -12,6 +12,10 @@ ROUNDING = 1e-9
 """Share of a batch that is a rounding error of floating point, not a need for one more."""
 
 
+MOST_BATCHES = 10**9
+"""What a quantity is worth at most: beyond, all that matters is that no line has the time."""
+
+
 def shift(day: date, days: int) -> date:
     """Return the day so many days later, held within the calendar."""
     ordinal = min(max(day.toordinal() + days, date.min.toordinal()), date.max.toordinal())
@@ -28,7 +32,7 @@ def batches_needed(request: RequestFacts, offer: ModalityTerms) -> int | Reason:
     if request.quantity_unit != offer.yield_unit:
         return Reason(ReasonCode.YIELD_UNIT, asked, f"{offer.yield_per_batch:g} {offer.yield_unit}")
     exact = request.quantity / offer.yield_per_batch
-    return max(1, math.ceil(exact * (1 - ROUNDING)))
+    return max(1, math.ceil(min(exact * (1 - ROUNDING), MOST_BATCHES)))
 
 
 def is_transferred(request: RequestFacts, unit: UnitFacts) -> bool:

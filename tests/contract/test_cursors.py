@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from tests.support.world import World
 
 IDENTIFIER = "00000000-0000-7000-8000-000000000000"
-MEMBERS = (
+MEMBERS: tuple[object, ...] = (
     5,
     True,
     None,

@@ -1,6 +1,7 @@
 """Confirming, approving, declining, cancelling, releasing: statuses, money, and who may see and do what."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
@@ -14,10 +15,9 @@ from app.core.clock import now, today
 from app.core.database import transaction
 from app.core.model import period
 from app.requests.models import Request, RequestStatus
-from tests.app.bookings.conftest import Market
+from tests.app.bookings.conftest import FEE, Market
 from tests.support.world import day
 
-FEE = 15_000_000
 PRICE = 100_000_000
 
 
@@ -221,6 +221,46 @@ async def test_a_hold_is_confirmed_whatever_its_slot_has_become_around_it(market
             held = await market.hold(0, product_id=str(market.product.id))
     confirmed = await market.step(held, "confirm", by=market.buyer)
     assert (confirmed["status"], confirmed["end"]) == ("confirmed", str(day(43 if divisible else 120)))
+
+
+TERMS = {"modality": "monoclonal_antibody", "is_standard": True}
+
+
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        ("slots", {"price_cents": 100_000_001}),
+        ("lines", {"terms": [TERMS | {"release_days": 400, "price_cents": 100_000_000}]}),
+        ("lines", {"terms": [TERMS | {"release_days": 42, "price_cents": 200_000_000}]}),
+        ("lines", {"gmp_phases": ["phase_2"]}),
+        ("lines", {"first_batch_days": 90}),
+    ],
+)
+async def test_what_was_quoted_binds_the_cdmo_too(market: Market, kind: str, change: dict[str, Any]) -> None:
+    wanted: dict[str, Any] = {"product_id": str(market.product.id), "budget_cents": 100_000_000, "gmp_phase": "phase_1"}
+    held = await market.hold(**wanted)
+    draft = await market.send("/v1/requests", asked(market), headers=market.buyer, expect=201)
+    other = await market.hold(53, request_id=draft["id"])
+    path = f"/v1/{kind}/{market.slot.id if kind == 'slots' else market.unit.line_id}"
+    changed = await market.client.patch(path, json=change, headers=market.seller)
+    assert changed.status_code == 200, changed.text
+    for one in (held, other):
+        confirmed = await market.step(one, "confirm", by=market.buyer)
+        assert [confirmed[name] for name in ("status", "price_cents", "end", "delivery_on")] == (
+            ["confirmed", 100_000_000, one["end"], one["delivery_on"]]
+        )
+    assert await market.charges() == [("reservation_fee", FEE)] * 2
+
+
+def asked(market: Market) -> dict[str, Any]:
+    return {
+        "product_id": str(market.product.id),
+        "batches": 1,
+        "gmp_phase": "phase_1",
+        "earliest_on": str(day(50)),
+        "latest_delivery_on": str(day(150)),
+        "budget_cents": 100_000_000,
+    }
 
 
 async def test_a_product_that_became_another_does_not_take_the_place_held_for_the_first(market: Market) -> None:

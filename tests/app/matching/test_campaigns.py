@@ -59,9 +59,10 @@ def test_a_quantity_becomes_batches(quantity: float, per_batch: float, batches: 
     assert terms.batches == batches
 
 
-def test_an_absurd_quantity_is_refused_with_numbers_not_an_overflow() -> None:
-    request = replace(A_REQUEST, batches=None, quantity=1e300, quantity_unit="g")
-    found = judged(request)
+@pytest.mark.parametrize(("quantity", "per_batch"), [(1e300, 5_000.0), (1e300, 1e-10), (100.0, 1e-310)])
+def test_an_absurd_quantity_is_refused_with_numbers_not_an_overflow(quantity: float, per_batch: float) -> None:
+    request = replace(A_REQUEST, batches=None, quantity=quantity, quantity_unit="g")
+    found = judged(request, unit_with({"yield_per_batch": per_batch}))
     assert ReasonCode.TIME_TOO_SHORT in {reason.code for reason in found.reasons}
     assert not found.options
 

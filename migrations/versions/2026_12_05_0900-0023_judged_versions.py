@@ -1,0 +1,25 @@
+"""The versions of what a hold was judged by: its quote binds both sides until its start-up changes what it asks for.
+
+Revision ID: 0023
+Revises: 0019
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0023"
+down_revision = "0019"
+branch_labels = None
+depends_on = None
+
+COLUMNS = ("request_version", "product_version")
+
+
+def upgrade() -> None:
+    for name in COLUMNS:
+        op.add_column("bookings", sa.Column(name, sa.Integer()))
+
+
+def downgrade() -> None:
+    for name in reversed(COLUMNS):
+        op.drop_column("bookings", name)
