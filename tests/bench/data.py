@@ -1,4 +1,4 @@
-"""Rows for the benchmark of the API: long slots to hold in, and many short ones elsewhere to search among.
+"""Rows for the benchmark of the API: slots of a year to hold in, and many short ones elsewhere to search among.
 
 What is searched is as a country is: lines in two regions, of which a search wants one, and a third of the slots booked.
 """
@@ -20,7 +20,8 @@ from app.identity.models import Organisation
 from tests.support.world import DAY_ONE, World
 
 HELD_UNITS = 100
-HELD_YEARS = 60
+HELD_SLOTS_A_UNIT = 60
+HELD_DAYS = 365
 SEARCHED_UNITS = 500
 UNITS_A_LINE = 5
 SLOTS_A_UNIT = 200
@@ -33,17 +34,17 @@ OCCUPANCY_DAYS = 43
 
 @dataclass(frozen=True, slots=True)
 class BenchData:
-    """What the calls of the benchmark name."""
+    """What the calls of the benchmark name; `held_slots` are (slot, unit, first day), neighbours on other units."""
 
     authorization: str
     product_id: str
-    held_slots: tuple[tuple[str, str], ...]
+    held_slots: tuple[tuple[str, str, date], ...]
 
     def starts(self) -> Iterator[tuple[str, str, date]]:
-        """Yield (slot, unit, start) of free periods, no two of which overlap, neighbours on other units."""
-        for number in range(HELD_YEARS * 365 // OCCUPANCY_DAYS - 1):
-            for slot_id, unit_id in self.held_slots:
-                yield slot_id, unit_id, DAY_ONE + timedelta(days=number * OCCUPANCY_DAYS)
+        """Yield (slot, unit, start) of free periods, no two of which overlap, neighbours in other slots."""
+        for number in range(HELD_DAYS // OCCUPANCY_DAYS):
+            for slot_id, unit_id, first in self.held_slots:
+                yield slot_id, unit_id, first + timedelta(days=number * OCCUPANCY_DAYS)
 
 
 async def prepare(sessions: SessionFactory) -> BenchData:
@@ -54,9 +55,12 @@ async def prepare(sessions: SessionFactory) -> BenchData:
     cdmo, _ = await world.cdmo()
     product = await world.product(startup)
     units = await _units(world, cdmo, HELD_UNITS, region="Occitanie")
-    held = [_slot(unit, DAY_ONE, HELD_YEARS * 365) for unit in units]
-    async with transaction(sessions) as session:
-        await session.execute(insert(Slot), held)
+    held: list[dict[str, Any]] = []
+    for number in range(HELD_SLOTS_A_UNIT):
+        year = [_slot(unit, DAY_ONE + timedelta(days=number * HELD_DAYS), HELD_DAYS) for unit in units]
+        held += year
+        async with transaction(sessions) as session:
+            await session.execute(insert(Slot), year)
     for line in range(SEARCHED_UNITS // UNITS_A_LINE):
         region = REGIONS[line % len(REGIONS)]
         for unit in await _units(world, cdmo, UNITS_A_LINE, region=region):
@@ -68,7 +72,7 @@ async def prepare(sessions: SessionFactory) -> BenchData:
     return BenchData(
         headers["Authorization"],
         str(product.id),
-        tuple((str(slot["id"]), str(slot["unit_id"])) for slot in held),
+        tuple((str(slot["id"]), str(slot["unit_id"]), slot["period"].lower) for slot in held),
     )
 
 

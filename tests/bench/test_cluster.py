@@ -10,6 +10,7 @@ import pytest
 from tests.bench.__main__ import main
 
 
+@pytest.mark.prove
 def test_each_place_has_a_row_with_the_same_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given = ["cluster", "--family", "tiny", "--budget", "0.05", "--output", str(tmp_path)]
     monkeypatch.setattr(sys, "argv", ["bench", *given])

@@ -28,8 +28,8 @@ pytestmark = [pytest.mark.database, pytest.mark.races, pytest.mark.timeout(600)]
 
 FREE_UNITS, HELD_UNITS = 40, 10
 ORDERS = FREE_UNITS + HELD_UNITS
-KILLS = 10 if "CRENEAU_PROVE" in os.environ else 4
-"""Ten under `make prove`, four under `make test`; they are spread over the length of the transaction."""
+KILLS = 10 if "CRENEAU_PROVE" in os.environ else 2
+"""Ten under `make prove`, two under `make test`; they are spread over the length of the transaction."""
 SLOWED = """
     CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.01); RETURN NEW; END $$;
     CREATE TRIGGER tr_slowly BEFORE INSERT ON bookings FOR EACH ROW EXECUTE FUNCTION slowly()

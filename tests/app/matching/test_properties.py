@@ -1,11 +1,13 @@
 """What holds of any request, unit and slots whatever: options fit, reasons are complete, and each has its cause."""
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -18,7 +20,10 @@ from app.matching.policy import DIRECT, ROUND, MatchPolicy
 from app.matching.wording import sentence
 from tests.app.matching.made import A_REQUEST, LINE, SITE, TODAY, UNIT, day, unit_with
 
-thorough = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+pytestmark = pytest.mark.random
+
+EXAMPLES = 1000 if os.environ.get("CRENEAU_PROVE") else 60
+thorough = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 offsets = st.integers(-60, 400)
 policies = st.sampled_from([DIRECT, ROUND])
 phases = st.sampled_from([(), ("unknown",), ("phase_1",), ("phase_1", "phase_3")])
