@@ -1,20 +1,18 @@
 """Files of calendars, taken in: read with no transaction open, judged and written in one."""
 
-from collections.abc import Awaitable, Callable
 from typing import BinaryIO
-
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.capacity.import_flow import Draft, Kind, import_sheet
 from app.capacity.import_repository import Entry
 from app.capacity.import_schemas import ImportReport
+from app.core.database import Opening
 from app.core.sheets.reading import SheetReader
 from app.identity.actor import Actor
 from app.identity.models import Role
 
 
 async def import_file(
-    begin: Callable[[], Awaitable[AsyncSession]],
+    begin: Opening,
     reader: SheetReader,
     actor: Actor,
     kind: Kind[Entry, Draft],

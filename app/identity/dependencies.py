@@ -1,6 +1,6 @@
 """The actor of a request, for routers."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Annotated, TypeVar
 
@@ -8,7 +8,7 @@ from fastapi import Depends, Header, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.database import transaction
+from app.core.database import Opening, transaction
 from app.core.driver import Driver, driver_of
 from app.core.errors import NotAuthenticated
 from app.core.http import DbSession, Sessions, driver_at_once
@@ -107,9 +107,6 @@ ONCE = Depends(_claim_required, scope="function")
 
 ONCE_IF_ASKED = Depends(_claim_given, scope="function")
 """Of any other operation that adds something: with an `Idempotency-Key` it has one effect, and it needs none."""
-
-Opening = Callable[[], Awaitable[AsyncSession]]
-"""Begins the transaction of a request and gives its session; called once."""
 
 
 async def _opened_once(
