@@ -25,6 +25,7 @@ from app.allocation.schemas import (
 )
 from app.core.http import DbSession, next_url
 from app.core.paging import Page
+from app.core.preconditions import tag_of
 from app.core.routing import ApiRouter, if_match
 from app.identity.actor import Actor
 from app.identity.dependencies import ONCE, ONCE_IF_ASKED, CurrentActor
@@ -128,10 +129,18 @@ async def adjust(session: DbSession, actor: CurrentActor, round_id: UUID, comman
 
 @router.post("/{round_id}/publish", summary="Publish the plan", dependencies=[ONCE, if_match("round_id")])
 async def publish(
-    session: DbSession, actor: CurrentActor, round_id: UUID, command: Annotated[Publish | None, Body()] = None
+    response: Response,
+    session: DbSession,
+    actor: CurrentActor,
+    round_id: UUID,
+    command: Annotated[Publish | None, Body()] = None,
 ) -> PublishedRead:
-    """Offer every placed request its period, unless a calendar has changed since: then 409, and solve again."""
+    """Offer every placed request its period, unless a calendar has changed since: then 409, and solve again.
+
+    The `ETag` is the round's.
+    """
     done = await publish_round(session, actor, round_id, command.run_id if command else None)
+    response.headers["ETag"] = tag_of(done.round.version)
     return PublishedRead(
         round=_read(done.round),
         run_id=done.run.id,

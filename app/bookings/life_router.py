@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query, Request
+from fastapi import Query, Request, Response
 
 from app.bookings import moving, production, reading, slip_reading, slips
 from app.bookings.life_schemas import (
@@ -21,6 +21,7 @@ from app.bookings.life_schemas import (
 from app.bookings.schemas import BookingRead
 from app.core.http import DbSession, next_url
 from app.core.paging import Page
+from app.core.preconditions import tag_of
 from app.core.routing import ApiRouter, if_match
 from app.identity.dependencies import ONCE, CurrentActor
 
@@ -83,9 +84,15 @@ async def fail(session: DbSession, actor: CurrentActor, booking_id: UUID, comman
     summary="Record a slip",
     dependencies=[ONCE, if_match("booking_id")],
 )
-async def slip(session: DbSession, actor: CurrentActor, booking_id: UUID, command: SlipBody) -> SlipRead:
-    """The CDMO says until when a campaign will hold its unit; those behind it are asked to make way, at no cost."""
+async def slip(
+    response: Response, session: DbSession, actor: CurrentActor, booking_id: UUID, command: SlipBody
+) -> SlipRead:
+    """The CDMO says until when a campaign will hold its unit; those behind it are asked to make way, at no cost.
+
+    A slip has no version: the `ETag` is the booking's.
+    """
     made = await slips.slip(session, actor, booking_id, command)
+    response.headers["ETag"] = tag_of((await reading.get_booking(session, actor, booking_id)).version)
     return next(one for one in await slip_reading.list_slips(session, actor, booking_id) if one.id == made.id)
 
 

@@ -9,11 +9,11 @@ from app.capacity.commitment_import import COMMITMENTS
 from app.capacity.import_schemas import CalendarFilter, ImportReport
 from app.capacity.imports import import_file
 from app.capacity.slot_import import SLOTS
-from app.core.http import DbSession, Sessions
+from app.core.http import DbSession
 from app.core.routing import ApiRouter
 from app.core.sheets.formats import FileQuery
 from app.core.sheets.http import DOWNLOAD, DryRun, Reader, UploadedSheet, download
-from app.identity.dependencies import CurrentActor, WaitingActor
+from app.identity.dependencies import CurrentActor, OpenedOnce, WaitingActor
 
 router = ApiRouter(prefix="/v1", tags=["capacity"])
 
@@ -23,7 +23,7 @@ IMPORT_PATHS = ("/v1/slots/import", "/v1/commitments/import")
 
 @router.post("/slots/import", summary="Import slots from a file", form_limits={"max_files": 1, "max_fields": 10})
 async def import_slots(
-    sessions: Sessions, reader: Reader, actor: WaitingActor, file: UploadedSheet, dry_run: DryRun
+    begin: OpenedOnce, reader: Reader, actor: WaitingActor, file: UploadedSheet, dry_run: DryRun
 ) -> ImportReport:
     """A CDMO's own slots from a CSV or XLSX file, all or nothing; tried out first, unless `dry_run` is false.
 
@@ -44,14 +44,14 @@ async def import_slots(
     wrong, nothing is written: 422, `errors` with pointers such as `/rows/17/end` (the row as the spreadsheet shows
     it), and the whole report as the member `report`.
     """
-    return await import_file(sessions, reader, actor, SLOTS, file.file, dry_run=dry_run)
+    return await import_file(begin, reader, actor, SLOTS, file.file, dry_run=dry_run)
 
 
 @router.post(
     "/commitments/import", summary="Import commitments from a file", form_limits={"max_files": 1, "max_fields": 10}
 )
 async def import_commitments(
-    sessions: Sessions, reader: Reader, actor: WaitingActor, file: UploadedSheet, dry_run: DryRun
+    begin: OpenedOnce, reader: Reader, actor: WaitingActor, file: UploadedSheet, dry_run: DryRun
 ) -> ImportReport:
     """A CDMO's own busy periods from a CSV or XLSX file, all or nothing; tried out first, unless `dry_run` is false.
 
@@ -61,7 +61,7 @@ async def import_commitments(
 
     All is as for slots; a blank `note` takes the note away, and nothing tells whose work it is.
     """
-    return await import_file(sessions, reader, actor, COMMITMENTS, file.file, dry_run=dry_run)
+    return await import_file(begin, reader, actor, COMMITMENTS, file.file, dry_run=dry_run)
 
 
 @router.get("/slots/export", summary="Export slots to a file", responses=DOWNLOAD, response_class=Response)

@@ -5,14 +5,14 @@ from typing import BinaryIO
 from app.capacity.import_flow import Draft, Kind, import_sheet
 from app.capacity.import_repository import Entry
 from app.capacity.import_schemas import ImportReport
-from app.core.database import SessionFactory, transaction
+from app.core.database import Opening
 from app.core.sheets.reading import SheetReader
 from app.identity.actor import Actor
 from app.identity.models import Role
 
 
 async def import_file(
-    sessions: SessionFactory,
+    begin: Opening,
     reader: SheetReader,
     actor: Actor,
     kind: Kind[Entry, Draft],
@@ -21,6 +21,11 @@ async def import_file(
     dry_run: bool,
 ) -> ImportReport:
     """Return what a file changes in the actor's own calendar, after it is written unless this is a dry run.
+
+    Parameters
+    ----------
+    begin
+        Begins the transaction in which it is judged and written: once the file is read, which may take long.
 
     Raises
     ------
@@ -31,5 +36,4 @@ async def import_file(
     """
     actor.require(Role.CDMO_PLANNER)
     sheet = await reader.read(file)
-    async with transaction(sessions) as session:
-        return await import_sheet(session, actor, kind, sheet, dry_run=dry_run)
+    return await import_sheet(await begin(), actor, kind, sheet, dry_run=dry_run)

@@ -13,7 +13,8 @@ from app.capacity.slot_views import slot_read
 from app.core.errors import DomainError
 from app.core.http import DbSession, next_url
 from app.core.paging import Page
-from app.core.routing import ApiRouter, if_match, if_match_given, tried_at_once
+from app.core.preconditions import tag_of
+from app.core.routing import ApiRouter, if_match, tried_at_once
 from app.identity.dependencies import ONCE, CurrentActor, acting_at_once
 
 router = ApiRouter(prefix="/v1/slots", tags=["capacity"])
@@ -68,7 +69,7 @@ async def update_slot(session: DbSession, actor: CurrentActor, slot_id: UUID, co
     return await slot_read(session, await slots.update_slot(session, actor, slot_id, command))
 
 
-@router.delete("/{slot_id}", status_code=204, summary="Withdraw a slot", dependencies=[if_match_given("slot_id")])
+@router.delete("/{slot_id}", status_code=204, summary="Withdraw a slot", dependencies=[if_match("slot_id")])
 async def withdraw_slot(session: DbSession, actor: CurrentActor, slot_id: UUID) -> Response:
     """Its own people take a slot out of the market; the row stays, as `withdrawn`. A live booking forbids it."""
     await slots.withdraw_slot(session, actor, slot_id)
@@ -82,6 +83,8 @@ async def lend_slot(session: DbSession, actor: CurrentActor, slot_id: UUID, comm
 
 
 @router.post("/{slot_id}/recall", summary="Lend a slot no more", dependencies=[ONCE, if_match("slot_id")])
-async def recall_slot(session: DbSession, actor: CurrentActor, slot_id: UUID) -> RecallRead:
-    """Nothing more is lent; what is lent stays to its end unless a crisis takes its place."""
-    return await lending.recall_slot(session, actor, slot_id)
+async def recall_slot(response: Response, session: DbSession, actor: CurrentActor, slot_id: UUID) -> RecallRead:
+    """Nothing more is lent; what is lent stays to its end unless a crisis takes its place. The `ETag` is the slot's."""
+    recalled = await lending.recall_slot(session, actor, slot_id)
+    response.headers["ETag"] = tag_of(recalled.slot.version)
+    return recalled

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from app.capacity.models import Approval, SlotStatus
@@ -52,11 +52,16 @@ def lending_of(slot: SlotDraft) -> tuple[bool, int | None]:
     return slot.lendable, slot.recall_notice_days
 
 
-def without_idle_terms(slot: SlotDraft) -> SlotDraft:
-    """Return a slot without the terms of lending that a recall left behind, once it is kept for crises no more."""
-    if slot.lendable or slot.reserve is Reserve.CRISIS:
-        return slot
-    return replace(slot, recall_notice_days=None, max_lent_days=None)
+def changed_draft(slot: SlotDraft, changes: Mapping[str, Any]) -> SlotDraft:
+    """Return a slot with changes to its fields; one that names what is so already changes nothing.
+
+    Terms of lending that a recall left behind go with the reserve for crises, unless others are asked for.
+    """
+    after = replace(slot, **changes)
+    asks_for_terms = any(getattr(after, name) not in {None, getattr(slot, name)} for name in LENDING)
+    if asks_for_terms or after.lendable or after.reserve is Reserve.CRISIS:
+        return after
+    return replace(after, recall_notice_days=None, max_lent_days=None)
 
 
 def slot_faults(slot: SlotDraft, before: SlotDraft | None = None) -> Iterator[FieldFault]:

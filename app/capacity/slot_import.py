@@ -17,7 +17,7 @@ from app.capacity.import_report import Entry, refuse_overlaps
 from app.capacity.import_rows import PERIOD_COLUMNS, PLACE_COLUMNS, Column, Row
 from app.capacity.models import Agreement, Commitment, Slot, SlotStatus
 from app.capacity.occupancy import Claims, claims_on_each, span_of
-from app.capacity.rules import TRANSITIONS, SlotDraft
+from app.capacity.rules import TRANSITIONS, SlotDraft, changed_draft
 from app.capacity.schemas import SlotCreate, SlotUpdate
 from app.capacity.supply import Span
 from app.core.clock import today
@@ -53,7 +53,7 @@ def _added(row: Row, unit_id: UUID) -> SlotDraft | None:
 def changed(row: Row, before: SlotDraft) -> SlotDraft | None:
     """Return what a row makes of a slot, or None with the faults noted; what it does not name stays."""
     command = row.checked(SlotUpdate, row.changed(FIELDS, CLEARED_BY_BLANK))
-    return replace(before, **command.model_dump(exclude_unset=True)) if command is not None else None
+    return changed_draft(before, command.model_dump(exclude_unset=True)) if command is not None else None
 
 
 async def _judge(session: AsyncSession, planned: Sequence[PlannedSlot], others: Sequence[Slot]) -> None:

@@ -13,7 +13,7 @@ from app.capacity.drafts import action_of, columns_of, contradiction, draft_faul
 from app.capacity.errors import CommitmentOverlap, LineNotBookable, SlotOverlap
 from app.capacity.models import Slot, SlotStatus
 from app.capacity.occupancy import claims_on, span_of
-from app.capacity.rules import LENDING, TRANSITIONS, SlotDraft, is_given_up, is_shrunk, without_idle_terms
+from app.capacity.rules import TRANSITIONS, SlotDraft, changed_draft, is_given_up, is_shrunk
 from app.capacity.schemas import SlotCreate, SlotFilter, SlotNeeds, SlotUpdate
 from app.capacity.search_repository import slots_meeting
 from app.capacity.slot_views import page_texts
@@ -219,9 +219,7 @@ async def change_slot(
     """
     slot, place = await own_slot(session, actor, slot_id)
     before = draft_of(slot)
-    after = replace(before, **changes)
-    if not changes.keys() & set(LENDING):
-        after = without_idle_terms(after)
+    after = changed_draft(before, changes)
     if after == before:
         return slot
     if after.status is not before.status and after.status not in TRANSITIONS[before.status]:

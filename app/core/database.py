@@ -1,6 +1,6 @@
 """Engines and sessions: one transaction a request, committed before the answer leaves."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -14,6 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from app.core.settings import Settings
 
 SessionFactory = async_sessionmaker[AsyncSession]
+
+Opening = Callable[[], Awaitable[AsyncSession]]
+"""Begins a transaction and gives its session; called once, and ended by whoever gave it."""
 
 DATABASE_FAILURES = (DBAPIError, PostgresError, InterfaceError, InternalClientError, NoFreeConnection, OSError)
 """Whatever shows that the database is away, or does not answer; a timeout is an OSError. Some escape SQLAlchemy."""

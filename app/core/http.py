@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import Annotated, Any, cast
 
 import structlog
@@ -9,6 +10,7 @@ from asyncpg import InterfaceError, InternalClientError, PostgresError
 from fastapi import Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
@@ -188,7 +190,19 @@ async def _on_validation_error(request: Request, error: Exception) -> JSONRespon
 
 async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED and (methods := _methods_of(request)):
+        error.headers = {"Allow": ", ".join(methods)}
     return problem(_from_http(error, request.headers.get("content-type", "")), instance=request.url.path)
+
+
+def _methods_of(request: Request) -> list[str]:
+    """Return every method of the operations on a path: the framework names those of its first route alone.
+
+    Source: RFC 9110, section 15.5.6.
+    """
+    template = route_template(request.scope)
+    routes = (one for one in request.app.routes if isinstance(one, APIRoute) and one.path_format == template)
+    return sorted({method for one in routes for method in one.methods or ()})
 
 
 async def _on_unreachable(request: Request, error: Exception) -> JSONResponse:

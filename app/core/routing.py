@@ -187,6 +187,7 @@ async def _body_parts(request: Request) -> list[bytes]:
     for name, value in (await request.form()).multi_items():
         parts.append(name.encode())
         if isinstance(value, UploadFile):
+            await value.seek(0)  # where the operation has read it before it claims its key
             parts.append(await value.read())
             await value.seek(0)
         else:

@@ -1,19 +1,21 @@
 """The actor of a request, for routers."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Annotated, TypeVar
 
 from fastapi import Depends, Header, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.database import transaction
+from app.core.database import Opening, transaction
 from app.core.driver import Driver, driver_of
 from app.core.errors import NotAuthenticated
 from app.core.http import DbSession, Sessions, driver_at_once
 from app.core.idempotency import checked_key, required_key
 from app.core.request_context import notes
 from app.core.routing import REQUIRED, claim_key
+from app.core.sheets.http import DryRun
 from app.identity.actor import Actor
 from app.identity.known_keys import KnownKeys
 from app.identity.service import authenticate
@@ -22,6 +24,9 @@ KEY_HEADER = "Idempotency-Key"
 _TOLD = "A text of your own, such as a random UUID: sent again with the same request, nothing is done twice"
 _KEY = Header(alias=KEY_HEADER, description=_TOLD, json_schema_extra={REQUIRED: True})
 _MAY_KEY = Header(alias=KEY_HEADER, description=_TOLD)
+_KEY_TO_WRITE = Header(
+    alias=KEY_HEADER, description=f"{_TOLD}. Required where `dry_run` is false; a dry run neither needs nor uses it"
+)
 
 Told = TypeVar("Told")
 _bearer = HTTPBearer(auto_error=False, description="An API key: `Authorization: Bearer crn_...`")
@@ -102,3 +107,30 @@ ONCE = Depends(_claim_required, scope="function")
 
 ONCE_IF_ASKED = Depends(_claim_given, scope="function")
 """Of any other operation that adds something: with an `Idempotency-Key` it has one effect, and it needs none."""
+
+
+async def _opened_once(
+    request: Request,
+    sessions: Sessions,
+    actor: WaitingActor,
+    dry_run: DryRun,
+    sent: Annotated[str | None, _KEY_TO_WRITE] = None,
+) -> AsyncIterator[Opening]:
+    """Give what begins the transaction, which commits before the response leaves; what is to be written claims its key.
+
+    Without a usable key what is to be written is refused before anything is done.
+    """
+    key = checked_key(sent) if dry_run else required_key(sent)
+    async with AsyncExitStack() as stack:
+
+        async def begin() -> AsyncSession:
+            session = await stack.enter_async_context(transaction(sessions))
+            if key is not None and not dry_run:
+                await claim_key(request, session, actor.holder_id, key)
+            return session
+
+        yield begin
+
+
+OpenedOnce = Annotated[Opening, Depends(_opened_once, scope="function")]
+"""Of an operation that takes long before it writes, and may be tried out: to write, it needs an `Idempotency-Key`."""

@@ -8,13 +8,15 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from app.core.database import make_engine, make_session_factory, transaction
 from app.core.settings import APPLICATION_ROLE, OWNER_ROLE, Settings
+from app.identity.issuing import issue_key
+from app.identity.models import Role
 from seed.loading import LoadPlan, load
 from seed.scenario.sizes import SizeName
 from tests.support import server
@@ -58,6 +60,9 @@ def service(database: str, worker_id: str, tmp_path_factory: pytest.TempPathFact
     keys_file = tmp_path_factory.mktemp("contract") / "keys.json"
     plan = LoadPlan(size=SizeName.DEMO, seed=7, as_of=date(2027, 1, 4), keys_file=keys_file)
     asyncio.run(load(settings, plan))
+    entries = json.loads(keys_file.read_text())
+    keys = {role: entry["key"] for role, entry in entries.items()}
+    keys["admin"] = asyncio.run(_administrator(settings, entries["coordinator"]["organisation"]))
     port = free_port()
     plain = application.set(drivername="postgresql").render_as_string(hide_password=False)
     command = [sys.executable, "-m", "uvicorn", "app.main:create_app", "--factory", "--port", str(port)]
@@ -68,7 +73,7 @@ def service(database: str, worker_id: str, tmp_path_factory: pytest.TempPathFact
     try:
         url = f"http://127.0.0.1:{port}"
         wait_until(lambda: _answers(url), seconds=60, what="a service that answers")
-        yield _explored(url, keys_file)
+        yield _explored(url, keys)
     finally:
         process.terminate()
         process.wait(20)
@@ -82,8 +87,21 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _explored(url: str, keys_file: Path) -> Service:
-    keys = {role: entry["key"] for role, entry in json.loads(keys_file.read_text()).items()}
+async def _administrator(settings: Settings, organisation: str) -> str:
+    """Return a key of an administrator, for whom the scenario has none."""
+    assert settings.database_owner_url is not None
+    engine = make_engine(settings.database_owner_url, settings)
+    try:
+        async with transaction(make_session_factory(engine)) as session:
+            key, _ = await issue_key(
+                session, organisation=organisation, role=Role.ADMIN, person="Administrator", email="admin@example.org"
+            )
+    finally:
+        await engine.dispose()
+    return key.plain
+
+
+def _explored(url: str, keys: Mapping[str, str]) -> Service:
     known = {role: {name: _listed(url, path, key) for name, path in LISTS.items()} for role, key in keys.items()}
     return Service(url, keys, known)
 

@@ -20,13 +20,15 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from app.core.settings import Settings
+from app.identity.models import Role
 from app.main import create_app
+from seed.demo_keys import HOLDERS
 from tests.contract.conftest import Service
 
 pytestmark = pytest.mark.random
 
 EXAMPLES = 40 if os.environ.get("CRENEAU_PROVE") else 2
-ROLES = ("coordinator", "authority", "observer", "startup", "startup_2", "cdmo", "nobody")
+ROLES = ("coordinator", "authority", "observer", "startup", "startup_2", "cdmo", "admin", "nobody")
 CHECKS = [
     status_code_conformance,
     content_type_conformance,
@@ -72,7 +74,7 @@ def test_an_operation_keeps_to_its_description_for_every_role(service: Service, 
 def _check(service: Service, case: Case[Any], role: str, pick: int | None) -> None:
     """Send a case under a role, about something that exists if so picked, and compare the answer with the schema."""
     headers = {"If-Match": "*", "Idempotency-Key": uuid4().hex}
-    if role in service.keys:
+    if role != "nobody":
         headers["Authorization"] = f"Bearer {service.keys[role]}"
     if pick is not None:
         case.path_parameters = {**case.path_parameters, **_existing(service, case, role, pick)}
@@ -91,6 +93,12 @@ def _existing(service: Service, case: Case[Any], role: str, pick: int) -> dict[s
         if identifiers:
             found[name] = identifiers[pick % len(identifiers)]
     return found
+
+
+def test_every_role_there_is_has_its_turn(service: Service) -> None:
+    held = {name: holder.role for name, holder in HOLDERS.items()} | {"admin": Role.ADMIN}
+    assert {held[name] for name in ROLES if name in held} == set(Role)
+    assert {*ROLES} - {"nobody"} <= service.keys.keys()
 
 
 def test_the_description_covers_the_interface(service: Service) -> None:

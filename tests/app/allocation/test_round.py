@@ -88,6 +88,17 @@ async def test_a_startup_sees_its_own_part_of_a_round_and_nothing_of_the_run(
     assert answer.status_code == 403
 
 
+async def test_a_publication_carries_the_tag_of_the_round(
+    client: httpx.AsyncClient, world: World, rounds: Rounds
+) -> None:
+    await contest(world)
+    round_id, _ = await planned_by_greed(rounds, world)
+    published = await client.post(f"/v1/rounds/{round_id}/publish", headers=rounds.headers)
+    assert published.headers["etag"] == f'"{published.json()["round"]["version"]}"'
+    read = await client.get(f"/v1/rounds/{round_id}", headers=rounds.headers)
+    assert published.headers["etag"] == read.headers["etag"]
+
+
 async def test_anothers_offer_is_not_found(client: httpx.AsyncClient, world: World, rounds: Rounds) -> None:
     made = await contest(world)
     round_id, _ = await planned_by_greed(rounds, world)

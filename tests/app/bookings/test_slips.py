@@ -42,6 +42,19 @@ async def row(market: Market) -> tuple[dict[str, Any], list[tuple[dict[str, Any]
     return first, [near, far]
 
 
+async def test_a_slip_carries_the_tag_of_the_booking(market: Market) -> None:
+    booking = await market.confirmed(0)
+    url = f"/v1/bookings/{booking['id']}"
+    body = {"expected_end_on": str(day(53)), "reason_code": "equipment_failure"}
+    seen = {**market.seller, "If-Match": f'"{booking["version"]}"'}
+    made = await market.client.post(f"{url}/slip", json=body, headers=seen)
+    assert made.headers["etag"] == (await market.client.get(url, headers=market.seller)).headers["etag"]
+    assert made.headers["etag"] == f'"{booking["version"] + 1}"'
+    seen["If-Match"] = made.headers["etag"]
+    later = body | {"expected_end_on": str(day(60))}
+    assert (await market.client.post(f"{url}/slip", json=later, headers=seen)).status_code == 201
+
+
 async def test_a_slip_is_recorded_over_its_neighbour_and_asks_it_to_make_way(
     market: Market, row: tuple[dict[str, Any], list[tuple[dict[str, Any], Headers]]]
 ) -> None:

@@ -11,6 +11,7 @@ from app.core.settings import Settings
 from app.main import create_app
 from tests.app.capacity.files import as_csv, as_xlsx, send
 from tests.app.core.sheets.test_reading import BOMBS
+from tests.support.client import Client
 from tests.support.world import World, day
 
 URL = "/v1/slots/import"
@@ -88,7 +89,7 @@ async def test_a_narrow_reader_refuses_more_rows(settings: Settings, world: Worl
     narrow = create_app(settings.model_copy(update={"import_max_rows": 2}))
     async with narrow.router.lifespan_context(narrow):
         transport = httpx.ASGITransport(narrow)
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        async with Client(transport=transport, base_url="http://test") as client:
             assert "more than 2 rows" in (await send(client, as_csv([("start",)] + [("x",)] * 3), own)).text
 
 

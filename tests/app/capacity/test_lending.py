@@ -170,6 +170,17 @@ async def test_what_is_lent_keeps_its_terms(
     assert answer.json()["booked"] == [{"start": str(day(start)), "end": str(day(end))} for start, end in in_the_way]
 
 
+async def test_a_recall_carries_the_tag_of_the_slot(lender: Lender) -> None:
+    await lender.lend(30)
+    url = f"/v1/slots/{lender.slot.id}"
+    headers = {**lender.own, "Idempotency-Key": "once", "If-Match": '"2"'}
+    recalled, again = [await lender.client.post(f"{url}/recall", headers=headers) for _ in range(2)]
+    assert recalled.headers["etag"] == again.headers["etag"] == '"3"'
+    seen = {**lender.own, "If-Match": recalled.headers["etag"]}
+    assert (await lender.client.get(url, headers=lender.own)).headers["etag"] == recalled.headers["etag"]
+    assert (await lender.client.patch(url, json={"price_cents": 5}, headers=seen)).status_code == 200
+
+
 async def test_a_campaign_of_a_crisis_is_no_loan(lender: Lender) -> None:
     await lender.lend(30)
     owner = await lender.world.organisation(OrganisationKind.AUTHORITY)

@@ -1,5 +1,8 @@
 """Slots from files: tried out first, all or nothing, by the rules of single slots."""
 
+import csv
+import io
+
 import httpx
 from sqlalchemy import select
 from sqlmodel import col
@@ -7,7 +10,8 @@ from sqlmodel import col
 from app.audit.models import AuditRecord
 from app.capacity.models import SlotStatus
 from app.core.database import transaction
-from tests.app.capacity.files import as_csv, faults, send
+from app.core.vocabulary import Reserve
+from tests.app.capacity.files import as_csv, faults, fetch, send
 from tests.app.capacity.rows import agreement, book, commitment, stored
 from tests.support.world import World, day
 
@@ -76,6 +80,38 @@ async def test_the_form_may_say_whether_it_is_a_dry_run(client: httpx.AsyncClien
     assert faults(both)[0][0] == "/dry_run"
     done = await client.post(url, files=file, data={"dry_run": "false"}, headers=own)
     assert (done.status_code, done.json()["written"]) == (200, True)
+
+
+async def test_a_recalled_slot_is_opened_from_its_own_export_as_over_http(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    cdmo, own = await world.cdmo()
+    unit = await world.unit(cdmo)
+    lent = {"reserve": Reserve.CRISIS, "lendable": True, "recall_notice_days": 30, "max_lent_days": 60}
+    slots = [await world.slot(unit, start, start + 50, **lent) for start in (0, 50)]
+    for slot in slots:
+        assert (await client.post(f"/v1/slots/{slot.id}/recall", headers=own)).status_code == 200
+    exported = list(csv.DictReader(io.StringIO((await fetch(client, own)).decode("utf-8-sig"))))
+    assert [(one["reserve"], one["recall_notice_days"], one["max_lent_days"]) for one in exported] == [
+        ("crisis", "30", "60")
+    ] * 2
+    edited = [one | {"reserve": "open"} for one in exported if one["id"] == str(slots[0].id)]
+    rows = [tuple(edited[0]), *(tuple(one.values()) for one in edited)]
+    answer = await send(client, as_csv(rows), own)
+    assert answer.status_code == 200, answer.text
+    assert {(one["field"], one["after"]) for one in answer.json()["rows"][0]["changes"]} == {
+        ("reserve", "open"),
+        ("recall_notice_days", None),
+        ("max_lent_days", None),
+    }
+    patched = await client.patch(f"/v1/slots/{slots[1].id}", json={"reserve": "open"}, headers=own)
+    assert patched.status_code == 200
+    by_file, by_patch = await stored(world)
+    for name in ("reserve", "lendable", "recall_notice_days", "max_lent_days"):
+        assert getattr(by_file, name) == getattr(by_patch, name)
+    edited[0]["recall_notice_days"] = "31"
+    asked = [tuple(edited[0]), *(tuple(one.values()) for one in edited)]
+    assert faults(await send(client, as_csv(asked), own))[0][0] == "/rows/2/recall_notice_days"
 
 
 async def test_two_slots_change_places(client: httpx.AsyncClient, world: World) -> None:

@@ -204,7 +204,10 @@ async def test_a_withdrawn_slot_leaves_the_market(client: httpx.AsyncClient, wor
     _, startup = await world.startup()
     slot = await world.slot(await world.unit(cdmo))
     url = f"/v1/slots/{slot.id}"
-    assert (await client.delete(url, headers=own)).status_code == 204
+    for tag, status, kind in (("", 428, "precondition-required"), ('"2"', 412, "stale")):
+        refused = await client.delete(url, headers={**own, "If-Match": tag})
+        assert (refused.status_code, refused.json()["type"]) == (status, f"urn:creneau:problem:{kind}")
+    assert (await client.delete(url, headers={**own, "If-Match": '"1"'})).status_code == 204
     assert (await client.delete(url, headers=own)).status_code == 204
     assert (await client.get(url, headers=startup)).status_code == 404
     assert (await client.get("/v1/slots", headers=startup)).json()["items"] == []

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from tests.support.world import World
 
@@ -60,6 +61,18 @@ async def test_a_body_beyond_measure_is_refused_before_it_is_read_whole(
     assert answer.headers["content-type"] == "application/problem+json"
     assert "1048576 bytes" in answer.json()["detail"]
     assert read < 20
+
+
+async def test_a_method_that_a_path_has_not_is_told_those_that_it_has(client: httpx.AsyncClient, app: FastAPI) -> None:
+    told, described = {}, {}
+    for path, operations in app.openapi()["paths"].items():
+        answer = await client.put(path.replace("{", "").replace("}", ""))
+        assert (answer.status_code, answer.headers["content-type"]) == (405, "application/problem+json"), path
+        told[path] = answer.headers["allow"]
+        described[path] = ", ".join(sorted(method.upper() for method in operations))
+    assert told == described
+    assert described["/v1/slots"] == "GET, POST"
+    assert set((await client.put("/docs")).headers["allow"].split(", ")) == {"GET", "HEAD"}
 
 
 async def test_the_rule_is_told_in_its_own_words(client: httpx.AsyncClient, world: World) -> None:
