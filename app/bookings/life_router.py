@@ -60,7 +60,11 @@ async def start(session: DbSession, actor: CurrentActor, booking_id: UUID, comma
     "/v1/bookings/{booking_id}/complete", summary="Complete production", dependencies=[ONCE, if_match("booking_id")]
 )
 async def complete(session: DbSession, actor: CurrentActor, booking_id: UUID, command: CompleteBody) -> BookingRead:
-    """The CDMO says when production ended: the price is charged as quoted, the reservation fee credited."""
+    """The CDMO says when production ended: the price is charged as quoted, the reservation fee credited.
+
+    What is left of its days is free, but for that day and the line's changeover after it. Production that has not ended
+    keeps its unit through today, past its planned `end` too.
+    """
     await production.complete(session, actor, booking_id, command)
     return await reading.get_booking(session, actor, booking_id)
 
@@ -74,6 +78,8 @@ async def fail(session: DbSession, actor: CurrentActor, booking_id: UUID, comman
     With `repeat_slot_id` and `repeat_start` it offers a repeat: a hold, which the start-up confirms or releases.
     """
     await production.fail(session, actor, booking_id, command)
+    The unit is kept through the changeover, as when production is complete.
+
     return await reading.get_booking(session, actor, booking_id)
 
 
