@@ -9,7 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.audit.service import record, snapshot
 from app.bookings import ledger, repeats, repository, service
 from app.bookings.access import require_not_ordered, view_for
+from app.bookings.approvals import require_in_time
 from app.bookings.changing import change_status
+from app.bookings.errors import MovePending
 from app.bookings.fees import DEFAULT_POLICY, BookingTerms, share_cents
 from app.bookings.invoicing import InvoiceLine, failure_invoice, price_invoice
 from app.bookings.life_schemas import CompleteBody, ContractBody, FailBody, StartBody
@@ -31,11 +33,21 @@ async def advance_contract(session: AsyncSession, actor: Actor, booking_id: UUID
 
     Raises
     ------
+    ApprovalOverdue
+        If the booking was not approved in time.
     StateConflict
         If it would go back, or the booking is held or over.
+    MovePending
+        If it is a place to which a booking asks to move.
     """
     await view_for(session, actor, booking_id, "contract")
     booking = await service.locked(session, booking_id)
+    require_in_time(booking)
+    if booking.moves_id is not None:
+        raise MovePending(
+            "This is a place to which a booking asks to move: the contract is that one's. Take it further there.",
+            facts={"moves_id": str(booking.moves_id)},
+        )
     require_amendable("contract", booking.status)
     require_contract_step(booking.contract_status, command.contract_status)
     before = snapshot(booking)
@@ -139,6 +151,13 @@ async def fail(session: AsyncSession, actor: Actor, booking_id: UUID, command: F
         await repeats.hold_repeat(session, actor, booking, repeat)
 
 
+async def _ended(session: AsyncSession, booking: Booking, ended_on: date) -> dict[str, date]:
+    """Return the days that an end of production sets: its own, and the one from which the unit is free."""
+    unit = (await unit_facts(session, unit_ids=[booking.unit_id]))[booking.unit_id]
+    told_until = max(span_of(booking.period).end_on, booking.expected_end_on or date.min)
+    return {"actual_end_on": ended_on, "free_from_on": free_from(ended_on, told_until, unit.changeover_days)}
+
+
 async def _invoice(
     session: AsyncSession,
     actor: Actor,
@@ -151,13 +170,6 @@ async def _invoice(
     for line in lines:
         detail = {"line": line.line, "policy_version": policy_version}
         if cause is not None:
-async def _ended(session: AsyncSession, booking: Booking, ended_on: date) -> dict[str, date]:
-    """Return the days that an end of production sets: its own, and the one from which the unit is free."""
-    unit = (await unit_facts(session, unit_ids=[booking.unit_id]))[booking.unit_id]
-    told_until = max(span_of(booking.period).end_on, booking.expected_end_on or date.min)
-    return {"actual_end_on": ended_on, "free_from_on": free_from(ended_on, told_until, unit.changeover_days)}
-
-
             detail["cause"] = cause.value
         await ledger.charge(session, actor, booking, line.kind, line.amount_cents, detail=detail)
 

@@ -131,12 +131,15 @@ def days_to_hold(booking: Booking, place: Place) -> list[Days]:
 
 
 def contract(booking: Booking, to: str) -> Verdict:
+    """Nobody takes the contract of what counts as declined further, nor that of a place which is only asked for."""
+    if booking.ended == "approval_overdue":
+        return Verdict.of("approval-overdue")
+    if booking.moves is not None:
+        return Verdict.of("move-pending")
     order = ("none", "term_sheet", "signed")
     forward = order.index(to) > order.index(booking.contract)
     live = booking.status in {"awaiting_cdmo", "confirmed", "in_production"}
-    if live and forward:
-        return Verdict.of()
-    return Verdict(frozenset({"wrong-status"}), either=booking.unswept and forward)
+    return Verdict.of(None if live and forward else "wrong-status")
 
 
 def start(model: Model, booking: Booking, day: int) -> Verdict:
