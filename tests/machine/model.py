@@ -55,6 +55,10 @@ class Model:
     def open_proposals_in(self, slot: Slot) -> list[Proposal]:
         return [one for one in self.proposals if one.slot is slot and one.status == "proposed"]
 
+    def unplaced_to(self, booking: Booking) -> list[Proposal]:
+        """What slips could not ask of a booking."""
+        return [one for one in self.proposals if one.asked is booking and one.status == "unplaced"]
+
     def published_on(self, unit: str, days: Days, but: Slot | None = None) -> bool:
         return any(
             one.unit == unit and one is not but and one.status == "published" and one.days.meets(days)

@@ -190,6 +190,7 @@ class Proposal:
     """What a slip asks of a booking behind."""
 
     id: str
+    slip: str
     slipped: Booking
     asked: Booking
     slot: Slot | None
