@@ -28,11 +28,14 @@ class BookingRefused(Conflict):
 
 
 class SlotTaken(BookingRefused):
-    """Another live booking of the unit lies in the period, or will run over it; whose, nobody learns."""
+    """Another live booking of the unit lies in the period, or a campaign keeps it longer; whose, nobody learns."""
 
     type, title = "slot-taken", "The period is taken"
     pointer = "/start"
-    sentence = "Another booking lies in this period. Take the nearest free period, or another slot."
+    sentence = (
+        "Another booking lies in this period, or a campaign still keeps the unit then, changeover included."
+        " Take the nearest free period, or another slot."
+    )
 
 
 class SlotChanged(BookingRefused):
@@ -186,7 +189,7 @@ class SlipMoveAnswered(StateConflict):
 
 REFUSALS: dict[str, type[BookingRefused]] = {
     "ex_bookings_live_overlap": SlotTaken,
-    "ck_bookings_not_run_over": SlotTaken,
+    "ck_bookings_not_kept": SlotTaken,
     "slot_changed": SlotChanged,
     "ck_bookings_inside_slot": OutsideSlot,
     "ck_bookings_slot_published": SlotNotPublished,

@@ -45,7 +45,10 @@ async def move(session: DbSession, actor: CurrentActor, booking_id: UUID, comman
     dependencies=[ONCE, if_match("booking_id")],
 )
 async def contract(session: DbSession, actor: CurrentActor, booking_id: UUID, command: ContractBody) -> BookingRead:
-    """The CDMO takes the contract further: `none`, `term_sheet`, `signed`, and never back."""
+    """The CDMO takes the contract further: `none`, `term_sheet`, `signed`, and never back.
+
+    Refused where the approval is overdue, and on the place to which a booking asks to move: the contract is that one's.
+    """
     await production.advance_contract(session, actor, booking_id, command)
     return await reading.get_booking(session, actor, booking_id)
 
@@ -61,7 +64,11 @@ async def start(session: DbSession, actor: CurrentActor, booking_id: UUID, comma
     "/v1/bookings/{booking_id}/complete", summary="Complete production", dependencies=[ONCE, if_match("booking_id")]
 )
 async def complete(session: DbSession, actor: CurrentActor, booking_id: UUID, command: CompleteBody) -> BookingRead:
-    """The CDMO says when production ended: the price is charged as quoted, the reservation fee credited."""
+    """The CDMO says when production ended: the price is charged as quoted, the reservation fee credited.
+
+    What is left of its days is free, but for that day and the line's changeover after it. Production that has not ended
+    keeps its unit through today, past its planned `end` too.
+    """
     await production.complete(session, actor, booking_id, command)
     return await reading.get_booking(session, actor, booking_id)
 
@@ -71,6 +78,8 @@ async def complete(session: DbSession, actor: CurrentActor, booking_id: UUID, co
 )
 async def fail(session: DbSession, actor: CurrentActor, booking_id: UUID, command: FailBody) -> BookingRead:
     """The CDMO says that production failed, and why: nothing is owed where it is the cause itself.
+
+    The unit is kept through the changeover, as when production is complete.
 
     With `repeat_slot_id` and `repeat_start` it offers a repeat: a hold, which the start-up confirms or releases.
     """

@@ -97,7 +97,7 @@ class FailBody(Body):
     cause: FailureCause = Field(description="Decides what is due: nothing where the CDMO is the cause")
     failed_on: Day = Field(description="Not in the future")
     repeat_slot_id: UUID | None = Field(default=None, description="A slot of the same line")
-    repeat_start: Day | None = None
+    repeat_start: Day | None = Field(default=None, description="Not before the changeover after the failed batch")
 
 
 class SlipBody(Body):

@@ -110,8 +110,12 @@ class Booking(Versioned, table=True):
 
     A row with `moves_id` holds the place to which that booking asks to move, as far as the booking does not hold it
     itself, until the CDMO has answered; `move` is what was asked and quoted. One with `repeats_id` repeats a failed
-    campaign. `expected_end_on` (half-open, changeover included) is what a slip says; the planned period stays, and the
-    days after it that are run over are as busy as it is: nobody books them anew.
+    campaign. `expected_end_on` (half-open, changeover included) is what a slip says, `free_from_on` the day from which
+    the unit is free once production has ended.
+
+    The planned period stays, whatever happens. Days outside it for which a campaign keeps its unit are as busy as it
+    is, nobody books them anew: those that a slip runs over, those through today while it is still made, and those of
+    its changeover when it has ended. `days_kept` in the database tells them.
     """
 
     __tablename__ = "bookings"
@@ -128,6 +132,9 @@ class Booking(Versioned, table=True):
         CheckConstraint("(source = 'repeat') = (repeats_id IS NOT NULL)", name="repeat"),
         CheckConstraint("free_moves_used >= 0", name="free_moves_used"),
         CheckConstraint("actual_end_on >= actual_start_on", name="actual_days"),
+        CheckConstraint(
+            "(actual_end_on IS NULL) = (free_from_on IS NULL) AND free_from_on > actual_end_on", name="free_from_on"
+        ),
         CheckConstraint("batches_released BETWEEN 0 AND batches", name="batches_released"),
         CheckConstraint("(status = 'failed') = (failure_cause IS NOT NULL)", name="failure"),
         ExcludeConstraint(
@@ -151,9 +158,15 @@ class Booking(Versioned, table=True):
         ),
         Index("ix_bookings_pending_move", "moves_id", unique=True, postgresql_where=text("status = 'awaiting_cdmo'")),
         Index(
-            "ix_bookings_running_over",
+            "ix_bookings_keeping",
             "unit_id",
-            postgresql_where=text("expected_end_on IS NOT NULL AND status IN ('confirmed', 'in_production')"),
+            postgresql_where=text("status = 'in_production' OR (status = 'confirmed' AND expected_end_on IS NOT NULL)"),
+        ),
+        Index(
+            "ix_bookings_free_from_on",
+            "unit_id",
+            "free_from_on",
+            postgresql_where=text("free_from_on IS NOT NULL"),
         ),
         Index("ix_bookings_replaced_by_id", "replaced_by_id", postgresql_where=text("replaced_by_id IS NOT NULL")),
     )
@@ -188,6 +201,7 @@ class Booking(Versioned, table=True):
     expected_end_on: date | None = None
     actual_start_on: date | None = None
     actual_end_on: date | None = None
+    free_from_on: date | None = None
     batches_released: int | None = None
     failure_cause: FailureCause | None = one_of(FailureCause, default=None, nullable=True)
     origin: Origin = one_of(Origin, default=Origin.REAL)

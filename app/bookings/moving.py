@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.author import Author
 from app.audit.service import record
-from app.bookings import expiry, freed, ledger, placing, repository, resale, service
+from app.bookings import expiry, followers, freed, ledger, placing, repository, resale, service
 from app.bookings.access import require_not_ordered, view_for
 from app.bookings.approvals import deadline_of, require_approvable, require_in_time
 from app.bookings.changing import change_status, end_run_out, has_run_out, relocate
@@ -134,6 +134,8 @@ async def plan_move(session: AsyncSession, booking: Booking, slot_id: UUID, star
 async def approve_move(session: AsyncSession, author: Author, asked: Booking) -> None:
     """Let a booking take the place that it asks to move to: in one transaction, or not at all.
 
+    Slips in whose way that place was ask the booking to make way now.
+
     Raises
     ------
     ApprovalOverdue
@@ -158,7 +160,9 @@ async def approve_move(session: AsyncSession, author: Author, asked: Booking) ->
         terms=BookingTerms.model_validate(asked.terms),
         reserve=asked.reserve,
     )
+    slip_ids = await followers.slips_that_could_not_ask(session, asked.id, followers.MOVE_AWAITS_CDMO)
     await _take_effect(session, author, booking, draft, offer=offer, reason=("approved", None), instead_of=asked)
+    await followers.ask_anew(session, author, booking, slip_ids)
 
 
 async def _ask(

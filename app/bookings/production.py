@@ -9,12 +9,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.audit.service import record, snapshot
 from app.bookings import ledger, repeats, repository, service
 from app.bookings.access import require_not_ordered, view_for
+from app.bookings.approvals import require_in_time
 from app.bookings.changing import change_status
+from app.bookings.errors import MovePending
 from app.bookings.fees import DEFAULT_POLICY, BookingTerms, share_cents
 from app.bookings.invoicing import InvoiceLine, failure_invoice, price_invoice
 from app.bookings.life_schemas import CompleteBody, ContractBody, FailBody, StartBody
 from app.bookings.models import Booking, BookingSource, BookingStatus, ChargeKind, FailureCause
-from app.bookings.rules import require_amendable, require_contract_step, require_transition
+from app.bookings.rules import free_from, require_amendable, require_contract_step, require_transition
+from app.capacity.facts import unit_facts
+from app.capacity.occupancy import span_of
 from app.capacity.service import lock_units
 from app.core.clock import today
 from app.core.errors import Invalid
@@ -29,11 +33,21 @@ async def advance_contract(session: AsyncSession, actor: Actor, booking_id: UUID
 
     Raises
     ------
+    ApprovalOverdue
+        If the booking was not approved in time.
     StateConflict
         If it would go back, or the booking is held or over.
+    MovePending
+        If it is a place to which a booking asks to move.
     """
     await view_for(session, actor, booking_id, "contract")
     booking = await service.locked(session, booking_id)
+    require_in_time(booking)
+    if booking.moves_id is not None:
+        raise MovePending(
+            "This is a place to which a booking asks to move: the contract is that one's. Take it further there.",
+            facts={"moves_id": str(booking.moves_id)},
+        )
     require_amendable("contract", booking.status)
     require_contract_step(booking.contract_status, command.contract_status)
     before = snapshot(booking)
@@ -60,7 +74,7 @@ async def start(session: AsyncSession, actor: Actor, booking_id: UUID, command: 
 
 
 async def complete(session: AsyncSession, actor: Actor, booking_id: UUID, command: CompleteBody) -> None:
-    """Production has ended well: the invoice is charged, and the rest of the planned period is free.
+    """Production has ended well: the invoice is charged, and its days are free, but for the changeover after it.
 
     Raises
     ------
@@ -76,7 +90,7 @@ async def complete(session: AsyncSession, actor: Actor, booking_id: UUID, comman
     released = command.batches_released
     if released is not None and released > booking.batches:
         raise Invalid.field("batches_released", f"{booking.batches} were planned.", batches=booking.batches)
-    changes = {"actual_end_on": command.actual_end_on, "batches_released": released}
+    changes = {**await _ended(session, booking, command.actual_end_on), "batches_released": released}
     await change_status(session, actor, booking, BookingStatus.COMPLETED, changes=changes)
     if booking.terms:
         charged = await ledger.charged_by_kind(session, booking.id)
@@ -111,7 +125,7 @@ async def fail(session: AsyncSession, actor: Actor, booking_id: UUID, command: F
     _require_after_start(booking, "failed_on", command.failed_on)
     reason = command.reason_code.value
     changes = {
-        "actual_end_on": command.failed_on,
+        **await _ended(session, booking, command.failed_on),
         "failure_cause": command.cause,
         "batches_released": 0,
         "ended_reason_code": reason,
@@ -135,6 +149,13 @@ async def fail(session: AsyncSession, actor: Actor, booking_id: UUID, command: F
         await _invoice_without_terms(session, actor, booking, due)
     if repeat is not None:
         await repeats.hold_repeat(session, actor, booking, repeat)
+
+
+async def _ended(session: AsyncSession, booking: Booking, ended_on: date) -> dict[str, date]:
+    """Return the days that an end of production sets: its own, and the one from which the unit is free."""
+    unit = (await unit_facts(session, unit_ids=[booking.unit_id]))[booking.unit_id]
+    told_until = max(span_of(booking.period).end_on, booking.expected_end_on or date.min)
+    return {"actual_end_on": ended_on, "free_from_on": free_from(ended_on, told_until, unit.changeover_days)}
 
 
 async def _invoice(

@@ -220,6 +220,23 @@ def approval_deadline(start_on: date, asked_at: datetime, hours: int) -> datetim
     return min(asked_at + timedelta(hours=hours), datetime.combine(start_on, time.min, SITE_ZONE).astimezone(UTC))
 
 
+def free_from(ended_on: date, told_until_on: date, changeover_days: int) -> date:
+    """Return the day from which a unit is free of a campaign that has ended: the day after its changeover.
+
+    A changeover is taken to be over by the day that was told before. Once production has run past that, nothing told is
+    to be believed of the changeover either: it is counted in full.
+
+    Parameters
+    ----------
+    ended_on
+        The day on which production ended.
+    told_until_on
+        The end of the planned period, or of the one that the last slip told if that is later: half-open.
+    """
+    clean_on = ended_on + timedelta(days=1 + changeover_days)
+    return clean_on if ended_on >= told_until_on else min(told_until_on, clean_on)
+
+
 def part_outside(wanted: Span, own: Span) -> Span | None:
     """Return the days of a wanted period that lie outside one's own, or None if they are not one period."""
     before = Span(wanted.start_on, min(wanted.end_on, own.start_on))

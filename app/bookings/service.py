@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.author import Author
 from app.audit.service import creation
-from app.bookings import expiry, followup, freed, ledger, obstacles, repository, resale, writing_repository
+from app.bookings import expiry, followers, followup, freed, ledger, obstacles, repository, resale, writing_repository
 from app.bookings.approvals import deadline_of, require_approvable
 from app.bookings.changing import change_status
 from app.bookings.drafts import BookingDraft, draft_of
@@ -179,6 +179,8 @@ async def locked(session: AsyncSession, booking_id: UUID, *, to_confirm: bool = 
 async def confirm(session: AsyncSession, author: Author, booking: Booking) -> Booking:
     """Take a hold to what its terms say: confirmed, with the reservation fee charged, or before its CDMO.
 
+    Slips in whose way it was held ask it to make way now.
+
     Raises
     ------
     HoldExpired
@@ -194,13 +196,16 @@ async def confirm(session: AsyncSession, author: Author, booking: Booking) -> Bo
     ):
         raise HoldExpired("This hold has expired: nothing is booked. Make a new one.")
     require_way("confirm", booking.status)
+    slip_ids = await followers.slips_that_could_not_ask(session, booking.id, followers.HELD)
     if bool(booking.terms.get("instant")):
         await change_status(session, author, booking, BookingStatus.CONFIRMED)
         await bind(session, author, booking)
+        await followers.ask_anew(session, author, booking, slip_ids)
         return booking
     start_on = span_of(booking.period).start_on
     changes = {"approval_expires_at": deadline_of(start_on, booking.source)}
     await change_status(session, author, booking, BookingStatus.AWAITING_CDMO, changes=changes)
+    await followers.ask_anew(session, author, booking, slip_ids)
     return booking
 
 

@@ -33,6 +33,31 @@ async def open_moves_into(session: AsyncSession, slot_id: UUID) -> list[SlipMove
     return await _locked(session, col(SlipMove.slot_id) == slot_id)
 
 
+async def lock_move_of(session: AsyncSession, slip_id: UUID, booking_id: UUID) -> SlipMove | None:
+    """Return what a slip has asked of a booking, whatever became of it, the row locked; None if nothing."""
+    statement = (
+        select(SlipMove)
+        .where(col(SlipMove.slip_id) == slip_id, col(SlipMove.booking_id) == booking_id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    return (await session.scalars(statement)).one_or_none()
+
+
+async def proposed_to_others(session: AsyncSession, unit_id: UUID, booking_id: UUID) -> list[Period]:
+    """Return the periods that slips propose to the bookings of a unit, one of them left out, and that are open."""
+    statement = (
+        select(col(SlipMove.period))
+        .join(Booking, col(Booking.id) == col(SlipMove.booking_id))
+        .where(
+            col(Booking.unit_id) == unit_id,
+            col(Booking.id) != booking_id,
+            col(SlipMove.status) == SlipMoveStatus.PROPOSED,
+        )
+    )
+    return [one for one in await session.scalars(statement) if one is not None]
+
+
 async def _locked(session: AsyncSession, condition: ColumnElement[bool]) -> list[SlipMove]:
     statement = (
         select(SlipMove)

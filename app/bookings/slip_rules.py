@@ -62,7 +62,9 @@ class SlipPlan(NamedTuple):
     unplaced: tuple[Unplaced, ...]
 
 
-def plan_slip(expected: Span, followers: Sequence[Follower], stretches: Iterable[Stretch]) -> SlipPlan:
+def plan_slip(
+    expected: Span, followers: Sequence[Follower], stretches: Iterable[Stretch], taken: Sequence[Span] = ()
+) -> SlipPlan:
     """Return where the bookings that a slip runs into could go, and which of them have no place to go to.
 
     A booking that nothing runs into stays. One that is in the way goes to the first place that is long enough, in a
@@ -74,12 +76,14 @@ def plan_slip(expected: Span, followers: Sequence[Follower], stretches: Iterable
         The unit's occupancy by the campaign that slips, as it is now expected.
     followers
         Live bookings of the unit that end after the campaign's start, itself left out; they do not overlap.
+    taken
+        Further days that are nobody's to go to.
     """
     ordered = sorted(followers, key=lambda one: one.days)
     slots = sorted(stretches, key=lambda one: one.days)
     fixed = {one.booking_id: one.fixed_code for one in ordered if one.fixed_code is not None}
     while True:
-        plan = list(_place(expected, ordered, slots, fixed.keys()))
+        plan = list(_place(expected, ordered, slots, fixed.keys(), taken))
         stuck = [one.booking_id for one in plan if isinstance(one, Unplaced)]
         if not stuck:
             break
@@ -94,11 +98,11 @@ def plan_slip(expected: Span, followers: Sequence[Follower], stretches: Iterable
 
 
 def _place(
-    expected: Span, ordered: Sequence[Follower], slots: Sequence[Stretch], fixed: Iterable[UUID]
+    expected: Span, ordered: Sequence[Follower], slots: Sequence[Stretch], fixed: Iterable[UUID], taken: Sequence[Span]
 ) -> Iterator[Proposal | Unplaced]:
     """Yield what becomes of each booking that has to move, if some stay where they are."""
     fixed = set(fixed)
-    busy = [expected, *(one.days for one in ordered if one.booking_id in fixed)]
+    busy = [expected, *taken, *(one.days for one in ordered if one.booking_id in fixed)]
     free_from = expected.end_on
     for one in ordered:
         if one.booking_id in fixed:

@@ -4,32 +4,22 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.audit.service import record, record_all, snapshot
-from app.bookings import access, freed, proposals, resale, service
-from app.bookings import repository as booking_repository
+from app.audit.service import record, snapshot
+from app.bookings import access, followers, freed, proposals, resale, service
 from app.bookings import slip_repository as repository
 from app.bookings.access import view_for
 from app.bookings.approvals import require_in_time
-from app.bookings.changing import has_run_out, relocate
+from app.bookings.changing import relocate
 from app.bookings.drafts import BookingDraft
 from app.bookings.errors import SlipMoveAnswered
 from app.bookings.expiry import expire
 from app.bookings.life_schemas import SlipBody, SlipMoveDecline
-from app.bookings.models import Booking, BookingSource, BookingStatus, Slip, SlipMove, SlipMoveStatus
+from app.bookings.models import Booking, BookingStatus, Slip, SlipMove, SlipMoveStatus
 from app.bookings.rules import require_amendable
-from app.bookings.slip_rules import Follower, Stretch, plan_slip
 from app.capacity.occupancy import span_of
-from app.capacity.rules import effective_reserve
-from app.capacity.supply import Span
-from app.core.clock import today
 from app.core.errors import Invalid, NotFound
-from app.core.model import period
 from app.core.preconditions import require_seen
-from app.core.schemas import LATEST_DAY
-from app.core.vocabulary import Reserve
 from app.identity.actor import Actor
-
-MOVABLE = frozenset({BookingStatus.AWAITING_CDMO, BookingStatus.CONFIRMED})
 
 
 async def slip(session: AsyncSession, actor: Actor, booking_id: UUID, command: SlipBody) -> Slip:
@@ -70,59 +60,9 @@ async def slip(session: AsyncSession, actor: Actor, booking_id: UUID, command: S
         reason_text=made.reason_text,
     )
     await record(session, actor, "slip.recorded", made, reason_code=made.reason_code)
-    await _ask_followers(session, actor, booking, made)
+    await followers.ask(session, actor, booking, made)
     await freed.announce(session, booking.unit_id)
     return made
-
-
-async def _ask_followers(session: AsyncSession, actor: Actor, booking: Booking, made: Slip) -> None:
-    """Propose another period to each booking that the slip runs into, or say why there is none."""
-    expected = Span(span_of(booking.period).start_on, made.expected_end_on)
-    horizon = period(expected.start_on, LATEST_DAY)
-    live = [
-        one
-        for one in await repository.live_bookings_over(session, booking.unit_id, horizon)
-        if one.id != booking.id and span_of(one.period).start_on >= expected.start_on and not has_run_out(one)
-    ]
-    slots = await booking_repository.bookable_slots(session, booking.unit_id)
-    stretches = [
-        Stretch(one.id, span_of(one.period), effective_reserve(one.reserve, one.releases_on, today()))
-        for one in slots
-        if one.divisible and (one.lendable or one.reserve is not Reserve.CRISIS)
-    ]
-    plan = plan_slip(expected, [_follower(one) for one in live], stretches)
-    by_id = {one.id: one for one in live}
-    asked = [
-        SlipMove(
-            slip_id=made.id,
-            booking_id=one.booking_id,
-            slot_id=one.slot_id,
-            period=period(*one.days),
-            delivery_on=by_id[one.booking_id].delivery_on
-            + (one.days.start_on - span_of(by_id[one.booking_id].period).start_on),
-        )
-        for one in plan.proposals
-    ]
-    asked += [
-        SlipMove(slip_id=made.id, booking_id=one.booking_id, status=SlipMoveStatus.UNPLACED, unplaced_code=one.code)
-        for one in plan.unplaced
-    ]
-    session.add_all(asked)
-    await record_all(session, actor, "slip_move.made", asked)
-
-
-def _follower(booking: Booking) -> Follower:
-    """Return a booking as the plan sees it; what is not a start-up's own firm place is gone round."""
-    code = None
-    if booking.source is BookingSource.CRISIS:
-        code = "crisis_order"
-    elif booking.source is BookingSource.MOVE:
-        code = "move_awaits_cdmo"
-    elif booking.status not in MOVABLE:
-        code = booking.status.value
-    # Who was served from the start-up reserve may be served from what is open to all.
-    reserves = {Reserve.STARTUP, Reserve.OPEN} if booking.reserve is Reserve.STARTUP else {booking.reserve}
-    return Follower(booking.id, span_of(booking.period), frozenset(reserves), code)
 
 
 async def accept(session: AsyncSession, actor: Actor, slip_move_id: UUID) -> SlipMove:

@@ -36,7 +36,7 @@ class Claims(NamedTuple):
 
 
 class Occupied(NamedTuple):
-    """Days that a live booking holds on a unit, or will run over in one of its slots; nothing tells whose they are."""
+    """Days that a live booking holds on a unit, or for which a campaign keeps it longer; nothing tells whose."""
 
     unit_id: UUID
     slot_id: UUID
@@ -53,7 +53,7 @@ def span_of(days: Range) -> Span:  # type: ignore[type-arg]
 async def occupied_periods(
     session: AsyncSession, unit_ids: Collection[UUID], *, leaving: UUID | None = None
 ) -> dict[UUID, list[Occupied]]:
-    """Return the occupied periods of each of these units, in order; they overlap where one runs over another.
+    """Return the occupied periods of each of these units, in order; they overlap where one is kept longer.
 
     What has run out, a hold or a question to a CDMO, occupies nothing.
 

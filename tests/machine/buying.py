@@ -86,12 +86,15 @@ class Buying(Selling):
         self._confirm(self.booking(which, "held", "expired"))
 
     def _confirm(self, booking: Booking) -> None:
+        could_not = self.model.unplaced_to(booking)
+
         def done(told: Any) -> None:
             if booking.place.instant:
                 self.model.confirm(booking)
             else:
                 until = self.until(told["approval_expires_at"], APPROVAL, midnight(booking.place.days.start))
                 self.model.ask_cdmo(booking, until)
+            self.asked_anew(booking, could_not)
 
         self.act(booking, "confirm", self.buyer(booking), refusals.confirm(self.model, booking), done)
 

@@ -47,11 +47,17 @@ class Model:
     def pending_of(self, booking: Booking) -> Booking | None:
         return next((one for one in self.bookings if one.moves is booking and one.live), None)
 
-    def run_over_on(self, unit: str, but: Booking | None = None) -> list[Days]:
-        return [days for one in self.live_on(unit) if one is not but for days in one.run_over]
+    def kept_on(self, unit: str, but: Booking | None = None) -> list[Days]:
+        """Days outside a live booking's own for which campaigns keep a unit."""
+        own = (one for one in self.bookings if one.unit == unit and one is not but)
+        return [days for one in own for days in one.kept(self.today())]
 
     def open_proposals_in(self, slot: Slot) -> list[Proposal]:
         return [one for one in self.proposals if one.slot is slot and one.status == "proposed"]
+
+    def unplaced_to(self, booking: Booking) -> list[Proposal]:
+        """What slips could not ask of a booking."""
+        return [one for one in self.proposals if one.asked is booking and one.status == "unplaced"]
 
     def published_on(self, unit: str, days: Days, but: Slot | None = None) -> bool:
         return any(
@@ -63,7 +69,7 @@ class Model:
         """What may still be booked of a slot from today on, by whoever gives up one booking if any."""
         taken = [one.occupies for one in self.live_in(slot) if one is not but]
         if slot.status == "published":
-            taken += [days for days in self.run_over_on(slot.unit, but=but) if days.meets(slot.days)]
+            taken += [days for days in self.kept_on(slot.unit, but=but) if days.meets(slot.days)]
         if slot.whole:
             return [slot.days] if not taken and self.today() <= slot.days.start else []
         left = Days(max(slot.days.start, self.today()), slot.days.end)

@@ -14,7 +14,17 @@ from tests.machine import seen
 from tests.machine.model import Model
 from tests.machine.refusals import STATUSES
 from tests.machine.stage import Headers, Scene, Stage
-from tests.machine.things import Booking, Place, Request, Slot, Verdict, campaign_days, days_of
+from tests.machine.things import (
+    Booking,
+    Days,
+    Place,
+    Proposal,
+    Request,
+    Slot,
+    Verdict,
+    campaign_days,
+    days_of,
+)
 
 PROMPT = timedelta(seconds=60)
 """How much longer ago than the answer the service may have looked at the clock."""
@@ -152,6 +162,28 @@ class Player(RuleBasedStateMachine):
         told: list[Any] = self.stage.send("GET", "/v1/bookings?limit=200", self.scene.seller).json()["items"]
         return told
 
+    def asked_anew(self, booking: Booking, could_not: Sequence[Proposal]) -> None:
+        """Slips that could not ask a place which was not firm ask its booking now, or say another reason."""
+        if not could_not:
+            return
+        rows = self.stage.send("GET", "/v1/slip-moves?limit=200", self.scene.seller).json()["items"]
+        told = {row["slip_id"]: row for row in rows if row["booking_id"] == booking.id}
+        known = {each.id: each for each in self.model.proposals}
+        for before in could_not:
+            row = told[before.slip]
+            assert row["unplaced_code"] in {None, "no_place"}, row
+            slot = next((each for each in self.model.slots if each.id == row["slot_id"]), None)
+            days = days_of(row) if row["start"] else None
+            asked = Proposal(row["id"], before.slip, before.slipped, booking, slot, days, row["status"])
+            expected = Days(before.slipped.place.days.start, before.slipped.expected_end or 0)
+            require_sound(expected, [asked])
+            if slot is not None and days is not None:
+                others = [each.occupies for each in self.model.live_on(booking.unit) if each is not booking]
+                assert not any(days.meets(one) for one in [*others, *self.model.kept_on(booking.unit, but=booking)])
+            if row["id"] in known:
+                self.model.proposals.remove(known[row["id"]])
+            self.model.proposals.append(asked)
+
     @staticmethod
     def never(_: Any) -> None:
         """Stand for the effect of what is always refused."""
@@ -166,3 +198,21 @@ class Player(RuleBasedStateMachine):
         else:
             assert wanted - PROMPT <= until <= wanted, f"{until} is not {after} from now"
         return until
+
+
+def require_sound(expected: Days, asked: list[Proposal]) -> None:
+    """Whoever is asked stands behind, keeps its length, goes later, into a slot, and in nobody's way."""
+    given: list[Days] = [expected]
+    for one in asked:
+        present = one.asked.place.days
+        assert one.asked.live
+        assert present.start >= expected.start
+        if one.days is None or one.slot is None:
+            assert one.status == "unplaced"
+            continue
+        assert (one.days.number, one.slot.unit) == (present.number, one.asked.unit)
+        assert one.days.start > present.start
+        assert one.slot.status == "published"
+        assert one.slot.days.holds(one.days)
+        assert not any(one.days.meets(other) for other in given)
+        given.append(one.days)

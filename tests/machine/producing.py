@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from tests.machine import refusals
-from tests.machine.playing import Player, which
+from tests.machine.playing import Player, require_sound, which
 from tests.machine.things import Booking, Days, Proposal, Verdict, days_of, iso
 
 REPEAT_HOLD = timedelta(hours=240)
@@ -32,8 +32,10 @@ class Producing(Player):
             if asking is None or offer is None:
                 self.model.confirm(booking)
                 return
+            could_not = self.model.unplaced_to(booking)
             self.model.end(booking, "released", "moved")
             self.model.move(asking, booking.place, offer.fee_cents, free=offer.free)
+            self.asked_anew(asking, could_not)
 
         self.act(booking, "approve", self.scene.seller, verdict, done)
 
@@ -137,6 +139,7 @@ class Producing(Player):
             asked = [
                 Proposal(
                     one["id"],
+                    one["slip_id"],
                     booking,
                     known[one["booking_id"]],
                     slots.get(one["slot_id"]),
@@ -145,26 +148,8 @@ class Producing(Player):
                 )
                 for one in told["moves"]
             ]
-            _require_sound(Days(booking.place.days.start, end), asked)
+            require_sound(Days(booking.place.days.start, end), asked)
             self.model.proposals += asked
 
         body = {"expected_end_on": iso(end), "reason_code": "process"}
         self.act(booking, "slip", self.scene.seller, verdict, done, **body)
-
-
-def _require_sound(expected: Days, asked: list[Proposal]) -> None:
-    """Whoever is asked stands behind, keeps its length, goes later, into a slot, and in nobody's way."""
-    given: list[Days] = [expected]
-    for one in asked:
-        present = one.asked.place.days
-        assert one.asked.live
-        assert present.start >= expected.start
-        if one.days is None or one.slot is None:
-            assert one.status == "unplaced"
-            continue
-        assert (one.days.number, one.slot.unit) == (present.number, one.asked.unit)
-        assert one.days.start > present.start
-        assert one.slot.status == "published"
-        assert one.slot.days.holds(one.days)
-        assert not any(one.days.meets(other) for other in given)
-        given.append(one.days)

@@ -62,7 +62,7 @@ def place_faults(model: Model, place: Place, owner: int, *, own: Booking | None 
     if place.reserve == "startup" and not model.french[owner]:
         found.add("not-eligible")
     others = [one for one in model.live_on(slot.unit) if one is not own]
-    taken = [*(one.occupies for one in others), *model.run_over_on(slot.unit, but=own)]
+    taken = [*(one.occupies for one in others), *model.kept_on(slot.unit, but=own)]
     if any(days.meets(place.days) for days in taken):
         found |= {"slot-taken", "slot-whole"} if slot.whole else {"slot-taken"}
     if slot.whole and any(one.place.slot is slot for one in others):
@@ -131,12 +131,15 @@ def days_to_hold(booking: Booking, place: Place) -> list[Days]:
 
 
 def contract(booking: Booking, to: str) -> Verdict:
+    """Nobody takes the contract of what counts as declined further, nor that of a place which is only asked for."""
+    if booking.ended == "approval_overdue":
+        return Verdict.of("approval-overdue")
+    if booking.moves is not None:
+        return Verdict.of("move-pending")
     order = ("none", "term_sheet", "signed")
     forward = order.index(to) > order.index(booking.contract)
     live = booking.status in {"awaiting_cdmo", "confirmed", "in_production"}
-    if live and forward:
-        return Verdict.of()
-    return Verdict(frozenset({"wrong-status"}), either=booking.unswept and forward)
+    return Verdict.of(None if live and forward else "wrong-status")
 
 
 def start(model: Model, booking: Booking, day: int) -> Verdict:
@@ -185,7 +188,7 @@ def answer_slip(model: Model, asked: Proposal, place: Place | None) -> Verdict:
         against.add("slot-not-published")
     if not place.slot.days.holds(place.days):
         against.add("outside-slot")
-    taken = [*(one.occupies for one in others), *model.run_over_on(place.slot.unit, but=asked.asked)]
+    taken = [*(one.occupies for one in others), *model.kept_on(place.slot.unit, but=asked.asked)]
     if any(days.meets(place.days) for days in taken):
         against.add("slot-taken")
     if place.slot.whole and any(one.place.slot is place.slot for one in others):

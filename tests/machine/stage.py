@@ -46,6 +46,7 @@ SHIFT = """
     UPDATE bookings SET period = daterange(lower(period) - {days}, upper(period) - {days}),
         delivery_on = delivery_on - {days}, expected_end_on = expected_end_on - {days},
         actual_start_on = actual_start_on - {days}, actual_end_on = actual_end_on - {days},
+        free_from_on = free_from_on - {days},
         hold_expires_at = hold_expires_at - {instants}, approval_expires_at = approval_expires_at - {instants},
         created_at = created_at - {instants},
         move = move || jsonb_build_object(

@@ -166,11 +166,19 @@ class Booking:
     def occupies(self) -> Days:
         return self.held_days or self.place.days
 
-    @property
-    def run_over(self) -> list[Days]:
-        """The days after its place that its last slip says it takes as well: nobody books them anew."""
-        late = self.status in {"confirmed", "in_production"} and (self.expected_end or 0) > self.place.days.end
-        return [Days(self.place.days.end, self.expected_end)] if late and self.expected_end is not None else []
+    def kept(self, today: int) -> list[Days]:
+        """The days for which nobody else has the unit, beside those that it occupies.
+
+        What its last slip says it takes as well; today, while it is made; and, when it has ended, that day and the
+        changeover after it, which is over by the end that was told unless production was not.
+        """
+        told = max(self.place.days.end, self.expected_end or 0)
+        if self.actual_end is not None:
+            clean = self.actual_end + 1 + CHANGEOVER_DAYS
+            return [Days(self.actual_end, clean if told <= self.actual_end else min(told, clean))]
+        until = max(told, today + 1) if self.status == "in_production" else told
+        late = self.status in {"confirmed", "in_production"} and until > self.place.days.end
+        return [Days(self.place.days.end, until)] if late else []
 
     @property
     def unit(self) -> str:
@@ -182,6 +190,7 @@ class Proposal:
     """What a slip asks of a booking behind."""
 
     id: str
+    slip: str
     slipped: Booking
     asked: Booking
     slot: Slot | None

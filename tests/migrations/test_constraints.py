@@ -130,6 +130,11 @@ WITHDRAW = (
     "UPDATE slots SET status = 'withdrawn'",
 )
 RUNS_OVER = "UPDATE bookings SET status = 'in_production', hold_expires_at = NULL, expected_end_on = '2030-02-21'"
+HAS_ENDED = (
+    "UPDATE bookings SET status = 'completed', hold_expires_at = NULL,"
+    " actual_end_on = '2030-02-17', free_from_on = '2030-02-21'"
+)
+NOT_ENDED = {"actual_end_on": None, "free_from_on": None}
 HELD = {"status": "held", "hold_expires_at": "2030-01-01T00:00:00Z"}
 
 
@@ -139,7 +144,8 @@ HELD = {"status": "held", "hold_expires_at": "2030-01-01T00:00:00Z"}
         ("ck_bookings_slot_published", WITHDRAW, HELD),
         ("ck_bookings_inside_slot", (), {"period": "[2030-04-25,2030-05-02)"}),
         ("ck_bookings_slot_whole", ("UPDATE slots SET divisible = false",), {"period": FAR}),
-        ("ck_bookings_not_run_over", (RUNS_OVER,), {"source": "crisis", "period": FAR}),
+        ("ck_bookings_not_kept", (RUNS_OVER,), {"source": "crisis", "period": FAR}),
+        ("ck_bookings_not_kept", (HAS_ENDED,), {"source": "crisis", "period": FAR, **HELD, **NOT_ENDED}),
         ("ck_bookings_slot_not_frozen", (), {"source": "direct", "period": FAR}),
         (
             "ck_bookings_slot_not_frozen",
@@ -222,7 +228,7 @@ async def test_what_stands_where_a_slip_runs_over_stays_and_moves_only_out_of_it
     await connection.execute(BOOK, json.dumps(second))
     await connection.execute("UPDATE bookings SET expected_end_on = '2030-02-24' WHERE expected_end_on IS NOT NULL")
     move = f"UPDATE bookings SET period = '{{}}' WHERE id = '{second['id']}'"  # noqa: S608
-    assert await refusal(connection, move.format("[2030-02-22,2030-02-28)")) == "ck_bookings_not_run_over"
+    assert await refusal(connection, move.format("[2030-02-22,2030-02-28)")) == "ck_bookings_not_kept"
     assert await refusal(connection, move.format("[2030-02-24,2030-02-28)")) is None
     confirm = f"UPDATE bookings SET status = 'confirmed', hold_expires_at = NULL WHERE id = '{second['id']}'"  # noqa: S608
     assert await refusal(connection, confirm) is None

@@ -97,6 +97,7 @@ EXAMPLES: dict[str, Violation] = {
         move={"move": {}},
         free_moves_used={"free_moves_used": -1},
         actual_days={"actual_start_on": "2030-01-02", "actual_end_on": "2030-01-01"},
+        free_from_on={"actual_end_on": "2030-01-02", "free_from_on": "2030-01-02"},
         batches_released={"batches_released": 2},
         failure={"failure_cause": "cdmo"},
     ),

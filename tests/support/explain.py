@@ -40,11 +40,15 @@ async def prepared_plan(session: AsyncSession, statement: Prepared, values: Mapp
 
 async def general_plan(session: AsyncSession, statement: Prepared) -> str:
     """Return the plan of such a statement that is made without its values: the one in use after a few runs."""
+    return await generic_plan(session, statement.sql)
+
+
+async def generic_plan(session: AsyncSession, sql: str) -> str:
+    """Return that plan of a statement with places `$1` and on."""
     driver = await driver_of(session)
-    count = max(map(int, re.findall(r"\$(\d+)", statement.sql)))
-    places = ", ".join(["NULL"] * count)
+    places = ", ".join(["NULL"] * max(map(int, re.findall(r"\$(\d+)", sql))))
     await driver.execute("SET plan_cache_mode = force_generic_plan")
-    await driver.execute(f"PREPARE explained AS {statement.sql}")
+    await driver.execute(f"PREPARE explained AS {sql}")
     try:
         rows = await driver.fetch(f"EXPLAIN EXECUTE explained({places})")
     finally:

@@ -13,12 +13,13 @@ from app.bookings.fees import DEFAULT_POLICY, FailureTerms, share_cents, terms_o
 from app.bookings.invoicing import failure_invoice, price_invoice
 from app.bookings.models import Booking, BookingSource, ChargeKind, FailureCause
 from app.capacity.models import Approval, Slot
-from app.core.clock import today
+from app.core.clock import now, today
 from app.core.database import transaction
 from app.core.schemas import MAX_CENTS
 from app.core.vocabulary import Reserve
 from app.matching.outcome import Price
 from tests.app.bookings.conftest import FAILED, FEE, PRICE, Market, owed, request_status
+from tests.support.world import day
 
 
 async def test_the_contract_only_gets_further_and_both_sides_see_it(market: Market) -> None:
@@ -166,3 +167,29 @@ def test_a_failure_costs_its_share_of_the_price_and_where_that_is_nothing_no_mov
     total = charged.total() + sum(line.amount_cents for line in failure_invoice(terms, cause, charged))
     due = rule.percent(cause)
     assert total == (share_cents(price, due) + move_fee if due else 0)
+
+
+async def test_the_contract_of_what_was_not_approved_in_time_gets_no_further(market: Market) -> None:
+    await market.by_approval()
+    booked = await market.confirmed(10)
+    async with transaction(market.world.sessions) as session:
+        await session.execute(update(Booking).values(approval_expires_at=now()))
+    steps: dict[str, dict[str, Any]] = {"contract": {"contract_status": "signed"}, "approve": {}}
+    for verb, body in steps.items():
+        problem = await market.step(booked, verb, by=market.seller, expect=409, **body)
+        assert problem["type"] == "urn:creneau:problem:approval-overdue"
+    assert (await market.read(f"/v1/bookings/{booked['id']}", market.buyer))["contract_status"] == "none"
+
+
+async def test_the_contract_is_that_of_the_booking_and_not_of_the_place_it_asks_for(market: Market) -> None:
+    booked = await market.confirmed(10)
+    await market.by_approval()
+    asking = await market.move(booked, 60)
+    asked = {"id": asking["pending_move_id"]}
+    signed: dict[str, Any] = {"contract_status": "signed"}
+    problem = await market.step(asked, "contract", by=market.seller, expect=409, **signed)
+    assert (problem["type"], problem["moves_id"]) == ("urn:creneau:problem:move-pending", booked["id"])
+    await market.step(booked, "contract", by=market.seller, **signed)
+    await market.step(asked, "approve", by=market.seller)
+    moved = await market.read(f"/v1/bookings/{booked['id']}", market.buyer)
+    assert (moved["start"], moved["contract_status"]) == (str(day(60)), "signed")

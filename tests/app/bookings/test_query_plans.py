@@ -1,5 +1,7 @@
 """What a hold asks of the database reads an index, however many bookings there have been."""
 
+import re
+
 import pytest
 from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -12,7 +14,7 @@ from app.core.clock import now
 from app.core.database import transaction
 from app.core.model import new_id, period
 from tests.app.bookings.conftest import Market
-from tests.support.explain import analyze, general_plan, plan_of, plans_of
+from tests.support.explain import analyze, general_plan, generic_plan, plans_of
 from tests.support.world import day
 
 UNITS, BOOKINGS_OF_A_UNIT, DAYS = 20, 200, 9
@@ -111,14 +113,14 @@ async def test_occupancy_reads_no_whole_table(crowded: Market, owner: AsyncEngin
     async with owner.begin() as connection:
         await connection.execute(insert(Slot), slots)
     await analyze(owner)
-    given = {"unit_ids": crowded.slot.unit_id, "slot_ids": crowded.slot.id}
     async with transaction(crowded.world.sessions) as session:
         body = str(await session.scalar(text(f"SELECT prosrc FROM pg_proc WHERE proname = '{function}'")))  # noqa: S608
-        for name, value in given.items():
-            body = body.replace(name, f"'{{{value}}}'::uuid[]")
-        plan = await plan_of(session, text(body.replace("leaving", "NULL").replace("::", r"\:\:")))
+        body = re.sub("unit_ids|slot_ids", "$1::uuid[]", body).replace("leaving", "$2::uuid")
+        plan = await generic_plan(session, body)
     for table in ("bookings", "slots"):
         assert f"Seq Scan on {table}" not in plan, plan
+    for index in ("ix_bookings_keeping", "ix_bookings_free_from_on"):
+        assert index in plan, "campaigns that keep their unit longer are read among all that it has had:\n" + plan
 
 
 async def test_a_place_is_read_by_index_once_its_plan_is_made_without_it(crowded: Market) -> None:

@@ -17,13 +17,15 @@ from tests.support.world import day
 FEE = 15_000_000
 
 
-async def neighbour(market: Market, start: int, **given: Any) -> tuple[dict[str, Any], Headers]:
-    """A confirmed booking of another start-up."""
+async def neighbour(
+    market: Market, start: int, *, confirmed: bool = True, **given: Any
+) -> tuple[dict[str, Any], Headers]:
+    """A booking of another start-up, confirmed or only held."""
     startup, headers = await market.world.startup()
     product = await market.world.product(startup)
     body = {"slot_id": str(market.slot.id), "start": str(day(start)), "product_id": str(product.id), **given}
     held = await market.send("/v1/bookings", body, headers=headers, expect=201)
-    return await market.step(held, "confirm", by=headers), headers
+    return (await market.step(held, "confirm", by=headers) if confirmed else held), headers
 
 
 async def slipped(market: Market, booking: dict[str, Any], end: int, **given: Any) -> dict[str, Any]:
@@ -151,6 +153,55 @@ async def test_what_cannot_be_proposed_says_why(market: Market) -> None:
     async with transaction(market.world.sessions) as session:
         await session.execute(update(Booking).where(col(Booking.id) == near["id"]).values(source=BookingSource.CRISIS))
     assert [one["unplaced_code"] for one in (await slipped(market, first, 91))["moves"]] == ["crisis_order"]
+
+
+@pytest.mark.parametrize("approval", [Approval.INSTANT, Approval.BY_CDMO])
+async def test_a_hold_in_the_way_is_asked_to_make_way_once_it_is_confirmed(market: Market, approval: Approval) -> None:
+    later = await market.world.slot(market.unit, 120, 300, approval=Approval.INSTANT)
+    first = await market.confirmed(0)
+    if approval is Approval.BY_CDMO:
+        await market.by_approval(market.slot)
+    held, owner = await neighbour(market, 43, confirmed=False)
+    far, _ = await neighbour(market, 130, slot_id=str(later.id))
+    [told] = (await slipped(market, first, 60))["moves"]
+    assert (told["status"], told["unplaced_code"]) == ("unplaced", "held")
+    await market.step(held, "confirm", by=owner)
+    [asked] = (await market.read("/v1/slip-moves", owner))["items"]
+    assert (asked["id"], asked["status"], asked["unplaced_code"]) == (told["id"], "proposed", None)
+    assert asked["version"] > told["version"]
+    assert (asked["start"], asked["end"]) == (str(day(60)), str(day(103)))
+    assert asked["delivery_on"] == str(day(60 + 82))
+    await market.send(f"/v1/slip-moves/{asked['id']}/accept", None, headers=owner, expect=200)
+    assert (await market.read(f"/v1/bookings/{held['id']}", owner))["start"] == str(day(60))
+    assert (await market.read(f"/v1/bookings/{far['id']}", market.seller))["start"] == str(day(130))
+
+
+async def test_a_hold_that_is_confirmed_goes_round_all_others_or_learns_that_there_is_no_place(market: Market) -> None:
+    first = await market.confirmed(0)
+    held, owner = await neighbour(market, 43, confirmed=False)
+    later = await market.world.slot(market.unit, 120, 170, approval=Approval.INSTANT)
+    far, _ = await neighbour(market, 125, slot_id=str(later.id))
+    await slipped(market, first, 80)
+    await market.step(held, "confirm", by=owner)
+    [told] = (await market.read("/v1/slip-moves", owner))["items"]
+    assert (told["status"], told["unplaced_code"], told["start"]) == ("unplaced", "no_place", None)
+    assert (await market.read(f"/v1/bookings/{far['id']}", market.seller))["start"] == str(day(125))
+
+
+async def test_a_booking_whose_move_led_into_the_way_is_asked_once_its_cdmo_has_approved(market: Market) -> None:
+    later = await market.world.slot(market.unit, 120, 300, approval=Approval.INSTANT)
+    first = await market.confirmed(0)
+    booked, owner = await neighbour(market, 120, slot_id=str(later.id))
+    await market.by_approval(market.slot)
+    asking = await market.move(booked, 43, by=owner, slot_id=str(market.slot.id))
+    [told] = (await slipped(market, first, 50))["moves"]
+    assert (told["booking_id"], told["unplaced_code"]) == (asking["pending_move_id"], "move_awaits_cdmo")
+    await market.step({"id": asking["pending_move_id"]}, "approve", by=market.seller)
+    told, asked = (await market.read("/v1/slip-moves", owner))["items"]
+    assert told["status"] == "withdrawn"
+    assert (asked["booking_id"], asked["status"], asked["start"]) == (booked["id"], "proposed", str(day(50)))
+    await market.send(f"/v1/slip-moves/{asked['id']}/accept", None, headers=owner, expect=200)
+    assert (await market.read(f"/v1/bookings/{booked['id']}", owner))["start"] == str(day(50))
 
 
 @pytest.mark.parametrize("how", ["moved", "started", "cancelled", "ended"])
