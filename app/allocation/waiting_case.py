@@ -29,7 +29,7 @@ from app.capacity.facts import slot_facts, unit_facts
 from app.capacity.occupancy import span_of
 from app.core.clock import now, today
 from app.requests.facts import priorities, request_facts
-from app.requests.models import Request, RequestStatus
+from app.requests.models import Request
 
 HOW_GIVEN_UP = {
     BookingStatus.RELEASED: SkipReason.RELEASED_HERE,
@@ -150,7 +150,7 @@ async def read_waiting(
             tier=ranks[request.id].tier,
             points=ranks[request.id].points,
             since_at=request.waiting_since_at or request.submitted_at or request.created_at,
-            first_refusal=request.id in displaced and request.status is RequestStatus.WAITLISTED,
+            first_refusal=request.id in displaced and not request.wants_earlier,
             present_delivery_on=_present_delivery(bookings[request.id]),
             until_on=request.earlier_until_on,
             barred_by=_barred_by(request, bookings[request.id], offered, deciding),

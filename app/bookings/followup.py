@@ -5,14 +5,15 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.author import Author
-from app.bookings import repository
-from app.bookings.models import Booking, BookingStatus
+from app.bookings import freed, repository
+from app.bookings.models import Booking, BookingSource, BookingStatus
 from app.bookings.rules import ENDED
 from app.core.clock import now
 from app.requests.models import RequestStatus
 from app.requests.progress import move_request
 
 BINDING = frozenset({BookingStatus.AWAITING_CDMO, BookingStatus.CONFIRMED})
+LET_GO = frozenset({BookingStatus.RELEASED, BookingStatus.EXPIRED, BookingStatus.DECLINED, BookingStatus.CANCELLED})
 
 
 async def settle_request(session: AsyncSession, author: Author, booking: Booking) -> None:
@@ -29,15 +30,26 @@ async def settle_request(session: AsyncSession, author: Author, booking: Booking
     request = await repository.lock_request(session, booking.request_id)
     if booking.status in BINDING:
         await move_request(session, author, request, RequestStatus.BOOKED)
-    elif request.status is not RequestStatus.BOOKED:
-        return
-    elif booking.status is BookingStatus.COMPLETED:
-        await move_request(session, author, request, RequestStatus.FULFILLED)
-    elif not await _is_served(session, request.id):
-        displaced = booking.status is BookingStatus.DISPLACED
-        status = RequestStatus.WAITLISTED if displaced else RequestStatus.SUBMITTED
-        await move_request(session, author, request, status, reason_code=booking.ended_reason_code)
+    elif request.status is RequestStatus.BOOKED:
+        if booking.status is BookingStatus.COMPLETED:
+            await move_request(session, author, request, RequestStatus.FULFILLED)
+        elif not await _is_served(session, request.id):
+            displaced = booking.status is BookingStatus.DISPLACED
+            status = RequestStatus.WAITLISTED if displaced else RequestStatus.SUBMITTED
+            await move_request(session, author, request, status, reason_code=booking.ended_reason_code)
+    if request.waiting_since_at is not None and _kept_from_others(booking):
+        await freed.look_again(session, [request.id])
 
 
 async def _is_served(session: AsyncSession, request_id: UUID) -> bool:
     return await repository.live_booking_of_request(session, request_id, now()) is not None
+
+
+def _kept_from_others(booking: Booking) -> bool:
+    """Tell whether a booking that has ended kept its request from other places, which it still waits for.
+
+    Whoever lets an offer run out, or declines a round's, leaves the list; whoever has taken an earlier place, too.
+    """
+    ran_out = booking.status is BookingStatus.EXPIRED and booking.source is BookingSource.WAITING
+    left = ran_out or booking.source is BookingSource.ROUND or booking.replaced_by_id is not None
+    return booking.status in LET_GO and not left

@@ -9,7 +9,7 @@ from app.bookings.models import Booking, BookingStatus
 from app.core.clock import now
 from app.core.database import transaction
 from app.core.model import new_id, period
-from app.requests.models import Request, RequestStatus
+from app.requests.models import WAITS_SQL, Request, RequestStatus
 from tests.app.allocation.waiting_room import Room
 from tests.support.explain import analyze, plan_of, plans_of
 from tests.support.world import day
@@ -74,7 +74,7 @@ async def test_no_question_of_the_waiting_list_reads_a_whole_table(room: Room) -
     unit_id = room.unit.id
     async with transaction(room.sessions) as session:
         plans = [
-            await plan_of(session, text("SELECT FROM requests WHERE status = 'waitlisted' OR wants_earlier")),
+            await plan_of(session, text(f"SELECT FROM requests WHERE {WAITS_SQL}")),
             await plan_of(session, waiting_list.waiting_for(["monoclonal_antibody"])),
             *await plans_of(session, lambda: bookings_repository.has_undecided_days(session, unit_id)),
             *await plans_of(session, lambda: bookings_repository.other_places(session, one, one)),
