@@ -109,7 +109,8 @@ class Request(Versioned, table=True):
     """What a start-up asks for: a number of batches, or a quantity that a line's yield converts into batches.
 
     A booked request may want an earlier place than it has, delivered by `earlier_until_on` if it says so.
-    `waiting_since_at` is when it joined the waiting list; an offer does not end that, a place does.
+    `waiting_since_at` is when it joined the waiting list; an offer does not end that, a place does, once its CDMO has
+    approved it.
     """
 
     __tablename__ = "requests"
