@@ -199,6 +199,7 @@ async def test_days_that_never_come_to_a_decision_are_given_up(room: Room) -> No
     assert not await room.decided()
     [decision] = await room.decisions()
     assert (decision["outcome"], decision["reason_code"]) == ("failed", "no_plan")
+    assert await room.told() == [{"one": "no_plan"}]
     assert await room.status("one") == "waitlisted"
 
 

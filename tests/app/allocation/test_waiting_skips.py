@@ -5,8 +5,12 @@ from typing import Any
 import pytest
 
 from app.allocation.models import Round, RoundRequest, RoundStatus
+from app.core.database import transaction
 from app.core.model import period
+from app.crisis.models import CrisisMode
+from app.identity.models import Organisation
 from tests.app.allocation.waiting_room import Room
+from tests.app.capacity.test_slot_guards import order
 from tests.support.world import day
 
 pytestmark = pytest.mark.database
@@ -86,11 +90,58 @@ async def test_other_days_of_the_same_slot_are_another_place(room: Room) -> None
 
 async def test_a_unit_out_of_service_is_offered_to_nobody(room: Room) -> None:
     booking = await room.book("holder")
-    await room.wait("patient")
+    await room.wait("patient", "next")
+    await room.wait("strong", gmp_phase="phase_2")
     await room.post(room.seller, f"/v1/bookings/{booking}/cancel", {"reason_code": "equipment_failure"})
     assert not await room.decided()
     [decision] = await room.decisions()
-    assert (decision["outcome"], decision["reason_code"], decision["lines"]) == ("withheld", "out_of_service", [])
+    assert (decision["outcome"], decision["reason_code"]) == ("withheld", "out_of_service")
+    assert [(room.name_of(line["request_id"]), line["reason_code"]) for line in decision["lines"]] == [
+        ("strong", "out_of_service"),
+        ("patient", "out_of_service"),
+        ("next", "out_of_service"),
+    ]
+    [decided] = (await room.own("next"))["decisions"]
+    assert (decided["result"], decided["reason_code"], decided["position"]) == ("skipped", "out_of_service", 3)
+
+
+async def test_of_days_that_fail_for_two_reasons_each_has_its_own(room: Room) -> None:
+    """The CDMO's equipment takes one place, and a start-up leaves the other: that one is offered."""
+    await room.sql("UPDATE slots SET period = '[2030-01-01,2030-03-28)'")
+    first, second = await room.book("holder"), await room.book("neighbour", 43)
+    await room.wait("patient")
+    await room.post(room.seller, f"/v1/bookings/{first}/cancel", {"reason_code": "staffing"})
+    await room.cancel("neighbour", second)
+    assert await room.decided()
+    assert await room.told() == [{"patient": "out_of_service"}, {"patient": None}]
+
+
+async def test_days_that_were_taken_before_the_decision_say_so(room: Room) -> None:
+    booking = await room.book("holder")
+    await room.wait("patient")
+    await room.cancel("holder", booking)
+    await room.book("quick")
+    assert not await room.decided()
+    assert await room.told() == [{"patient": "slot_taken"}]
+    assert (await room.decisions())[0]["outcome"] == "taken"
+
+
+async def test_a_place_that_is_refused_for_good_says_why_to_whoever_could_have_had_it(room: Room) -> None:
+    """A crisis orders the days after the plan was made, and orders do not change a calendar."""
+    booking = await room.book("holder")
+    await room.wait("patient")
+    await room.wait("poor", budget_cents=1)
+    await room.cancel("holder", booking)
+    run = await room.taken_up()
+    assert run is not None
+    async with transaction(room.world.sessions) as session:
+        cdmo = await session.get_one(Organisation, await room.scalar("SELECT organisation_id FROM sites"))
+    await order(room.world, cdmo, room.slot, CrisisMode.REAL)
+    await room.solved(run)
+    assert await room.offers("patient") == []
+    [decision] = await room.decisions()
+    assert (decision["outcome"], decision["reason_code"]) == ("failed", "under-order")
+    assert await room.told() == [{"patient": "under-order", "poor": "over_budget"}]
 
 
 async def test_a_request_that_a_round_decides_about_waits_for_that(room: Room) -> None:
