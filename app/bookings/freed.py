@@ -26,10 +26,10 @@ async def announce(session: AsyncSession, unit_id: UUID) -> None:
 async def look_again(session: AsyncSession, request_ids: Collection[UUID]) -> None:
     """Have the list asked again about days that were freed while an offer or the like kept these requests from them.
 
-    So it is once that has ended, for those that wait still; the days that somebody has taken are not asked about.
+    So it is once that has ended, for those that wait still; the days that somebody has taken are not asked about. The
+    sweep makes the jobs: two transactions that each made one for the other's unit would wait for each other.
     """
-    for unit_id in await repository.free_again(session, request_ids):
-        await enqueue(session, Entrypoint.WAITING, unit_id)
+    await repository.free_again(session, request_ids)
 
 
 async def units_to_lock(session: AsyncSession, booking: Booking) -> set[UUID]:

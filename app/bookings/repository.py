@@ -166,10 +166,9 @@ async def has_undecided_days(session: AsyncSession, unit_id: UUID) -> bool:
     return await session.scalar(statement.limit(1)) is not None
 
 
-async def free_again(session: AsyncSession, request_ids: Collection[UUID]) -> list[UUID]:
-    """Note again the free days about which these requests were asked while they could have none; return the units."""
-    noted = func.free_again(literal(list(request_ids), ARRAY(Uuid()))).column_valued("unit_id")
-    return sorted(await session.scalars(select(noted)))
+async def free_again(session: AsyncSession, request_ids: Collection[UUID]) -> None:
+    """Note again the free days about which these requests were asked while they could have none."""
+    await session.execute(select(func.free_again(literal(list(request_ids), ARRAY(Uuid())))))
 
 
 async def give_freed_days(session: AsyncSession, slot_id: UUID, part_id: UUID, part: Period) -> None:

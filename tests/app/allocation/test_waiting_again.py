@@ -49,7 +49,9 @@ async def test_days_freed_during_an_offer_are_offered_to_whoever_declines_it(roo
     assert await room.scalar(FREED, unit=unit_id) == 1
     assert not await room.decided(unit_id)
     assert (await room.told())[-1] == {"only": "offer_pending"}
+    await room.sql("DELETE FROM jobs.pgqueuer")
     await room.answer("only", "decline")
+    assert await room.asked_again() == 1
     assert await room.decided(unit_id)
     [offer] = await room.offers("only")
     assert days_of(offer) == (day(0), day(43))
