@@ -21,6 +21,7 @@ from app.allocation.rules import PLANNED, require_status
 from app.allocation.scope import supply_in_scope
 from app.allocation.service import change_status, locked_round
 from app.audit.service import record, record_all, snapshot
+from app.bookings.freed import look_again
 from app.bookings.models import BookingSource
 from app.bookings.service import BookingDraft, create_bookings
 from app.capacity.service import calendar_versions, lock_units, thaw
@@ -73,6 +74,7 @@ async def publish_round(session: AsyncSession, actor: Actor, round_id: UUID, run
     run.published_at = now()
     await record(session, actor, "run.published", run, before=before)
     await change_status(session, actor, row, RoundStatus.PUBLISHED)
+    await look_again(session, [request.id for _, request in entries if request.status is RequestStatus.WAITLISTED])
     await settle_rounds(session, actor, [row.id])
     return Published(row, run, len(offers), **counts)
 

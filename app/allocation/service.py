@@ -17,6 +17,7 @@ from app.allocation.schemas import RoundCreate, RoundUpdate
 from app.allocation.scope import supply_in_scope
 from app.audit.author import Author
 from app.audit.service import record, snapshot
+from app.bookings.freed import look_again
 from app.capacity.models import FreezeHolder
 from app.capacity.service import freeze_slots, thaw
 from app.catalogue.service import require_modalities
@@ -239,6 +240,7 @@ async def cancel_round(session: AsyncSession, actor: Actor, round_id: UUID) -> R
         if run.state in ACTIVE:
             await cancel_run(session, actor, run.id)
     await thaw(session, actor, row.id)
+    await look_again(session, [entry.request_id for entry, _ in await repository.entries_of(session, row.id)])
     return row
 
 

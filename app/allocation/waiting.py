@@ -28,15 +28,15 @@ from app.allocation.models import (
 )
 from app.allocation.places import Place
 from app.allocation.runs import create_run
-from app.allocation.waiting_case import Case, read_case
-from app.allocation.waiting_rules import OUT_OF_SERVICE, Verdict, told_apart
+from app.allocation.waiting_case import Case, read_case, read_passed_over
+from app.allocation.waiting_rules import OUT_OF_SERVICE, SkipReason, Verdict, left_without, told_apart
 from app.audit.author import Author
 from app.audit.service import record, record_all
 from app.bookings.errors import BookingRefused, SlotFrozen
 from app.bookings.models import Booking, BookingSource, FreedPeriod
 from app.bookings.service import BookingDraft, create_bookings
 from app.capacity.service import calendar_versions, lock_units
-from app.core.clock import now, today
+from app.core.clock import now
 from app.core.database import snapshot_beside
 from app.core.jobs import Entrypoint, enqueue
 from app.core.settings import get_settings
@@ -45,9 +45,6 @@ from app.requests.models import RequestStatus
 AUTHOR = Author.of_job("waiting_list")
 MOST_ATTEMPTS = 10
 """What kills its worker would do so again; and a calendar that never rests is left to those who book there."""
-
-NO_PLAN = "no_plan"
-OUT_OF_SERVICE_CODE = "out_of_service"
 
 PARAMETERS = {"time_limit_s": 10.0, "budget": 20.0, "longest_s": 60.0, "workers": 1, "baselines": False}
 """For one unit and a score of requests: proven in a second, and the same whenever it is solved again."""
@@ -67,21 +64,29 @@ async def ask_waiting_list(session: AsyncSession, unit_id: UUID) -> Run | None:
     if await waiting_list.any_active(session, [one.run_id for one in undecided if one.run_id]):
         return None
     if max((one.attempts for one in undecided), default=0) > MOST_ATTEMPTS:
-        await _decide(session, None, undecided, WaitingOutcome.FAILED, (), reason_code=NO_PLAN)
+        await _give_up(session, undecided, WaitingOutcome.FAILED, SkipReason.NO_PLAN)
         return None
+    if broken := [one for one in undecided if one.reason_code in OUT_OF_SERVICE]:
+        await _give_up(session, broken, WaitingOutcome.WITHHELD, SkipReason.OUT_OF_SERVICE)
     freed = [one for one in undecided if one.reason_code not in OUT_OF_SERVICE]
+    if not freed:
+        return None
     async with snapshot_beside(session) as reading:
         case = await read_case(reading, unit_id, freed)
         versions = await calendar_versions(reading, [unit_id])
-    if broken := [one for one in undecided if one.reason_code in OUT_OF_SERVICE]:
-        await _decide(session, case, broken, WaitingOutcome.WITHHELD, (), reason_code=OUT_OF_SERVICE_CODE)
-    if not freed:
-        return None
     if not case.contenders:
         outcome = WaitingOutcome.NOBODY if case.has_days else WaitingOutcome.TAKEN
         await _decide(session, case, freed, outcome, case.verdicts)
         return None
     return await _solve(session, unit_id, case, freed, versions)
+
+
+async def _give_up(
+    session: AsyncSession, undecided: Sequence[FreedPeriod], outcome: WaitingOutcome, reason: SkipReason
+) -> None:
+    """Decide that days are offered to nobody, with a line for each who waited; nothing of them is weighed."""
+    case = await read_passed_over(session, undecided[0].unit_id, reason)
+    await _decide(session, case, undecided, outcome, case.verdicts, reason_code=reason.value)
 
 
 async def _solve(
@@ -162,7 +167,8 @@ async def _offer(
     except SlotFrozen:
         return  # a sweep takes the days up again when nothing holds their slot still any more
     except BookingRefused as refusal:
-        await _decide(session, case, freed, WaitingOutcome.FAILED, (), run=run, reason_code=refusal.type)
+        verdicts = left_without(case.verdicts, refusal.type)
+        await _decide(session, case, freed, WaitingOutcome.FAILED, verdicts, run=run, reason_code=refusal.type)
         return
     offers = {offer.request_id: offer for offer in (_offer_of(run, booking) for booking in bookings)}
     session.add_all(offers.values())
@@ -189,7 +195,7 @@ def _offer_of(run: Run, booking: Booking) -> Offer:
 
 async def _decide(
     session: AsyncSession,
-    case: Case | None,
+    case: Case,
     freed: Sequence[FreedPeriod],
     outcome: WaitingOutcome,
     verdicts: Sequence[Verdict],
@@ -202,8 +208,8 @@ async def _decide(
     decision = WaitingDecision(
         unit_id=freed[0].unit_id,
         run_id=run.id if run else None,
-        as_of_on=case.as_of_on if case else today(),
-        policy=case.policy.model_dump(mode="json") if case else {},
+        as_of_on=case.as_of_on,
+        policy=case.policy.model_dump(mode="json"),
         outcome=outcome,
         reason_code=reason_code,
     )

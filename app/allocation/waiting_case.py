@@ -21,6 +21,7 @@ from app.allocation.waiting_rules import (
     freed_stretches,
     judged,
     only_free,
+    passed_over,
     strictly_ordered,
     weighed,
 )
@@ -28,8 +29,10 @@ from app.bookings.models import Booking, BookingSource, BookingStatus, FreedPeri
 from app.capacity.facts import slot_facts, unit_facts
 from app.capacity.occupancy import span_of
 from app.core.clock import now, today
+from app.matching.outcome import ReasonCode
 from app.requests.facts import priorities, request_facts
-from app.requests.models import Request, RequestStatus
+from app.requests.models import Request
+from app.requests.waiting import awaits_approval
 
 HOW_GIVEN_UP = {
     BookingStatus.RELEASED: SkipReason.RELEASED_HERE,
@@ -93,13 +96,23 @@ async def read_case(session: AsyncSession, unit_id: UUID, freed: Sequence[FreedP
     policy, counted_from = await current_policy(session)
     supply = await _supply(session, unit_id, freed)
     if not supply.slots:
-        return Case(as_of_on, policy, supply, ())
+        return await read_passed_over(session, unit_id, ReasonCode.SLOT_TAKEN)
     requests = await waiting_list.requests_waiting_for(session, supply.units[unit_id].modalities)
     by_crisis = await _freed_by_crisis(session, freed)
     waiting = await read_waiting(session, requests, policy, as_of_on, unit_id=unit_id, by_crisis=by_crisis)
     if counted_from is not None and (policy.per_party or policy.days_per_party):
         waiting = await _with_usage(session, waiting, *counted_from)
     return Case(as_of_on, policy, supply, tuple(judged(waiting, supply, as_of_on, policy)))
+
+
+async def read_passed_over(session: AsyncSession, unit_id: UUID, reason: str) -> Case:
+    """Return the case of days that are offered to nobody: all who wait for the unit are passed over for one reason."""
+    as_of_on = today()
+    policy, _ = await current_policy(session)
+    units = await unit_facts(session, unit_ids=[unit_id])
+    requests = await waiting_list.requests_waiting_for(session, units[unit_id].modalities)
+    waiting = await read_waiting(session, requests, policy, as_of_on)
+    return Case(as_of_on, policy, Supply(units, {}), tuple(passed_over(waiting, reason)))
 
 
 async def _supply(session: AsyncSession, unit_id: UUID, freed: Sequence[FreedPeriod]) -> Supply:
@@ -150,8 +163,8 @@ async def read_waiting(
             tier=ranks[request.id].tier,
             points=ranks[request.id].points,
             since_at=request.waiting_since_at or request.submitted_at or request.created_at,
-            first_refusal=request.id in displaced and request.status is RequestStatus.WAITLISTED,
-            present_delivery_on=_present_delivery(bookings[request.id]),
+            first_refusal=request.id in displaced and not request.wants_earlier,
+            present_delivery_on=_present_delivery(bookings[request.id]) if request.wants_earlier else None,
             until_on=request.earlier_until_on,
             barred_by=_barred_by(request, bookings[request.id], offered, deciding),
             given_up=given_up.get(request.id, ()),
@@ -179,7 +192,8 @@ def _barred_by(
             return SkipReason.IN_PRODUCTION
         if booking.status is BookingStatus.AWAITING_CDMO and booking.source is BookingSource.WAITING:
             return SkipReason.APPROVAL_PENDING
-    return None
+    # One that is overdue is none of the live, and yet to be noted as declined.
+    return SkipReason.APPROVAL_PENDING if awaits_approval(request) else None
 
 
 async def _given_up(session: AsyncSession, unit_id: UUID, ids: Sequence[UUID]) -> Mapping[UUID, tuple[GivenUp, ...]]:

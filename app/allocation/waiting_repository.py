@@ -26,7 +26,7 @@ from app.bookings.models import LIVE, Booking, BookingStatus, FreedPeriod
 from app.capacity.models import SlotFreeze
 from app.core.jobs import QUEUE_SCHEMA, Entrypoint
 from app.core.paging import PageQuery, fetch_page
-from app.requests.models import WAITS_SQL, Product, Request
+from app.requests.models import Product, Request
 
 GIVEN_UP = (BookingStatus.RELEASED, BookingStatus.EXPIRED, BookingStatus.CANCELLED, BookingStatus.DECLINED)
 ACCEPTED = (OfferStatus.OFFERED, OfferStatus.ACCEPTED)
@@ -101,7 +101,7 @@ def waiting_for(modalities: Collection[str]) -> Select[Request]:
     return (
         select(Request)
         .join(Product, col(Product.id) == col(Request.product_id))
-        .where(text(f"(requests.{WAITS_SQL})"), col(Product.modality).in_(list(modalities)))
+        .where(col(Request.waiting_since_at).is_not(None), col(Product.modality).in_(list(modalities)))
         .order_by(col(Request.id))
     )
 

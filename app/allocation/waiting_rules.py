@@ -37,6 +37,8 @@ class SkipReason(StrEnum):
     RELEASED_HERE = "released_here"
     CANCELLED_HERE = "cancelled_here"
     REFUSED_BY_CDMO = "refused_by_cdmo"
+    OUT_OF_SERVICE = "out_of_service"
+    NO_PLAN = "no_plan"
 
 
 OUT_OF_SERVICE = frozenset({"equipment_failure", "quality_event", "staffing"})
@@ -110,9 +112,9 @@ class Verdict:
     reason: str | None = None
     facts: Facts = field(default_factory=dict)
 
-    def skipped(self, reason: SkipReason, **facts: Any) -> "Verdict":
+    def skipped(self, reason: str, **facts: Any) -> "Verdict":
         """Return the verdict of a contender that was passed over."""
-        return replace(self, reason=reason.value, facts=facts)
+        return replace(self, reason=str(reason), facts=facts)
 
 
 def freed_stretches(slot: SlotFacts, freed: Iterable[Span]) -> list[Span]:
@@ -139,8 +141,16 @@ def entry_of(waiting: Waiting, supply: Supply, weight: int) -> Entry:
 
 def judged(waiting: Iterable[Waiting], supply: Supply, as_of_on: date, policy: RoundPolicy) -> list[Verdict]:
     """Return a verdict on each request, first to be served first."""
-    ordered = sorted(waiting, key=lambda one: one.turn)
-    return [_judge(one, position, supply, as_of_on, policy) for position, one in enumerate(ordered, start=1)]
+    return [_judge(one, position, supply, as_of_on, policy) for position, one in _in_turn(waiting)]
+
+
+def passed_over(waiting: Iterable[Waiting], reason: str) -> list[Verdict]:
+    """Return the verdicts on days that are offered to nobody, first to be served first: the same on each request."""
+    return [Verdict(one, position, reason=str(reason)) for position, one in _in_turn(waiting)]
+
+
+def _in_turn(waiting: Iterable[Waiting]) -> Iterable[tuple[int, Waiting]]:
+    return enumerate(sorted(waiting, key=lambda one: one.turn), start=1)
 
 
 def _judge(waiting: Waiting, position: int, supply: Supply, as_of_on: date, policy: RoundPolicy) -> Verdict:
@@ -200,6 +210,11 @@ def told_apart(verdicts: Sequence[Verdict], served: Mapping[UUID, Any]) -> list[
         else:
             found.append(one)
     return found
+
+
+def left_without(verdicts: Sequence[Verdict], reason: str) -> list[Verdict]:
+    """Return the verdicts after the place has been refused for good: whoever could have had it learns why."""
+    return [one.skipped(reason) if one.reason is None else one for one in verdicts]
 
 
 def _is_among(verdict: Verdict, served: Mapping[UUID, Any]) -> bool:

@@ -11,7 +11,7 @@ from app.requests.models import RequestStatus
 
 REASON = (
     "Null where it was offered; else `outranked`, `party_served`, `cap_reached`, `not_earlier`, `declined_here` and "
-    "the like, or a code of matching, such as `over_budget`"
+    "the like, a code of matching, such as `over_budget`, or why the days were offered to nobody"
 )
 
 

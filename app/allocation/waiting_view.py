@@ -23,7 +23,6 @@ from app.core.errors import NotFound
 from app.core.paging import PageQuery
 from app.identity.actor import Actor
 from app.matching.match import match_line
-from app.requests.models import RequestStatus
 from app.requests.service import get_request
 
 MOST_SHOWN = 50
@@ -40,7 +39,7 @@ async def read_request_waiting(session: AsyncSession, actor: Actor, request_id: 
     request = await get_request(session, actor, request_id)
     policy, _ = await current_policy(session)
     [own] = await read_waiting(session, [request], policy, today())
-    waits = request.status is RequestStatus.WAITLISTED or request.wants_earlier
+    waits = request.waiting_since_at is not None
     lines, ahead = await _before(session, own, policy) if waits else (None, None)
     return WaitingRead(
         request_id=request.id,

@@ -5,22 +5,25 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.author import Author
-from app.bookings import repository
-from app.bookings.models import Booking, BookingStatus
+from app.bookings import freed, repository
+from app.bookings.models import Booking, BookingSource, BookingStatus
 from app.bookings.rules import ENDED
 from app.core.clock import now
-from app.requests.models import RequestStatus
+from app.requests.models import Request, RequestStatus
 from app.requests.progress import move_request
+from app.requests.waiting import end_waiting, end_wish, status_without_place
 
 BINDING = frozenset({BookingStatus.AWAITING_CDMO, BookingStatus.CONFIRMED})
+LET_GO = frozenset({BookingStatus.RELEASED, BookingStatus.EXPIRED, BookingStatus.DECLINED, BookingStatus.CANCELLED})
 
 
 async def settle_request(session: AsyncSession, author: Author, booking: Booking) -> None:
     """Move a booking's request on: booked once the start-up is bound, fulfilled once its batches are made.
 
-    It waits again when nothing serves it any more, a failed batch included; one that a crisis has displaced goes on
-    the waiting list, where what that crisis frees is offered to it first. A hold moves nothing; nor does its end,
-    unless the request was booked; nor does a place to which a booking only asks to move.
+    It waits again when nothing serves it any more, a failed batch included. One whose CDMO refuses a place of the
+    waiting list is on that list as before; one that a crisis has displaced goes on it, where what that crisis frees is
+    offered to it first. A hold moves nothing; nor does its end, unless the request was booked; nor does a place to
+    which a booking only asks to move.
     """
     if booking.request_id is None or booking.moves_id is not None:
         return
@@ -28,16 +31,43 @@ async def settle_request(session: AsyncSession, author: Author, booking: Booking
         return
     request = await repository.lock_request(session, booking.request_id)
     if booking.status in BINDING:
-        await move_request(session, author, request, RequestStatus.BOOKED)
-    elif request.status is not RequestStatus.BOOKED:
-        return
-    elif booking.status is BookingStatus.COMPLETED:
+        unapproved = _is_unapproved(booking)
+        await move_request(session, author, request, RequestStatus.BOOKED, unapproved=unapproved)
+        if not unapproved:
+            await end_waiting(session, author, request)
+    elif request.status is RequestStatus.BOOKED:
+        await _settle_end(session, author, booking, request)
+    if request.waiting_since_at is not None and _kept_from_others(booking):
+        await freed.look_again(session, [request.id])
+
+
+async def _settle_end(session: AsyncSession, author: Author, booking: Booking, request: Request) -> None:
+    """Move a booked request on from a booking that has ended; a later place that ends takes the wish with it."""
+    if booking.status is BookingStatus.COMPLETED:
         await move_request(session, author, request, RequestStatus.FULFILLED)
     elif not await _is_served(session, request.id):
         displaced = booking.status is BookingStatus.DISPLACED
-        status = RequestStatus.WAITLISTED if displaced else RequestStatus.SUBMITTED
+        status = RequestStatus.WAITLISTED if displaced else status_without_place(request)
         await move_request(session, author, request, status, reason_code=booking.ended_reason_code)
+    elif request.wants_earlier:
+        places = await repository.other_places(session, request.id, booking.id)
+        if places and all(_is_unapproved(place) for place in places):
+            await end_wish(session, author, request, "place_ended", unapproved=True)
 
 
 async def _is_served(session: AsyncSession, request_id: UUID) -> bool:
     return await repository.live_booking_of_request(session, request_id, now()) is not None
+
+
+def _is_unapproved(booking: Booking) -> bool:
+    return booking.status is BookingStatus.AWAITING_CDMO and booking.source is BookingSource.WAITING
+
+
+def _kept_from_others(booking: Booking) -> bool:
+    """Tell whether a booking that has ended kept its request from other places, which it still waits for.
+
+    Whoever lets an offer run out, or declines a round's, leaves the list; whoever has taken an earlier place, too.
+    """
+    ran_out = booking.status is BookingStatus.EXPIRED and booking.source is BookingSource.WAITING
+    left = ran_out or booking.source is BookingSource.ROUND or booking.replaced_by_id is not None
+    return booking.status in LET_GO and not left

@@ -1,5 +1,6 @@
 """What follows for those who wait from a change of a booking: freed days are offered, a later place is left."""
 
+from collections.abc import Collection
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,6 +21,15 @@ async def announce(session: AsyncSession, unit_id: UUID) -> None:
     """
     if await repository.has_undecided_days(session, unit_id):
         await enqueue(session, Entrypoint.WAITING, unit_id)
+
+
+async def look_again(session: AsyncSession, request_ids: Collection[UUID]) -> None:
+    """Have the list asked again about days that were freed while an offer or the like kept these requests from them.
+
+    So it is once that has ended, for those that wait still; the days that somebody has taken are not asked about. The
+    sweep makes the jobs: two transactions that each made one for the other's unit would wait for each other.
+    """
+    await repository.free_again(session, request_ids)
 
 
 async def units_to_lock(session: AsyncSession, booking: Booking) -> set[UUID]:

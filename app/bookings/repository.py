@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import literal, select, text, update
-from sqlalchemy.dialects.postgresql import DATERANGE
+from sqlalchemy import Uuid, func, literal, select, text, update
+from sqlalchemy.dialects.postgresql import ARRAY, DATERANGE
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
@@ -164,6 +164,11 @@ async def has_undecided_days(session: AsyncSession, unit_id: UUID) -> bool:
         col(FreedPeriod.unit_id) == unit_id, col(FreedPeriod.decision_id).is_(None)
     )
     return await session.scalar(statement.limit(1)) is not None
+
+
+async def free_again(session: AsyncSession, request_ids: Collection[UUID]) -> None:
+    """Note again the free days about which these requests were asked while they could have none."""
+    await session.execute(select(func.free_again(literal(list(request_ids), ARRAY(Uuid())))))
 
 
 async def give_freed_days(session: AsyncSession, slot_id: UUID, part_id: UUID, part: Period) -> None:

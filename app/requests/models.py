@@ -11,8 +11,8 @@ from sqlmodel import Field
 from app.core.model import Table, Versioned, document, instant, one_of, texts, uuids
 from app.core.vocabulary import GmpPhase, Origin
 
-WAITS_SQL = "status = 'waitlisted' OR wants_earlier"
-"""A request that is on the waiting list: without a place, or for an earlier one than it has."""
+WAITS_SQL = "waiting_since_at IS NOT NULL"
+"""A request that is on the waiting list: without a place, or for an earlier one than it has; an open offer included."""
 
 
 class Theme(StrEnum):
@@ -109,7 +109,8 @@ class Request(Versioned, table=True):
     """What a start-up asks for: a number of batches, or a quantity that a line's yield converts into batches.
 
     A booked request may want an earlier place than it has, delivered by `earlier_until_on` if it says so.
-    `waiting_since_at` is when it joined the waiting list; an offer does not end that, a place does.
+    `waiting_since_at` is when it joined the waiting list; an offer does not end that, a place does, once its CDMO has
+    approved it.
     """
 
     __tablename__ = "requests"
@@ -125,6 +126,11 @@ class Request(Versioned, table=True):
         CheckConstraint("priority_points >= 0", name="priority_points"),
         CheckConstraint("NOT wants_earlier OR status = 'booked'", name="wants_earlier"),
         CheckConstraint("earlier_until_on IS NULL OR wants_earlier", name="earlier_until_on"),
+        CheckConstraint(
+            "(waiting_since_at IS NULL OR status IN ('waitlisted', 'offered', 'booked'))"
+            " AND (waiting_since_at IS NOT NULL OR status <> 'waitlisted' AND NOT wants_earlier)",
+            name="waiting_since_at",
+        ),
         Index("ix_requests_organisation_id", "organisation_id", "id"),
         Index("ix_requests_status", "status", "id"),
         Index("ix_requests_waiting", "product_id", "id", postgresql_where=text(WAITS_SQL)),

@@ -14,9 +14,20 @@ from app.requests.waiting import keep_waiting
 
 
 async def move_request(
-    session: AsyncSession, author: Author, request: Request, status: RequestStatus, *, reason_code: str | None = None
+    session: AsyncSession,
+    author: Author,
+    request: Request,
+    status: RequestStatus,
+    *,
+    reason_code: str | None = None,
+    unapproved: bool = False,
 ) -> Request:
     """Move a request on to another status; nothing happens if it has that status already.
+
+    Parameters
+    ----------
+    unapproved
+        Its place came from the waiting list, and is yet to be approved.
 
     Raises
     ------
@@ -29,7 +40,7 @@ async def move_request(
         raise wrong_status(request, status)
     before = snapshot(request)
     request.status = status
-    keep_waiting(request)
+    keep_waiting(request, unapproved=unapproved)
     if status is not RequestStatus.WITHDRAWN and request.submitted_at is None:
         request.submitted_at = now()
         await derive_priority(session, request)

@@ -21,7 +21,7 @@ from app.requests.progress import derive_priority, move_request, prioritise, wro
 from app.requests.rules import JOINING, TECHNICAL, TRANSITIONS, WAITING, WISH, request_faults
 from app.requests.schemas import Grounds, GroundsConfirm, RequestCreate, RequestFilter, RequestUpdate
 from app.requests.visibility import confined_to
-from app.requests.waiting import change_wish
+from app.requests.waiting import change_wish, status_without_place
 
 
 async def get_request(session: AsyncSession, actor: Actor, request_id: UUID, *, lock: bool = False) -> Request:
@@ -41,7 +41,8 @@ async def get_request(session: AsyncSession, actor: Actor, request_id: UUID, *, 
 async def _to_change(session: AsyncSession, actor: Actor, request_id: UUID) -> Request:
     """Return a request of the actor's start-up, locked.
 
-    One whose CDMO has not approved in time waits again, as it would once a sweep had been there.
+    One whose CDMO has not approved in time waits again, as it would once a sweep had been there: on the list if its
+    place came from there.
 
     Raises
     ------
@@ -51,7 +52,7 @@ async def _to_change(session: AsyncSession, actor: Actor, request_id: UUID) -> R
     actor.require(Role.STARTUP_MEMBER)
     request = await get_request(session, actor, request_id, lock=True)
     if request.status is RequestStatus.BOOKED and not await repository.has_period(session, request_id):
-        await move_request(session, actor, request, RequestStatus.SUBMITTED, reason_code="approval_overdue")
+        await move_request(session, actor, request, status_without_place(request), reason_code="approval_overdue")
     return request
 
 

@@ -9,7 +9,7 @@ from app.bookings.models import Booking, BookingStatus
 from app.core.clock import now
 from app.core.database import transaction
 from app.core.model import new_id, period
-from app.requests.models import Request, RequestStatus
+from app.requests.models import WAITS_SQL, Request, RequestStatus
 from tests.app.allocation.waiting_room import Room
 from tests.support.explain import analyze, plan_of, plans_of
 from tests.support.world import day
@@ -53,8 +53,9 @@ async def crowd(room: Room) -> None:
             text(
                 "INSERT INTO freed_periods"
                 " (id, unit_id, slot_id, period, booking_id, reason_code, attempts, decision_id)"
-                " SELECT gen_random_uuid(), b.unit_id, slot_id, period, b.id, 'x', 1,"
-                " (SELECT id FROM waiting_decisions LIMIT 1) FROM bookings b"
+                " SELECT gen_random_uuid(), b.unit_id, slot_id, period, b.id, 'x', 1, d.id"
+                " FROM (SELECT *, row_number() OVER () n FROM bookings) b"
+                " JOIN (SELECT *, row_number() OVER () n FROM waiting_decisions) d USING (n)"
             )
         )
         await connection.execute(
@@ -62,7 +63,7 @@ async def crowd(room: Room) -> None:
                 "INSERT INTO waiting_lines (id, decision_id, request_id, organisation_id, position, tier, points,"
                 " waiting_since_at, result, reason_code, facts)"
                 " SELECT gen_random_uuid(), (SELECT id FROM waiting_decisions LIMIT 1), id, organisation_id, 1, 3, 1,"
-                " now(), 'skipped', 'outranked', '{}' FROM requests"
+                " now(), 'skipped', 'in_round', '{}' FROM requests"
             )
         )
     await analyze(room.owner)
@@ -74,7 +75,7 @@ async def test_no_question_of_the_waiting_list_reads_a_whole_table(room: Room) -
     unit_id = room.unit.id
     async with transaction(room.sessions) as session:
         plans = [
-            await plan_of(session, text("SELECT FROM requests WHERE status = 'waitlisted' OR wants_earlier")),
+            await plan_of(session, text(f"SELECT FROM requests WHERE {WAITS_SQL}")),
             await plan_of(session, waiting_list.waiting_for(["monoclonal_antibody"])),
             *await plans_of(session, lambda: bookings_repository.has_undecided_days(session, unit_id)),
             *await plans_of(session, lambda: bookings_repository.other_places(session, one, one)),
@@ -91,3 +92,15 @@ async def test_no_question_of_the_waiting_list_reads_a_whole_table(room: Room) -
     for plan in plans:
         for table in ("requests", "bookings", "freed_periods", "waiting_lines", "waiting_decisions"):
             assert f"Seq Scan on {table}" not in plan, plan
+
+
+async def test_to_note_freed_days_again_reads_what_concerns_the_request_alone(room: Room) -> None:
+    await crowd(room)
+    body = await room.scalar("SELECT prosrc FROM pg_proc WHERE proname = 'free_again'")
+    asked = f"ARRAY['{room.requests['patient'].id}'::uuid]"
+    async with room.owner.connect() as connection:
+        rows = await connection.exec_driver_sql("EXPLAIN " + body.replace("(barred)", f"({asked})"))
+        plan = "\n".join(rows.scalars())
+    assert "Insert on freed_periods" in plan
+    for table in ("requests", "bookings", "freed_periods", "waiting_lines"):
+        assert f"Seq Scan on {table}" not in plan, plan

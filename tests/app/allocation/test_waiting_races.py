@@ -166,20 +166,15 @@ async def test_an_acceptance_and_the_expiry_race_and_one_wins(room: Room) -> Non
 
 
 async def test_two_places_freed_at_once_make_one_offer_to_the_request_that_is_first_for_both(room: Room) -> None:
-    cdmo, _ = await room.world.cdmo()
-    other = await room.world.unit(cdmo)
-    slot = await room.world.slot(other, 0, 43, reserve="startup", approval="instant")
-    first = await room.book("holder")
-    here, room.slot = room.slot, slot
-    second = await room.book("neighbour")
-    room.slot = here
+    other = await room.elsewhere()
+    first, second = await room.book("holder"), await room.book("neighbour", slot=other)
     await room.wait("one", "two")
     await room.cancel("holder", first)
     await room.cancel("neighbour", second)
-    runs = await asyncio.gather(room.taken_up(), room.taken_up(other.id))
+    runs = await asyncio.gather(room.taken_up(), room.taken_up(other.unit_id))
     assert None not in runs
     await asyncio.gather(*(room.solved(run) for run in runs if run is not None))
-    for unit_id in (room.unit.id, other.id):
+    for unit_id in (room.unit.id, other.unit_id):
         await room.decided(unit_id)
     assert (len(await room.offers("one")), len(await room.offers("two"))) == (1, 1)
     assert await room.scalar("SELECT max(n) FROM (SELECT count(*) n FROM offers GROUP BY request_id) o") == 1
@@ -204,6 +199,7 @@ async def test_days_that_never_come_to_a_decision_are_given_up(room: Room) -> No
     assert not await room.decided()
     [decision] = await room.decisions()
     assert (decision["outcome"], decision["reason_code"]) == ("failed", "no_plan")
+    assert await room.told() == [{"one": "no_plan"}]
     assert await room.status("one") == "waitlisted"
 
 

@@ -5,8 +5,12 @@ from typing import Any
 import pytest
 
 from app.allocation.models import Round, RoundRequest, RoundStatus
+from app.core.database import transaction
 from app.core.model import period
+from app.crisis.models import CrisisMode
+from app.identity.models import Organisation
 from tests.app.allocation.waiting_room import Room
+from tests.app.capacity.test_slot_guards import order
 from tests.support.world import day
 
 pytestmark = pytest.mark.database
@@ -65,9 +69,8 @@ async def test_whoever_cancelled_a_place_is_not_served_it_again(room: Room) -> N
 
 async def test_whoever_let_a_hold_go_is_not_offered_it_either(room: Room) -> None:
     await room.wait("fickle", "other")
-    body = {"slot_id": str(room.slot.id), "start": str(day(0)), "request_id": room.id_of("fickle")}
-    held = await room.post("fickle", "/v1/bookings", body, expect=201)
-    await room.post("fickle", f"/v1/bookings/{held['id']}/release")
+    held = await room.hold("fickle")
+    await room.post("fickle", f"/v1/bookings/{held}/release")
     assert await room.decided()
     assert await room.told() == [{"fickle": "released_here", "other": None}]
 
@@ -78,7 +81,7 @@ async def test_other_days_of_the_same_slot_are_another_place(room: Room) -> None
     booking = await room.book("canceller")
     await room.wait("patient")
     await room.cancel("canceller", booking)
-    await room.sql("UPDATE requests SET status = 'withdrawn' WHERE id = :id", id=room.id_of("patient"))
+    await room.post("patient", f"/v1/requests/{room.id_of('patient')}/withdraw")
     await room.wait("canceller")
     assert await room.decided()
     [offer] = await room.offers("canceller")
@@ -87,11 +90,58 @@ async def test_other_days_of_the_same_slot_are_another_place(room: Room) -> None
 
 async def test_a_unit_out_of_service_is_offered_to_nobody(room: Room) -> None:
     booking = await room.book("holder")
-    await room.wait("patient")
+    await room.wait("patient", "next")
+    await room.wait("strong", gmp_phase="phase_2")
     await room.post(room.seller, f"/v1/bookings/{booking}/cancel", {"reason_code": "equipment_failure"})
     assert not await room.decided()
     [decision] = await room.decisions()
-    assert (decision["outcome"], decision["reason_code"], decision["lines"]) == ("withheld", "out_of_service", [])
+    assert (decision["outcome"], decision["reason_code"]) == ("withheld", "out_of_service")
+    assert [(room.name_of(line["request_id"]), line["reason_code"]) for line in decision["lines"]] == [
+        ("strong", "out_of_service"),
+        ("patient", "out_of_service"),
+        ("next", "out_of_service"),
+    ]
+    [decided] = (await room.own("next"))["decisions"]
+    assert (decided["result"], decided["reason_code"], decided["position"]) == ("skipped", "out_of_service", 3)
+
+
+async def test_of_days_that_fail_for_two_reasons_each_has_its_own(room: Room) -> None:
+    """The CDMO's equipment takes one place, and a start-up leaves the other: that one is offered."""
+    await room.sql("UPDATE slots SET period = '[2030-01-01,2030-03-28)'")
+    first, second = await room.book("holder"), await room.book("neighbour", 43)
+    await room.wait("patient")
+    await room.post(room.seller, f"/v1/bookings/{first}/cancel", {"reason_code": "staffing"})
+    await room.cancel("neighbour", second)
+    assert await room.decided()
+    assert await room.told() == [{"patient": "out_of_service"}, {"patient": None}]
+
+
+async def test_days_that_were_taken_before_the_decision_say_so(room: Room) -> None:
+    booking = await room.book("holder")
+    await room.wait("patient")
+    await room.cancel("holder", booking)
+    await room.book("quick")
+    assert not await room.decided()
+    assert await room.told() == [{"patient": "slot_taken"}]
+    assert (await room.decisions())[0]["outcome"] == "taken"
+
+
+async def test_a_place_that_is_refused_for_good_says_why_to_whoever_could_have_had_it(room: Room) -> None:
+    """A crisis orders the days after the plan was made, and orders do not change a calendar."""
+    booking = await room.book("holder")
+    await room.wait("patient")
+    await room.wait("poor", budget_cents=1)
+    await room.cancel("holder", booking)
+    run = await room.taken_up()
+    assert run is not None
+    async with transaction(room.world.sessions) as session:
+        cdmo = await session.get_one(Organisation, await room.scalar("SELECT organisation_id FROM sites"))
+    await order(room.world, cdmo, room.slot, CrisisMode.REAL)
+    await room.solved(run)
+    assert await room.offers("patient") == []
+    [decision] = await room.decisions()
+    assert (decision["outcome"], decision["reason_code"]) == ("failed", "under-order")
+    assert await room.told() == [{"patient": "under-order", "poor": "over_budget"}]
 
 
 async def test_a_request_that_a_round_decides_about_waits_for_that(room: Room) -> None:
@@ -126,7 +176,7 @@ async def test_one_start_up_is_offered_one_place_at_a_time_and_no_more_than_the_
     assert await room.told() == [{"one": None, "sibling": "party_served", "other": None}]
     await room.answer("other", "decline")
     assert not await room.decided()
-    assert (await room.told())[-1] == {"sibling": "cap_reached", "other": "declined_here"}
+    assert (await room.told())[-1] == {"one": "offer_pending", "sibling": "cap_reached", "other": "declined_here"}
 
 
 async def publish_with(room: Room, policy: dict[str, Any]) -> None:

@@ -76,14 +76,24 @@ class Room:
             request_id = await self.ask(name, **given) if name not in self.requests else self.id_of(name)
             await self.post(name, f"/v1/requests/{request_id}/wait")
 
-    async def book(self, name: str, start: int = 0) -> str:
-        """Book a place of the slot directly, and confirm it."""
+    async def elsewhere(self) -> Slot:
+        """Store another such slot, at another CDMO."""
+        cdmo, _ = await self.world.cdmo()
+        return await self.world.slot(await self.world.unit(cdmo), 0, 43, reserve="startup", approval=Approval.INSTANT)
+
+    async def hold(self, name: str, start: int = 0, *, slot: Slot | None = None) -> str:
+        """Hold a place directly: of the slot, or of another."""
         if name not in self.requests:
             await self.ask(name)
-        body = {"slot_id": str(self.slot.id), "start": str(day(start)), "request_id": self.id_of(name)}
-        made = await self.post(name, "/v1/bookings", body, expect=201)
-        await self.post(name, f"/v1/bookings/{made['id']}/confirm")
-        return str(made["id"])
+        slot_id = (slot or self.slot).id
+        body = {"slot_id": str(slot_id), "start": str(day(start)), "request_id": self.id_of(name)}
+        return str((await self.post(name, "/v1/bookings", body, expect=201))["id"])
+
+    async def book(self, name: str, start: int = 0, *, slot: Slot | None = None) -> str:
+        """Book a place directly, and confirm it."""
+        made = await self.hold(name, start, slot=slot)
+        await self.post(name, f"/v1/bookings/{made}/confirm")
+        return made
 
     async def cancel(self, name: str, booking_id: str) -> None:
         """The start-up cancels its booking."""
@@ -115,6 +125,10 @@ class Room:
         """Answer the one live offer of a start-up."""
         [offer] = await self.offers(name)
         return await self.post(name, f"/v1/offers/{offer['id']}/{verb}", expect=expect)
+
+    async def own(self, name: str) -> Any:
+        """What a start-up reads of its request on the waiting list."""
+        return await self.get(name, f"/v1/requests/{self.id_of(name)}/waiting")
 
     async def status(self, name: str) -> str:
         return str((await self.get(name, f"/v1/requests/{self.id_of(name)}"))["status"])

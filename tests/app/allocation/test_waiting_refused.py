@@ -1,0 +1,125 @@
+"""A place that its CDMO refuses is none: whoever accepted it from the waiting list has waited all along."""
+
+from datetime import datetime
+
+import pytest
+
+from app.allocation.waiting import AUTHOR
+from app.bookings.service import decline_overdue
+from app.core.database import transaction
+from tests.app.allocation.test_waiting_earlier import wish
+from tests.app.allocation.waiting_room import Room
+
+pytestmark = pytest.mark.database
+
+
+async def accepted(room: Room, *names: str) -> tuple[str, datetime]:
+    """The first who waits, for 100 days, accepts a place that its CDMO has to approve; the booking, and since when."""
+    booking = await room.book("holder")
+    await room.wait(*names)
+    name = names[0]
+    await room.sql(
+        "UPDATE requests SET waiting_since_at = now() - interval '100 days' WHERE id = :id", id=room.id_of(name)
+    )
+    since = (await room.own(name))["waiting_since_at"]
+    await room.cancel("holder", booking)
+    assert await room.decided()
+    [offer] = await room.offers(name)
+    await room.sql("UPDATE bookings SET terms = terms || '{\"instant\": false}' WHERE id = :id", id=offer["booking_id"])
+    assert (await room.answer(name, "accept"))["booking_status"] == "awaiting_cdmo"
+    return offer["booking_id"], since
+
+
+async def overdue(room: Room, booking: str) -> None:
+    await room.sql("UPDATE bookings SET approval_expires_at = now() - interval '1 minute' WHERE id = :id", id=booking)
+
+
+async def swept(room: Room) -> None:
+    async with transaction(room.sessions) as session:
+        assert await decline_overdue(session, AUTHOR) == 1
+
+
+@pytest.mark.parametrize("how", ["decline", "cancel", "overdue"])
+async def test_a_refused_request_waits_on_since_when_it_had_waited(room: Room, how: str) -> None:
+    booking, since = await accepted(room, "patient", "next")
+    if how == "overdue":
+        await overdue(room, booking)
+        await swept(room)
+    else:
+        await room.post(room.seller, f"/v1/bookings/{booking}/{how}", {"reason_code": "planning"})
+    own = await room.own("patient")
+    assert (own["status"], own["waits"], own["waiting_since_at"]) == ("waitlisted", True, since)
+    assert await room.decided()
+    reason = "cancelled_here" if how == "cancel" else "refused_by_cdmo"
+    assert (await room.told())[-1] == {"patient": reason, "next": None}
+
+
+async def test_what_was_not_approved_in_time_waits_on_before_any_sweep(room: Room) -> None:
+    booking, since = await accepted(room, "patient")
+    await overdue(room, booking)
+    assert not await room.decided()
+    await room.post("patient", f"/v1/requests/{room.id_of('patient')}/wait")
+    own = await room.own("patient")
+    assert (own["status"], own["waiting_since_at"]) == ("waitlisted", since)
+    await swept(room)
+    assert (await room.own("patient"))["waiting_since_at"] == since
+
+
+async def test_an_approved_request_waits_no_more(room: Room) -> None:
+    booking, since = await accepted(room, "patient")
+    own = await room.own("patient")
+    assert (own["status"], own["waits"], own["waiting_since_at"]) == ("booked", True, since)
+    await room.post(room.seller, f"/v1/bookings/{booking}/approve")
+    own = await room.own("patient")
+    assert (own["status"], own["waits"], own["waiting_since_at"]) == ("booked", False, None)
+    await room.cancel("patient", booking)
+    assert await room.status("patient") == "submitted"
+
+
+async def test_days_freed_before_the_cdmo_has_answered_are_offered_when_it_refuses(room: Room) -> None:
+    other = await room.elsewhere()
+    there = await room.book("neighbour", slot=other)
+    booking, _ = await accepted(room, "patient")
+    await room.cancel("neighbour", there)
+    assert not await room.decided(other.unit_id)
+    assert (await room.told())[-1] == {"patient": "approval_pending"}
+    await room.post(room.seller, f"/v1/bookings/{booking}/decline", {"reason_code": "planning"})
+    assert await room.decided(other.unit_id)
+    assert len(await room.offers("patient")) == 1
+
+
+async def test_nothing_is_offered_while_an_overdue_approval_is_yet_to_be_noted(room: Room) -> None:
+    other = await room.elsewhere()
+    there = await room.book("neighbour", slot=other)
+    booking, _ = await accepted(room, "patient")
+    await overdue(room, booking)
+    await room.cancel("neighbour", there)
+    assert not await room.decided(other.unit_id)
+    assert (await room.told())[-1] == {"patient": "approval_pending"}
+    await swept(room)
+    assert await room.decided(other.unit_id)
+
+
+async def test_an_earlier_place_is_wished_for_once_the_cdmo_has_approved(room: Room) -> None:
+    booking, since = await accepted(room, "patient")
+    await wish(room, "patient", expect=409)
+    assert (await room.own("patient"))["waiting_since_at"] == since
+    await room.post(room.seller, f"/v1/bookings/{booking}/approve")
+    await wish(room, "patient")
+
+
+async def test_whoever_has_left_its_later_place_waits_on_for_any(room: Room) -> None:
+    """The wish for an earlier place ends with the later one; the waiting does not, until the CDMO has answered."""
+    await room.sql("UPDATE slots SET period = '[2030-01-01,2030-05-31)'")
+    first, later = await room.book("holder"), await room.book("mover", 60)
+    await wish(room, "mover")
+    since = (await room.own("mover"))["waiting_since_at"]
+    await room.cancel("holder", first)
+    assert await room.decided()
+    [offer] = await room.offers("mover")
+    await room.sql("UPDATE bookings SET terms = terms || '{\"instant\": false}' WHERE id = :id", id=offer["booking_id"])
+    await room.answer("mover", "accept")
+    await room.cancel("mover", later)
+    await room.post(room.seller, f"/v1/bookings/{offer['booking_id']}/decline", {"reason_code": "planning"})
+    own = await room.own("mover")
+    assert (own["status"], own["wants_earlier"], own["waiting_since_at"]) == ("waitlisted", False, since)
