@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from app.commands.failure import CommandFailed, read_settings
+from app.commands.failure import CommandFailed, owned_database_of, read_settings
 from app.core.constraints import UNDEFINED_TABLE, sqlstate_of
 from seed.csv_rows import MalformedRow
 from seed.demo_keys import NoHolder
@@ -72,8 +72,7 @@ def load(
         keys_file=keys_file,
     )
     settings = read_settings()
-    if settings.database_owner_url is None:
-        raise CommandFailed("DATABASE_OWNER_URL is not set: name the database to load, and the role that owns it")
+    owned_database_of(settings)
     try:
         report = asyncio.run(load_database(settings, plan))
     except (MalformedRow, AlreadySeeded, NoHolder) as error:
