@@ -184,7 +184,7 @@ def test_without_the_extra_its_name_is_told(
     monkeypatch.setitem(sys.modules, "distributed", None)
     assert main(["solve", str(problem), "--cluster", f"tcp://{LOOPBACK}:1"]) == 4
     told = capsys.readouterr().err
-    assert "pip install 'creneau[cluster]'" in told
+    assert "pip install '.[cluster]' in a clone of Créneau" in told
     assert told.count("\n") == 1
 
 
