@@ -222,7 +222,7 @@ def _expect_same_engine(client: Client, address: str) -> None:
         found[scheduler] = error
     for where, engine in found.items():
         if isinstance(engine, Exception):
-            raise EngineError(f"{where} does not load the engine: {_INSTALL} there ({engine})")
+            raise EngineError(f"{where} does not load the engine: there, {_INSTALL} ({engine})")
         if engine != engine_name():
             raise EngineError(f"{where} has the engine {engine}, not {engine_name()}: install the same versions there")
 

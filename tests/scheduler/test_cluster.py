@@ -102,7 +102,7 @@ def test_a_worker_without_the_engine_is_told(address: str, monkeypatch: pytest.M
         raise ModuleNotFoundError("No module named 'ortools'")
 
     monkeypatch.setattr(cluster, "warm_up", missing)
-    told = r"the worker at tcp://\S+ does not load the engine: pip install 'creneau\[cluster\]' there"
+    told = r"the worker at tcp://\S+ does not load the engine: there, pip install '\.\[cluster\]'"
     with pytest.raises(EngineError, match=told), connected(address):
         pass
 
