@@ -110,10 +110,23 @@ def _pointer(location: tuple[int | str, ...]) -> str:
     return "/".join(parts)
 
 
+_IN_JSON = {
+    "model_attributes_type": "Input should be a JSON object",
+    "model_type": "Input should be a JSON object",
+    "dict_type": "Input should be a JSON object",
+    "list_type": "Input should be a JSON array",
+}
+"""What Pydantic calls by Python's names, by the type of its error."""
+
+
 def _rule(fault: Mapping[str, Any]) -> str:
-    """Return the rule alone: without what Pydantic puts before the words of a validator of ours, and no pattern."""
+    """Return the rule alone: without what Pydantic puts before the words of a validator of ours, nor Python's terms."""
     if fault["type"] == "string_pattern_mismatch" and fault["ctx"]["pattern"] == CODE_PATTERN:
         return CODE_RULE
+    if fault["type"] == "literal_error" and fault["ctx"]["expected"] == "True":
+        return "Input should be true"
+    if fault["type"] in _IN_JSON:
+        return _IN_JSON[fault["type"]]
     return str(fault["msg"]).removeprefix("Value error, ")
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import AsyncIterator
+from uuid import UUID
 
 import httpx
 import pytest
@@ -90,6 +91,28 @@ async def test_json_that_is_not_said_to_be_is_told_the_header(
     assert answer.status_code == 422
     assert "`Content-Type: application/json`" in answer.json()["detail"]
     assert [fault["pointer"] for fault in answer.json()["errors"]] == [""]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "pointer", "detail"),
+    [
+        ("/v1/products", ["X-1"], "", "Input should be a JSON object"),
+        ("/v1/products", {"containment": 2}, "/containment", "Input should be a JSON array"),
+        ("/v1/feasibilities", {"consent": False}, "/consent", "Input should be true"),
+        (
+            f"/v1/feasibilities/{UUID(int=1)}/answer",
+            {"status": "yes"},
+            "/status",
+            "Input should be 'feasible', 'feasible_if' or 'not_feasible'",
+        ),
+    ],
+)
+async def test_a_rule_is_told_in_the_terms_of_json(
+    client: httpx.AsyncClient, world: World, path: str, body: object, pointer: str, detail: str
+) -> None:
+    _, startup = await world.startup()
+    answer = await client.post(path, json=body, headers=startup)
+    assert {"pointer": pointer, "detail": detail} in answer.json()["errors"], answer.text
 
 
 async def test_the_description_speaks_of_the_interface_and_not_of_its_code(client: httpx.AsyncClient) -> None:
