@@ -27,6 +27,7 @@ _PROBLEM_AS_OF = "2027-01-01"
 cli = typer.Typer(
     name="seed",
     help="The real catalogue, scenarios for trying the service out, and problem files for the engine.",
+    epilog="Example: creneau seed load --size demo --if-empty",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
