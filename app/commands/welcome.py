@@ -49,7 +49,7 @@ def say_welcome(
             soft_wrap=True,
         )
     if addresses:
-        console.print("Other commands, such as `creneau jobs`, find the database in another terminal after")
+        console.print("For other commands in another terminal, such as `creneau jobs`:")
         for name, address in addresses.items():
             console.print(Text(f"  export {name}={quote(address.replace('+asyncpg', '', 1))}"), soft_wrap=True)
     console.print(Text("Ctrl-C stops everything.", style="dim"))
