@@ -82,6 +82,9 @@ SWEEPS: Mapping[str, Sweep] = {
 }
 """What is done every few seconds, by one worker at a time; each says how much it did, and is called until it says 0."""
 
+OF_ONE_MOMENT = frozenset({"alerts"})
+"""Sweeps whose transaction sees everything as of one moment."""
+
 RARE_SWEEPS: Mapping[str, float] = {"old_attempts": 3_600.0, "old_openings": 3_600.0, "old_idempotency_keys": 60.0}
 """Seconds between two sweeps, of those that are done more rarely."""
 
@@ -119,7 +122,7 @@ async def work(settings: Settings, stop: asyncio.Event, kinds: Mapping[str, Kind
     tracer = tracing.make_provider(settings, "creneau-worker")
     tracing.trace_statements(engine, tracer)
     runner = Runner(sessions, settings, kinds, stop, partial(tracing.job_span, tracer))
-    sweeper = Sweeper(sessions, SWEEPS, lambda name: RARE_SWEEPS.get(name, SWEEP_SECONDS), stop)
+    sweeper = Sweeper(sessions, SWEEPS, lambda name: RARE_SWEEPS.get(name, SWEEP_SECONDS), stop, OF_ONE_MOMENT)
     log.info("worker_started", pid=os.getpid())
     try:
         async with asyncio.TaskGroup() as tasks:

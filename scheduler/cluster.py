@@ -33,6 +33,7 @@ POLL_SECONDS = 0.5
 LOST_SECONDS = 15.0
 READY_SECONDS = 30.0
 MOST_APART_SECONDS = 0.5
+_INSTALL = "pip install '.[cluster]' in a clone of Créneau"
 LOGGERS = ("distributed", "distributed.client", "tornado.application")
 
 
@@ -135,7 +136,7 @@ def connected(address: str, *, workers: int | None = None, is_timed: bool = True
     try:
         import distributed  # noqa: F401, PLC0415 - an optional extra, and it takes a second
     except ImportError as error:
-        raise EngineError("a cluster takes an extra that is not installed: pip install 'creneau[cluster]'") from error
+        raise EngineError(f"a cluster takes an extra that is not installed: {_INSTALL}") from error
     with _quiet(), _client(address) as client:
         try:
             threads = _joined_threads(client, address, workers or 1)
@@ -221,7 +222,7 @@ def _expect_same_engine(client: Client, address: str) -> None:
         found[scheduler] = error
     for where, engine in found.items():
         if isinstance(engine, Exception):
-            raise EngineError(f"{where} does not load the engine: pip install 'creneau[cluster]' there ({engine})")
+            raise EngineError(f"{where} does not load the engine: there, {_INSTALL} ({engine})")
         if engine != engine_name():
             raise EngineError(f"{where} has the engine {engine}, not {engine_name()}: install the same versions there")
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from app.commands.failure import CommandFailed, read_settings
+from app.commands.failure import CommandFailed, owned_database_of, read_settings
 from app.core.constraints import UNDEFINED_TABLE, sqlstate_of
 from seed.csv_rows import MalformedRow
 from seed.demo_keys import NoHolder
@@ -27,6 +27,7 @@ _PROBLEM_AS_OF = "2027-01-01"
 cli = typer.Typer(
     name="seed",
     help="The real catalogue, scenarios for trying the service out, and problem files for the engine.",
+    epilog="Example: creneau seed load --size demo --if-empty",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -72,8 +73,7 @@ def load(
         keys_file=keys_file,
     )
     settings = read_settings()
-    if settings.database_owner_url is None:
-        raise CommandFailed("DATABASE_OWNER_URL is not set: name the database to load, and the role that owns it")
+    owned_database_of(settings)
     try:
         report = asyncio.run(load_database(settings, plan))
     except (MalformedRow, AlreadySeeded, NoHolder) as error:

@@ -47,7 +47,7 @@ class AdjustmentReason(StrEnum):
     OTHER = "other"
 
 
-class DeclineReason(StrEnum):
+class OfferDeclineReason(StrEnum):
     """Why a start-up declines an offer, coded."""
 
     DATES = "dates"

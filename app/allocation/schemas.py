@@ -16,7 +16,7 @@ from pydantic import (
 
 from app.allocation.models import OfferSource, OfferStatus, RoundStatus
 from app.allocation.policy import RoundPolicy
-from app.allocation.rules import AdjustmentReason, DeclineReason
+from app.allocation.rules import AdjustmentReason, OfferDeclineReason
 from app.core.paging import PageQuery
 from app.core.schemas import Body, Code, Day, Instant, LongText, Name, NotNull, PeriodBody
 from app.core.vocabulary import Origin, Reserve
@@ -211,5 +211,5 @@ class OfferFilter(PageQuery):
 class Decline(Body):
     """Why an offer is declined."""
 
-    reason_code: DeclineReason = DeclineReason.OTHER
+    reason_code: OfferDeclineReason = OfferDeclineReason.OTHER
     reason_text: LongText | None = None

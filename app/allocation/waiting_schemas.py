@@ -14,6 +14,11 @@ REASON = (
     "the like, a code of matching, such as `over_budget`, or why the days were offered to nobody"
 )
 
+FACTS = (
+    "Figures behind the reason: of those chosen, rank and nothing else; of matching, under `reasons`, all codes with "
+    "what was asked and offered, and the `sentence` that says it"
+)
+
 
 class FreedRead(BaseModel):
     """Days that a booking let go of, half-open [start, end), and why it did."""
@@ -45,7 +50,7 @@ class DecidedRead(BaseModel):
     position: int = Field(description="Among all who waited for what the unit makes; 1 is served first")
     tier: int
     points: int
-    facts: dict[str, Any] = Field(description="Figures behind the reason; of those chosen, rank and nothing else")
+    facts: dict[str, Any] = Field(description=FACTS)
     offer_id: UUID | None
 
 
@@ -67,7 +72,7 @@ class WaitingRead(BaseModel):
     decisions: list[DecidedRead] = Field(description="Newest first, the latest fifty")
 
 
-class LineRead(BaseModel):
+class WaitingLineRead(BaseModel):
     """One request in a decision."""
 
     request_id: UUID
@@ -78,7 +83,7 @@ class LineRead(BaseModel):
     waiting_since_at: datetime
     result: WaitingResult
     reason_code: str | None = Field(description=REASON)
-    facts: dict[str, Any]
+    facts: dict[str, Any] = Field(description=FACTS)
     offer_id: UUID | None
 
 
@@ -93,4 +98,4 @@ class DecisionRead(BaseModel):
     as_of_on: date
     policy_version: str | None
     run_id: UUID | None = Field(description="The run that chose; null where there was nothing to choose")
-    lines: list[LineRead] = Field(description="First to be served first")
+    lines: list[WaitingLineRead] = Field(description="First to be served first")

@@ -1,7 +1,8 @@
 """The waiting list as its people read it: a start-up its own part, the coordinator every decision."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -14,7 +15,7 @@ from app.allocation.policy import RoundPolicy
 from app.allocation.service import is_coordinator
 from app.allocation.waiting_case import current_policy, read_waiting
 from app.allocation.waiting_rules import Waiting
-from app.allocation.waiting_schemas import DecidedRead, DecisionRead, FreedRead, LineRead, PlaceRead, WaitingRead
+from app.allocation.waiting_schemas import DecidedRead, DecisionRead, FreedRead, PlaceRead, WaitingLineRead, WaitingRead
 from app.capacity.facts import unit_facts
 from app.capacity.occupancy import span_of
 from app.capacity.supply import UnitFacts
@@ -23,6 +24,8 @@ from app.core.errors import NotFound
 from app.core.paging import PageQuery
 from app.identity.actor import Actor
 from app.matching.match import match_line
+from app.matching.outcome import Reason, ReasonCode
+from app.matching.wording import sentence
 from app.requests.service import get_request
 
 MOST_SHOWN = 50
@@ -84,10 +87,26 @@ async def _decided(session: AsyncSession, request_id: UUID) -> list[DecidedRead]
             decision_id=decision.id,
             decided_at=decision.created_at,
             place=places[decision.id],
-            **line.model_dump(include={"result", "reason_code", "position", "tier", "points", "facts", "offer_id"}),
+            facts=_told(line.facts),
+            **line.model_dump(include={"result", "reason_code", "position", "tier", "points", "offer_id"}),
         )
         for line, decision in rows
     ]
+
+
+def _told(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the figures behind a reason, with a sentence beside each reason of matching that has two sides."""
+    if "reasons" not in facts:
+        return dict(facts)
+    return {
+        **facts,
+        "reasons": [{**one, "sentence": _sentence(one)} if "asked" in one else one for one in facts["reasons"]],
+    }
+
+
+def _sentence(reason: Mapping[str, Any]) -> str:
+    asked, offered = (tuple(side) if isinstance(side, list) else side for side in (reason["asked"], reason["offered"]))
+    return sentence(Reason(ReasonCode(reason["code"]), asked, offered))
 
 
 async def _places(session: AsyncSession, decisions: Sequence[WaitingDecision]) -> dict[UUID, PlaceRead]:
@@ -138,5 +157,10 @@ def _decision(decision: WaitingDecision, place: PlaceRead, lines: Sequence[Waiti
         as_of_on=decision.as_of_on,
         policy_version=decision.policy.get("version"),
         run_id=decision.run_id,
-        lines=[LineRead(**line.model_dump(exclude={"id", "created_at", "decision_id"})) for line in lines],
+        lines=[
+            WaitingLineRead(
+                facts=_told(line.facts), **line.model_dump(exclude={"id", "created_at", "decision_id", "facts"})
+            )
+            for line in lines
+        ],
     )

@@ -32,7 +32,7 @@ def refuse_contradictions(command: BookingCreate) -> None:
         If both or neither is given, or if a request is described again.
     """
     if (command.request_id is None) == (command.product_id is None):
-        raise Invalid.field("request_id", "give either request_id, or product_id with batches")
+        raise Invalid.field("request_id", "give either request_id, or product_id, whose request is then made by itself")
     if command.request_id is None:
         return
     faults = [

@@ -29,7 +29,12 @@ class DeclineReason(StrEnum):
 
 
 class CancelReason(StrEnum):
-    """Why a booking is cancelled, coded; `rules` says which side may give which."""
+    """Why a booking is cancelled, coded.
+
+    Either side may give `regulatory`, `planning` and `other`; a start-up alone `funding`, `clinical_hold`,
+    `programme_stopped`, `product_changed` and `found_elsewhere`; a CDMO alone `equipment_failure`, `quality_event` and
+    `staffing`.
+    """
 
     FUNDING = "funding"
     CLINICAL_HOLD = "clinical_hold"

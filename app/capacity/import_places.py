@@ -26,12 +26,15 @@ class OwnPlaces:
         if unit_id is not None:
             left = [self.by_id[unit_id]] if unit_id in self.by_id else []
             if not left:
-                row.refuse("unit_id", "There is no such unit among yours.")
+                row.refuse("unit_id", f"There is no unit {unit_id} among yours.")
                 return None
         for level, identifier, name in _LEVELS:
             said = row.values.get(level)
             if said is not None and not (left := self._narrowed(left, identifier, name, str(said))):
-                row.refuse(level, f"There is no such {level} among yours, or not in the place that the row names.")
+                row.refuse(
+                    level,
+                    f"There is no {level} {str(said)[:80]!r} among yours, or not in the place that the row names.",
+                )
                 return None
         if len(left) == 1:
             return left[0]

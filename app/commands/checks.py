@@ -1,4 +1,4 @@
-"""What `up` makes sure of before it starts anything."""
+"""What commands make sure of before they start anything."""
 
 import asyncio
 import errno
@@ -39,7 +39,7 @@ def ensure_port_free(host: str, port: int) -> None:
         ) from None
 
 
-def ensure_reachable(variable: str, url: str) -> None:
+def ensure_reachable(variable: str, url: str, *, advice: str = "Start that server, or correct the address") -> None:
     """Make sure that a database answers.
 
     Parameters
@@ -48,6 +48,8 @@ def ensure_reachable(variable: str, url: str) -> None:
         Name of the environment variable that names the database.
     url
         Its value, an SQLAlchemy URL.
+    advice
+        What to do if it does not.
 
     Raises
     ------
@@ -60,10 +62,7 @@ def ensure_reachable(variable: str, url: str) -> None:
         shown = make_url(url).set(drivername="postgresql").render_as_string(hide_password=True)
         cause = error.orig if isinstance(error, DBAPIError) else error
         reason = " ".join(str(cause).split()) or "no answer in time"
-        raise CommandFailed(
-            f"{variable} ({shown}) cannot be reached: {reason}. "
-            "Start that server, correct the address, or unset DATABASE_URL to use the embedded one"
-        ) from None
+        raise CommandFailed(f"{variable} ({shown}) cannot be reached: {reason}. {advice}") from None
 
 
 async def _connect_once(url: str) -> None:

@@ -1,6 +1,6 @@
 """How a command gives up: one line on standard error that says what to do next, and exit code 1."""
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from sqlalchemy.exc import ArgumentError
 
 from app.core.settings import Settings
@@ -27,3 +27,32 @@ def read_settings() -> Settings:
         raise CommandFailed(
             "DATABASE_URL or DATABASE_OWNER_URL cannot be read; write postgresql://user:password@host:port/database"
         ) from None
+
+
+def database_of(settings: Settings) -> SecretStr:
+    """The address of the database under the application's role.
+
+    Raises
+    ------
+    CommandFailed
+        DATABASE_URL is not set.
+    """
+    return _named("DATABASE_URL", settings.database_url, "name the database")
+
+
+def owned_database_of(settings: Settings) -> SecretStr:
+    """The address of the database under the role that owns its schema.
+
+    Raises
+    ------
+    CommandFailed
+        DATABASE_OWNER_URL is not set.
+    """
+    advice = "name the database and the role that owns its schema"
+    return _named("DATABASE_OWNER_URL", settings.database_owner_url, advice)
+
+
+def _named(variable: str, url: SecretStr | None, advice: str) -> SecretStr:
+    if url is None:
+        raise CommandFailed(f"{variable} is not set: {advice}. `creneau up` has a database of its own, and prints this")
+    return url

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.author import Author
 from app.commands.failure import CommandFailed, read_settings
-from app.commands.session import in_transaction
+from app.commands.session import as_application
 from app.core.clock import now
 from app.core.jobs import JobState
 from app.jobs.faults import headline
@@ -38,10 +38,7 @@ Done = TypeVar("Done")
 
 
 def _do(act: Callable[[AsyncSession], Awaitable[Done]]) -> Done:
-    settings = read_settings()
-    if settings.database_url is None:
-        raise CommandFailed("DATABASE_URL is not set: name the database whose jobs to look at")
-    return in_transaction(settings, "DATABASE_URL", settings.database_url, act)
+    return as_application(read_settings(), act)
 
 
 @jobs.callback(invoke_without_command=True)

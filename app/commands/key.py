@@ -6,15 +6,14 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.commands.session import as_owner
-from app.identity.issuing import issue_key
-from app.identity.keys import NewKey
-from app.identity.models import Organisation, Role
+from app.identity.issuing import Issued, issue_key
+from app.identity.models import Role
 
 EXAMPLE = 'creneau key --organisation "National coordinator" --role coordinator --person "A. Martin" --email a@b.fr'
 
 
 def key(
-    organisation: Annotated[str, typer.Option(help="Name of the organisation; made if it is missing.")],
+    organisation: Annotated[str, typer.Option(help="Its exact name; an organisation of a new name is made.")],
     role: Annotated[Role, typer.Option(help="What the key may do.")],
     person: Annotated[str, typer.Option(help="Name of the person who will hold the key.")],
     email: Annotated[str, typer.Option(help="Address that tells this person from others.")],
@@ -24,9 +23,15 @@ def key(
     Runs under DATABASE_OWNER_URL. Whoever holds the key acts for the organisation, in the role.
     """
 
-    async def issue(session: AsyncSession) -> tuple[NewKey, Organisation]:
+    async def issue(session: AsyncSession) -> Issued:
         return await issue_key(session, organisation=organisation, role=role, person=person, email=email)
 
-    made, owner = as_owner(issue)
-    typer.echo(f"{person} acts for {owner.name} ({owner.id}) as {role.value}, with this key:", err=True)
-    typer.echo(made.plain)
+    issued = as_owner(issue)
+    owner = issued.organisation
+    if issued.is_new_organisation:
+        typer.echo(f"There was no organisation of this name: {owner.name} was made, a {owner.kind.value}.", err=True)
+        if issued.alike:
+            typer.echo(f"Names almost like it: {'; '.join(issued.alike)}.", err=True)
+    found = "the new organisation " if issued.is_new_organisation else ""
+    typer.echo(f"{person} acts for {found}{owner.name} ({owner.id}) as {role.value}, with this key:", err=True)
+    typer.echo(issued.key.plain)

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import version as installed_version
+from typing import Annotated
 
 import typer
 
@@ -27,7 +29,7 @@ def run(wanted: str | None) -> None:
 def _command_line(wanted: str | None) -> typer.Typer:
     """The wanted command alone, for importing all of them takes seconds; all, if it is not one of them."""
     cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-    cli.callback()(creneau)
+    cli.callback(epilog="Example: creneau up")(creneau)
     adders: dict[str, Callable[[typer.Typer], None]] = {name: partial(_add_own, name) for name in _OWN_COMMANDS}
     adders |= {entry.name: partial(_add_foreign, entry) for entry in entry_points(group=_ENTRY_POINT_GROUP)}
     for name, add in adders.items():
@@ -36,7 +38,18 @@ def _command_line(wanted: str | None) -> typer.Typer:
     return cli
 
 
-def creneau() -> None:
+def _show_version(*, wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"creneau {installed_version('creneau')}")
+        raise typer.Exit
+
+
+def creneau(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version, and end.")
+    ] = False,
+) -> None:
     """The marketplace for the manufacturing capacity of biological medicines."""
 
 
@@ -58,6 +71,6 @@ def _add_foreign(entry: EntryPoint, cli: typer.Typer) -> None:
 
 def _add(cli: typer.Typer, name: str, command: typer.Typer | Callable[..., None], epilog: str | None = None) -> None:
     if isinstance(command, typer.Typer):
-        cli.add_typer(command, name=name, epilog=epilog)
+        cli.add_typer(command, name=name, epilog=epilog or command.info.epilog)
     else:
         cli.command(name, epilog=epilog)(command)

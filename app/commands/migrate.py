@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from app.commands.failure import CommandFailed, read_settings
+from app.commands.failure import CommandFailed, owned_database_of, read_settings
 from app.core.health import REPOSITORY
 from app.core.settings import APPLICATION_ROLE
 
@@ -28,9 +28,8 @@ def migrate() -> None:
     Safe to run again, and from several places at once.
     """
     settings = read_settings()
-    if settings.database_owner_url is None:
-        raise CommandFailed("DATABASE_OWNER_URL is not set: name the database and the role that owns its schema")
-    migrate_database(settings.database_owner_url, settings.database_url or settings.database_owner_url)
+    owner = owned_database_of(settings)
+    migrate_database(owner, settings.database_url or owner)
     typer.echo("The database is at the present schema.")
 
 

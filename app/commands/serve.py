@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 import uvicorn
 
-from app.commands.checks import ensure_port_free, ensure_reachable
+from app.commands.checks import ensure_port_free
 from app.commands.failure import CommandFailed, read_settings
+from app.commands.session import ensure_migrated
 
 EXAMPLE = "creneau serve --host 0.0.0.0 --port 8000"
 _LAST_REQUESTS_SECONDS = 5
@@ -21,10 +22,7 @@ def serve(
 
     Needs DATABASE_URL, and a database that `creneau migrate` has brought to the present schema.
     """
-    url = read_settings().database_url
-    if url is None:
-        raise CommandFailed("DATABASE_URL is not set: name the database, or run `creneau up` for everything")
-    ensure_reachable("DATABASE_URL", url.get_secret_value())
+    ensure_migrated(read_settings())
     ensure_port_free(host, port)
     typer.echo(f"Serving on http://{host}:{port}")
     from app.main import create_app  # noqa: PLC0415 - other commands start quicker without the whole service

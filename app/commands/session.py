@@ -10,10 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.pool import NullPool
 
 from app.commands.checks import ensure_reachable
-from app.commands.failure import CommandFailed, read_settings
+from app.commands.failure import CommandFailed, database_of, owned_database_of, read_settings
 from app.core.constraints import UNDEFINED_TABLE, sqlstate_of
 from app.core.database import make_engine, make_session_factory, transaction
 from app.core.errors import DomainError
+from app.core.health import schema_fault
 from app.core.settings import Settings
 
 Done = TypeVar("Done")
@@ -56,9 +57,30 @@ def as_owner(act: Callable[[AsyncSession], Awaitable[Done]]) -> Done:
         If no such database is named; and as for `in_transaction`.
     """
     settings = read_settings()
-    if settings.database_owner_url is None:
-        raise CommandFailed("DATABASE_OWNER_URL is not set: name the database and the role that owns its schema")
-    return in_transaction(settings, "DATABASE_OWNER_URL", settings.database_owner_url, act)
+    return in_transaction(settings, "DATABASE_OWNER_URL", owned_database_of(settings), act)
+
+
+def as_application(settings: Settings, act: Callable[[AsyncSession], Awaitable[Done]]) -> Done:
+    """Do something in a transaction of its own under DATABASE_URL, and return what it returns.
+
+    Raises
+    ------
+    CommandFailed
+        If no such database is named; and as for `in_transaction`.
+    """
+    return in_transaction(settings, "DATABASE_URL", database_of(settings), act)
+
+
+def ensure_migrated(settings: Settings) -> None:
+    """Make sure that the database of DATABASE_URL is there, at the schema that this version was written for.
+
+    Raises
+    ------
+    CommandFailed
+        If it is not; and as for `as_application`.
+    """
+    if fault := as_application(settings, schema_fault):
+        raise CommandFailed(fault)
 
 
 async def _transact(settings: Settings, url: SecretStr, act: Callable[[AsyncSession], Awaitable[Done]]) -> Done:

@@ -27,6 +27,7 @@ _READY_SECONDS = 60.0
 _POLL_SECONDS = 0.2
 _STOP_SECONDS = 10.0
 _PYTHON = (sys.executable, "-P", "-m")  # -P: the current folder lends no modules
+_OR_EMBEDDED = "Start that server, correct the address, or unset DATABASE_URL to use the embedded one"
 _CRENEAU = (*_PYTHON, "app.cli")
 
 Port = Annotated[int, typer.Option(envvar="PORT", min=1, max=65_535, help="Port on 127.0.0.1.")]
@@ -76,7 +77,7 @@ class _Up:
         settings = read_settings()
         ensure_port_free(_HOST, self._port)
         with ExitStack() as stack:
-            database = self._prepare_database(settings, stack)
+            database, addresses = self._prepare_database(settings, stack)
             stack.callback(self._children.end_all, patience_seconds=_STOP_SECONDS)
             self._step("migration", [*_CRENEAU, "migrate"])
             ensure_reachable("DATABASE_URL", self._environment["DATABASE_URL"])
@@ -90,29 +91,38 @@ class _Up:
                 url=self._url,
                 data_dir=self._data_dir,
                 database=database,
+                addresses=addresses,
                 keys_file=self._keys_file,
             )
             while True:
                 self._check_all_alive()
                 time.sleep(_POLL_SECONDS)
 
-    def _prepare_database(self, settings: Settings, stack: ExitStack) -> str:
-        """Have a database, put its addresses into the children's environment, and say in words where it is."""
+    def _prepare_database(self, settings: Settings, stack: ExitStack) -> tuple[str, dict[str, str]]:
+        """Have a database, put its addresses into the children's environment, and say where it is.
+
+        Returns
+        -------
+        Words, and the variables with its addresses, where the environment of the user has none.
+        """
+        addresses: dict[str, str] = {}
         if settings.database_url is None or settings.database_owner_url is None:
             if settings.database_owner_url is not None:
                 raise CommandFailed("DATABASE_OWNER_URL is set but DATABASE_URL is not: set both, or neither")
             self._server = stack.enter_context(EmbeddedPostgres(self._data_dir))
             app_url, owner_url = self._server.app_url(), self._server.owner_url
             words = f"embedded PostgreSQL, socket in {self._server.host}"
+            addresses = {"DATABASE_URL": app_url, "DATABASE_OWNER_URL": owner_url}
             self._console.print("PostgreSQL is running.")
         else:
             app_url = settings.database_url.get_secret_value()
             owner_url = settings.database_owner_url.get_secret_value()
-            ensure_reachable("DATABASE_OWNER_URL" if owner_url != app_url else "DATABASE_URL", owner_url)
+            variable = "DATABASE_OWNER_URL" if owner_url != app_url else "DATABASE_URL"
+            ensure_reachable(variable, owner_url, advice=_OR_EMBEDDED)
             self._make_data_dir()
             words = "the server that DATABASE_URL names"
         self._environment |= {"DATABASE_URL": app_url, "DATABASE_OWNER_URL": owner_url}
-        return words
+        return words, addresses
 
     def _make_data_dir(self) -> None:
         try:

@@ -1,14 +1,18 @@
 """What `up` says once everything runs: where things are, and who can sign in."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from shlex import quote
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 
-def say_welcome(console: Console, *, url: str, data_dir: Path, database: str, keys_file: Path) -> None:
+def say_welcome(
+    console: Console, *, url: str, data_dir: Path, database: str, addresses: Mapping[str, str], keys_file: Path
+) -> None:
     """Print where the service is, where its data are, and the roles that have a key.
 
     Keys themselves are never printed.
@@ -23,6 +27,9 @@ def say_welcome(console: Console, *, url: str, data_dir: Path, database: str, ke
         The data folder.
     database
         Where the database is, in words.
+    addresses
+        The variables under which other commands find it, with their values, which hold no password; none
+        where the user has set them.
     keys_file
         The demo keys, one for each role; may be missing.
     """
@@ -41,6 +48,10 @@ def say_welcome(console: Console, *, url: str, data_dir: Path, database: str, ke
             Text('Use a key as  Authorization: Bearer <key>;  each role has its own under "key" in that file.'),
             soft_wrap=True,
         )
+    if addresses:
+        console.print("For other commands in another terminal, such as `creneau jobs`:")
+        for name, address in addresses.items():
+            console.print(Text(f"  export {name}={quote(address.replace('+asyncpg', '', 1))}"), soft_wrap=True)
     console.print(Text("Ctrl-C stops everything.", style="dim"))
 
 

@@ -2,7 +2,8 @@
 
 import asyncio
 
-from app.commands.failure import CommandFailed, read_settings
+from app.commands.failure import read_settings
+from app.commands.session import ensure_migrated
 from app.worker import run
 
 EXAMPLE = "DATABASE_URL=postgresql://creneau_app@/creneau creneau worker"
@@ -16,6 +17,5 @@ def worker() -> None:
     Needs DATABASE_URL, and a database that `creneau migrate` has brought to the present schema.
     """
     settings = read_settings()
-    if settings.database_url is None:
-        raise CommandFailed("DATABASE_URL is not set: name the database, or run `creneau up` for everything")
+    ensure_migrated(settings)
     asyncio.run(run(settings))

@@ -107,3 +107,10 @@ class Unavailable(DomainError):
 
     type, title, status = "unavailable", "The database cannot be reached", 503
     headers: Mapping[str, str] = {"Retry-After": "2"}
+
+
+class NotReady(DomainError):
+    """The service runs, but lacks something: the schema that it was written for, or a worker."""
+
+    type, title, status = "not-ready", "The service is not ready", 503
+    headers: Mapping[str, str] = {"Retry-After": "2"}

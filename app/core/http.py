@@ -23,10 +23,12 @@ from app.core.driver import Driver
 from app.core.errors import Busy, DomainError, FieldFault, Invalid, NotFound, Unavailable
 from app.core.paging import PageQuery
 from app.core.request_context import notes, route_template
+from app.core.schemas import CODE_PATTERN, CODE_RULE
 
 PROBLEM_JSON = "application/problem+json"
 TYPE_PREFIX = "urn:creneau:problem:"
 NOT_JSON = "The body is not JSON that can be read: send one JSON object, encoded in UTF-8."
+NOT_SAID_TO_BE_JSON = "The body is not said to be JSON: send it with `Content-Type: application/json`."
 
 log = structlog.get_logger(__name__)
 
@@ -110,16 +112,34 @@ def _pointer(location: tuple[int | str, ...]) -> str:
     return "/".join(parts)
 
 
-def _rule(message: str) -> str:
-    """Return the rule alone, without what Pydantic puts before the words of a validator of ours."""
-    return message.removeprefix("Value error, ")
+_IN_JSON = {
+    "model_attributes_type": "Input should be a JSON object",
+    "model_type": "Input should be a JSON object",
+    "dict_type": "Input should be a JSON object",
+    "list_type": "Input should be a JSON array",
+}
+"""What Pydantic calls by Python's names, by the type of its error."""
+
+
+def _rule(fault: Mapping[str, Any]) -> str:
+    """Return the rule alone: without what Pydantic puts before the words of a validator of ours, nor Python's terms."""
+    if fault["type"] == "string_pattern_mismatch" and fault["ctx"]["pattern"] == CODE_PATTERN:
+        return CODE_RULE
+    if fault["type"] == "literal_error" and fault["ctx"]["expected"] == "True":
+        return "Input should be true"
+    if fault["type"] in _IN_JSON:
+        return _IN_JSON[fault["type"]]
+    return str(fault["msg"]).removeprefix("Value error, ")
 
 
 def _from_validation(error: RequestValidationError) -> DomainError:
     """Return the refusal of a body, query or path that does not fit its schema, naming each field and rule."""
     if any(fault["type"] == "json_invalid" for fault in error.errors()):
         return MalformedJson(NOT_JSON)
-    faults = [FieldFault(_pointer(tuple(fault["loc"])), _rule(fault["msg"])) for fault in error.errors()]
+    if isinstance(error.body, bytes) and any(tuple(fault["loc"]) == ("body",) for fault in error.errors()):
+        # FastAPI reads as JSON only what is said to be, and takes anything else as it came.
+        return Invalid(NOT_SAID_TO_BE_JSON, faults=[FieldFault("", NOT_SAID_TO_BE_JSON)])
+    faults = [FieldFault(_pointer(tuple(fault["loc"])), _rule(fault)) for fault in error.errors()]
     named = ", ".join(fault.pointer or "body" for fault in faults[:5])
     return Invalid(f"The input does not fit: see {named}.", faults=faults)
 

@@ -51,7 +51,13 @@ Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 LongText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000)]
 """A paragraph or two."""
 
-Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,40}$")]
+CODE_PATTERN = r"^[A-Za-z0-9_]{1,40}$"
+CODE_RULE = (
+    "must be a code of 1 to 40 letters, digits and underscores, such as `monoclonal_antibody`; "
+    "`GET /v1/modalities` lists those of modalities"
+)
+
+Code = Annotated[str, StringConstraints(pattern=CODE_PATTERN)]
 """A word of a vocabulary that is data."""
 
 

@@ -94,33 +94,29 @@ class CrisisScope(Body):
 
 
 class CrisisRules(Body):
-    """The policy that a crisis is planned and carried out under: stored with it, and signed with the plan.
-
-    Attributes
-    ----------
-    frozen_days
-        A booking that starts sooner after the day of planning than this is never touched.
-    protection_days
-        Nor is one that was displaced within so many days before.
-    minimum_doses_per_displacement
-        What every booking moved or displaced must buy, in doses delivered by the last target.
-    response_hours
-        What a CDMO has to accept or counter an order; no campaign starts before it is over.
-    recall_notice_days
-        Notice of a recallable booking whose slot names none.
-    max_delay_days
-        A booking that could only move to a delivery later than its latest by more than this is displaced.
-    weights
-        What displacing a booking counts, by the tier of its request: 1, 2 and 3.
-    """
+    """The policy that a crisis is planned and carried out under: stored with it, and signed with the plan."""
 
     version: str = Field(default=POLICY_VERSION, pattern=r"^[a-z]{1,20}/[0-9]{1,6}$")
-    frozen_days: SomeDays = 14
-    protection_days: SomeDays = 180
-    minimum_doses_per_displacement: Doses = 1
-    response_hours: Annotated[int, Field(gt=0, le=720)] = 48
-    recall_notice_days: SomeDays = 30
-    max_delay_days: SomeDays = 180
+    frozen_days: SomeDays = Field(
+        default=14, description="A booking that starts sooner after the day of planning than this is never touched"
+    )
+    protection_days: SomeDays = Field(
+        default=180, description="Nor is one that was displaced within so many days before"
+    )
+    minimum_doses_per_displacement: Doses = Field(
+        default=1, description="What every booking moved or displaced must buy, in doses delivered by the last target"
+    )
+    response_hours: int = Field(
+        default=48,
+        gt=0,
+        le=720,
+        description="What a CDMO has to accept or counter an order; no campaign starts before it is over",
+    )
+    recall_notice_days: SomeDays = Field(default=30, description="Notice of a recallable booking whose slot names none")
+    max_delay_days: SomeDays = Field(
+        default=180,
+        description="A booking that could only move to a delivery later than its latest by more than this is displaced",
+    )
     yield_basis: YieldBasis = YieldBasis.EXPECTED
     displaced_compensation_percent: Percent = 30
     moved_compensation_percent: Percent = 10
@@ -130,4 +126,6 @@ class CrisisRules(Body):
         Annotated[int, Field(ge=1, le=1_000)],
         Annotated[int, Field(ge=1, le=1_000)],
         Annotated[int, Field(ge=1, le=1_000)],
-    ] = (20, 5, 1)
+    ] = Field(
+        default=(20, 5, 1), description="What displacing a booking counts, by the tier of its request: 1, 2 and 3"
+    )

@@ -1,12 +1,15 @@
 """Giving a person a key, and their organisation its first entry: what a new installation starts with."""
 
+import re
 from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.author import Author
 from app.audit.service import record
-from app.core.errors import Conflict
+from app.core.errors import Conflict, Invalid
 from app.identity import repository
 from app.identity.keys import NewKey, new_key
 from app.identity.models import ApiKey, Organisation, OrganisationKind, Person, Role
@@ -23,9 +26,27 @@ KIND_OF: Mapping[Role, OrganisationKind] = {
 """The kind of organisation that a role belongs to; an administrator may belong to any."""
 
 
-async def issue_key(
-    session: AsyncSession, *, organisation: str, role: Role, person: str, email: str
-) -> tuple[NewKey, Organisation]:
+_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
+
+
+class Issued(NamedTuple):
+    """A key, shown this once, and whose it is.
+
+    Attributes
+    ----------
+    is_new_organisation
+        No organisation had this name: it was made.
+    alike
+        Names of organisations that are almost that of the new one, the nearest first.
+    """
+
+    key: NewKey
+    organisation: Organisation
+    is_new_organisation: bool
+    alike: list[str]
+
+
+async def issue_key(session: AsyncSession, *, organisation: str, role: Role, person: str, email: str) -> Issued:
     """Give a person a key for their organisation; either is made if it is missing.
 
     Parameters
@@ -35,18 +56,21 @@ async def issue_key(
     email
         Tells one person from another.
 
-    Returns
-    -------
-    The key, shown this once, and the organisation.
-
     Raises
     ------
+    Invalid
+        The address is none.
     Conflict
         The organisation is not of the kind of the role, or the person belongs to another or has another role.
     """
+    if not _ADDRESS.fullmatch(email):
+        raise Invalid.field("email", f"{email!r} is no address of a person: write one such as a.martin@example.org.")
     owner = await repository.organisation_named(session, organisation)
+    is_new = owner is None
+    alike: list[str] = []
     kind = KIND_OF.get(role)
     if owner is None:
+        alike = _alike(organisation, await repository.organisation_names(session))
         owner = Organisation(kind=kind or OrganisationKind.COORDINATOR, name=organisation)
         session.add(owner)
         await record(session, AUTHOR, "organisation.created", owner)
@@ -70,7 +94,14 @@ async def issue_key(
     )
     session.add(row)
     await record(session, AUTHOR, "api_key.created", row)
-    return key, owner
+    return Issued(key, owner, is_new, alike)
+
+
+def _alike(name: str, known: list[str]) -> list[str]:
+    """Return the names that may have been meant: almost the same, whatever the case, or with this one as a part."""
+    folded = {one.casefold(): one for one in known}
+    parts = [one for one in folded if name.casefold() in one]
+    return [folded[one] for one in dict.fromkeys([*get_close_matches(name.casefold(), folded), *parts])][:3]
 
 
 def _integrates(owner: Organisation, role: Role) -> bool:

@@ -78,6 +78,11 @@ async def organisation_named(session: AsyncSession, name: str) -> Organisation |
     return found
 
 
+async def organisation_names(session: AsyncSession) -> list[str]:
+    """Return the names of all organisations."""
+    return list(await session.scalars(select(col(Organisation.name)).order_by(col(Organisation.name))))
+
+
 async def person_with_email(session: AsyncSession, email: str) -> Person | None:
     """Return the person with this address, or None."""
     found: Person | None = await session.scalar(select(Person).where(col(Person.email) == email))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.database import DATABASE_FAILURES, SessionFactory, transaction
+from app.core.database import DATABASE_FAILURES, SessionFactory, at_one_moment, transaction
 from app.jobs.sweep_repository import due, put_off, take_turn
 
 LONGEST_SECONDS = 60.0
@@ -31,12 +31,15 @@ class Sweeper:
     ----------
     every
         Returns the seconds between the end of a sweep and the next one, by its name.
+    of_one_moment
+        Names of the sweeps that see everything as of one moment: the transaction is so before the turn is taken.
     """
 
     sessions: SessionFactory
     sweeps: Mapping[str, Sweep]
     every: Callable[[str], float]
     stop: asyncio.Event
+    of_one_moment: frozenset[str] = frozenset()
 
     async def sweep(self) -> None:
         """Do every sweep that is due and that no other worker is doing; one that fails is put off like one done."""
@@ -66,6 +69,8 @@ class Sweeper:
     async def _some(self, name: str) -> int:
         """Do some of a sweep and return how much: 0 if nothing was left, which ends the turn, or another is at it."""
         async with transaction(self.sessions) as session:
+            if name in self.of_one_moment:
+                await at_one_moment(session)
             if not await take_turn(session, name):
                 return 0
             done = await self.sweeps[name](session)

@@ -1,7 +1,7 @@
 """Holding alerts against what came to be for booking: in one transaction, by whichever worker comes first.
 
 Triggers note each opening in the transaction of the change, so that none is lost while no worker runs; a release is
-noted here, once it is due. Everything is judged as of one moment.
+noted here, once it is due. Everything is judged as of one moment: the worker begins the transaction so.
 """
 
 import json
@@ -21,7 +21,6 @@ from app.capacity.schemas import SlotNeeds
 from app.capacity.slots import free_slots_meeting
 from app.capacity.supply import SlotFacts, Span, UnitFacts
 from app.core.clock import now, today
-from app.core.database import at_one_moment
 from app.requests import alert_repository
 from app.requests.alert_rules import is_open_to, serves_anew
 from app.requests.facts import is_french_startup, request_facts
@@ -87,7 +86,6 @@ async def evaluate_alerts(session: AsyncSession) -> int:
     Openings that have been held against all alerts are never looked at again. Nothing happens while another worker
     does it.
     """
-    await at_one_moment(session)
     if not await alert_repository.lock_evaluation(session):
         return 0
     await openings.note_releases(session, today())

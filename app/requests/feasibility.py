@@ -132,7 +132,7 @@ async def answer_feasibility(
     if faults:
         raise Invalid("The answer is not complete.", faults=faults)
     before = snapshot(row)
-    for name, value in command.model_dump().items():
+    for name, value in (command.model_dump() | {"status": FeasibilityStatus(command.status)}).items():
         setattr(row, name, value)
     row.answered_at = now()
     await record(session, actor, "feasibility.answered", row, before=before, reason_code=command.reason_code)

@@ -49,10 +49,15 @@ async def move_request(
 
 
 def wrong_status(request: Request, status: RequestStatus) -> StateConflict:
-    """Return the error for a change of status that the table of transitions does not hold."""
+    """Return the error for a change of status that the table of transitions does not hold, with those that it does."""
+    allowed = sorted(TRANSITIONS[request.status])
+    if request.status is RequestStatus.DRAFT:
+        advice = f"Submit it first: `POST /v1/requests/{request.id}/submit`."
+    else:
+        advice = f"It can become {', '.join(allowed)}." if allowed else "Nothing more becomes of it."
     return StateConflict(
-        f"The request is {request.status.value}: it cannot become {status.value}.",
-        facts={"request_status": request.status.value, "allowed": sorted(TRANSITIONS[request.status])},
+        f"The request is {request.status.value}: it cannot become {status.value}. {advice}",
+        facts={"request_status": request.status.value, "allowed": allowed},
     )
 
 

@@ -146,7 +146,11 @@ async def withdraw_request(session: DbSession, actor: CurrentActor, request_id: 
     dependencies=[ONCE_IF_ASKED, if_match("request_id")],
 )
 async def join_waiting_list(session: DbSession, actor: CurrentActor, request_id: UUID) -> RequestRead:
-    """A submitted or unmet request waits for places that are freed: the best request that fits is offered each."""
+    """A submitted or unmet request waits for places that are freed: the best request that fits is offered each.
+
+    A line that needs its CDMO's word on feasibility passes over a request until that has been asked for, and given:
+    `POST /v1/feasibilities`.
+    """
     return RequestRead.model_validate(await service.join_waiting_list(session, actor, request_id))
 
 

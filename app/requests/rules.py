@@ -5,7 +5,7 @@ from datetime import date
 
 from app.core.errors import FieldFault
 from app.requests.models import FeasibilityState, FeasibilityStatus, RequestStatus
-from app.requests.schemas import FeasibilityAnswer, Grounds, RequestCreate
+from app.requests.schemas import FeasibilityAnswer, FeasibilityVerdict, Grounds, RequestCreate
 
 TRANSITIONS: Mapping[RequestStatus, frozenset[RequestStatus]] = {
     RequestStatus.DRAFT: frozenset({RequestStatus.SUBMITTED, RequestStatus.BOOKED, RequestStatus.WITHDRAWN}),
@@ -108,7 +108,7 @@ def grounds_faults(grounds: Grounds) -> Iterator[FieldFault]:
 
 def answer_faults(answer: FeasibilityAnswer) -> Iterator[FieldFault]:
     """Yield what an answer on feasibility lacks, or says too much."""
-    if (answer.status is FeasibilityStatus.FEASIBLE_IF) != bool(answer.condition):
+    if (answer.status is FeasibilityVerdict.FEASIBLE_IF) != bool(answer.condition):
         yield FieldFault("/condition", "goes with the status feasible_if, and only with it")
-    if (answer.status is FeasibilityStatus.NOT_FEASIBLE) != (answer.reason_code is not None):
+    if (answer.status is FeasibilityVerdict.NOT_FEASIBLE) != (answer.reason_code is not None):
         yield FieldFault("/reason_code", "goes with the status not_feasible, and only with it")

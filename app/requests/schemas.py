@@ -1,6 +1,7 @@
 """What is sent and answered about products, requests and feasibilities."""
 
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -31,7 +32,9 @@ class ProductCreate(Body):
 
     code_name: CodeName
     modality: Code = Field(description="A code of the modality vocabulary, such as `monoclonal_antibody`")
-    platform: Code | None = Field(default=None, description="Expression platform, such as `CHO`; null: any will do")
+    platform: Code | None = Field(
+        default=None, description="Expression platform as lines name it, such as `CHO` or `E_coli`; null: any will do"
+    )
     containment: Needs = Field(default=[])
     theme: Theme | None = None
 
@@ -220,10 +223,18 @@ class FeasibilityCreate(Body):
     consent: Literal[True] = Field(description="Must be true: the owner consents to disclose this summary")
 
 
+class FeasibilityVerdict(StrEnum):
+    """What a CDMO may answer: every status but that of a question."""
+
+    FEASIBLE = FeasibilityStatus.FEASIBLE.value
+    FEASIBLE_IF = FeasibilityStatus.FEASIBLE_IF.value
+    NOT_FEASIBLE = FeasibilityStatus.NOT_FEASIBLE.value
+
+
 class FeasibilityAnswer(Body):
     """The CDMO's word: yes, yes on a condition, or no with a coded reason."""
 
-    status: Literal[FeasibilityStatus.FEASIBLE, FeasibilityStatus.FEASIBLE_IF, FeasibilityStatus.NOT_FEASIBLE]
+    status: FeasibilityVerdict
     condition: str | None = Field(
         default=None, max_length=2000, description="With `feasible_if` alone: what must be met"
     )

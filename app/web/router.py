@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, Field
 
-from app.core.errors import Unavailable
+from app.core.errors import NotReady
 from app.core.health import readiness_faults
 from app.core.http import DbSession
 
@@ -34,5 +34,5 @@ async def readyz(session: DbSession) -> Health:
     """Answer 200 when the database is there, its schema is the expected one, and a worker was seen lately."""
     faults = await readiness_faults(session)
     if faults:
-        raise Unavailable(" ".join(faults))
+        raise NotReady(" ".join(faults))
     return Health(status="ok")

@@ -42,8 +42,8 @@ examples:
   python -m scheduler solve problem.json -o solution.json --progress       (one JSON object a line on stderr)
   python -m scheduler solve problem.json -o solution.json --cluster tcp://127.0.0.1:8786      (a Dask cluster)
 
-`dask scheduler` and `dask worker` make a cluster, each on any machine with the same engine: pip install
-'creneau[cluster]'. Whoever reaches it can run anything on it: let nobody else.
+`dask scheduler` and `dask worker` make a cluster, each on any machine with the same engine: in a clone of
+Créneau, pip install '.[cluster]'. Whoever reaches it can run anything on it: let nobody else.
 
 SIGINT (Ctrl-C) or SIGTERM ends it with the best plan so far, which is written; a second one ends it at once.
 

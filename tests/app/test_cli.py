@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -39,9 +40,14 @@ def test_the_list_of_commands_is_whole(run: Run) -> None:
     assert code == 0
     for name in ("up", "serve", "worker", "migrate", "jobs", "export", "seed", "demo"):
         assert f"│ {name} " in output
+    assert "Example: creneau up" in output
 
 
-@pytest.mark.parametrize("name", ["up", "serve", "worker", "migrate", "jobs", "export"])
+def test_the_version_is_that_of_the_installation(run: Run) -> None:
+    assert run("--version") == (0, f"creneau {version('creneau')}", "")
+
+
+@pytest.mark.parametrize("name", ["up", "serve", "worker", "migrate", "jobs", "export", "seed"])
 def test_a_command_explains_itself_with_an_example(run: Run, name: str) -> None:
     code, output, _ = run(name, "--help")
     assert code == 0
@@ -60,7 +66,8 @@ def test_an_unknown_command_is_refused(run: Run) -> None:
         ("migrate", {}, "DATABASE_OWNER_URL is not set"),
         ("worker", {}, "DATABASE_URL is not set"),
         ("serve", {}, "DATABASE_URL is not set"),
-        ("jobs", {}, "DATABASE_URL is not set"),
+        ("jobs", {}, "DATABASE_URL is not set: name the database. `creneau up` has a database of its own, and prints"),
+        ("jobs", {"DATABASE_URL": "postgresql://a:secret@127.0.0.1:1/c"}, "Start that server, or correct the address"),
         ("migrate", {"DATABASE_URL": "mysql://a:secret@b/c"}, "DATABASE_URL: "),
         ("migrate", {"DATABASE_URL": "secret"}, "postgresql://user:password@host:port/database"),
         ("migrate", {"DATABASE_URL": "postgresql://a:secret@127.0.0.1:1/c"}, "cannot be reached"),

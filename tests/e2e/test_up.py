@@ -4,6 +4,7 @@ import json
 import signal
 import socket
 import stat
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -34,6 +35,12 @@ def test_it_serves_the_catalogue_says_where_things_are_and_finds_its_data_again(
     for fact in (up.url, f"{up.url}/docs", str(up.data_dir), str(keys_file), *ROLES):
         assert fact in up.output
     assert not any(entry["key"] in up.output for entry in keys.values())
+    exports = "\n".join(line for line in up.output.splitlines() if line.startswith("  export DATABASE_"))
+    assert exports.count("export") == 2
+    listed = subprocess.run(
+        ["bash", "-c", f'{exports}\nexec "$0" -m app.cli jobs --json', sys.executable], capture_output=True, check=True
+    )
+    assert isinstance(json.loads(listed.stdout), list)
     authorised = {"Authorization": f"Bearer {keys['coordinator']['key']}"}
     sites = httpx.get(f"{up.url}/v1/sites", headers=authorised, trust_env=False).json()
     assert len(sites["items"]) == 45
@@ -157,6 +164,7 @@ def test_an_unreachable_database_is_named_without_its_password(start_up: StartUp
     address = "postgresql://someone:secret@127.0.0.1:1/creneau"
     line = gives_up(start_up(environment={"DATABASE_URL": "postgresql://x@127.0.0.1:1/y", variable: address}))
     assert f"{variable} (postgresql://someone:***@127.0.0.1:1/creneau) cannot be reached" in line
+    assert line.endswith("or unset DATABASE_URL to use the embedded one")
     assert "secret" not in line
 
 

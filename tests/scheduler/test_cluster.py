@@ -102,7 +102,7 @@ def test_a_worker_without_the_engine_is_told(address: str, monkeypatch: pytest.M
         raise ModuleNotFoundError("No module named 'ortools'")
 
     monkeypatch.setattr(cluster, "warm_up", missing)
-    told = r"the worker at tcp://\S+ does not load the engine: pip install 'creneau\[cluster\]' there"
+    told = r"the worker at tcp://\S+ does not load the engine: there, pip install '\.\[cluster\]'"
     with pytest.raises(EngineError, match=told), connected(address):
         pass
 
@@ -184,7 +184,7 @@ def test_without_the_extra_its_name_is_told(
     monkeypatch.setitem(sys.modules, "distributed", None)
     assert main(["solve", str(problem), "--cluster", f"tcp://{LOOPBACK}:1"]) == 4
     told = capsys.readouterr().err
-    assert "pip install 'creneau[cluster]'" in told
+    assert "pip install '.[cluster]' in a clone of Créneau" in told
     assert told.count("\n") == 1
 
 

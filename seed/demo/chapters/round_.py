@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from seed.demo.cast import Cast
 from seed.demo.client import Json, Person
-from seed.demo.screen import chapter, count, table
+from seed.demo.screen import chapter, count, how_many, table
 
 HORIZON_DAYS = 500
 SOLVE_SECONDS = 10
@@ -29,14 +29,16 @@ def tell(cast: Cast) -> None:
     coordinator.post(f"{path}/close", seen=opened)
     closed = coordinator.get(path)
     cast.console.print(
-        f"Closed with {len(closed['entries'])} requests; {closed['slots']} slots are held still until it is published."
+        f"Closed with {how_many(len(closed['entries']), 'request')}; {how_many(closed['slots'], 'slot')}"
+        " held still until it is published."
     )
     run = coordinator.wait_for_run(coordinator.post(f"{path}/solve")["id"], seconds=SOLVE_SECONDS + 30)
     _compare(cast, run)
     _levels(cast, run)
     published = coordinator.post(f"{path}/publish", seen=coordinator.get(path))
     cast.console.print(
-        f"Published: {published['offers']} offers, {published['waitlisted']} requests on the waiting list,"
+        f"Published: {how_many(published['offers'], 'offer')}, {how_many(published['waitlisted'], 'request')}"
+        f" on the waiting list,"
         f" {published['unmet']} unmet, each with its reason."
     )
     for person in (cast.startup, cast.second_startup):

@@ -42,7 +42,12 @@ async def test_matching_says_what_stands_between_a_request_and_the_place(room: R
     }
     lines = {room.name_of(line["request_id"]): line for line in (await room.decisions())[-1]["lines"]}
     assert lines["poor"]["facts"]["reasons"] == [
-        {"code": "over_budget", "asked": 1, "offered": 100_000_000},
+        {
+            "code": "over_budget",
+            "asked": 1,
+            "offered": 100_000_000,
+            "sentence": "Your budget is 0.01 EUR; the package costs 1,000,000.00 EUR.",
+        },
     ]
 
 

@@ -185,9 +185,9 @@ async def test_units_are_known_by_name_or_identifier(client: httpx.AsyncClient, 
     ]
     assert faults(await send(client, as_csv(wrong), own)) == [
         ("/rows/2/site", "It could be several: Usine d'Évry, Usine de Lyon. Name one."),
-        ("/rows/3/site", "There is no such site among yours, or not in the place that the row names."),
-        ("/rows/4/line", "There is no such line among yours, or not in the place that the row names."),
-        ("/rows/5/site", "There is no such site among yours, or not in the place that the row names."),
+        ("/rows/3/site", "There is no site 'Usine de Tours' among yours, or not in the place that the row names."),
+        ("/rows/4/line", "There is no line 'Ligne A' among yours, or not in the place that the row names."),
+        ("/rows/5/site", "There is no site 'Usine de Lyon' among yours, or not in the place that the row names."),
     ]
 
 

@@ -47,7 +47,7 @@ async def test_three_bad_rows_of_five_hundred_are_refused_by_row_column_and_reas
     assert faults(answer) == [
         ("/rows/17/end", f"end ({day(900)}) must be after start ({day(900)})"),
         ("/rows/232/reserve", "Input should be 'open', 'startup' or 'crisis'"),
-        ("/rows/500/line", "There is no such line among yours, or not in the place that the row names."),
+        ("/rows/500/line", "There is no line 'Ligne 12' among yours, or not in the place that the row names."),
     ]
     report = answer.json()["report"]
     assert report["counts"] == {"create": SLOTS - 3, "update": 0, "unchanged": 0, "refused": 3}

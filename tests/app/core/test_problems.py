@@ -1,6 +1,9 @@
 """Every refusal is problem+json, and the description of the interface says so of every operation."""
 
+import json
+import re
 from collections.abc import AsyncIterator
+from uuid import UUID
 
 import httpx
 import pytest
@@ -80,3 +83,52 @@ async def test_the_rule_is_told_in_its_own_words(client: httpx.AsyncClient, worl
     answer = await client.post("/v1/organisations", json=body, headers=await world.coordinator())
     assert answer.status_code == 422
     assert answer.json()["errors"] == [{"pointer": "/name", "detail": "must not contain the character U+0000"}]
+
+
+async def test_a_code_that_is_none_is_told_in_words(client: httpx.AsyncClient, world: World) -> None:
+    _, startup = await world.startup()
+    body = {"code_name": "X-1", "modality": "monoclonal antibody"}
+    answer = await client.post("/v1/products", json=body, headers=startup)
+    [fault] = answer.json()["errors"]
+    assert fault["pointer"] == "/modality"
+    assert fault["detail"].startswith("must be a code of 1 to 40 letters")
+    assert "GET /v1/modalities" in fault["detail"]
+
+
+@pytest.mark.parametrize("said", [{}, {"content-type": "application/x-www-form-urlencoded"}], ids=["nothing", "a form"])
+async def test_json_that_is_not_said_to_be_is_told_the_header(
+    client: httpx.AsyncClient, world: World, said: dict[str, str]
+) -> None:
+    headers = {**await world.coordinator(), **said}
+    answer = await client.post("/v1/organisations", content=b'{"kind": "startup", "name": "A"}', headers=headers)
+    assert answer.status_code == 422
+    assert "`Content-Type: application/json`" in answer.json()["detail"]
+    assert [fault["pointer"] for fault in answer.json()["errors"]] == [""]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "pointer", "detail"),
+    [
+        ("/v1/products", ["X-1"], "", "Input should be a JSON object"),
+        ("/v1/products", {"containment": 2}, "/containment", "Input should be a JSON array"),
+        ("/v1/feasibilities", {"consent": False}, "/consent", "Input should be true"),
+        (
+            f"/v1/feasibilities/{UUID(int=1)}/answer",
+            {"status": "yes"},
+            "/status",
+            "Input should be 'feasible', 'feasible_if' or 'not_feasible'",
+        ),
+    ],
+)
+async def test_a_rule_is_told_in_the_terms_of_json(
+    client: httpx.AsyncClient, world: World, path: str, body: object, pointer: str, detail: str
+) -> None:
+    _, startup = await world.startup()
+    answer = await client.post(path, json=body, headers=startup)
+    assert {"pointer": pointer, "detail": detail} in answer.json()["errors"], answer.text
+
+
+async def test_the_description_speaks_of_the_interface_and_not_of_its_code(client: httpx.AsyncClient) -> None:
+    described = (await client.get("/openapi.json")).json()
+    assert not [name for name in described["components"]["schemas"] if name.startswith("app__")]
+    assert not re.findall(r"[^\"]*(?:\\n---|`rules`|app\.\w+)[^\"]*", json.dumps(described))

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -52,6 +53,23 @@ async def test_a_sweep_is_due_again_after_its_time(sessions: SessionFactory) -> 
         await sweeper(sessions, heap.sweep, every=0.05).sweep()
         await asyncio.sleep(0.1)
     assert heap.turns == 2
+
+
+async def test_a_sweep_of_one_moment_sees_nothing_that_others_do_meanwhile(sessions: SessionFactory) -> None:
+    seen = []
+
+    async def sweep(session: AsyncSession) -> int:
+        for _ in range(2):
+            async with transaction(sessions) as other:
+                await other.execute(
+                    text("INSERT INTO sweep_turns (name, due_at) VALUES (:name, now())"), {"name": str(new_id())}
+                )
+            seen.append(await session.scalar(text("SELECT count(*) FROM sweep_turns")))
+        return 0
+
+    for of_one_moment in (frozenset[str](), frozenset({"test"})):
+        await replace(sweeper(sessions, sweep, every=0.0), of_one_moment=of_one_moment).sweep()
+    assert (seen[1] - seen[0], seen[3] - seen[2]) == (1, 0)
 
 
 async def test_of_many_workers_one_sweeps_and_none_waits_for_it(sessions: SessionFactory) -> None:

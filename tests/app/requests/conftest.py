@@ -6,13 +6,14 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from app.capacity.models import Slot
 from app.catalogue.models import Unit
-from app.core.database import transaction
+from app.core.database import at_one_moment, transaction
 from app.identity.models import Organisation
 from app.requests.models import Request
-from app.worker import SWEEPS
+from app.worker import OF_ONE_MOMENT, SWEEPS
 from tests.support.world import World, day
 
 Headers = Mapping[str, str]
@@ -54,7 +55,10 @@ class Waiting:
     async def sweep(self) -> int:
         """Do what a worker does every few seconds, and return how many hits there are."""
         async with transaction(self.world.sessions) as session:
+            if "alerts" in OF_ONE_MOMENT:
+                await at_one_moment(session)
             done = await SWEEPS["alerts"](session)
+            assert await session.scalar(text("SHOW transaction_isolation")) == "repeatable read"
         assert isinstance(done, int)
         return done
 

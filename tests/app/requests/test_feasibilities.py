@@ -98,6 +98,7 @@ async def test_an_answer_says_what_it_must(client: httpx.AsyncClient, world: Wor
     made = (await client.post("/v1/feasibilities", json=asked.question, headers=asked.startup)).json()
     url = f"/v1/feasibilities/{made['id']}/answer"
     for body, pointer in (
+        ({"status": "asked"}, "/status"),
         ({"status": "feasible_if"}, "/condition"),
         ({"status": "feasible", "condition": "below 5 g/L"}, "/condition"),
         ({"status": "not_feasible"}, "/reason_code"),

@@ -36,6 +36,9 @@ async def test_a_request_is_drafted_submitted_and_withdrawn(client: httpx.AsyncC
     draft = drafted.json()
     assert (draft["status"], draft["submitted_at"]) == ("draft", None)
     url = f"/v1/requests/{draft['id']}"
+    too_early = await client.post(f"{url}/wait", headers=key)
+    assert too_early.status_code == 409
+    assert too_early.json()["detail"].endswith(f"Submit it first: `POST {url}/submit`.")
     submitted = (await client.post(f"{url}/submit", headers=key)).json()
     assert submitted["status"] == "submitted"
     assert submitted["submitted_at"] is not None
