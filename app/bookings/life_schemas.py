@@ -128,6 +128,7 @@ class MoveQuote(BaseModel):
     price_difference_cents: int
     move_fee_cents: int
     free: bool = Field(description="A free move is used")
+    caused_by_cdmo: bool = Field(description="A slip is in the way: moving costs nothing, and uses no free move")
     notice_days: int
     reservation_difference_cents: int = Field(description="Charged with the move; negative: credited")
     due_cents: int = Field(description="Charged when the move takes effect: fee and difference of reservation fees")
@@ -145,11 +146,15 @@ class QuoteRead(BaseModel):
     move_fees_cents: int = Field(description="Charged for moving so far, beside the price")
     free_moves_left: int = Field(description="Moves that still cost nothing, with enough notice")
     free_move_notice_days: int = Field(description="Least notice of a free move, in days before the present start")
+    caused_by_cdmo: bool = Field(
+        description="A slip of another campaign runs over it, or asks it to make way: as long as that stands, it costs"
+        " nothing to leave or to move"
+    )
     move_fee_cents: int = Field(description="What any other move costs, from where it is now")
     cancellation_today_cents: int = Field(description="What leaving today costs in all: nothing before confirmation")
     cancellation: tuple[CancellationCost, ...] = Field(
         description="What the start-up owes in all if it leaves on a day of [start, end) once confirmed; nothing if"
-        " the CDMO cancels"
+        " the CDMO cancels, or is the cause"
     )
     move: MoveQuote | None = Field(description="What the move that was asked about costs")
     origin: Origin

@@ -132,7 +132,7 @@ class Buying(Selling):
         booking = self.booking(which, "confirmed", "awaiting_cdmo")
         place = self.place(to, offset, booking.request.batches)
         notice = booking.place.days.start - self.model.today()
-        offer = move_offer(booking, notice)
+        offer = move_offer(booking, notice, by_cdmo=self.model.in_a_slips_way(booking))
 
         def done(told: Any) -> None:
             if place.instant:

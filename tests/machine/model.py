@@ -20,6 +20,9 @@ from tests.machine.things import (
     production_days,
 )
 
+OPEN = frozenset({"proposed", "unplaced"})
+"""What a slip asks, and nobody has answered."""
+
 
 @dataclass
 class Model:
@@ -49,6 +52,11 @@ class Model:
 
     def run_over_on(self, unit: str, but: Booking | None = None) -> list[Days]:
         return [days for one in self.live_on(unit) if one is not but for days in one.run_over]
+
+    def in_a_slips_way(self, booking: Booking) -> bool:
+        """Whether the CDMO is the cause that a booking leaves: its days are run over, or it is asked to make way."""
+        run_over = any(days.meets(booking.place.days) for days in self.run_over_on(booking.unit, but=booking))
+        return run_over or any(one.asked is booking and one.status in OPEN for one in self.proposals)
 
     def open_proposals_in(self, slot: Slot) -> list[Proposal]:
         return [one for one in self.proposals if one.slot is slot and one.status == "proposed"]
@@ -205,9 +213,11 @@ class Model:
         self.end(booking, "failed", reason)
 
     def cancel(self, booking: Booking, *, by_cdmo: bool, reason: str) -> None:
+        """Nothing is owed where the CDMO is the cause: it cancels itself, or another campaign of its slips."""
         bound = booking.status == "confirmed"
+        caused = by_cdmo or self.in_a_slips_way(booking)
         self.end(booking, "cancelled", reason)
-        if bound and by_cdmo:
+        if bound and caused:
             booking.fees_cents = booking.moves_cents = 0
         elif bound:
             notice = booking.place.days.start - self.today()
@@ -228,7 +238,7 @@ class Model:
 
     def _withdraw(self, about: Callable[[Proposal], bool]) -> None:
         for one in self.proposals:
-            if one.status in {"proposed", "unplaced"} and about(one):
+            if one.status in OPEN and about(one):
                 one.status = "withdrawn"
 
     # What is sold again.
