@@ -2,9 +2,10 @@
 
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from app.bookings.fees import CancellationCost, PriceLine
 from app.bookings.models import ContractStatus, FailureCause, SlipMoveStatus
@@ -79,14 +80,25 @@ class ContractBody(Body):
 class StartBody(Body):
     """When production started."""
 
-    actual_start_on: Day = Field(description="Not in the future")
+    actual_start_on: Day = Field(
+        description="Not in the future, nor before the booking was made; the planned start binds it to nothing"
+    )
+
+
+def _any(number: int) -> int:
+    if number < 1:
+        raise ValueError("A campaign of which no batch is released has failed: tell it with `fail`.")
+    return number
+
+
+Released = Annotated[int, Field(le=1000, json_schema_extra={"minimum": 1}), AfterValidator(_any)]
 
 
 class CompleteBody(Body):
     """When production ended, and what came of it."""
 
     actual_end_on: Day = Field(description="The day on which the last batch was finished; not in the future")
-    batches_released: int | None = Field(default=None, ge=0, le=1000)
+    batches_released: Released | None = None
 
 
 class FailBody(Body):

@@ -109,6 +109,7 @@ class Model:
         for booking in self.bookings:
             place = booking.place
             booking.place = place._replace(days=place.days.earlier(days), delivery=place.delivery - days)
+            booking.made -= days
             booking.held_days = booking.held_days and booking.held_days.earlier(days)
             booking.deadline = booking.deadline and booking.deadline - instants
             for name in ("expected_end", "actual_start", "actual_end"):

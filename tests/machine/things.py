@@ -136,6 +136,7 @@ class Booking:
     place: Place
     source: str = "direct"
     status: str = "held"
+    made: int = 0
     deadline: datetime | None = None
     version: int = 0
     contract: str = "none"
