@@ -1,6 +1,6 @@
 """Making a plan public: offers and their holds in one transaction, unless anything that it rests on has changed."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,7 +22,7 @@ from app.allocation.scope import supply_in_scope
 from app.allocation.service import change_status, locked_round
 from app.audit.service import record, record_all, snapshot
 from app.bookings.freed import look_again
-from app.bookings.models import BookingSource
+from app.bookings.models import Booking, BookingSource
 from app.bookings.service import BookingDraft, create_bookings
 from app.capacity.service import calendar_versions, lock_units, thaw
 from app.core.clock import now
@@ -47,6 +47,9 @@ class Published:
 async def publish_round(session: AsyncSession, actor: Actor, round_id: UUID, run_id: UUID | None) -> Published:
     """Offer every placed request its period, held until the offer ends, and tell the others where they stand.
 
+    A period is offered no longer than it can be taken, which is until the end of its first day, or before that day
+    where its CDMO has to approve it. Of one that has begun by now nothing is offered: its request waits on.
+
     Raises
     ------
     AlreadyPublished
@@ -67,8 +70,14 @@ async def publish_round(session: AsyncSession, actor: Actor, round_id: UUID, run
     placed = {UUID(item["demand"]): item for item in (run.solution or {}).get("placed", ())}
     offered = [request for _, request in entries if request.id in placed and request.status in OPEN_TO_OFFERS]
     places = [Place.of(request, row.as_of_on, placed[request.id]) for request in offered]
-    offers = await _offer(session, actor, row, run, places)
-    counts = await _tell_outcomes(session, actor, entries, run, {offer.request_id: offer for offer in offers})
+    drafts = await _drafts(session, row, places)
+    at = now()
+    in_time = [draft for draft in drafts if draft.hold_expires_at is not None and draft.hold_expires_at > at]
+    offers = await _offer(session, actor, row, run, in_time)
+    begun = {draft.request_id for draft in drafts} - {draft.request_id for draft in in_time}
+    counts = await _tell_outcomes(
+        session, actor, entries, run, {offer.request_id: offer for offer in offers}, begun=begun
+    )
     await thaw(session, actor, row.id)
     before = snapshot(run)
     run.published_at = now()
@@ -93,12 +102,11 @@ async def _require_same_calendars(session: AsyncSession, run: Run) -> None:
         )
 
 
-async def _drafts(
-    session: AsyncSession, row: Round, places: Sequence[Place], expires_at: datetime
-) -> list[BookingDraft]:
+async def _drafts(session: AsyncSession, row: Round, places: Sequence[Place]) -> list[BookingDraft]:
     """Return the holds to make, each found again by matching, which must still give the option that was planned."""
     supply = await supply_in_scope(session, row, {place.slot_id for place in places})
     facts = await request_facts(session, [place.request.id for place in places])
+    expires_at = now() + timedelta(hours=row.offer_hours)
     return [_draft(row, place, facts[place.request.id], supply, expires_at) for place in places]
 
 
@@ -115,24 +123,27 @@ def _draft(row: Round, place: Place, facts: RequestFacts, supply: Supply, expire
     return place.draft(facts, option, source=BookingSource.ROUND, hold_expires_at=expires_at)
 
 
-async def _offer(session: AsyncSession, actor: Actor, row: Round, run: Run, places: Sequence[Place]) -> list[Offer]:
+async def _offer(
+    session: AsyncSession, actor: Actor, row: Round, run: Run, drafts: Sequence[BookingDraft]
+) -> list[Offer]:
     """Hold the places, and offer each to whoever asked."""
-    expires_at = now() + timedelta(hours=row.offer_hours)
-    bookings = await create_bookings(session, actor, await _drafts(session, row, places, expires_at))
-    offers = [
-        Offer(
-            round_id=row.id,
-            run_id=run.id,
-            request_id=place.request.id,
-            organisation_id=place.request.organisation_id,
-            booking_id=booking.id,
-            expires_at=expires_at,
-        )
-        for booking, place in zip(bookings, places, strict=True)
-    ]
+    offers = [_offer_of(row, run, booking) for booking in await create_bookings(session, actor, drafts)]
     session.add_all(offers)
     await record_all(session, actor, "offer.made", offers)
     return offers
+
+
+def _offer_of(row: Round, run: Run, booking: Booking) -> Offer:
+    assert booking.request_id is not None  # noqa: S101 - it was made for one
+    assert booking.hold_expires_at is not None  # noqa: S101
+    return Offer(
+        round_id=row.id,
+        run_id=run.id,
+        request_id=booking.request_id,
+        organisation_id=booking.organisation_id,
+        booking_id=booking.id,
+        expires_at=booking.hold_expires_at,
+    )
 
 
 async def _tell_outcomes(
@@ -141,6 +152,8 @@ async def _tell_outcomes(
     entries: Sequence[tuple[RoundRequest, Request]],
     run: Run,
     offers: dict[UUID, Offer],
+    *,
+    begun: Collection[UUID | None],
 ) -> dict[str, int]:
     """Write down what came of each request, and why; return the counts of those without an offer."""
     counts = {"waitlisted": 0, "unmet": 0, "left_out": 0}
@@ -156,7 +169,8 @@ async def _tell_outcomes(
             outcome = {"result": "unmet", "reasons": without_option[str(request.id)]}
             status = RequestStatus.UNMET
         else:
-            outcome = {"result": "waitlisted", "reasons": [{"code": "outranked"}]}
+            code = "place_begun" if request.id in begun else "outranked"
+            outcome = {"result": "waitlisted", "reasons": [{"code": code}]}
             status = RequestStatus.WAITLISTED
         if outcome["result"] in counts:
             counts[outcome["result"]] += 1

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.bookings import ledger, moving, resale, service
+from app.bookings import ledger, moving, resale, service, slip_repository
 from app.bookings.access import locked_for, require_direct, require_not_ordered
 from app.bookings.direct import require_same_need
 from app.bookings.fees import BookingTerms, cancellation_fee_cents
@@ -92,7 +92,8 @@ async def decline(session: AsyncSession, actor: Actor, booking_id: UUID, command
 async def cancel(session: AsyncSession, actor: Actor, booking_id: UUID, command: CancelBody) -> None:
     """Either side cancels: the start-up at the fee that was quoted, the CDMO at none and with all fees credited.
 
-    A booking that its CDMO has not approved costs nothing to leave.
+    A booking that its CDMO has not approved costs nothing to leave. Nor does one that a slip of another campaign runs
+    over or asks to make way: its CDMO is the cause, whoever cancels.
 
     Raises
     ------
@@ -109,6 +110,7 @@ async def cancel(session: AsyncSession, actor: Actor, booking_id: UUID, command:
         known = sorted(reason.value for reason in reasons)
         raise Invalid.field("reason_code", f"This side gives one of: {', '.join(known)}.", allowed=known)
     bound = booking.status is BookingStatus.CONFIRMED
+    caused_by_cdmo = party is Party.CDMO or await slip_repository.stands_in_the_way(session, booking)
     await service.end_booking(
         session,
         actor,
@@ -118,13 +120,13 @@ async def cancel(session: AsyncSession, actor: Actor, booking_id: UUID, command:
         reason_text=command.reason_text,
     )
     if bound:
-        await _settle(session, actor, booking, by_cdmo=party is Party.CDMO)
+        await _settle(session, actor, booking, party, caused_by_cdmo=caused_by_cdmo)
 
 
-async def _settle(session: AsyncSession, actor: Actor, booking: Booking, *, by_cdmo: bool) -> None:
+async def _settle(session: AsyncSession, actor: Actor, booking: Booking, party: Party, *, caused_by_cdmo: bool) -> None:
     """Charge what a cancellation costs beyond what is charged already, or credit what is too much.
 
-    Where the CDMO cancels, moving has cost nothing either. Where the start-up does, the fee stands in for what the
+    Where the CDMO is the cause, moving has cost nothing either. Where it is not, the fee stands in for what the
     booking had given to those whose days it had taken, as far as it goes.
     """
     charged = await ledger.charged_cents(session, booking.id)
@@ -132,9 +134,10 @@ async def _settle(session: AsyncSession, actor: Actor, booking: Booking, *, by_c
     if booking.terms:
         terms = BookingTerms.model_validate(booking.terms)
         notice_days = (span_of(booking.period).start_on - today()).days
-        total = cancellation_fee_cents(terms, notice_days, by_cdmo=by_cdmo)
+        total = cancellation_fee_cents(terms, notice_days, by_cdmo=caused_by_cdmo)
         detail = {
-            "cancelled_by": "cdmo" if by_cdmo else "startup",
+            "cancelled_by": party.value,
+            "caused_by_cdmo": caused_by_cdmo,
             "notice_days": notice_days,
             "total_cents": total,
             "charged_before_cents": charged,
@@ -142,8 +145,8 @@ async def _settle(session: AsyncSession, actor: Actor, booking: Booking, *, by_c
         }
         kind = ChargeKind.CANCELLATION_FEE if total > charged else ChargeKind.RESERVATION_FEE
         await ledger.charge(session, actor, booking, kind, total - charged, detail=detail)
-    if by_cdmo:
+    if caused_by_cdmo:
         moves = (await ledger.charged_by_kind(session, booking.id)).get(ChargeKind.MOVE_FEE, 0)
-        await ledger.charge(session, actor, booking, ChargeKind.MOVE_FEE, -moves, detail={"cancelled_by": "cdmo"})
+        await ledger.charge(session, actor, booking, ChargeKind.MOVE_FEE, -moves, detail={"cancelled_by": party.value})
     else:
         await resale.take_back(session, actor, booking, own_fee_cents=total)

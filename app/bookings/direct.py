@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bookings import expiry, placing, repository, service, writing_repository
+from app.bookings.approvals import deadline_of
 from app.bookings.drafts import BookingDraft, JudgedVersions
 from app.bookings.errors import NotEligible, RequestAlreadyBooked
 from app.bookings.models import Booking, BookingSource
@@ -48,6 +49,8 @@ async def hold(session: AsyncSession, actor: Actor, command: BookingCreate, *, h
     ------
     BookingRefused
         With the field at fault, and the facts: what is in the way, the nearest free period, the reasons.
+    TooLateToApprove
+        If its CDMO would have to approve a period that has begun.
     NotFound
         If the slot, the request or the product is not among those that the actor can see.
     """
@@ -167,8 +170,16 @@ def _drafted(
     *,
     hold_minutes: int,
 ) -> tuple[Option, BookingDraft]:
-    """Return what matching finds at the start asked for, and the hold of it."""
+    """Return what matching finds at the start asked for, and the hold of it.
+
+    Raises
+    ------
+    TooLateToApprove
+        If its CDMO would have to approve a period that has begun: it could be held, and never confirmed.
+    """
     option = placing.option_at(facts, place.unit, place.facts, command.start, today())
+    if not option.instant:
+        deadline_of(command.start, BookingSource.DIRECT)
     return option, service.draft_of(
         facts,
         option,

@@ -8,6 +8,7 @@ from uuid import UUID
 from app.bookings.fees import DEFAULT_POLICY, BookingTerms, FeePolicy, terms_of
 from app.bookings.models import BookingSource, BookingStatus, ContractStatus
 from app.bookings.move_costs import MoveOffer
+from app.bookings.rules import answer_deadline
 from app.core.model import Period, period
 from app.core.vocabulary import Origin, Reserve
 from app.matching.facts import RequestFacts
@@ -90,8 +91,13 @@ def draft_of(
     judged: JudgedVersions | None = None,
     policy: FeePolicy = DEFAULT_POLICY,
 ) -> BookingDraft:
-    """Return the hold of an option from a start day, at the option's price and under the terms of a fee policy."""
+    """Return the hold of an option from a start day, at the option's price and under the terms of a fee policy.
+
+    It ends no later than the place can be taken: see `rules.answer_deadline`.
+    """
     terms = option.terms
+    if hold_expires_at is not None:
+        hold_expires_at = min(hold_expires_at, answer_deadline(start_on, instant=option.instant))
     return BookingDraft(
         slot_id=option.slot_id,
         organisation_id=request.organisation_id,

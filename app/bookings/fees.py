@@ -163,7 +163,7 @@ def band_for(terms: BookingTerms, notice_days: int) -> FeeBand:
 
 
 def cancellation_fee_cents(terms: BookingTerms, notice_days: int, *, by_cdmo: bool) -> int:
-    """Return what a cancellation costs the start-up in all, reservation fee included: nothing if the CDMO cancels."""
+    """Return what a cancellation costs the start-up in all, reservation fee included: nothing where by its CDMO."""
     if by_cdmo:
         return 0
     percent = band_for(terms, notice_days).percent
@@ -203,3 +203,8 @@ def cancellation_schedule(
         )
         begins = ends
     return tuple(costs)
+
+
+def free_of_charge(charged_cents: int) -> tuple[CancellationCost, ...]:
+    """Return the schedule of a booking of which the CDMO is the cause that it is left: nothing, on whatever day."""
+    return (CancellationCost(start=None, end=None, notice_days_from=None, total_cents=0, due_cents=-charged_cents),)

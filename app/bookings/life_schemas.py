@@ -2,9 +2,10 @@
 
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from app.bookings.fees import CancellationCost, PriceLine
 from app.bookings.models import ContractStatus, FailureCause, SlipMoveStatus
@@ -79,14 +80,25 @@ class ContractBody(Body):
 class StartBody(Body):
     """When production started."""
 
-    actual_start_on: Day = Field(description="Not in the future")
+    actual_start_on: Day = Field(
+        description="Not in the future, nor before the booking was made; the planned start binds it to nothing"
+    )
+
+
+def _any(number: int) -> int:
+    if number < 1:
+        raise ValueError("A campaign of which no batch is released has failed: tell it with `fail`.")
+    return number
+
+
+Released = Annotated[int, Field(le=1000, json_schema_extra={"minimum": 1}), AfterValidator(_any)]
 
 
 class CompleteBody(Body):
     """When production ended, and what came of it."""
 
     actual_end_on: Day = Field(description="The day on which the last batch was finished; not in the future")
-    batches_released: int | None = Field(default=None, ge=0, le=1000)
+    batches_released: Released | None = None
 
 
 class FailBody(Body):
@@ -128,6 +140,7 @@ class MoveQuote(BaseModel):
     price_difference_cents: int
     move_fee_cents: int
     free: bool = Field(description="A free move is used")
+    caused_by_cdmo: bool = Field(description="A slip is in the way: moving costs nothing, and uses no free move")
     notice_days: int
     reservation_difference_cents: int = Field(description="Charged with the move; negative: credited")
     due_cents: int = Field(description="Charged when the move takes effect: fee and difference of reservation fees")
@@ -145,11 +158,15 @@ class QuoteRead(BaseModel):
     move_fees_cents: int = Field(description="Charged for moving so far, beside the price")
     free_moves_left: int = Field(description="Moves that still cost nothing, with enough notice")
     free_move_notice_days: int = Field(description="Least notice of a free move, in days before the present start")
+    caused_by_cdmo: bool = Field(
+        description="A slip of another campaign runs over it, or asks it to make way: as long as that stands, it costs"
+        " nothing to leave or to move"
+    )
     move_fee_cents: int = Field(description="What any other move costs, from where it is now")
     cancellation_today_cents: int = Field(description="What leaving today costs in all: nothing before confirmation")
     cancellation: tuple[CancellationCost, ...] = Field(
         description="What the start-up owes in all if it leaves on a day of [start, end) once confirmed; nothing if"
-        " the CDMO cancels"
+        " the CDMO cancels, or is the cause"
     )
     move: MoveQuote | None = Field(description="What the move that was asked about costs")
     origin: Origin

@@ -14,6 +14,7 @@ class MoveOffer(Frozen):
     end: date = Field(description="Day after the last one there, changeover included")
     notice_days: int = Field(description="Days from the question to the present start")
     free: bool = Field(description="A free move is used, and nothing is charged for moving")
+    by_cdmo: bool = Field(default=False, description="The CDMO is the cause: nothing is charged, no free move used")
     fee_cents: int = Field(description="What moving costs")
     price_difference_cents: int = Field(description="New price less the present one")
     reservation_difference_cents: int = Field(description="Charged with the move; negative: credited")
@@ -25,7 +26,15 @@ def free_moves_left(terms: BookingTerms, used: int) -> int:
 
 
 def move_offer(
-    present: BookingTerms, new: BookingTerms, start: date, end: date, *, notice_days: int, free_used: int, bound: bool
+    present: BookingTerms,
+    new: BookingTerms,
+    start: date,
+    end: date,
+    *,
+    notice_days: int,
+    free_used: int,
+    bound: bool,
+    by_cdmo: bool = False,
 ) -> MoveOffer:
     """Return what a move to a place with terms of its own costs.
 
@@ -35,15 +44,20 @@ def move_offer(
         Free moves made before.
     bound
         Whether the booking is confirmed: one that its CDMO has not approved is as free to move as it is to leave.
+    by_cdmo
+        Whether a slip of its CDMO is in its way: moving costs nothing then, and leaves the free moves as they are. The
+        new place is at its own price all the same.
     """
     rule = present.moves
-    free = bound and notice_days >= rule.free_notice_days and free_moves_left(present, free_used) > 0
+    pays = bound and not by_cdmo
+    free = pays and notice_days >= rule.free_notice_days and free_moves_left(present, free_used) > 0
     return MoveOffer(
         start=start,
         end=end,
         notice_days=notice_days,
         free=free,
-        fee_cents=share_cents(present.price_cents, rule.percent) if bound and not free else 0,
+        by_cdmo=by_cdmo,
+        fee_cents=share_cents(present.price_cents, rule.percent) if pays and not free else 0,
         price_difference_cents=new.price_cents - present.price_cents,
         reservation_difference_cents=new.reservation_fee_cents - present.reservation_fee_cents if bound else 0,
     )

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.author import Author
 from app.audit.service import record
-from app.bookings import expiry, followers, freed, ledger, placing, repository, resale, service
+from app.bookings import expiry, followers, freed, ledger, placing, repository, resale, service, slip_repository
 from app.bookings.access import require_not_ordered, view_for
 from app.bookings.approvals import deadline_of, require_approvable, require_in_time
 from app.bookings.changing import change_status, end_run_out, has_run_out, relocate
@@ -126,6 +126,7 @@ async def plan_move(session: AsyncSession, booking: Booking, slot_id: UUID, star
         notice_days=(present.start_on - today()).days,
         free_used=booking.free_moves_used,
         bound=booking.status is BookingStatus.CONFIRMED,
+        by_cdmo=await slip_repository.stands_in_the_way(session, booking),
     )
     await placing.refuse_taken(session, draft, place, leaving=booking.id)
     return Plan(draft, offer, place)
@@ -234,6 +235,7 @@ async def _take_effect(
     detail = {
         "notice_days": offer.notice_days,
         "free": offer.free,
+        "caused_by_cdmo": offer.by_cdmo,
         "price_before_cents": before_cents,
         "price_cents": draft.price_cents,
         "policy_version": terms.policy_version,

@@ -134,11 +134,11 @@ def option_at(request: RequestFacts, unit: UnitFacts, slot: SlotFacts, start_on:
     """
     found = match(request, unit, [replace(slot, busy=())], as_of_on)
     if not found.options:
-        _refuse_past_the_end(found, slot, start_on)
+        _refuse_start(found, slot, start_on)
         raise NotEligible(reasons=reasons_told(found.reasons))
     [option] = found.options
     if start_on + timedelta(days=option.duration_days) > slot.period.end_on:
-        raise _past_the_end(slot, start_on, option.duration_days)
+        raise _late(slot, start_on, option.duration_days)
     if not any(window.first_on <= start_on <= window.last_on for window in option.start_windows):
         first, last = option.earliest_start_on, option.latest_start_on
         raise NotEligible(
@@ -152,16 +152,21 @@ def option_at(request: RequestFacts, unit: UnitFacts, slot: SlotFacts, start_on:
     return option
 
 
-def _refuse_past_the_end(found: Match, slot: SlotFacts, start_on: date) -> None:
+def _refuse_start(found: Match, slot: SlotFacts, start_on: date) -> None:
     """Refuse a start after the slot's last where nothing else stands against it: that is the start's fault alone."""
     [reason, *others] = found.reasons
     if others or reason.code is not ReasonCode.SLOT_TOO_EARLY or not isinstance(reason.offered, date):
         return
     if start_on > reason.offered:
-        raise _past_the_end(slot, start_on, (slot.period.end_on - reason.offered).days)
+        raise _late(slot, start_on, (slot.period.end_on - reason.offered).days)
 
 
-def _past_the_end(slot: SlotFacts, start_on: date, duration_days: int) -> OutsideSlot:
+def _late(slot: SlotFacts, start_on: date, duration_days: int) -> OutsideSlot:
+    """Return the refusal of a start after the last one: of a slot that is taken whole, that is its first day."""
+    if not slot.divisible:
+        first_on = slot.period.start_on
+        detail = f"This slot is taken whole, from its first day, {first_on}, and not from {start_on}:"
+        return _outside(slot.slot_id, *slot.period, detail, first_day=first_on.isoformat())
     detail = f"The campaign takes {duration_days} days from its start, {start_on}: past the slot's end"
     return _outside(slot.slot_id, *slot.period, detail, duration_days=duration_days)
 

@@ -20,7 +20,7 @@ from app.bookings.rules import free_from, require_amendable, require_contract_st
 from app.capacity.facts import unit_facts
 from app.capacity.occupancy import span_of
 from app.capacity.service import lock_units
-from app.core.clock import today
+from app.core.clock import day_of, today
 from app.core.errors import Invalid
 from app.identity.actor import Actor
 
@@ -61,7 +61,7 @@ async def start(session: AsyncSession, actor: Actor, booking_id: UUID, command: 
     Raises
     ------
     Invalid
-        If it starts in the future.
+        If it starts in the future, or before the day on which it was booked.
     StateConflict
         If it is not confirmed.
     """
@@ -69,6 +69,10 @@ async def start(session: AsyncSession, actor: Actor, booking_id: UUID, command: 
     booking = await service.locked(session, booking_id)
     require_transition(booking.status, BookingStatus.IN_PRODUCTION)
     _require_past("actual_start_on", command.actual_start_on)
+    made_on = day_of(booking.created_at)
+    if command.actual_start_on < made_on:
+        told = f"Nothing starts before it is booked: not before {made_on}, the day on which this booking was made."
+        raise Invalid.field("actual_start_on", told, made_on=str(made_on))
     changes = {"actual_start_on": command.actual_start_on}
     await change_status(session, actor, booking, BookingStatus.IN_PRODUCTION, changes=changes)
 
@@ -114,7 +118,8 @@ async def fail(session: AsyncSession, actor: Actor, booking_id: UUID, command: F
     """
     view, _ = await view_for(session, actor, booking_id, "fail")
     if (command.repeat_slot_id is None) != (command.repeat_start is None):
-        raise Invalid.field("repeat_start", "A repeat has a slot and a start.")
+        missing = "repeat_start" if command.repeat_start is None else "repeat_slot_id"
+        raise Invalid.field(missing, "A repeat has a slot and a start.")
     repeat = None
     if command.repeat_slot_id is not None and command.repeat_start is not None:
         require_not_ordered(view.booking)

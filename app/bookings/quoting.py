@@ -5,9 +5,9 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.bookings import ledger, moving, reading
+from app.bookings import ledger, moving, reading, slip_repository
 from app.bookings.access import view_for
-from app.bookings.fees import BookingTerms, cancellation_fee_cents, cancellation_schedule, share_cents
+from app.bookings.fees import BookingTerms, cancellation_fee_cents, cancellation_schedule, free_of_charge, share_cents
 from app.bookings.life_schemas import MoveQuestion, MoveQuote, QuoteRead
 from app.bookings.models import Booking, BookingStatus, ChargeKind
 from app.bookings.move_costs import free_moves_left
@@ -36,6 +36,8 @@ async def quote(session: AsyncSession, actor: Actor, booking_id: UUID, question:
     start_on = span_of(booking.period).start_on
     confirmed = booking.status is BookingStatus.CONFIRMED
     notice_days = (start_on - today()).days
+    by_cdmo = confirmed and await slip_repository.stands_in_the_way(session, booking)
+    fee = terms.reservation_fee_cents
     return QuoteRead(
         booking_id=booking.id,
         policy_version=terms.policy_version,
@@ -46,9 +48,10 @@ async def quote(session: AsyncSession, actor: Actor, booking_id: UUID, question:
         move_fees_cents=(await ledger.charged_by_kind(session, booking.id)).get(ChargeKind.MOVE_FEE, 0),
         free_moves_left=free_moves_left(terms, booking.free_moves_used),
         free_move_notice_days=terms.moves.free_notice_days,
-        move_fee_cents=share_cents(terms.price_cents, terms.moves.percent),
-        cancellation_today_cents=cancellation_fee_cents(terms, notice_days, by_cdmo=False) if confirmed else 0,
-        cancellation=cancellation_schedule(terms, start_on, terms.reservation_fee_cents, from_on=today()),
+        caused_by_cdmo=by_cdmo,
+        move_fee_cents=0 if by_cdmo else share_cents(terms.price_cents, terms.moves.percent),
+        cancellation_today_cents=cancellation_fee_cents(terms, notice_days, by_cdmo=by_cdmo) if confirmed else 0,
+        cancellation=free_of_charge(fee) if by_cdmo else cancellation_schedule(terms, start_on, fee, from_on=today()),
         move=await _move(session, actor, booking, question),
         origin=booking.origin,
     )
@@ -80,6 +83,7 @@ async def _quote_move(session: AsyncSession, booking: Booking, slot_id: UUID, st
         price_difference_cents=offer.price_difference_cents,
         move_fee_cents=offer.fee_cents,
         free=offer.free,
+        caused_by_cdmo=offer.by_cdmo,
         notice_days=offer.notice_days,
         reservation_difference_cents=offer.reservation_difference_cents,
         due_cents=offer.fee_cents + offer.reservation_difference_cents,

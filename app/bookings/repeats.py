@@ -13,6 +13,7 @@ from app.bookings.drafts import BookingDraft
 from app.bookings.errors import NotEligible
 from app.bookings.fees import BookingTerms
 from app.bookings.models import Booking, BookingSource
+from app.bookings.rules import answer_deadline
 from app.bookings.views import BookingView
 from app.capacity.facts import unit_facts
 from app.capacity.models import Slot
@@ -86,8 +87,10 @@ async def place_of_repeat(session: AsyncSession, view: BookingView, slot_id: UUI
 async def hold_repeat(session: AsyncSession, actor: Actor, failed: Booking, place: RepeatPlace) -> None:
     """Hold a place for the repeat, at the price and terms of the failed campaign whatever the place costs now.
 
-    Where the CDMO was the cause the first one is not paid, so that the batch costs what was quoted, once.
+    Where the CDMO was the cause the first one is not paid, so that the batch costs what was quoted, once. However long
+    repeats are held for, the hold ends with the first day of the place.
     """
+    held_until = now() + timedelta(hours=get_settings().repeat_hold_hours)
     terms = BookingTerms.model_validate(failed.terms) if failed.terms else None
     draft = BookingDraft(
         slot_id=place.slot.id,
@@ -97,7 +100,7 @@ async def hold_repeat(session: AsyncSession, actor: Actor, failed: Booking, plac
         batches=failed.batches,
         price_cents=failed.price_cents,
         source=BookingSource.REPEAT,
-        hold_expires_at=now() + timedelta(hours=get_settings().repeat_hold_hours),
+        hold_expires_at=min(held_until, answer_deadline(place.start_on, instant=True)),
         request_id=failed.request_id,
         product_id=failed.product_id,
         reserve=place.reserve,

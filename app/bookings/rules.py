@@ -217,7 +217,20 @@ def require_contract_step(before: ContractStatus, after: ContractStatus) -> None
 
 def approval_deadline(start_on: date, asked_at: datetime, hours: int) -> datetime:
     """Return until when a CDMO may approve: so many hours from the question, and never once the period has begun."""
-    return min(asked_at + timedelta(hours=hours), datetime.combine(start_on, time.min, SITE_ZONE).astimezone(UTC))
+    return min(asked_at + timedelta(hours=hours), _begin_of(start_on))
+
+
+def answer_deadline(start_on: date, *, instant: bool) -> datetime:
+    """Return until when a place that is held can be taken at the latest, however long it is held for.
+
+    Where the start-up's word is enough, until the midnight at the sites with which the first day of the period ends:
+    what begins today may be booked today. Where its CDMO has to approve it then, until that with which the day begins.
+    """
+    return _begin_of(start_on + timedelta(days=1) if instant else start_on)
+
+
+def _begin_of(day: date) -> datetime:
+    return datetime.combine(day, time.min, SITE_ZONE).astimezone(UTC)
 
 
 def free_from(ended_on: date, told_until_on: date, changeover_days: int) -> date:

@@ -16,7 +16,7 @@ from app.bookings import expiry, followers, followup, freed, ledger, obstacles, 
 from app.bookings.approvals import deadline_of, require_approvable
 from app.bookings.changing import change_status
 from app.bookings.drafts import BookingDraft, draft_of
-from app.bookings.errors import HoldExpired
+from app.bookings.errors import HoldExpired, InThePast
 from app.bookings.expiry import decline_overdue, expire_stale_holds
 from app.bookings.ledger import add_charge
 from app.bookings.models import Booking, BookingSource, BookingStatus
@@ -24,7 +24,7 @@ from app.bookings.rules import ENDED, INITIAL, require_way
 from app.capacity.models import Slot
 from app.capacity.occupancy import span_of
 from app.capacity.service import lock_units
-from app.core.clock import now
+from app.core.clock import now, today
 from app.core.errors import Busy, NotFound
 from app.core.plain import new_row
 from app.core.preconditions import require_seen
@@ -187,6 +187,8 @@ async def confirm(session: AsyncSession, author: Author, booking: Booking) -> Bo
         If it was not confirmed in time, whether or not anything has expired it yet.
     StateConflict
         If it is not held.
+    InThePast
+        If its period has started before today; what a crisis has placed is refused to nobody.
     TooLateToApprove
         If its CDMO would have to approve a period that has begun.
     """
@@ -196,13 +198,15 @@ async def confirm(session: AsyncSession, author: Author, booking: Booking) -> Bo
     ):
         raise HoldExpired("This hold has expired: nothing is booked. Make a new one.")
     require_way("confirm", booking.status)
+    start_on = span_of(booking.period).start_on
+    if start_on < today() and booking.source is not BookingSource.REPLACEMENT:
+        raise InThePast(today=today().isoformat())
     slip_ids = await followers.slips_that_could_not_ask(session, booking.id, followers.HELD)
     if bool(booking.terms.get("instant")):
         await change_status(session, author, booking, BookingStatus.CONFIRMED)
         await bind(session, author, booking)
         await followers.ask_anew(session, author, booking, slip_ids)
         return booking
-    start_on = span_of(booking.period).start_on
     changes = {"approval_expires_at": deadline_of(start_on, booking.source)}
     await change_status(session, author, booking, BookingStatus.AWAITING_CDMO, changes=changes)
     await followers.ask_anew(session, author, booking, slip_ids)

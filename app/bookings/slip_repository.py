@@ -4,12 +4,12 @@ from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, or_, select
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.bookings.life_schemas import SlipMoveFilter
-from app.bookings.models import LIVE, Booking, Slip, SlipMove, SlipMoveStatus
+from app.bookings.models import LIVE, Booking, BookingStatus, Slip, SlipMove, SlipMoveStatus
 from app.catalogue.models import ProductionLine, Site, Unit
 from app.core.model import Period
 from app.core.paging import fetch_page
@@ -56,6 +56,23 @@ async def proposed_to_others(session: AsyncSession, unit_id: UUID, booking_id: U
         )
     )
     return [one for one in await session.scalars(statement) if one is not None]
+
+
+async def stands_in_the_way(session: AsyncSession, booking: Booking) -> bool:
+    """Tell whether a slip of another campaign runs over days of a booking, or asks it to make way; its unit is locked.
+
+    So it is from the slip until the booking has moved, or another slip or the campaign's end takes the days back. Who
+    has declined to make way stands there still, as long as its own days are run over.
+    """
+    asked = exists().where(col(SlipMove.booking_id) == booking.id, col(SlipMove.status).in_(OPEN))
+    run_over = exists().where(
+        col(Booking.unit_id) == booking.unit_id,
+        col(Booking.id) != booking.id,
+        col(Booking.status).in_((BookingStatus.CONFIRMED, BookingStatus.IN_PRODUCTION)),
+        col(Booking.expected_end_on) > booking.period.lower,
+        func.upper(col(Booking.period)) <= booking.period.lower,
+    )
+    return bool(await session.scalar(select(or_(asked, run_over))))
 
 
 async def _locked(session: AsyncSession, condition: ColumnElement[bool]) -> list[SlipMove]:

@@ -93,12 +93,12 @@ async def _administrator(settings: Settings, organisation: str) -> str:
     engine = make_engine(settings.database_owner_url, settings)
     try:
         async with transaction(make_session_factory(engine)) as session:
-            key, _ = await issue_key(
+            issued = await issue_key(
                 session, organisation=organisation, role=Role.ADMIN, person="Administrator", email="admin@example.org"
             )
     finally:
         await engine.dispose()
-    return key.plain
+    return issued.key.plain
 
 
 def _explored(url: str, keys: Mapping[str, str]) -> Service:

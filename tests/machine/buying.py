@@ -1,15 +1,14 @@
 """The start-ups: they hold, confirm, release, move and cancel."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import timedelta
 from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
-from app.core.clock import SITE_ZONE
 from tests.machine import refusals
 from tests.machine.money import move_offer
-from tests.machine.playing import one, sides, which
+from tests.machine.playing import midnight, one, sides, which
 from tests.machine.selling import Selling, leads
 from tests.machine.things import Booking, Place, Request, Verdict, iso
 
@@ -20,11 +19,6 @@ offsets = st.sampled_from((0, 0, 0, 0, 1, 10, 43, 43, 60, 77, 87, -1))
 """Where in a slot, or in what is free of it, a campaign is to start."""
 asking = st.sampled_from((None, None, 0, 1))
 """For which of its requests; None makes one of its own."""
-
-
-def midnight(day: int) -> datetime:
-    """When a day begins at the sites."""
-    return datetime.combine(date.fromordinal(day), time.min, SITE_ZONE).astimezone(UTC)
 
 
 class Buying(Selling):
@@ -71,8 +65,8 @@ class Buying(Selling):
             if serves is None:
                 serves = Request(told["request_id"], owner, place.batches, place.days.start, place.delivery, "draft")
                 self.model.requests.append(serves)
-            until = self.until(told["hold_expires_at"], HOLD)
-            made.append(Booking(told["id"], owner, serves, place, deadline=until))
+            until = self.until(told["hold_expires_at"], HOLD, midnight(place.days.start + int(place.instant)))
+            made.append(Booking(told["id"], owner, serves, place, made=self.model.today(), deadline=until))
             self.model.bookings += made
 
         verdict = refusals.hold(self.model, place, owner, request)
@@ -135,7 +129,7 @@ class Buying(Selling):
         booking = self.booking(which, "confirmed", "awaiting_cdmo")
         place = self.place(to, offset, booking.request.batches)
         notice = booking.place.days.start - self.model.today()
-        offer = move_offer(booking, notice)
+        offer = move_offer(booking, notice, by_cdmo=self.model.in_a_slips_way(booking))
 
         def done(told: Any) -> None:
             if place.instant:

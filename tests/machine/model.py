@@ -20,6 +20,9 @@ from tests.machine.things import (
     production_days,
 )
 
+OPEN = frozenset({"proposed", "unplaced"})
+"""What a slip asks, and nobody has answered."""
+
 
 @dataclass
 class Model:
@@ -51,6 +54,12 @@ class Model:
         """Days outside a live booking's own for which campaigns keep a unit."""
         own = (one for one in self.bookings if one.unit == unit and one is not but)
         return [days for one in own for days in one.kept(self.today())]
+
+    def in_a_slips_way(self, booking: Booking) -> bool:
+        """Whether the CDMO is the cause that a booking leaves: its days are run over, or it is asked to make way."""
+        others = (one for one in self.live_on(booking.unit) if one is not booking)
+        run_over = any(days.meets(booking.place.days) for one in others for days in one.run_over)
+        return run_over or any(one.asked is booking and one.status in OPEN for one in self.proposals)
 
     def open_proposals_in(self, slot: Slot) -> list[Proposal]:
         return [one for one in self.proposals if one.slot is slot and one.status == "proposed"]
@@ -107,6 +116,7 @@ class Model:
         for booking in self.bookings:
             place = booking.place
             booking.place = place._replace(days=place.days.earlier(days), delivery=place.delivery - days)
+            booking.made -= days
             booking.held_days = booking.held_days and booking.held_days.earlier(days)
             booking.deadline = booking.deadline and booking.deadline - instants
             for name in ("expected_end", "actual_start", "actual_end"):
@@ -211,9 +221,11 @@ class Model:
         self.end(booking, "failed", reason)
 
     def cancel(self, booking: Booking, *, by_cdmo: bool, reason: str) -> None:
+        """Nothing is owed where the CDMO is the cause: it cancels itself, or another campaign of its slips."""
         bound = booking.status == "confirmed"
+        caused = by_cdmo or self.in_a_slips_way(booking)
         self.end(booking, "cancelled", reason)
-        if bound and by_cdmo:
+        if bound and caused:
             booking.fees_cents = booking.moves_cents = 0
         elif bound:
             notice = booking.place.days.start - self.today()
@@ -234,7 +246,7 @@ class Model:
 
     def _withdraw(self, about: Callable[[Proposal], bool]) -> None:
         for one in self.proposals:
-            if one.status in {"proposed", "unplaced"} and about(one):
+            if one.status in OPEN and about(one):
                 one.status = "withdrawn"
 
     # What is sold again.

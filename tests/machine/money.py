@@ -29,9 +29,12 @@ def cancellation_fee(price_cents: int, notice_days: int) -> int:
     return price_cents
 
 
-def move_offer(booking: Booking, notice_days: int) -> Offer:
-    """What a move costs: nothing before its CDMO has approved it, once with enough notice, else a tenth."""
-    if booking.status != "confirmed":
+def move_offer(booking: Booking, notice_days: int, *, by_cdmo: bool) -> Offer:
+    """What a move costs: nothing before its CDMO has approved it or where it is the cause, once in time, else a tenth.
+
+    Where the CDMO is the cause, the move in time is still to come.
+    """
+    if booking.status != "confirmed" or by_cdmo:
         return Offer(0, free=False)
     if notice_days >= FREE_MOVE_NOTICE_DAYS and booking.free_moves < FREE_MOVES:
         return Offer(0, free=True)

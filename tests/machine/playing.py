@@ -1,7 +1,7 @@
 """What every step of a machine goes through: it is sent, judged by the model, and all that is seen is compared."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, ClassVar, TypeVar
 from uuid import uuid4
 
@@ -9,7 +9,7 @@ import httpx
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine
 
-from app.core.clock import now, today
+from app.core.clock import SITE_ZONE, now, today
 from tests.machine import seen
 from tests.machine.model import Model
 from tests.machine.refusals import STATUSES
@@ -35,6 +35,11 @@ Thing = TypeVar("Thing")
 which = st.integers(0, 11)
 """The number of a thing among those that fit; the last two mean: among all there are."""
 sides = st.sampled_from((0, 1))
+
+
+def midnight(day: int) -> datetime:
+    """When a day begins at the sites."""
+    return datetime.combine(date.fromordinal(day), time.min, SITE_ZONE).astimezone(UTC)
 
 
 def one(number: int, things: Sequence[Thing]) -> Thing:

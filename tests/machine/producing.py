@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from tests.machine import refusals
-from tests.machine.playing import Player, require_sound, which
+from tests.machine.playing import Player, midnight, require_sound, which
 from tests.machine.things import Booking, Days, Proposal, Verdict, days_of, iso
 
 REPEAT_HOLD = timedelta(hours=240)
@@ -85,7 +85,7 @@ class Producing(Player):
         def done(_: Any) -> None:
             self.model.complete(booking, day, released)
 
-        verdict = refusals.finish(self.model, booking, day, released)
+        verdict = refusals.complete(self.model, booking, day, released)
         body = {"actual_end_on": iso(day), "batches_released": released}
         self.act(booking, "complete", self.scene.seller, verdict, done, **body)
 
@@ -116,9 +116,9 @@ class Producing(Player):
             if place is not None:
                 known = {each.id for each in self.model.bookings}
                 [told] = [one for one in self.bookings_told() if one["id"] not in known]
-                until = self.until(told["hold_expires_at"], REPEAT_HOLD)
+                until = self.until(told["hold_expires_at"], REPEAT_HOLD, midnight(place.days.start + 1))
                 repeat = Booking(told["id"], booking.owner, booking.request, place, source="repeat", deadline=until)
-                repeat.repeats, repeat.contract = booking, booking.contract
+                repeat.made, repeat.repeats, repeat.contract = self.model.today(), booking, booking.contract
                 self.model.bookings.append(repeat)
 
         self.act(booking, "fail", self.scene.seller, verdict, done, **body)

@@ -73,6 +73,8 @@ def place_faults(model: Model, place: Place, owner: int, *, own: Booking | None 
 def hold(model: Model, place: Place, owner: int, request: Request | None) -> Verdict:
     """A request has its own days, and one live booking at most; without one, any day will do."""
     against = place_faults(model, place, owner)
+    if not place.instant and place.days.start <= model.today():
+        against.add("too-late-to-approve")
     if request is not None:
         if place.days.start < request.earliest or request.latest < place.delivery:
             against.add("not-eligible")
@@ -143,9 +145,14 @@ def contract(booking: Booking, to: str) -> Verdict:
 
 
 def start(model: Model, booking: Booking, day: int) -> Verdict:
-    return Verdict.of(
-        None if booking.status == "confirmed" else "wrong-status", "invalid-input" if day > model.today() else None
-    )
+    """It starts once it was booked, and is told of when it has."""
+    amiss = day > model.today() or day < booking.made
+    return Verdict.of(None if booking.status == "confirmed" else "wrong-status", "invalid-input" if amiss else None)
+
+
+def complete(model: Model, booking: Booking, day: int, released: int) -> Verdict:
+    """Of what has not failed, something is released."""
+    return finish(model, booking, day, released).and_of(*([] if released else ["invalid-input"]))
 
 
 def finish(model: Model, booking: Booking, day: int, released: int = 0) -> Verdict:

@@ -136,6 +136,7 @@ class Booking:
     place: Place
     source: str = "direct"
     status: str = "held"
+    made: int = 0
     deadline: datetime | None = None
     version: int = 0
     contract: str = "none"
@@ -179,6 +180,12 @@ class Booking:
         until = max(told, today + 1) if self.status == "in_production" else told
         late = self.status in {"confirmed", "in_production"} and until > self.place.days.end
         return [Days(self.place.days.end, until)] if late else []
+
+    @property
+    def run_over(self) -> list[Days]:
+        """The days after its place that its last slip says it takes as well."""
+        late = self.status in {"confirmed", "in_production"} and (self.expected_end or 0) > self.place.days.end
+        return [Days(self.place.days.end, self.expected_end)] if late and self.expected_end is not None else []
 
     @property
     def unit(self) -> str:

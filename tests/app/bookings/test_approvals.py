@@ -1,6 +1,7 @@
 """Approval deadlines: what a CDMO leaves unanswered is declined, with and without a sweeper."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -13,6 +14,7 @@ from app.bookings.rules import approval_deadline
 from app.capacity.models import Approval, Slot
 from app.core.clock import SITE_ZONE, now, today
 from app.core.database import transaction
+from app.core.model import period
 from app.worker import SWEEPS
 from tests.app.bookings.conftest import Market
 from tests.support.world import day
@@ -45,6 +47,19 @@ async def test_a_question_to_a_cdmo_says_until_when_it_may_answer(market: Market
     assert timedelta(hours=119) < left <= timedelta(hours=120)
     approved = await market.step(asked, "approve", by=market.seller)
     assert approved["approval_expires_at"] is None
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_what_could_not_be_approved_in_time_any_more_is_not_held(market: Market, at_once: bool) -> None:
+    slot = await market.slot_in(0)
+    other = await market.world.request(market.product, earliest_on=today())
+    named: dict[str, Any] = {"product_id": str(market.product.id)} if at_once else {"request_id": str(other.id)}
+    named["slot_id"] = str(slot.id)
+    await market.by_approval(slot)
+    problem = await market.hold(str(today()), expect=409, **named)
+    assert (problem["type"], problem["start"]) == ("urn:creneau:problem:too-late-to-approve", str(today()))
+    assert (await market.read("/v1/bookings", market.buyer))["items"] == []
+    await market.hold(str(today() + timedelta(days=1)), **named)
 
 
 async def test_what_is_overdue_is_declined_by_the_sweep_and_its_request_waits_again(
@@ -85,6 +100,10 @@ async def test_nobody_waits_for_an_approval_of_a_period_that_has_begun(market: M
     slot = await market.slot_in(0)
     async with transaction(market.world.sessions) as session:
         await session.execute(update(Slot).values(approval=Approval.BY_CDMO))
-    held = await market.hold(str(today()), slot_id=str(slot.id), product_id=str(market.product.id))
+    other = await market.world.request(market.product, earliest_on=today())
+    held = await market.hold(str(today() + timedelta(days=1)), slot_id=str(slot.id), request_id=str(other.id))
+    begun = period(today(), today() + timedelta(days=43))
+    async with transaction(market.world.sessions) as session:
+        await session.execute(update(Booking).where(col(Booking.id) == held["id"]).values(period=begun))
     problem = await market.step(held, "confirm", by=market.buyer, expect=409)
     assert problem["type"] == "urn:creneau:problem:too-late-to-approve"

@@ -167,7 +167,11 @@ async def test_on_a_slot_that_a_round_holds_still(market: Market) -> None:
 async def test_a_slot_that_cannot_be_divided_is_taken_whole(market: Market) -> None:
     async with transaction(market.world.sessions) as session:
         await session.execute(update(Slot).values(divisible=False))
-    await market.hold(1, expect=422)
+    for named in ({}, {"product_id": str(market.product.id)}):
+        problem = await market.hold(1, expect=422, **named)
+        assert (problem["type"], pointer(problem)) == ("urn:creneau:problem:outside-slot", "/start")
+        assert "taken whole, from its first day, 2030-01-01" in problem["detail"]
+        assert (problem["first_day"], "duration_days" in problem) == (str(day(0)), False)
     assert (await market.hold(0))["end"] == str(day(120))
     other = await market.world.request(market.product)
     problem = await market.hold(0, request_id=str(other.id), expect=409)

@@ -1,7 +1,7 @@
 """Contract, start, completion and failure: dates, money, and who may say what."""
 
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from app.bookings.fees import DEFAULT_POLICY, FailureTerms, share_cents, terms_o
 from app.bookings.invoicing import failure_invoice, price_invoice
 from app.bookings.models import Booking, BookingSource, ChargeKind, FailureCause
 from app.capacity.models import Approval, Slot
-from app.core.clock import now, today
+from app.core.clock import SITE_ZONE, now, today
 from app.core.database import transaction
 from app.core.schemas import MAX_CENTS
 from app.core.vocabulary import Reserve
@@ -50,9 +50,28 @@ async def test_production_has_actual_dates_beside_the_planned_ones(market: Marke
     made: dict[str, Any] = {"actual_end_on": str(today()), "batches_released": 2}
     problem = await market.step(booked, "complete", by=market.seller, expect=422, **made)
     assert problem["batches"] == 1
+    problem = await market.step(booked, "complete", by=market.seller, expect=422, **(made | {"batches_released": 0}))
+    assert problem["errors"] == [
+        {
+            "pointer": "/batches_released",
+            "detail": "A campaign of which no batch is released has failed: tell it with `fail`.",
+        }
+    ]
     done = await market.step(booked, "complete", by=market.seller, **(made | {"batches_released": 1}))
     assert (done["status"], done["actual_end_on"], done["batches_released"]) == ("completed", str(today()), 1)
     assert await request_status(market, booked) == "fulfilled"
+
+
+async def test_nothing_starts_before_it_was_booked(market: Market) -> None:
+    """Earlier than planned it may: the booking is for days that are years away."""
+    booked = await market.confirmed(10)
+    yesterday = today() - timedelta(days=1)
+    problem = await market.step(booked, "start", by=market.seller, expect=422, actual_start_on=str(yesterday))
+    assert (problem["errors"][0]["pointer"], problem["made_on"]) == ("/actual_start_on", str(today()))
+    async with transaction(market.world.sessions) as session:
+        made_at = datetime.combine(yesterday, time(0, 30), SITE_ZONE)  # the day before that in UTC
+        await session.execute(update(Booking).values(created_at=made_at))
+    assert (await market.begin(booked, yesterday))["actual_start_on"] == str(yesterday)
 
 
 async def test_the_invoice_is_the_quote_line_by_line(market: Market) -> None:

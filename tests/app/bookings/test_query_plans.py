@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import insert, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.bookings import ledger_repository, repository, resale_repository, slip_repository
@@ -93,14 +93,16 @@ async def test_slips_and_what_they_ask_read_no_whole_table(crowded: Market, owne
     await analyze(owner)
     one, unit_id = crowded.request.id, crowded.unit.id
     async with transaction(crowded.world.sessions) as session:
+        booked = (await session.scalars(select(Booking).limit(1))).one()
         plans = [
             *await plans_of(session, lambda: slip_repository.open_moves_to(session, one)),
             *await plans_of(session, lambda: slip_repository.open_moves_of_slips_of(session, one)),
             *await plans_of(session, lambda: slip_repository.live_bookings_over(session, unit_id, crowded.slot.period)),
             *await plans_of(session, lambda: slip_repository.slips_of(session, one)),
             *await plans_of(session, lambda: slip_repository.moves_of_slips(session, [one])),
+            *await plans_of(session, lambda: slip_repository.stands_in_the_way(session, booked)),
         ]
-    assert len(plans) == 5
+    assert len(plans) == 6
     for plan in plans:
         for table in ("bookings", "slips", "slip_moves"):
             assert f"Seq Scan on {table}" not in plan, plan

@@ -64,8 +64,11 @@ async def test_a_repeat_that_cannot_be_held_fails_nothing_and_names_its_field(ma
         repeat: dict[str, Any] = {"repeat_slot_id": str(slot.id), "repeat_start": str(day(start))}
         problem = await market.step(booked, "fail", by=market.seller, cause="cdmo", expect=status, **FAILED, **repeat)
         assert problem["errors"][0]["pointer"] == pointer
-    half: dict[str, Any] = {"repeat_start": str(day(70))}
-    await market.step(booked, "fail", by=market.seller, cause="cdmo", expect=422, **FAILED, **half)
+    halves = {"repeat_start": str(day(70)), "repeat_slot_id": str(market.slot.id)}
+    for given, missing in zip(halves, reversed(halves), strict=True):
+        half: dict[str, Any] = {given: halves[given]}
+        problem = await market.step(booked, "fail", by=market.seller, cause="cdmo", expect=422, **FAILED, **half)
+        assert problem["errors"][0]["pointer"] == f"/{missing}"
     assert (await market.read(f"/v1/bookings/{booked['id']}", market.buyer))["status"] == "in_production"
     assert await market.charges() == [("reservation_fee", FEE)] * 2
 
