@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from uuid import UUID
 
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from app.bookings.slip_rules import NO_PLACE, Follower, SlipPlan, Stretch, Unplaced, plan_slip
@@ -120,13 +120,14 @@ def test_a_plan_keeps_every_promise(calendar: tuple[Span, list[Follower], list[S
 def test_once_made_a_plan_asks_for_nothing_more(calendar: tuple[Span, list[Follower], list[Stretch]]) -> None:
     expected, behind, slots = calendar
     plan = plan_slip(expected, behind, slots)
+    # Those before it having moved out of the way, there may be a place for one that had none.
+    assume(not plan.unplaced)
     moved = {one.booking_id: one.days for one in plan.proposals}
     after = [
         Follower(one.booking_id, moved.get(one.booking_id, one.days), one.reserves, one.fixed_code) for one in behind
     ]
     again = plan_slip(expected, after, slots)
-    assert again.proposals == ()
-    assert set(again.unplaced) == set(plan.unplaced)
+    assert again == SlipPlan((), ())
 
 
 @given(calendars(), st.integers(0, 30), st.integers(1, 30))
