@@ -35,7 +35,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"agreement_id": "7"}, "agreement_id", "Write an identifier"),
     ({"id": uuid4()}, "id", "There is no slot"),
     ({"id": "7"}, "id", "Write an identifier"),
-    ({"site": "Elsewhere"}, "site", "no such site"),
+    ({"site": "Elsewhere"}, "site", "no site 'Elsewhere'"),
     ({"unit_id": uuid4()}, "unit_id", "no such unit"),
 ]
 """What is changed in a good row, and the column and rule that refuse it."""
