@@ -30,14 +30,16 @@ ASKED = ("status", "slot_id", "period", "delivery_on", "unplaced_code", "answere
 
 async def ask(session: AsyncSession, author: Author, slipping: Booking, made: Slip) -> None:
     """Propose another period to each booking that the slip runs into, or say why there is none."""
-    expected = Span(span_of(slipping.period).start_on, made.expected_end_on)
+    expected = _expected(slipping, made)
     horizon = period(expected.start_on, LATEST_DAY)
     live = [
         one
         for one in await repository.live_bookings_over(session, slipping.unit_id, horizon)
         if one.id != slipping.id and span_of(one.period).start_on >= expected.start_on and not has_run_out(one)
     ]
-    plan = plan_slip(expected, [_follower(one) for one in live], await _stretches(session, slipping.unit_id))
+    # Where it started early, the planned period may lie behind what is expected: it is nobody's to go to either.
+    planned = [span_of(slipping.period)]
+    plan = plan_slip(expected, [_follower(one) for one in live], await _stretches(session, slipping.unit_id), planned)
     asked = _as_rows(plan, made.id, live)
     session.add_all(asked)
     await record_all(session, author, "slip_move.made", asked)
@@ -57,7 +59,7 @@ async def ask_anew(session: AsyncSession, author: Author, booking: Booking, slip
     for slip in (await repository.slips_by_id(session, slip_ids)).values():
         slipping = await booking_repository.find(session, slip.booking_id)
         assert slipping is not None  # noqa: S101 - a slip is some booking's
-        expected = Span(span_of(slipping.period).start_on, slip.expected_end_on)
+        expected = _expected(slipping, slip)
         occupied = (await occupied_periods(session, [booking.unit_id], leaving=booking.id))[booking.unit_id]
         proposed = await repository.proposed_to_others(session, booking.unit_id, booking.id)
         taken = [*(one.period for one in occupied), *(span_of(one) for one in proposed)]
@@ -72,6 +74,15 @@ async def ask_anew(session: AsyncSession, author: Author, booking: Booking, slip
                 for name in ASKED:
                     setattr(before, name, getattr(asked, name))
                 await record(session, author, "slip_move.made_anew", before, before=state)
+
+
+def _expected(slipping: Booking, slip: Slip) -> Span:
+    """Return the days that a campaign takes by a slip, from its planned start or the actual one, the earlier of them.
+
+    Where it has started before its planned period, and is to end before it, that period is not among them.
+    """
+    planned_on = span_of(slipping.period).start_on
+    return Span(min(planned_on, slipping.actual_start_on or planned_on), slip.expected_end_on)
 
 
 async def _stretches(session: AsyncSession, unit_id: UUID) -> list[Stretch]:

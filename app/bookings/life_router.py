@@ -55,7 +55,11 @@ async def contract(session: DbSession, actor: CurrentActor, booking_id: UUID, co
 
 @router.post("/v1/bookings/{booking_id}/start", summary="Start production", dependencies=[ONCE, if_match("booking_id")])
 async def start(session: DbSession, actor: CurrentActor, booking_id: UUID, command: StartBody) -> BookingRead:
-    """The CDMO says when production started: the booking is neither moved nor cancelled any more."""
+    """The CDMO says when production started: the booking is neither moved nor cancelled any more.
+
+    Started before its planned period, it keeps the unit from that day on, for as long as it was planned to take or its
+    last slip says, and through today. Refused if others have booked days of these.
+    """
     await production.start(session, actor, booking_id, command)
     return await reading.get_booking(session, actor, booking_id)
 

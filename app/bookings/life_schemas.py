@@ -81,7 +81,7 @@ class StartBody(Body):
     """When production started."""
 
     actual_start_on: Day = Field(
-        description="Not in the future, nor before the booking was made; the planned start binds it to nothing"
+        description="Not in the future, nor before the booking was made; before the planned start if nobody is there"
     )
 
 

@@ -114,8 +114,9 @@ class Booking(Versioned, table=True):
     the unit is free once production has ended.
 
     The planned period stays, whatever happens. Days outside it for which a campaign keeps its unit are as busy as it
-    is, nobody books them anew: those that a slip runs over, those through today while it is still made, and those of
-    its changeover when it has ended. `days_kept` in the database tells them.
+    is, nobody books them anew: those before it once production has started early, those that a slip runs over, those
+    through today while it is still made, and those of its changeover when it has ended. `days_kept` in the database
+    tells them.
     """
 
     __tablename__ = "bookings"

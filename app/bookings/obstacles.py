@@ -40,13 +40,15 @@ async def facts_of(
         A booking that gives up its place by moving: it is in nobody's way.
     """
     slot = (await repository.slots_by_id(session, [slot_id]))[slot_id]
-    facts: dict[str, Any] = {"slot_id": str(slot_id), "slot": _json(span_of(slot.period))}
+    facts: dict[str, Any] = {"slot_id": str(slot_id), "slot": days_as_json(span_of(slot.period))}
     if not issubclass(refusal, CALENDAR_REFUSALS):
         return facts
     wanted = span_of(days)
     occupied = (await occupied_periods(session, [slot.unit_id], leaving=leaving))[slot.unit_id]
     busy = [one.period for one in occupied]
-    facts["in_the_way"] = [_json(one) for one in busy if one.start_on < wanted.end_on and wanted.start_on < one.end_on]
+    facts["in_the_way"] = [
+        days_as_json(one) for one in busy if one.start_on < wanted.end_on and wanted.start_on < one.end_on
+    ]
     facts["nearest_free"] = await _nearest(session, slot, wanted, busy, starts)
     return facts
 
@@ -66,7 +68,7 @@ async def _nearest(
         }
         if found:
             best = min(found, key=lambda free: (abs((free.start_on - wanted.start_on).days), free))
-            return {"slot_id": str(found[best]), **_json(best)}
+            return {"slot_id": str(found[best]), **days_as_json(best)}
     return None
 
 
@@ -77,5 +79,6 @@ def _free(slot: Slot, busy: list[Span]) -> list[Span]:
     return free if slot.divisible or free == [whole] else []
 
 
-def _json(days: Span) -> dict[str, str]:
+def days_as_json(days: Span) -> dict[str, str]:
+    """Return a period as a refusal tells it."""
     return {"start": days.start_on.isoformat(), "end": days.end_on.isoformat()}

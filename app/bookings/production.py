@@ -1,27 +1,30 @@
 """Production as its CDMO tells it: contract, start, end, failure."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.service import record, snapshot
-from app.bookings import ledger, repeats, repository, service
+from app.bookings import ledger, repeats, repository, service, slip_repository
 from app.bookings.access import require_not_ordered, view_for
 from app.bookings.approvals import require_in_time
-from app.bookings.changing import change_status
-from app.bookings.errors import MovePending
+from app.bookings.changing import change_status, has_run_out
+from app.bookings.errors import MovePending, SlotTaken
 from app.bookings.fees import DEFAULT_POLICY, BookingTerms, share_cents
 from app.bookings.invoicing import InvoiceLine, failure_invoice, price_invoice
 from app.bookings.life_schemas import CompleteBody, ContractBody, FailBody, StartBody
 from app.bookings.models import Booking, BookingSource, BookingStatus, ChargeKind, FailureCause
+from app.bookings.obstacles import days_as_json
 from app.bookings.rules import free_from, require_amendable, require_contract_step, require_transition
 from app.capacity.facts import unit_facts
 from app.capacity.occupancy import span_of
 from app.capacity.service import lock_units
+from app.capacity.supply import Span
 from app.core.clock import day_of, today
 from app.core.errors import Invalid
+from app.core.model import period
 from app.identity.actor import Actor
 
 PRICED_WITHOUT_TERMS = frozenset({BookingSource.REPLACEMENT, BookingSource.REPEAT})
@@ -64,6 +67,8 @@ async def start(session: AsyncSession, actor: Actor, booking_id: UUID, command: 
         If it starts in the future, or before the day on which it was booked.
     StateConflict
         If it is not confirmed.
+    SlotTaken
+        If it starts before its planned period, and would take days that others have booked.
     """
     await view_for(session, actor, booking_id, "start")
     booking = await service.locked(session, booking_id)
@@ -73,6 +78,7 @@ async def start(session: AsyncSession, actor: Actor, booking_id: UUID, command: 
     if command.actual_start_on < made_on:
         told = f"Nothing starts before it is booked: not before {made_on}, the day on which this booking was made."
         raise Invalid.field("actual_start_on", told, made_on=str(made_on))
+    await _require_nobody_there(session, booking, command.actual_start_on)
     changes = {"actual_start_on": command.actual_start_on}
     await change_status(session, actor, booking, BookingStatus.IN_PRODUCTION, changes=changes)
 
@@ -154,6 +160,30 @@ async def fail(session: AsyncSession, actor: Actor, booking_id: UUID, command: F
         await _invoice_without_terms(session, actor, booking, due)
     if repeat is not None:
         await repeats.hold_repeat(session, actor, booking, repeat)
+
+
+async def _require_nobody_there(session: AsyncSession, booking: Booking, started_on: date) -> None:
+    """Refuse a start before the planned period that would take days which another has booked.
+
+    It takes the days that `days_kept` in the database tells from then on. To begin early is a choice: unlike what runs
+    over its plan, it asks nobody to make way.
+    """
+    planned = span_of(booking.period)
+    if started_on >= planned.start_on:
+        return
+    told_until = booking.expected_end_on or started_on + timedelta(days=planned.days)
+    early = Span(started_on, min(planned.start_on, max(told_until, today() + timedelta(days=1))))
+    others = [
+        days_as_json(span_of(one.period))
+        for one in await slip_repository.live_bookings_over(session, booking.unit_id, period(*early))
+        if booking.id not in {one.id, one.moves_id} and not has_run_out(one)
+    ]
+    if others:
+        told = (
+            f"It is planned from {planned.start_on} on. Started on {started_on}, it takes the unit until"
+            f" {early.end_on}, and others have booked days of these. Start it after those in the way, or as planned."
+        )
+        raise SlotTaken(told, pointer="/actual_start_on", in_the_way=others)
 
 
 async def _ended(session: AsyncSession, booking: Booking, ended_on: date) -> dict[str, date]:

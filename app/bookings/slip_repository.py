@@ -62,7 +62,8 @@ async def stands_in_the_way(session: AsyncSession, booking: Booking) -> bool:
     """Tell whether a slip of another campaign runs over days of a booking, or asks it to make way; its unit is locked.
 
     So it is from the slip until the booking has moved, or another slip or the campaign's end takes the days back. Who
-    has declined to make way stands there still, as long as its own days are run over.
+    has declined to make way stands there still, as long as its own days are run over. A campaign that has started
+    before its planned period runs over days from then on.
     """
     asked = exists().where(col(SlipMove.booking_id) == booking.id, col(SlipMove.status).in_(OPEN))
     run_over = exists().where(
@@ -70,7 +71,7 @@ async def stands_in_the_way(session: AsyncSession, booking: Booking) -> bool:
         col(Booking.id) != booking.id,
         col(Booking.status).in_((BookingStatus.CONFIRMED, BookingStatus.IN_PRODUCTION)),
         col(Booking.expected_end_on) > booking.period.lower,
-        func.upper(col(Booking.period)) <= booking.period.lower,
+        func.least(func.lower(col(Booking.period)), col(Booking.actual_start_on)) < booking.period.upper,
     )
     return bool(await session.scalar(select(or_(asked, run_over))))
 

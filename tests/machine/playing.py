@@ -180,7 +180,7 @@ class Player(RuleBasedStateMachine):
             slot = next((each for each in self.model.slots if each.id == row["slot_id"]), None)
             days = days_of(row) if row["start"] else None
             asked = Proposal(row["id"], before.slip, before.slipped, booking, slot, days, row["status"])
-            expected = Days(before.slipped.place.days.start, before.slipped.expected_end or 0)
+            expected = Days(before.slipped.begins, before.slipped.expected_end or 0)
             require_sound(expected, [asked])
             if slot is not None and days is not None:
                 others = [each.occupies for each in self.model.live_on(booking.unit) if each is not booking]
@@ -219,5 +219,5 @@ def require_sound(expected: Days, asked: list[Proposal]) -> None:
         assert one.days.start > present.start
         assert one.slot.status == "published"
         assert one.slot.days.holds(one.days)
-        assert not any(one.days.meets(other) for other in given)
+        assert not any(one.days.meets(other) for other in (*given, one.slipped.place.days))
         given.append(one.days)

@@ -124,7 +124,7 @@ class Producing(Player):
         self.act(booking, "fail", self.scene.seller, verdict, done, **body)
 
     @some
-    @rule(which=which, later=st.sampled_from((-10, 1, 10, 43, 100, -200)))
+    @rule(which=which, later=st.sampled_from((-10, 1, 10, 43, 100, -60, -200)))
     def slip(self, which: int, later: int) -> None:
         """Recorded over any neighbour; those behind are asked to make way, to days that are free of all others."""
         self.model.lapse()
@@ -148,7 +148,7 @@ class Producing(Player):
                 )
                 for one in told["moves"]
             ]
-            require_sound(Days(booking.place.days.start, end), asked)
+            require_sound(Days(booking.begins, end), asked)
             self.model.proposals += asked
 
         body = {"expected_end_on": iso(end), "reason_code": "process"}

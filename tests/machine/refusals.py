@@ -145,9 +145,15 @@ def contract(booking: Booking, to: str) -> Verdict:
 
 
 def start(model: Model, booking: Booking, day: int) -> Verdict:
-    """It starts once it was booked, and is told of when it has."""
+    """It starts once it was booked, before its place only where nobody else has booked, and is told of when it has."""
     amiss = day > model.today() or day < booking.made
-    return Verdict.of(None if booking.status == "confirmed" else "wrong-status", "invalid-input" if amiss else None)
+    others = [one.occupies for one in model.live_on(booking.unit) if booking not in (one, one.moves)]
+    taken = any(days.meets(one) for days in booking.before_its_place(day, model.today()) for one in others)
+    return Verdict.of(
+        None if booking.status == "confirmed" else "wrong-status",
+        "invalid-input" if amiss else None,
+        "slot-taken" if taken else None,
+    )
 
 
 def complete(model: Model, booking: Booking, day: int, released: int) -> Verdict:

@@ -170,8 +170,9 @@ class Booking:
     def kept(self, today: int) -> list[Days]:
         """The days for which nobody else has the unit, beside those that it occupies.
 
-        What its last slip says it takes as well; today, while it is made; and, when it has ended, that day and the
-        changeover after it, which is over by the end that was told unless production was not.
+        What its last slip says it takes as well; today, while it is made; what it takes before its place since it has
+        started early; and, when it has ended, that day and the changeover after it, which is over by the end that was
+        told unless production was not.
         """
         told = max(self.place.days.end, self.expected_end or 0)
         if self.actual_end is not None:
@@ -179,13 +180,26 @@ class Booking:
             return [Days(self.actual_end, clean if told <= self.actual_end else min(told, clean))]
         until = max(told, today + 1) if self.status == "in_production" else told
         late = self.status in {"confirmed", "in_production"} and until > self.place.days.end
-        return [Days(self.place.days.end, until)] if late else []
+        started = self.actual_start if self.status == "in_production" else None
+        early = [] if started is None else self.before_its_place(started, today)
+        return early + ([Days(self.place.days.end, until)] if late else [])
+
+    def before_its_place(self, started: int, today: int) -> list[Days]:
+        """The days before its place that it takes once it has started: as long as was told or planned, and today."""
+        end = max(self.expected_end or started + self.place.days.number, today + 1)
+        return [Days(started, min(end, self.place.days.start))] if started < self.place.days.start else []
+
+    @property
+    def begins(self) -> int:
+        """The first day that a slip takes to be its own: the planned or the actual one, whichever is earlier."""
+        return min(self.place.days.start, self.actual_start or self.place.days.start)
 
     @property
     def run_over(self) -> list[Days]:
-        """The days after its place that its last slip says it takes as well."""
-        late = self.status in {"confirmed", "in_production"} and (self.expected_end or 0) > self.place.days.end
-        return [Days(self.place.days.end, self.expected_end)] if late and self.expected_end is not None else []
+        """The days beside its place that its last slip says it takes as well."""
+        if self.status not in {"confirmed", "in_production"} or self.expected_end is None:
+            return []
+        return Days(self.begins, self.expected_end).without([self.place.days])
 
     @property
     def unit(self) -> str:

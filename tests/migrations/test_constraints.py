@@ -134,6 +134,11 @@ HAS_ENDED = (
     "UPDATE bookings SET status = 'completed', hold_expires_at = NULL,"
     " actual_end_on = '2030-02-17', free_from_on = '2030-02-21'"
 )
+STARTED_EARLY = (
+    "UPDATE bookings SET status = 'in_production', hold_expires_at = NULL,"
+    " actual_start_on = '2030-01-02', expected_end_on = '2030-01-06'"
+)
+BEFORE_PLAN = "[2030-01-05,2030-01-09)"
 NOT_ENDED = {"actual_end_on": None, "free_from_on": None}
 HELD = {"status": "held", "hold_expires_at": "2030-01-01T00:00:00Z"}
 
@@ -145,6 +150,7 @@ HELD = {"status": "held", "hold_expires_at": "2030-01-01T00:00:00Z"}
         ("ck_bookings_inside_slot", (), {"period": "[2030-04-25,2030-05-02)"}),
         ("ck_bookings_slot_whole", ("UPDATE slots SET divisible = false",), {"period": FAR}),
         ("ck_bookings_not_kept", (RUNS_OVER,), {"source": "crisis", "period": FAR}),
+        ("ck_bookings_not_kept", (STARTED_EARLY,), {"source": "crisis", "period": BEFORE_PLAN, **HELD}),
         ("ck_bookings_not_kept", (HAS_ENDED,), {"source": "crisis", "period": FAR, **HELD, **NOT_ENDED}),
         ("ck_bookings_slot_not_frozen", (), {"source": "direct", "period": FAR}),
         (
@@ -232,6 +238,17 @@ async def test_what_stands_where_a_slip_runs_over_stays_and_moves_only_out_of_it
     assert await refusal(connection, move.format("[2030-02-24,2030-02-28)")) is None
     confirm = f"UPDATE bookings SET status = 'confirmed', hold_expires_at = NULL WHERE id = '{second['id']}'"  # noqa: S608
     assert await refusal(connection, confirm) is None
+
+
+async def test_days_before_the_plan_are_free_from_the_end_that_a_slip_told(
+    world: World, connection: asyncpg.Connection
+) -> None:
+    await store_specimens(world)
+    for statement in (*LET_GO, STARTED_EARLY):
+        await connection.execute(statement)
+    second = {"id": "01900000-0000-7000-8000-000000000001", **HELD, "expected_end_on": None, "actual_start_on": None}
+    after = {"period": BEFORE_PLAN.replace("2030-01-05", "2030-01-06")}
+    assert await refusal(connection, BOOK, json.dumps(second | after)) is None
 
 
 async def test_a_slot_may_change_what_contradicts_no_booking(world: World, connection: asyncpg.Connection) -> None:

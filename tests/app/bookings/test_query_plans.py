@@ -108,14 +108,20 @@ async def test_slips_and_what_they_ask_read_no_whole_table(crowded: Market, owne
             assert f"Seq Scan on {table}" not in plan, plan
 
 
-@pytest.mark.parametrize("function", ["unit_occupancy", "slot_occupancy"])
-async def test_occupancy_reads_no_whole_table(crowded: Market, owner: AsyncEngine, function: str) -> None:
+@pytest.fixture
+async def offering(crowded: Market, owner: AsyncEngine) -> Market:
+    """A crowded market beside a unit with so many slots that to read all of them is never the shortest way to one."""
     elsewhere = await crowded.world.unit(crowded.cdmo)
     slots = [{"unit_id": elsewhere.id, "period": period(day(n * DAYS), day(n * DAYS + DAYS))} for n in range(2_000)]
     async with owner.begin() as connection:
         await connection.execute(insert(Slot), slots)
     await analyze(owner)
-    async with transaction(crowded.world.sessions) as session:
+    return crowded
+
+
+@pytest.mark.parametrize("function", ["unit_occupancy", "slot_occupancy"])
+async def test_occupancy_reads_no_whole_table(offering: Market, function: str) -> None:
+    async with transaction(offering.world.sessions) as session:
         body = str(await session.scalar(text(f"SELECT prosrc FROM pg_proc WHERE proname = '{function}'")))  # noqa: S608
         body = re.sub("unit_ids|slot_ids", "$1::uuid[]", body).replace("leaving", "$2::uuid")
         plan = await generic_plan(session, body)
@@ -125,8 +131,8 @@ async def test_occupancy_reads_no_whole_table(crowded: Market, owner: AsyncEngin
         assert index in plan, "campaigns that keep their unit longer are read among all that it has had:\n" + plan
 
 
-async def test_a_place_is_read_by_index_once_its_plan_is_made_without_it(crowded: Market) -> None:
-    async with transaction(crowded.world.sessions) as session:
+async def test_a_place_is_read_by_index_once_its_plan_is_made_without_it(offering: Market) -> None:
+    async with transaction(offering.world.sessions) as session:
         plan = await general_plan(session, PLACE)
     assert "Seq Scan on slots" not in plan, plan
     assert "Index Scan" in plan, plan
