@@ -9,6 +9,8 @@ from sqlmodel import col
 
 from app.bookings.models import Booking
 from app.bookings.rules import answer_deadline
+from app.capacity.models import Slot
+from app.catalogue.models import Unit
 from app.core.clock import SITE_ZONE, today
 from app.core.database import transaction
 from app.core.model import period
@@ -31,10 +33,12 @@ def test_a_place_can_be_taken_on_its_first_day_unless_its_cdmo_has_to_approve(in
 
 @pytest.mark.parametrize(("days", "held_days"), [(0, 1), (3, 4), (9, 10)])
 async def test_a_repeat_is_held_no_longer_than_it_can_begin(market: Market, days: int, held_days: int) -> None:
-    slot = await market.slot_in(days)
+    start = today() + timedelta(days=days)
+    # Another unit of the line: the one on which it failed is changed over first.
+    other = await market.world.add(Unit(line_id=market.unit.line_id, name="Unit 2"))
+    slot = await market.world.add(Slot(unit_id=other.id, period=period(start, start + timedelta(days=60))))
     booked = await market.confirmed(10)
     await market.begin(booked)
-    start = today() + timedelta(days=days)
     repeat: dict[str, Any] = {"repeat_slot_id": str(slot.id), "repeat_start": str(start)}
     await market.step(booked, "fail", by=market.seller, cause="cdmo", **FAILED, **repeat)
     [held] = (await market.read("/v1/bookings?status=held", market.buyer))["items"]

@@ -36,7 +36,7 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"id": uuid4()}, "id", "There is no slot"),
     ({"id": "7"}, "id", "Write an identifier"),
     ({"site": "Elsewhere"}, "site", "no site 'Elsewhere'"),
-    ({"unit_id": uuid4()}, "unit_id", "no such unit"),
+    ({"unit_id": uuid4()}, "unit_id", "There is no unit"),
 ]
 """What is changed in a good row, and the column and rule that refuse it."""
 
