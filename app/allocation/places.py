@@ -43,10 +43,10 @@ class Place:
     def draft(
         self, facts: RequestFacts, option: Option, *, source: BookingSource, hold_expires_at: datetime
     ) -> BookingDraft:
-        """Return the hold to make; on a standard line its acceptance confirms it, whatever the slot says."""
+        """Return the hold to make, under the terms of an offer: see `Option.confirmed_by_acceptance`."""
         return draft_of(
             facts,
-            replace(option, instant=option.instant or option.terms.is_standard),
+            replace(option, instant=option.confirmed_by_acceptance),
             self.start_on,
             source=source,
             hold_expires_at=hold_expires_at,

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -28,7 +28,6 @@ from app.allocation.waiting_rules import (
 from app.bookings.models import Booking, BookingSource, BookingStatus, FreedPeriod
 from app.capacity.facts import slot_facts, unit_facts
 from app.capacity.occupancy import span_of
-from app.capacity.supply import SlotFacts, Span
 from app.core.clock import now, today
 from app.matching.outcome import ReasonCode
 from app.requests.facts import priorities, request_facts
@@ -78,8 +77,7 @@ class Case:
 
     def problem(self) -> Built:
         """Return the engine's problem: everything that is booked is pinned, and contenders are served in turn."""
-        entries = weighed(self.contenders, self.supply)
-        return build_problem(entries, self.supply, strictly_ordered(self.policy), self.as_of_on)
+        return build_problem(weighed(self.contenders), self.supply, strictly_ordered(self.policy), self.as_of_on)
 
 
 async def current_policy(session: AsyncSession) -> tuple[RoundPolicy, tuple[UUID, datetime] | None]:
@@ -122,15 +120,9 @@ async def _supply(session: AsyncSession, unit_id: UUID, freed: Sequence[FreedPer
     slots = []
     for slot in found:
         days = [span_of(one.period) for one in freed if one.slot_id == slot.slot_id]
-        if stretches := freed_stretches(_to_be_approved(slot), days):
+        if stretches := freed_stretches(slot, days):
             slots.append(only_free(slot, stretches))
     return Supply(units, {unit_id: slots} if slots else {})
-
-
-def _to_be_approved(slot: SlotFacts) -> SlotFacts:
-    """Return a slot without what begins today, where its CDMO approves what is booked there: it could not any more."""
-    until_tomorrow = Span(date.min, today() + timedelta(days=1))
-    return slot if slot.instant else replace(slot, busy=(*slot.busy, until_tomorrow))
 
 
 async def _freed_by_crisis(session: AsyncSession, freed: Iterable[FreedPeriod]) -> bool:

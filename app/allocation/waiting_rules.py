@@ -12,6 +12,7 @@ from app.allocation.policy import RoundPolicy
 from app.capacity.supply import SlotFacts, Span
 from app.matching.facts import RequestFacts
 from app.matching.outcome import Option
+from app.matching.policy import MatchPolicy
 from app.matching.slots import gaps
 
 MOST_CONTENDERS = 20
@@ -104,13 +105,20 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A request's position among all that wait, and why it cannot have these days; no reason makes it a contender."""
+    """A request's position among all that wait, and why it cannot have these days; no reason makes it a contender.
+
+    Attributes
+    ----------
+    barred
+        Days, by slot, on which `options` leave it nothing, though others may have them.
+    """
 
     waiting: Waiting
     position: int
     options: tuple[Option, ...] = ()
     reason: str | None = None
     facts: Facts = field(default_factory=dict)
+    barred: Mapping[UUID, tuple[Span, ...]] = field(default_factory=dict)
 
     def skipped(self, reason: str, **facts: Any) -> "Verdict":
         """Return the verdict of a contender that was passed over."""
@@ -132,11 +140,32 @@ def only_free(slot: SlotFacts, stretches: Sequence[Span]) -> SlotFacts:
     return replace(slot, busy=tuple(gaps(slot.period, stretches)))
 
 
-def entry_of(waiting: Waiting, supply: Supply, weight: int) -> Entry:
-    """Return a request as the engine takes it: without the days that it has given up."""
+def _entry(waiting: Waiting, barred: Mapping[UUID, tuple[Span, ...]], weight: int) -> Entry:
+    """Return a request as the engine takes it."""
+    return Entry(waiting.wanted, waiting.tier, weight, barred)
+
+
+def _past_approval(
+    request: RequestFacts, supply: Supply, as_of_on: date, policy: MatchPolicy
+) -> dict[UUID, tuple[Span, ...]]:
+    """Return this day in each slot where it is free, but a CDMO would have to approve what begins on it: too late."""
+    this_day = (Span(as_of_on, as_of_on + timedelta(days=1)),)
+    return {
+        option.slot_id: this_day
+        for option in options_of(request, supply, as_of_on, policy)
+        if option.earliest_start_on <= as_of_on and not option.confirmed_by_acceptance
+    }
+
+
+def _with_given_up(
+    waiting: Waiting, supply: Supply, past: Mapping[UUID, tuple[Span, ...]]
+) -> Mapping[UUID, tuple[Span, ...]]:
+    """Return the days barred to a request: those past approval, and in each slot those that it has given up."""
     days = tuple(one.days for one in waiting.given_up)
+    if not days:
+        return past
     slots = [slot.slot_id for listed in supply.slots.values() for slot in listed]
-    return Entry(waiting.wanted, waiting.tier, weight, dict.fromkeys(slots, days) if days else {})
+    return {slot_id: (*past.get(slot_id, ()), *days) for slot_id in slots}
 
 
 def judged(waiting: Iterable[Waiting], supply: Supply, as_of_on: date, policy: RoundPolicy) -> list[Verdict]:
@@ -157,11 +186,14 @@ def _judge(waiting: Waiting, position: int, supply: Supply, as_of_on: date, poli
     if waiting.barred_by is not None:
         return Verdict(waiting, position, reason=waiting.barred_by.value)
     matching = match_policy(policy)
-    options = entry_options(entry_of(waiting, supply, 1), supply, as_of_on, matching)
+    past = _past_approval(waiting.request, supply, as_of_on, matching)
+    barred = _with_given_up(waiting, supply, past)
+    options = entry_options(_entry(waiting, barred, 1), supply, as_of_on, matching)
     if options:
         over = _over_cap(waiting.usage, min(option.duration_days for option in options), policy)
         reason = SkipReason.CAP_REACHED.value if over else None
-        return Verdict(waiting, position, options, reason, over)
+        return Verdict(waiting, position, options, reason, over, barred)
+    supply = supply.without(past)
     if waiting.given_up and options_of(waiting.wanted, supply, as_of_on, matching):
         return Verdict(waiting, position, reason=waiting.given_up[-1].reason.value)
     if waiting.present_delivery_on is not None and options_of(waiting.request, supply, as_of_on, matching):
@@ -180,10 +212,10 @@ def _over_cap(usage: Usage, days: int, policy: RoundPolicy) -> Facts:
     return {}
 
 
-def weighed(contenders: Sequence[Verdict], supply: Supply) -> list[Entry]:
+def weighed(contenders: Sequence[Verdict]) -> list[Entry]:
     """Return contenders as entries, each heavier than all behind it together: no number of them outweighs it."""
     first = contenders[:MOST_CONTENDERS]
-    return [entry_of(one.waiting, supply, 2 ** (len(first) - number)) for number, one in enumerate(first, start=1)]
+    return [_entry(one.waiting, one.barred, 2 ** (len(first) - number)) for number, one in enumerate(first, start=1)]
 
 
 def strictly_ordered(policy: RoundPolicy) -> RoundPolicy:

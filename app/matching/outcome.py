@@ -190,6 +190,11 @@ class Option:
     cautions: tuple[Caution, ...] = ()
 
     @property
+    def confirmed_by_acceptance(self) -> bool:
+        """Whether a start-up that accepts it as an offer is confirmed at once: on a standard line whatever the slot."""
+        return self.instant or self.terms.is_standard
+
+    @property
     def earliest_start_on(self) -> date:
         """The first free start."""
         return self.start_windows[0].first_on

@@ -66,8 +66,11 @@ async def test_a_round_offers_nothing_that_has_begun_and_its_request_waits_on(
     assert states == {"offered", "waitlisted"}
 
 
-async def freed(room: Room, days: int, approval: str) -> None:
-    """Have a booking from today on cancelled, in a slot of so many days, while somebody waits."""
+async def freed(room: Room, days: int, approval: str, answer: str | None = None) -> None:
+    """Have a booking from today on cancelled, in a slot of so many days, while somebody waits.
+
+    The line is standard, unless its CDMO has answered each request.
+    """
     await room.sql(
         "UPDATE slots SET period = daterange(CAST(:start AS date), CAST(:end AS date))",
         start=today(),
@@ -77,20 +80,43 @@ async def freed(room: Room, days: int, approval: str) -> None:
     booking = await room.book("holder", (today() - DAY_ONE).days)
     await room.wait("next", earliest_on=today())
     await room.sql("UPDATE slots SET approval = CAST(:approval AS text)", approval=approval)
+    if answer is not None:
+        await room.sql("UPDATE line_modalities SET is_standard = false")
+        await room.sql(
+            "INSERT INTO feasibilities"
+            " (id, request_id, line_id, disclosed_summary, consented_at, status, condition, origin)"
+            " SELECT gen_random_uuid(), r.id, l.id, 's', now(), :answer, :condition, 'real'"
+            " FROM requests r, production_lines l",
+            answer=answer,
+            condition="if the titre is shown" if answer == "feasible_if" else None,
+        )
     await room.cancel("holder", booking)
 
 
-async def test_the_waiting_list_offers_what_begins_today_until_midnight(room: Room) -> None:
-    await freed(room, 43, "instant")
+@pytest.mark.parametrize(("approval", "answer"), [("instant", None), ("by_cdmo", None), ("instant", "feasible")])
+async def test_the_waiting_list_offers_what_begins_today_until_midnight_where_acceptance_confirms_it(
+    room: Room, approval: str, answer: str | None
+) -> None:
+    await freed(room, 43, approval, answer)
     assert await room.decided()
     [offer] = await room.offers("next")
     assert (offer["start"], datetime.fromisoformat(offer["expires_at"])) == (str(today()), begin_of(1))
+    assert (await room.answer("next", "accept"))["booking_status"] == "confirmed"
 
 
-@pytest.mark.parametrize(("days", "starts"), [(43, []), (44, [str(today() + timedelta(days=1))])])
+@pytest.mark.parametrize("days", [43, 44])
+@pytest.mark.parametrize(("approval", "answer"), [("by_cdmo", "feasible"), ("instant", "feasible_if")])
 async def test_where_the_cdmo_approves_the_waiting_list_offers_nothing_that_begins_today(
-    room: Room, days: int, starts: list[str]
+    room: Room, approval: str, answer: str, days: int
 ) -> None:
-    await freed(room, days, "by_cdmo")
-    assert await room.decided() is bool(starts)
-    assert [offer["start"] for offer in await room.offers("next")] == starts
+    """43 days are one campaign; of 44, it may begin tomorrow."""
+    await freed(room, days, approval, answer)
+    tomorrow = (str(today() + timedelta(days=1)), begin_of(1))
+    expected = [tomorrow] if days == 44 else []
+    assert await room.decided() is bool(expected)
+    offers = await room.offers("next")
+    assert [(one["start"], datetime.fromisoformat(one["expires_at"])) for one in offers] == expected
+    assert await room.expired() == 0
+    if not expected:
+        assert (await room.own("next"))["decisions"][0]["reason_code"] == "slot_taken"
+        assert await room.status("next") == "waitlisted"

@@ -71,7 +71,7 @@ def test_the_order_is_first_refusal_tier_points_and_who_has_waited_longer(
 def test_no_number_of_those_behind_outweighs_one_before_them(count: int) -> None:
     unit = unit_of()
     supply = supply_of(unit, slot_of(unit, 0, 43))
-    entries = weighed(judged([waiting_of() for _ in range(count)], supply, ORIGIN, POLICY), supply)
+    entries = weighed(judged([waiting_of() for _ in range(count)], supply, ORIGIN, POLICY))
     weights = [entry.weight for entry in entries]
     assert len(weights) == min(count, MOST_CONTENDERS)
     assert all(weight > sum(weights[number + 1 :]) for number, weight in enumerate(weights))
@@ -83,7 +83,7 @@ def test_the_engine_serves_in_turn_though_two_behind_would_weigh_more_in_a_round
     supply = supply_of(unit, slot_of(unit, 0, 90))
     first = replace(waiting_of(points=5), request=request_of(batches=2))
     verdicts = judged([waiting_of(points=4), first, waiting_of(points=4, hours=1)], supply, ORIGIN, POLICY)
-    built = build_problem(weighed(verdicts, supply), supply, strictly_ordered(POLICY), ORIGIN)
+    built = build_problem(weighed(verdicts), supply, strictly_ordered(POLICY), ORIGIN)
     found = solve(built.problem, time_limit_s=20.0, workers=1)
     assert [UUID(placed.demand) for placed in found.placed] == [first.request.request_id]
     told = told_apart(verdicts, {first.request.request_id: None})
@@ -164,7 +164,7 @@ def test_of_one_party_only_the_first_request_is_served() -> None:
     ]
     other = waiting_of(hours=2)
     verdicts = judged([*pair, other], supply, ORIGIN, POLICY)
-    built = build_problem(weighed(verdicts, supply), supply, strictly_ordered(POLICY), ORIGIN)
+    built = build_problem(weighed(verdicts), supply, strictly_ordered(POLICY), ORIGIN)
     placed = {UUID(one.demand) for one in solve(built.problem, time_limit_s=20.0, workers=1).placed}
     assert placed == {pair[0].request.request_id, other.request.request_id}
     told = told_apart(verdicts, dict.fromkeys(placed))
