@@ -42,21 +42,31 @@ async def settle_request(session: AsyncSession, author: Author, booking: Booking
 
 
 async def _settle_end(session: AsyncSession, author: Author, booking: Booking, request: Request) -> None:
-    """Move a booked request on from a booking that has ended; a later place that ends takes the wish with it."""
+    """Move a booked request on from a booking that has ended.
+
+    A later place that ends takes the wish with it, and the request waits on for what the list has offered it instead:
+    refused, it is on that list as before. Whoever lets that offer run out waits no more.
+    """
     if booking.status is BookingStatus.COMPLETED:
         await move_request(session, author, request, RequestStatus.FULFILLED)
     elif not await _is_served(session, request.id):
-        displaced = booking.status is BookingStatus.DISPLACED
-        status = RequestStatus.WAITLISTED if displaced else status_without_place(request)
+        if booking.status is BookingStatus.DISPLACED:
+            status = RequestStatus.WAITLISTED
+        else:
+            status = RequestStatus.SUBMITTED if _ran_out(booking) else status_without_place(request)
         await move_request(session, author, request, status, reason_code=booking.ended_reason_code)
     elif request.wants_earlier:
-        places = await repository.other_places(session, request.id, booking.id)
-        if places and all(_is_unapproved(place) for place in places):
+        places = await repository.other_places(session, request.id, booking.id, offered_at=now())
+        if places and all(_is_offered(place) or _is_unapproved(place) for place in places):
             await end_wish(session, author, request, "place_ended", unapproved=True)
 
 
 async def _is_served(session: AsyncSession, request_id: UUID) -> bool:
     return await repository.live_booking_of_request(session, request_id, now()) is not None
+
+
+def _is_offered(booking: Booking) -> bool:
+    return booking.status is BookingStatus.HELD and booking.source is BookingSource.WAITING
 
 
 def _is_unapproved(booking: Booking) -> bool:
@@ -68,6 +78,9 @@ def _kept_from_others(booking: Booking) -> bool:
 
     Whoever lets an offer run out, or declines a round's, leaves the list; whoever has taken an earlier place, too.
     """
-    ran_out = booking.status is BookingStatus.EXPIRED and booking.source is BookingSource.WAITING
-    left = ran_out or booking.source is BookingSource.ROUND or booking.replaced_by_id is not None
+    left = _ran_out(booking) or booking.source is BookingSource.ROUND or booking.replaced_by_id is not None
     return booking.status in LET_GO and not left
+
+
+def _ran_out(booking: Booking) -> bool:
+    return booking.status is BookingStatus.EXPIRED and booking.source is BookingSource.WAITING

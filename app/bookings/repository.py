@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Uuid, func, literal, select, text, update
+from sqlalchemy import ColumnElement, Uuid, and_, func, literal, or_, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY, DATERANGE
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,7 +13,7 @@ from sqlmodel import col
 
 from app.bookings.errors import REFUSALS, BookingRefused
 from app.bookings.liveness import has_run_out, is_live
-from app.bookings.models import Booking, BookingStatus, FreedPeriod
+from app.bookings.models import Booking, BookingSource, BookingStatus, FreedPeriod
 from app.capacity.models import Slot, SlotFreeze, SlotStatus
 from app.core.constraints import constraint_of
 from app.core.model import Period
@@ -184,18 +184,29 @@ async def give_freed_days(session: AsyncSession, slot_id: UUID, part_id: UUID, p
     )
 
 
-async def other_places(session: AsyncSession, request_id: UUID, booking_id: UUID) -> list[Booking]:
+async def other_places(
+    session: AsyncSession, request_id: UUID, booking_id: UUID, *, offered_at: datetime | None = None
+) -> list[Booking]:
     """Return the places that a request has beside one booking, approved or not; production has begun in none.
 
     A place to which a booking only asks to move ends with that booking.
+
+    Parameters
+    ----------
+    offered_at
+        With what the waiting list offers it at this instant.
     """
+    is_place: ColumnElement[bool] = col(Booking.status).in_([BookingStatus.AWAITING_CDMO, BookingStatus.CONFIRMED])
+    if offered_at is not None:
+        offered = and_(col(Booking.status) == BookingStatus.HELD, col(Booking.source) == BookingSource.WAITING)
+        is_place = or_(is_place, and_(offered, col(Booking.hold_expires_at) > offered_at))
     statement = (
         select(Booking)
         .where(
             col(Booking.request_id) == request_id,
             col(Booking.id) != booking_id,
             col(Booking.moves_id).is_(None),
-            col(Booking.status).in_([BookingStatus.AWAITING_CDMO, BookingStatus.CONFIRMED]),
+            is_place,
         )
         .order_by(col(Booking.id))
         .execution_options(populate_existing=True)

@@ -1,6 +1,7 @@
 """A request's place on the waiting list: since when, and the wish of a booked one for an earlier place.
 
-A booked one without that wish waits still if its place came from the list and its CDMO has yet to approve it.
+A booked one without that wish waits still if its place came from the list and its CDMO has yet to approve it. So it
+does where it has nothing but an offer of the list, because the later place that it had has ended.
 """
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -31,7 +32,7 @@ def keep_waiting(request: Request, *, unapproved: bool = False) -> None:
 
 
 def awaits_approval(request: Request) -> bool:
-    """Tell whether a request has accepted a place of the list that is yet to be approved: refused, it waits on."""
+    """Tell whether all that a request has is of the list, and yet to be accepted or approved: refused, it waits on."""
     booked = request.status is RequestStatus.BOOKED
     return booked and request.waiting_since_at is not None and not request.wants_earlier
 
@@ -60,7 +61,8 @@ async def change_wish(session: AsyncSession, author: Author, request: Request, c
         )
     if wants and awaits_approval(request):
         raise StateConflict(
-            "The CDMO has yet to approve this place: until then the request waits for any, since when it did before.",
+            "This place is yet to be accepted, or approved by its CDMO: until then the request waits for any, since "
+            "when it did before.",
             facts={"request_status": request.status.value},
         )
     until_on = command.earlier_until_on if "earlier_until_on" in given else request.earlier_until_on
@@ -92,7 +94,7 @@ async def end_wish(
     Parameters
     ----------
     unapproved
-        It has lost the later place, and accepted an earlier one that is yet to be approved.
+        It has lost the later place, and the list has given it an earlier one that is yet to be accepted or approved.
     """
     if not request.wants_earlier:
         return

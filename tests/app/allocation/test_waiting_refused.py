@@ -108,8 +108,8 @@ async def test_an_earlier_place_is_wished_for_once_the_cdmo_has_approved(room: R
     await wish(room, "patient")
 
 
-async def test_whoever_has_left_its_later_place_waits_on_for_any(room: Room) -> None:
-    """The wish for an earlier place ends with the later one; the waiting does not, until the CDMO has answered."""
+async def offered_an_earlier_place(room: Room) -> tuple[str, str, datetime]:
+    """`mover`, which has a later place, is offered one that its CDMO has to approve; both bookings, and since when."""
     await room.sql("UPDATE slots SET period = '[2030-01-01,2030-05-31)'")
     first, later = await room.book("holder"), await room.book("mover", 60)
     await wish(room, "mover")
@@ -118,8 +118,45 @@ async def test_whoever_has_left_its_later_place_waits_on_for_any(room: Room) -> 
     assert await room.decided()
     [offer] = await room.offers("mover")
     await room.sql("UPDATE bookings SET terms = terms || '{\"instant\": false}' WHERE id = :id", id=offer["booking_id"])
-    await room.answer("mover", "accept")
-    await room.cancel("mover", later)
-    await room.post(room.seller, f"/v1/bookings/{offer['booking_id']}/decline", {"reason_code": "planning"})
+    return offer["booking_id"], later, since
+
+
+async def in_order(room: Room, later: str, *steps: str) -> None:
+    for step in steps:
+        if step == "leave":
+            await room.cancel("mover", later)
+        else:
+            await room.answer("mover", step)
+
+
+@pytest.mark.parametrize("steps", [("accept", "leave"), ("leave", "accept"), ("leave", "decline")])
+async def test_whoever_has_left_its_later_place_waits_on_for_any(room: Room, steps: tuple[str, str]) -> None:
+    """The wish for an earlier place ends with the later one; the waiting does not, whoever refuses and in any order."""
+    booking, later, since = await offered_an_earlier_place(room)
+    await in_order(room, later, *steps)
+    if "accept" in steps:
+        own = await room.own("mover")
+        assert (own["status"], own["wants_earlier"], own["waiting_since_at"]) == ("booked", False, since)
+        await room.post(room.seller, f"/v1/bookings/{booking}/decline", {"reason_code": "planning"})
     own = await room.own("mover")
     assert (own["status"], own["wants_earlier"], own["waiting_since_at"]) == ("waitlisted", False, since)
+
+
+@pytest.mark.parametrize("steps", [("accept", "leave"), ("leave", "accept")])
+async def test_whoever_has_left_its_later_place_waits_no_more_once_the_earlier_one_is_approved(
+    room: Room, steps: tuple[str, str]
+) -> None:
+    booking, later, _ = await offered_an_earlier_place(room)
+    await in_order(room, later, *steps)
+    await room.post(room.seller, f"/v1/bookings/{booking}/approve")
+    own = await room.own("mover")
+    assert (own["status"], own["wants_earlier"], own["waiting_since_at"]) == ("booked", False, None)
+
+
+async def test_whoever_has_left_its_later_place_and_lets_the_offer_run_out_waits_no_more(room: Room) -> None:
+    _, later, _ = await offered_an_earlier_place(room)
+    await room.cancel("mover", later)
+    await room.run_out()
+    assert await room.expired() == 1
+    own = await room.own("mover")
+    assert (own["status"], own["waits"], own["waiting_since_at"]) == ("submitted", False, None)
