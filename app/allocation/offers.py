@@ -164,6 +164,7 @@ async def expire_offers(session: AsyncSession) -> int:
     """
     offers = await repository.lock_expired_offers(session, now(), MOST_AT_ONCE)
     await lock_units(session, await repository.units_of_bookings(session, [offer.booking_id for offer in offers]))
+    await repository.lock_requests(session, [offer.request_id for offer in offers])
     for offer in offers:
         booking = await locked(session, offer.booking_id)
         if booking.status is BookingStatus.HELD:

@@ -240,7 +240,9 @@ async def cancel_round(session: AsyncSession, actor: Actor, round_id: UUID) -> R
         if run.state in ACTIVE:
             await cancel_run(session, actor, run.id)
     await thaw(session, actor, row.id)
-    await look_again(session, [entry.request_id for entry, _ in await repository.entries_of(session, row.id)])
+    request_ids = [entry.request_id for entry, _ in await repository.entries_of(session, row.id)]
+    await repository.lock_requests(session, request_ids)
+    await look_again(session, request_ids)
     return row
 
 

@@ -28,7 +28,7 @@ from app.allocation.models import (
 )
 from app.allocation.places import Place
 from app.allocation.runs import create_run
-from app.allocation.waiting_case import Case, read_case, read_passed_over
+from app.allocation.waiting_case import Case, lock_waiting, read_case, read_passed_over
 from app.allocation.waiting_rules import OUT_OF_SERVICE, SkipReason, Verdict, left_without, told_apart
 from app.audit.author import Author
 from app.audit.service import record, record_all
@@ -71,6 +71,7 @@ async def ask_waiting_list(session: AsyncSession, unit_id: UUID) -> Run | None:
     freed = [one for one in undecided if one.reason_code not in OUT_OF_SERVICE]
     if not freed:
         return None
+    await lock_waiting(session, unit_id, shared=True)
     async with snapshot_beside(session) as reading:
         case = await read_case(reading, unit_id, freed)
         versions = await calendar_versions(reading, [unit_id])
@@ -122,7 +123,7 @@ async def offer_freed(session: AsyncSession, run: Run) -> None:
     if not placed or await _has_changed(session, unit_id, run):
         await enqueue(session, Entrypoint.WAITING, unit_id)
         return
-    await repository.lock_requests(session, [UUID(item["demand"]) for item in placed])
+    await lock_waiting(session, unit_id)
     case = await read_case(session, unit_id, freed)
     origin = date.fromisoformat(run.problem["origin"])
     drafts = await _drafts(session, case, origin, placed) if case.turn == run.references["turn"] else []

@@ -89,6 +89,22 @@ async def current_policy(session: AsyncSession) -> tuple[RoundPolicy, tuple[UUID
     return RoundPolicy.model_validate(policy), (round_id, published_at)
 
 
+async def lock_waiting(session: AsyncSession, unit_id: UUID, *, shared: bool = False) -> None:
+    """Let nothing that keeps a request from a unit's days end between the reading of a case and its decision.
+
+    Whoever ends an offer, a hold or the like locks the request, and then looks for the decisions that it was passed
+    over in: a decision that was not committed yet would be missed, and the days never asked about again.
+
+    Parameters
+    ----------
+    shared
+        See `repository.lock_requests`.
+    """
+    units = await unit_facts(session, unit_ids=[unit_id])
+    requests = await waiting_list.requests_waiting_for(session, units[unit_id].modalities)
+    await repository.lock_requests(session, [request.id for request in requests], shared=shared)
+
+
 async def read_case(session: AsyncSession, unit_id: UUID, freed: Sequence[FreedPeriod]) -> Case:
     """Return what there is to decide about freed days of a unit, as of today."""
     as_of_on = today()

@@ -27,6 +27,7 @@ async def look_again(session: AsyncSession, request_ids: Collection[UUID]) -> No
     """Have the list asked again about days that were freed while an offer or the like kept these requests from them.
 
     So it is once that has ended, for those that wait still; the days that somebody has taken are not asked about. The
+    caller has locked the requests: a decision that is being made on one has been written by then, or comes after. The
     sweep makes the jobs: two transactions that each made one for the other's unit would wait for each other.
     """
     await repository.free_again(session, request_ids)

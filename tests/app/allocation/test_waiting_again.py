@@ -1,17 +1,32 @@
 """Whoever cannot be offered days at the moment is passed over by name, and asked about them when it can."""
 
+import asyncio
 from uuid import UUID
 
 import pytest
 
-from app.allocation.models import Round, RoundRequest, RoundStatus
+from app.allocation import repository
+from app.allocation.models import Offer, OfferStatus, Round, RoundRequest, RoundStatus
+from app.allocation.runs import Success, claim_run, end_run
+from app.allocation.waiting import AUTHOR, ask_waiting_list
+from app.bookings import service
+from app.bookings.models import BookingStatus
+from app.core.database import transaction
 from app.core.model import period
+from app.requests.models import RequestStatus
+from app.requests.progress import move_request
+from app.worker import FOLLOW_UPS
+from tests.app.allocation.problems import greedy_solution
 from tests.app.allocation.test_waiting_earlier import wish
 from tests.app.allocation.waiting_room import Room, days_of
 from tests.support.world import day
 
 pytestmark = pytest.mark.database
 
+WAITING_FOR_A_ROW = """
+    SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid)
+    WHERE datname = current_database() AND locktype IN ('transactionid', 'tuple') AND NOT granted
+"""
 FREED = "SELECT count(*) FROM freed_periods WHERE unit_id = :unit"
 
 
@@ -56,6 +71,60 @@ async def test_days_freed_during_an_offer_are_offered_to_whoever_declines_it(roo
     [offer] = await room.offers("only")
     assert days_of(offer) == (day(0), day(43))
     assert (await room.decisions())[-1]["place"]["freed"][0]["reason_code"] == "funding"
+
+
+async def waits_for_a_row(room: Room) -> bool:
+    """Whether a transaction waits for one that has locked a row."""
+    return bool(await room.scalar(WAITING_FOR_A_ROW))
+
+
+async def test_days_freed_during_an_offer_are_offered_to_whoever_declines_it_while_they_are_decided(room: Room) -> None:
+    unit_id = await offered_one_place_while_another_is_freed(room, "only")
+    await room.sql("DELETE FROM jobs.pgqueuer")
+    async with asyncio.TaskGroup() as tasks, transaction(room.sessions) as session:
+        assert await ask_waiting_list(session, unit_id) is None
+        await session.flush()
+        tasks.create_task(room.answer("only", "decline"))
+        await room.until(lambda: waits_for_a_row(room), "the answer waits for the decision")
+    assert (await room.told())[-1] == {"only": "offer_pending"}
+    assert await room.asked_again() == 1
+    assert await room.decided(unit_id)
+    assert len(await room.offers("only")) == 1
+
+
+async def test_days_are_decided_as_an_answer_that_is_being_given_leaves_those_who_wait(room: Room) -> None:
+    """The answer has locked the request first: the decision waits for it, and then finds nothing in its way."""
+    unit_id = await offered_one_place_while_another_is_freed(room, "only")
+    [offer] = await room.offers("only")
+    async with asyncio.TaskGroup() as tasks, transaction(room.sessions) as session:
+        row = await repository.lock_request(session, room.requests["only"].id)
+        decided = tasks.create_task(room.taken_up(unit_id))
+        await room.until(lambda: waits_for_a_row(room), "the decision waits for the answer")
+        booking = await service.locked(session, UUID(offer["booking_id"]))
+        await service.end_booking(session, AUTHOR, booking, BookingStatus.RELEASED, reason_code="offer_declined")
+        (await session.get_one(Offer, UUID(offer["id"]))).status = OfferStatus.DECLINED
+        await move_request(session, AUTHOR, row, RequestStatus.WAITLISTED, reason_code="offer_declined")
+    assert decided.result() is not None
+
+
+async def test_days_freed_during_an_offer_are_offered_to_whoever_declines_it_while_another_is_offered_them(
+    room: Room,
+) -> None:
+    unit_id = await offered_one_place_while_another_is_freed(room, "first", "second")
+    run = await room.taken_up(unit_id)
+    assert run is not None
+    async with transaction(room.sessions) as session:
+        claimed = await claim_run(session, run.id, FOLLOW_UPS)
+    assert claimed is not None
+    async with asyncio.TaskGroup() as tasks, transaction(room.sessions) as session:
+        await end_run(session, run.id, claimed.attempt, Success(greedy_solution(claimed.problem), {}), FOLLOW_UPS)
+        await session.flush()
+        tasks.create_task(room.answer("first", "decline"))
+        await room.until(lambda: waits_for_a_row(room), "the answer waits for the decision")
+    assert (await room.told())[-1] == {"first": "offer_pending", "second": None}
+    await room.answer("second", "decline")
+    assert await room.decided(unit_id)
+    assert len(await room.offers("first")) == 1
 
 
 async def test_days_freed_during_an_offer_that_runs_out_are_not_asked_about_again(room: Room) -> None:
