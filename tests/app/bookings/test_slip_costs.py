@@ -79,6 +79,8 @@ async def test_a_move_that_was_paid_before_the_slip_is_credited_when_leaving(mar
     await market.move(behind.near, by=behind.owner, **behind.place())
     assert await owed(market, behind.owner) == FEE + PRICE // 10
     await slipped(market, behind.first, NOW + 120)
+    [told] = (await quoted(market, behind.near, behind.owner))["cancellation"]
+    assert (told["total_cents"], told["due_cents"]) == (0, -FEE - PRICE // 10)
     await market.step(behind.near, "cancel", by=behind.owner, reason_code="planning")
     assert await owed(market, behind.owner) == 0
 
