@@ -50,16 +50,24 @@ async def slips_that_could_not_ask(session: AsyncSession, booking_id: UUID, code
     return {one.slip_id for one in await repository.open_moves_to(session, booking_id) if one.unplaced_code == code}
 
 
+async def slips_that_ask(session: AsyncSession, booking_id: UUID) -> set[UUID]:
+    """Return the slips that ask a booking to make way, or find no place to propose to it, and that still stand."""
+    return {one.slip_id for one in await repository.open_moves_to(session, booking_id)}
+
+
 async def ask_anew(session: AsyncSession, author: Author, booking: Booking, slip_ids: Collection[UUID]) -> None:
     """Ask a locked booking, which can be moved by now, to make way for slips on its unit, or say why it cannot.
 
     It alone is asked, and goes round all that is booked, kept or proposed to others: nobody else's answer changes. A
-    slip asks a booking one thing: what it asked before gives way.
+    slip asks a booking one thing: what it asked before gives way. Of a slip on a unit that it has left, or behind which
+    it does not stand any more, it hears nothing.
     """
     for slip in (await repository.slips_by_id(session, slip_ids)).values():
         slipping = await booking_repository.find(session, slip.booking_id)
         assert slipping is not None  # noqa: S101 - a slip is some booking's
         expected = _expected(slipping, slip)
+        if slipping.unit_id != booking.unit_id or span_of(booking.period).start_on < expected.start_on:
+            continue
         occupied = (await occupied_periods(session, [booking.unit_id], leaving=booking.id))[booking.unit_id]
         proposed = await repository.proposed_to_others(session, booking.unit_id, booking.id)
         taken = [*(one.period for one in occupied), *(span_of(one) for one in proposed)]

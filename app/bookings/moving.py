@@ -135,7 +135,7 @@ async def plan_move(session: AsyncSession, booking: Booking, slot_id: UUID, star
 async def approve_move(session: AsyncSession, author: Author, asked: Booking) -> None:
     """Let a booking take the place that it asks to move to: in one transaction, or not at all.
 
-    Slips in whose way that place was ask the booking to make way now.
+    Slips in whose way that place was ask the booking to make way now, and those that had asked it ask it anew.
 
     Raises
     ------
@@ -162,6 +162,8 @@ async def approve_move(session: AsyncSession, author: Author, asked: Booking) ->
         reserve=asked.reserve,
     )
     slip_ids = await followers.slips_that_could_not_ask(session, asked.id, followers.MOVE_AWAITS_CDMO)
+    # What they ask is withdrawn with the move, and days that it keeps may be run over all the same.
+    slip_ids |= await followers.slips_that_ask(session, booking.id)
     await _take_effect(session, author, booking, draft, offer=offer, reason=("approved", None), instead_of=asked)
     await followers.ask_anew(session, author, booking, slip_ids)
 

@@ -68,6 +68,10 @@ class Model:
         """What slips could not ask of a booking."""
         return [one for one in self.proposals if one.asked is booking and one.status == "unplaced"]
 
+    def open_to(self, booking: Booking) -> list[Proposal]:
+        """What slips ask of a booking, or would if there were a place."""
+        return [one for one in self.proposals if one.asked is booking and one.status in OPEN]
+
     def published_on(self, unit: str, days: Days, but: Slot | None = None) -> bool:
         return any(
             one.unit == unit and one is not but and one.status == "published" and one.days.meets(days)

@@ -32,10 +32,10 @@ class Producing(Player):
             if asking is None or offer is None:
                 self.model.confirm(booking)
                 return
-            could_not = self.model.unplaced_to(booking)
+            before = self.model.unplaced_to(booking) + self.model.open_to(asking)
             self.model.end(booking, "released", "moved")
             self.model.move(asking, booking.place, offer.fee_cents, free=offer.free)
-            self.asked_anew(asking, could_not)
+            self.asked_anew(asking, before)
 
         self.act(booking, "approve", self.scene.seller, verdict, done)
 

@@ -198,6 +198,16 @@ class Booking:
         """The first day that a slip takes to be its own: the planned or the actual one, whichever is earlier."""
         return min(self.place.days.start, self.actual_start or self.place.days.start)
 
+    @property
+    def expected(self) -> Days:
+        """The days that it takes as its last slip says."""
+        return Days(self.begins, self.expected_end or self.place.days.end)
+
+    def asks_by_slip(self, other: "Booking") -> bool:
+        """Whether its last slip runs over days of another booking, which stands behind it."""
+        behind = other.unit == self.unit and other.place.days.start >= self.begins
+        return behind and other.place.days.meets(self.expected)
+
     def run_over(self, today: int) -> list[Days]:
         """The days beside its place that it takes as well, as its last slip or the day says, or that it has taken."""
         if self.actual_end is not None:
