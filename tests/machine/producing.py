@@ -149,6 +149,9 @@ class Producing(Player):
                 for one in told["moves"]
             ]
             require_sound(Days(booking.begins, end), asked)
+            for one in asked:
+                kept = self.model.kept_on(booking.unit, but=one.asked)
+                assert one.days is None or not any(one.days.meets(days) for days in kept)
             self.model.proposals += asked
 
         body = {"expected_end_on": iso(end), "reason_code": "process"}
