@@ -135,6 +135,8 @@ async def plan_move(session: AsyncSession, booking: Booking, slot_id: UUID, star
 async def approve_move(session: AsyncSession, author: Author, asked: Booking) -> None:
     """Let a booking take the place that it asks to move to: in one transaction, or not at all.
 
+    It costs what was quoted; nothing, and no free move, where the CDMO has become the cause since.
+
     Slips in whose way that place was ask the booking to make way now, and those that had asked it ask it anew.
 
     Raises
@@ -149,6 +151,8 @@ async def approve_move(session: AsyncSession, author: Author, asked: Booking) ->
     assert asked.moves_id is not None  # noqa: S101 - a constraint has seen to it
     booking = await repository.lock(session, asked.moves_id)
     offer = MoveOffer.model_validate(asked.move)
+    if await slip_repository.stands_in_the_way(session, booking):
+        offer = offer.model_copy(update={"fee_cents": 0, "free": False, "by_cdmo": True})
     draft = BookingDraft(
         slot_id=asked.slot_id,
         organisation_id=asked.organisation_id,

@@ -8,7 +8,7 @@ from hypothesis.stateful import precondition, rule
 
 from tests.machine import refusals
 from tests.machine.playing import Player, midnight, require_sound, which
-from tests.machine.things import Booking, Days, Proposal, Verdict, days_of, iso
+from tests.machine.things import Booking, Days, Offer, Proposal, Verdict, days_of, iso
 
 REPEAT_HOLD = timedelta(hours=240)
 
@@ -32,6 +32,8 @@ class Producing(Player):
             if asking is None or offer is None:
                 self.model.confirm(booking)
                 return
+            if self.model.in_a_slips_way(asking):
+                offer = Offer(0, free=False)
             before = self.model.unplaced_to(booking) + self.model.open_to(asking)
             self.model.end(booking, "released", "moved")
             self.model.move(asking, booking.place, offer.fee_cents, free=offer.free)
