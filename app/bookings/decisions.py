@@ -92,8 +92,8 @@ async def decline(session: AsyncSession, actor: Actor, booking_id: UUID, command
 async def cancel(session: AsyncSession, actor: Actor, booking_id: UUID, command: CancelBody) -> None:
     """Either side cancels: the start-up at the fee that was quoted, the CDMO at none and with all fees credited.
 
-    A booking that its CDMO has not approved costs nothing to leave. Nor does one that a slip of another campaign runs
-    over or asks to make way: its CDMO is the cause, whoever cancels.
+    A booking that its CDMO has not approved costs nothing to leave. Nor does one that another campaign runs over, or
+    that a slip asks to make way: its CDMO is the cause, whoever cancels.
 
     Raises
     ------

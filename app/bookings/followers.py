@@ -1,6 +1,7 @@
 """Those behind a campaign that slips: what is asked of them, when it slips and once one of them can be asked."""
 
-from collections.abc import Collection, Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -37,12 +38,32 @@ async def ask(session: AsyncSession, author: Author, slipping: Booking, made: Sl
         for one in await repository.live_bookings_over(session, slipping.unit_id, horizon)
         if one.id != slipping.id and span_of(one.period).start_on >= expected.start_on and not has_run_out(one)
     ]
+    behind = [_follower(one) for one in live]
     # Where it started early, the planned period may lie behind what is expected: it is nobody's to go to either.
-    planned = [span_of(slipping.period)]
-    plan = plan_slip(expected, [_follower(one) for one in live], await _stretches(session, slipping.unit_id), planned)
+    taken = [span_of(slipping.period), *await _taken_beside(session, slipping, live, behind)]
+    plan = plan_slip(expected, behind, await _stretches(session, slipping.unit_id), taken)
     asked = _as_rows(plan, made.id, live)
     session.add_all(asked)
     await record_all(session, author, "slip_move.made", asked)
+
+
+async def _taken_beside(
+    session: AsyncSession, slipping: Booking, live: Sequence[Booking], behind: Sequence[Follower]
+) -> list[Span]:
+    """Return the days that others take on the unit of a campaign that slips, without what the plan knows of.
+
+    That is what each of those behind it takes, and what it keeps by a slip of its own.
+    """
+    own = Counter((one.slot_id, span_of(one.period)) for one in live)
+    kept = [one.kept for one in behind if one.kept is not None]
+    taken = []
+    for one in (await occupied_periods(session, [slipping.unit_id], leaving=slipping.id))[slipping.unit_id]:
+        place = one.slot_id, one.period
+        if own[place] > 0:
+            own[place] -= 1
+        elif not any(days.start_on <= one.period.start_on and one.period.end_on <= days.end_on for days in kept):
+            taken.append(one.period)
+    return taken
 
 
 async def slips_that_could_not_ask(session: AsyncSession, booking_id: UUID, code: str) -> set[UUID]:
@@ -50,16 +71,24 @@ async def slips_that_could_not_ask(session: AsyncSession, booking_id: UUID, code
     return {one.slip_id for one in await repository.open_moves_to(session, booking_id) if one.unplaced_code == code}
 
 
+async def slips_that_ask(session: AsyncSession, booking_id: UUID) -> set[UUID]:
+    """Return the slips that ask a booking to make way, or find no place to propose to it, and that still stand."""
+    return {one.slip_id for one in await repository.open_moves_to(session, booking_id)}
+
+
 async def ask_anew(session: AsyncSession, author: Author, booking: Booking, slip_ids: Collection[UUID]) -> None:
     """Ask a locked booking, which can be moved by now, to make way for slips on its unit, or say why it cannot.
 
     It alone is asked, and goes round all that is booked, kept or proposed to others: nobody else's answer changes. A
-    slip asks a booking one thing: what it asked before gives way.
+    slip asks a booking one thing: what it asked before gives way. Of a slip on a unit that it has left, or behind which
+    it does not stand any more, it hears nothing.
     """
     for slip in (await repository.slips_by_id(session, slip_ids)).values():
         slipping = await booking_repository.find(session, slip.booking_id)
         assert slipping is not None  # noqa: S101 - a slip is some booking's
         expected = _expected(slipping, slip)
+        if slipping.unit_id != booking.unit_id or span_of(booking.period).start_on < expected.start_on:
+            continue
         occupied = (await occupied_periods(session, [booking.unit_id], leaving=booking.id))[booking.unit_id]
         proposed = await repository.proposed_to_others(session, booking.unit_id, booking.id)
         taken = [*(one.period for one in occupied), *(span_of(one) for one in proposed)]
@@ -105,7 +134,10 @@ def _follower(booking: Booking) -> Follower:
         code = booking.status.value
     # Who was served from the start-up reserve may be served from what is open to all.
     reserves = {Reserve.STARTUP, Reserve.OPEN} if booking.reserve is Reserve.STARTUP else {booking.reserve}
-    return Follower(booking.id, span_of(booking.period), frozenset(reserves), code)
+    days, kept = span_of(booking.period), None
+    if code is None and booking.expected_end_on is not None and booking.expected_end_on > days.end_on:
+        kept = Span(days.end_on, booking.expected_end_on)
+    return Follower(booking.id, days, frozenset(reserves), code, kept)
 
 
 def _as_rows(plan: SlipPlan, slip_id: UUID, bookings: Iterable[Booking]) -> list[SlipMove]:

@@ -8,7 +8,7 @@ from app.bookings.fees import BookingTerms, Frozen, share_cents
 
 
 class MoveOffer(Frozen):
-    """A move as it was asked for and quoted: what is charged when it takes effect, whenever that is."""
+    """A move as it was asked for and quoted: what is charged at most when it takes effect, whenever that is."""
 
     start: date = Field(description="First day at the new place")
     end: date = Field(description="Day after the last one there, changeover included")

@@ -135,7 +135,9 @@ async def plan_move(session: AsyncSession, booking: Booking, slot_id: UUID, star
 async def approve_move(session: AsyncSession, author: Author, asked: Booking) -> None:
     """Let a booking take the place that it asks to move to: in one transaction, or not at all.
 
-    Slips in whose way that place was ask the booking to make way now.
+    It costs what was quoted; nothing, and no free move, where the CDMO has become the cause since.
+
+    Slips in whose way that place was ask the booking to make way now, and those that had asked it ask it anew.
 
     Raises
     ------
@@ -149,6 +151,8 @@ async def approve_move(session: AsyncSession, author: Author, asked: Booking) ->
     assert asked.moves_id is not None  # noqa: S101 - a constraint has seen to it
     booking = await repository.lock(session, asked.moves_id)
     offer = MoveOffer.model_validate(asked.move)
+    if await slip_repository.stands_in_the_way(session, booking):
+        offer = offer.model_copy(update={"fee_cents": 0, "free": False, "by_cdmo": True})
     draft = BookingDraft(
         slot_id=asked.slot_id,
         organisation_id=asked.organisation_id,
@@ -162,6 +166,8 @@ async def approve_move(session: AsyncSession, author: Author, asked: Booking) ->
         reserve=asked.reserve,
     )
     slip_ids = await followers.slips_that_could_not_ask(session, asked.id, followers.MOVE_AWAITS_CDMO)
+    # What they ask is withdrawn with the move, and days that it keeps may be run over all the same.
+    slip_ids |= await followers.slips_that_ask(session, booking.id)
     await _take_effect(session, author, booking, draft, offer=offer, reason=("approved", None), instead_of=asked)
     await followers.ask_anew(session, author, booking, slip_ids)
 

@@ -38,6 +38,7 @@ async def quote(session: AsyncSession, actor: Actor, booking_id: UUID, question:
     notice_days = (start_on - today()).days
     by_cdmo = confirmed and await slip_repository.stands_in_the_way(session, booking)
     fee = terms.reservation_fee_cents
+    move_fees_cents = (await ledger.charged_by_kind(session, booking.id)).get(ChargeKind.MOVE_FEE, 0)
     return QuoteRead(
         booking_id=booking.id,
         policy_version=terms.policy_version,
@@ -45,13 +46,16 @@ async def quote(session: AsyncSession, actor: Actor, booking_id: UUID, question:
         price_lines=terms.price_lines,
         reservation_fee_cents=terms.reservation_fee_cents,
         charged_cents=await ledger.charged_cents(session, booking.id),
-        move_fees_cents=(await ledger.charged_by_kind(session, booking.id)).get(ChargeKind.MOVE_FEE, 0),
+        move_fees_cents=move_fees_cents,
         free_moves_left=free_moves_left(terms, booking.free_moves_used),
         free_move_notice_days=terms.moves.free_notice_days,
         caused_by_cdmo=by_cdmo,
         move_fee_cents=0 if by_cdmo else share_cents(terms.price_cents, terms.moves.percent),
         cancellation_today_cents=cancellation_fee_cents(terms, notice_days, by_cdmo=by_cdmo) if confirmed else 0,
-        cancellation=free_of_charge(fee) if by_cdmo else cancellation_schedule(terms, start_on, fee, from_on=today()),
+        # Where the CDMO is the cause, moving has cost nothing either.
+        cancellation=free_of_charge(fee + move_fees_cents)
+        if by_cdmo
+        else cancellation_schedule(terms, start_on, fee, from_on=today()),
         move=await _move(session, actor, booking, question),
         origin=booking.origin,
     )

@@ -4,13 +4,15 @@ from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.bookings.life_schemas import SlipMoveFilter
 from app.bookings.models import LIVE, Booking, BookingStatus, Slip, SlipMove, SlipMoveStatus
+from app.capacity.occupancy import span_of
 from app.catalogue.models import ProductionLine, Site, Unit
+from app.core.clock import today
 from app.core.model import Period
 from app.core.paging import fetch_page
 
@@ -63,16 +65,23 @@ async def stands_in_the_way(session: AsyncSession, booking: Booking) -> bool:
 
     So it is from the slip until the booking has moved, or another slip or the campaign's end takes the days back. Who
     has declined to make way stands there still, as long as its own days are run over. A campaign that has started
-    before its planned period runs over days from then on.
+    before its planned period runs over days from then on. One that is still made runs over each day that has come, told
+    or not; one that has ended has run over all until its changeover was over.
     """
     asked = exists().where(col(SlipMove.booking_id) == booking.id, col(SlipMove.status).in_(OPEN))
-    run_over = exists().where(
+    first_on = span_of(booking.period).start_on
+    told = col(Booking.expected_end_on) > first_on
+    runs_on = told if first_on > today() else true()
+    before = (
         col(Booking.unit_id) == booking.unit_id,
         col(Booking.id) != booking.id,
-        col(Booking.status).in_((BookingStatus.CONFIRMED, BookingStatus.IN_PRODUCTION)),
-        col(Booking.expected_end_on) > booking.period.lower,
         func.least(func.lower(col(Booking.period)), col(Booking.actual_start_on)) < booking.period.upper,
     )
+    going = or_(
+        and_(col(Booking.status) == BookingStatus.CONFIRMED, told),
+        and_(col(Booking.status) == BookingStatus.IN_PRODUCTION, runs_on),
+    )
+    run_over = or_(exists().where(*before, going), exists().where(*before, col(Booking.free_from_on) > first_on))
     return bool(await session.scalar(select(or_(asked, run_over))))
 
 

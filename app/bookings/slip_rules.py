@@ -23,12 +23,15 @@ class Follower:
         What reserves it may lie in.
     fixed_code
         Why nobody can propose a move to it, coded; None if it can be moved.
+    kept
+        Days that it keeps after its own by a slip of its own: in the way of all others if it stays.
     """
 
     booking_id: UUID
     days: Span
     reserves: frozenset[Reserve] = frozenset({Reserve.OPEN})
     fixed_code: str | None = None
+    kept: Span | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,8 @@ def _place(
 ) -> Iterator[Proposal | Unplaced]:
     """Yield what becomes of each booking that has to move, if some stay where they are."""
     fixed = set(fixed)
-    busy = [expected, *taken, *(one.days for one in ordered if one.booking_id in fixed)]
+    stay = [one for one in ordered if one.booking_id in fixed]
+    busy = [expected, *taken, *(one.days for one in stay), *(one.kept for one in stay if one.kept is not None)]
     free_from = expected.end_on
     for one in ordered:
         if one.booking_id in fixed:

@@ -57,8 +57,8 @@ class Model:
 
     def in_a_slips_way(self, booking: Booking) -> bool:
         """Whether the CDMO is the cause that a booking leaves: its days are run over, or it is asked to make way."""
-        others = (one for one in self.live_on(booking.unit) if one is not booking)
-        run_over = any(days.meets(booking.place.days) for one in others for days in one.run_over)
+        others = (one for one in self.bookings if one.unit == booking.unit and one is not booking)
+        run_over = any(days.meets(booking.place.days) for one in others for days in one.run_over(self.today()))
         return run_over or any(one.asked is booking and one.status in OPEN for one in self.proposals)
 
     def open_proposals_in(self, slot: Slot) -> list[Proposal]:
@@ -67,6 +67,10 @@ class Model:
     def unplaced_to(self, booking: Booking) -> list[Proposal]:
         """What slips could not ask of a booking."""
         return [one for one in self.proposals if one.asked is booking and one.status == "unplaced"]
+
+    def open_to(self, booking: Booking) -> list[Proposal]:
+        """What slips ask of a booking, or would if there were a place."""
+        return [one for one in self.proposals if one.asked is booking and one.status in OPEN]
 
     def published_on(self, unit: str, days: Days, but: Slot | None = None) -> bool:
         return any(

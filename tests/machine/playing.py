@@ -167,23 +167,26 @@ class Player(RuleBasedStateMachine):
         told: list[Any] = self.stage.send("GET", "/v1/bookings?limit=200", self.scene.seller).json()["items"]
         return told
 
-    def asked_anew(self, booking: Booking, could_not: Sequence[Proposal]) -> None:
-        """Slips that could not ask a place which was not firm ask its booking now, or say another reason."""
-        if not could_not:
+    def asked_anew(self, booking: Booking, before: Sequence[Proposal]) -> None:
+        """Slips that could not ask a place which was not firm ask its booking now, or say another reason.
+
+        So do those that had asked a booking which has moved, where its new place is in their way too.
+        """
+        standing = {each.slip: each for each in before if each.slipped.asks_by_slip(booking)}
+        if not standing:
             return
         rows = self.stage.send("GET", "/v1/slip-moves?limit=200", self.scene.seller).json()["items"]
         told = {row["slip_id"]: row for row in rows if row["booking_id"] == booking.id}
         known = {each.id: each for each in self.model.proposals}
-        for before in could_not:
-            row = told[before.slip]
+        for slip, each in standing.items():
+            row = told[slip]
             assert row["unplaced_code"] in {None, "no_place"}, row
-            slot = next((each for each in self.model.slots if each.id == row["slot_id"]), None)
+            slot = next((one for one in self.model.slots if one.id == row["slot_id"]), None)
             days = days_of(row) if row["start"] else None
-            asked = Proposal(row["id"], before.slip, before.slipped, booking, slot, days, row["status"])
-            expected = Days(before.slipped.begins, before.slipped.expected_end or 0)
-            require_sound(expected, [asked])
+            asked = Proposal(row["id"], slip, each.slipped, booking, slot, days, row["status"])
+            require_sound(each.slipped.expected, [asked])
             if slot is not None and days is not None:
-                others = [each.occupies for each in self.model.live_on(booking.unit) if each is not booking]
+                others = [one.occupies for one in self.model.live_on(booking.unit) if one is not booking]
                 assert not any(days.meets(one) for one in [*others, *self.model.kept_on(booking.unit, but=booking)])
             if row["id"] in known:
                 self.model.proposals.remove(known[row["id"]])

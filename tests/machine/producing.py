@@ -8,7 +8,7 @@ from hypothesis.stateful import precondition, rule
 
 from tests.machine import refusals
 from tests.machine.playing import Player, midnight, require_sound, which
-from tests.machine.things import Booking, Days, Proposal, Verdict, days_of, iso
+from tests.machine.things import Booking, Days, Offer, Proposal, Verdict, days_of, iso
 
 REPEAT_HOLD = timedelta(hours=240)
 
@@ -32,10 +32,12 @@ class Producing(Player):
             if asking is None or offer is None:
                 self.model.confirm(booking)
                 return
-            could_not = self.model.unplaced_to(booking)
+            if self.model.in_a_slips_way(asking):
+                offer = Offer(0, free=False)
+            before = self.model.unplaced_to(booking) + self.model.open_to(asking)
             self.model.end(booking, "released", "moved")
             self.model.move(asking, booking.place, offer.fee_cents, free=offer.free)
-            self.asked_anew(asking, could_not)
+            self.asked_anew(asking, before)
 
         self.act(booking, "approve", self.scene.seller, verdict, done)
 
@@ -149,6 +151,9 @@ class Producing(Player):
                 for one in told["moves"]
             ]
             require_sound(Days(booking.begins, end), asked)
+            for one in asked:
+                kept = self.model.kept_on(booking.unit, but=one.asked)
+                assert one.days is None or not any(one.days.meets(days) for days in kept)
             self.model.proposals += asked
 
         body = {"expected_end_on": iso(end), "reason_code": "process"}

@@ -176,8 +176,7 @@ class Booking:
         """
         told = max(self.place.days.end, self.expected_end or 0)
         if self.actual_end is not None:
-            clean = self.actual_end + 1 + CHANGEOVER_DAYS
-            return [Days(self.actual_end, clean if told <= self.actual_end else min(told, clean))]
+            return [Days(self.actual_end, self.clean_after(self.actual_end))]
         until = max(told, today + 1) if self.status == "in_production" else told
         late = self.status in {"confirmed", "in_production"} and until > self.place.days.end
         started = self.actual_start if self.status == "in_production" else None
@@ -189,17 +188,35 @@ class Booking:
         end = max(self.expected_end or started + self.place.days.number, today + 1)
         return [Days(started, min(end, self.place.days.start))] if started < self.place.days.start else []
 
+    def clean_after(self, ended: int) -> int:
+        """The day from which the unit is free once production has ended."""
+        told, clean = max(self.place.days.end, self.expected_end or 0), ended + 1 + CHANGEOVER_DAYS
+        return clean if told <= ended else min(told, clean)
+
     @property
     def begins(self) -> int:
         """The first day that a slip takes to be its own: the planned or the actual one, whichever is earlier."""
         return min(self.place.days.start, self.actual_start or self.place.days.start)
 
     @property
-    def run_over(self) -> list[Days]:
-        """The days beside its place that its last slip says it takes as well."""
-        if self.status not in {"confirmed", "in_production"} or self.expected_end is None:
-            return []
-        return Days(self.begins, self.expected_end).without([self.place.days])
+    def expected(self) -> Days:
+        """The days that it takes as its last slip says."""
+        return Days(self.begins, self.expected_end or self.place.days.end)
+
+    def asks_by_slip(self, other: "Booking") -> bool:
+        """Whether its last slip runs over days of another booking, which stands behind it."""
+        behind = other.unit == self.unit and other.place.days.start >= self.begins
+        return behind and other.place.days.meets(self.expected)
+
+    def run_over(self, today: int) -> list[Days]:
+        """The days beside its place that it takes as well, as its last slip or the day says, or that it has taken."""
+        if self.actual_end is not None:
+            until = self.clean_after(self.actual_end)
+        elif self.status == "in_production":
+            until = max(self.expected_end or 0, today + 1)
+        else:
+            until = self.expected_end or 0 if self.status == "confirmed" else 0
+        return Days(self.begins, until).without([self.place.days])
 
     @property
     def unit(self) -> str:

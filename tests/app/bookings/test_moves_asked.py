@@ -15,6 +15,7 @@ from app.core.database import transaction
 from app.core.model import new_id, period
 from app.worker import SWEEPS
 from tests.app.bookings.conftest import Market, place
+from tests.app.bookings.test_slips import neighbour, slipped
 from tests.support.world import day
 
 FEE = 15_000_000
@@ -187,3 +188,40 @@ async def test_what_its_cdmo_has_not_approved_moves_for_nothing_and_to_an_instan
     assert await market.charges() == [("reservation_fee", FEE)]
     quote = await market.read(f"/v1/bookings/{asked['id']}/quote", market.buyer)
     assert quote["free_moves_left"] == 1
+
+
+@pytest.mark.parametrize("to", [50, 70])
+async def test_a_booking_that_moves_over_its_own_days_is_asked_anew_where_it_is_still_run_over(
+    market: Market, to: int
+) -> None:
+    await market.world.slot(market.unit, 120, 300, approval=Approval.INSTANT)
+    first = await market.confirmed(0)
+    booked, owner = await neighbour(market, 43)
+    await market.by_approval(market.slot)
+    asking = await market.move(booked, to, by=owner)
+    [told] = (await slipped(market, first, 60))["moves"]
+    assert (told["booking_id"], told["start"]) == (booked["id"], str(day(120)))
+    await market.step({"id": asking["pending_move_id"]}, "approve", by=market.seller)
+    [asked] = (await market.read("/v1/slip-moves", owner))["items"]
+    if to == 70:
+        assert asked["status"] == "withdrawn"
+        return
+    assert (asked["id"], asked["status"], asked["start"]) == (told["id"], "proposed", str(day(60)))
+    await market.send(f"/v1/slip-moves/{asked['id']}/accept", None, headers=owner, expect=200)
+    assert (await market.read(f"/v1/bookings/{booked['id']}", owner))["start"] == str(day(60))
+
+
+@pytest.mark.parametrize("where", ["before it", "on another unit"])
+async def test_a_booking_that_moves_out_of_the_way_hears_no_more_of_the_slip(market: Market, where: str) -> None:
+    slot = await market.world.slot(market.unit, 200, 300, approval=Approval.INSTANT)
+    first = await market.confirmed(200, slot_id=str(slot.id), product_id=str(market.product.id))
+    booked, owner = await neighbour(market, 243, slot_id=str(slot.id))
+    elsewhere, start = market.slot, 10
+    await market.by_approval(elsewhere)
+    if where == "on another unit":
+        elsewhere, start = await market.world.slot(await market.world.unit(market.cdmo), 200, 300), 245
+    asking = await market.move(booked, start, by=owner, slot_id=str(elsewhere.id))
+    await slipped(market, first, 250)
+    await market.step({"id": asking["pending_move_id"]}, "approve", by=market.seller)
+    [asked] = (await market.read("/v1/slip-moves", owner))["items"]
+    assert asked["status"] == "withdrawn"

@@ -83,6 +83,26 @@ async def test_who_slips_may_move_within_its_own_days_and_nobody_else(market: Ma
     assert await free(market, market.slot.id) == [days(0, 5), days(48, 120)]
 
 
+async def test_no_slip_proposes_days_that_another_one_runs_over(market: Market) -> None:
+    first = await market.confirmed(0)
+    second, _ = await neighbour(market, 43)
+    later = await market.world.slot(market.unit, 120, 400, approval=Approval.INSTANT)
+    third, owner = await neighbour(market, 120, slot_id=str(later.id))
+    await slipped(market, first, 170)
+    [asked] = (await slipped(market, second, 130))["moves"]
+    assert (asked["booking_id"], asked["start"]) == (third["id"], str(day(170)))
+    await market.send(f"/v1/slip-moves/{asked['id']}/accept", None, headers=owner, expect=200)
+
+
+async def test_who_slips_itself_makes_way_over_the_days_that_it_has_kept(market: Market) -> None:
+    first = await market.confirmed(0)
+    near, owner = await neighbour(market, 43)
+    await slipped(market, near, 90)
+    [asked] = (await slipped(market, first, 50))["moves"]
+    assert (asked["start"], asked["end"]) == (str(day(50)), str(day(93)))
+    await market.send(f"/v1/slip-moves/{asked['id']}/accept", None, headers=owner, expect=200)
+
+
 async def test_days_no_longer_run_over_are_for_booking_again_and_said_so(
     market: Market, running: dict[str, Any]
 ) -> None:

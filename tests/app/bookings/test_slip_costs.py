@@ -79,6 +79,8 @@ async def test_a_move_that_was_paid_before_the_slip_is_credited_when_leaving(mar
     await market.move(behind.near, by=behind.owner, **behind.place())
     assert await owed(market, behind.owner) == FEE + PRICE // 10
     await slipped(market, behind.first, NOW + 120)
+    [told] = (await quoted(market, behind.near, behind.owner))["cancellation"]
+    assert (told["total_cents"], told["due_cents"]) == (0, -FEE - PRICE // 10)
     await market.step(behind.near, "cancel", by=behind.owner, reason_code="planning")
     assert await owed(market, behind.owner) == 0
 
@@ -119,6 +121,27 @@ async def test_a_move_that_awaits_its_cdmo_costs_what_was_quoted_when_it_was_ask
     await slipped(market, behind.first, NOW + 48)
     await market.send(f"/v1/bookings/{asked['pending_move_id']}/approve", None, headers=market.seller, expect=200)
     assert await market.charges(behind.owner) == [("reservation_fee", FEE)]
+
+
+async def test_a_move_that_was_asked_for_before_the_slip_and_approved_after_it_costs_nothing(
+    market: Market, behind: Behind
+) -> None:
+    await market.by_approval(behind.later)
+    asked = await market.move(behind.near, by=behind.owner, **behind.place())
+    await slipped(market, behind.first, NOW + 58)
+    assert (await quoted(market, behind.near, behind.owner))["move_fee_cents"] == 0
+    await market.send(f"/v1/bookings/{asked['pending_move_id']}/approve", None, headers=market.seller, expect=200)
+    assert await market.charges(behind.owner) == [("reservation_fee", FEE)]
+
+
+async def test_a_free_move_that_was_asked_for_before_the_slip_is_not_used_up_by_it(market: Market) -> None:
+    first = await market.confirmed(0)
+    near, owner = await neighbour(market, 43)
+    later = await market.world.slot(market.unit, 200, 300)
+    asked = await market.move(near, 200, by=owner, slot_id=str(later.id))
+    await slipped(market, first, 53)
+    await market.send(f"/v1/bookings/{asked['pending_move_id']}/approve", None, headers=market.seller, expect=200)
+    assert (await quoted(market, near, owner))["free_moves_left"] == 1
 
 
 @pytest.mark.parametrize("how", ["slips less", "is cancelled"])

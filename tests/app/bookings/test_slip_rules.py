@@ -57,6 +57,15 @@ def test_what_cannot_move_is_gone_round_and_named_if_the_slip_runs_into_it() -> 
     assert plan.unplaced == (Unplaced(UUID(int=1), "held"),)
 
 
+def test_days_that_one_keeps_by_its_own_slip_are_gone_round_if_it_stays() -> None:
+    kept = replace(follower(2, 80, 120), kept=span(120, 130))
+    one = follower(1, 40, 80)
+    assert places(plan_slip(span(0, 90), [kept], [Stretch(LATER, span(80, 300))])) == {2: span(90, 130)}
+    stays = replace(kept, reserves=frozenset({Reserve.STARTUP}))
+    plan = plan_slip(span(0, 90), [one, stays], [Stretch(SLOT, span(0, 80)), Stretch(LATER, span(80, 300))])
+    assert (places(plan), plan.unplaced) == ({1: span(130, 170)}, (Unplaced(UUID(int=2), NO_PLACE),))
+
+
 def test_one_without_a_place_stays_and_the_others_go_round_it() -> None:
     # 60 days fit nowhere behind day 50 of a slot that ends on day 105; the second goes behind the first.
     behind = [follower(1, 40, 100), follower(2, 100, 105)]
