@@ -11,11 +11,9 @@ from sqlmodel import col
 from app.audit.models import AuditRecord
 from app.bookings.models import Booking
 from app.capacity.models import FreezeHolder, Slot, SlotFreeze, SlotStatus
-from app.catalogue.models import ProductionLine, Unit
 from app.core.clock import now, today
 from app.core.database import transaction
-from app.core.model import new_id, period
-from app.core.schemas import LATEST_DAY
+from app.core.model import new_id
 from app.core.vocabulary import Origin, Reserve
 from app.identity.models import Organisation
 from app.requests.models import Request, RequestStatus
@@ -58,18 +56,6 @@ async def test_a_hold_for_a_product_makes_its_request_by_itself(market: Market) 
     await market.step(held, "confirm", by=market.buyer)
     request = await market.read(f"/v1/requests/{held['request_id']}", market.buyer)
     assert request["status"] == "booked"
-
-
-async def test_what_a_start_leads_to_may_lie_past_all_days(market: Market) -> None:
-    wanted = {"product_id": str(market.product.id), "batches": 1000}
-    async with transaction(market.world.sessions) as session:
-        (await session.get_one(Slot, market.slot.id)).period = period(day(0), LATEST_DAY)
-        unit = await session.get_one(Unit, market.unit.id)
-        (await session.get_one(ProductionLine, unit.line_id)).cadence_days = 3650
-    for start in (day(0), LATEST_DAY - timedelta(days=20)):
-        problem = await market.hold(str(start), **wanted, expect=409)
-        assert problem["type"] == "urn:creneau:problem:not-eligible"
-        assert "time_too_short" in [reason["code"] for reason in problem["reasons"]]
 
 
 async def test_over_another_booking_the_nearest_free_period_is_told(market: Market) -> None:
