@@ -9,9 +9,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from functools import reduce
-from itertools import cycle, islice
+from itertools import islice
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -38,8 +38,13 @@ WARMING_CALLS = 200
 DATABASE = "creneau_bench"
 ENVIRONMENT = {"LOG_LEVEL": "WARNING"} | {name.upper(): str(limit) for name, limit in server.UNLIMITED.items()}
 """Everything is switched on; requests are counted, though none is one too many."""
-SEARCH = {"modality": "monoclonal_antibody", "phase": "phase_1", "region": "Île-de-France"}
-SEARCHED_YEARS = 3
+SEARCH = {
+    "modality": "monoclonal_antibody",
+    "phase": "phase_1",
+    "region": "Île-de-France",
+    "start": "2031-01-01",
+    "end": "2034-01-01",
+}
 
 
 class Round(NamedTuple):
@@ -131,19 +136,13 @@ def _inserts(data: BenchData, count: int) -> Iterator[Call]:
 
 
 def _searches(data: BenchData, count: int) -> Iterator[Call]:
-    paths = [f"/v1/slots?{httpx.QueryParams(SEARCH | period)}" for period in _searched()]
-    return (Call("GET", path, {"authorization": data.authorization}) for path in islice(cycle(paths), count))
+    path = "/v1/slots?" + str(httpx.QueryParams(SEARCH))
+    return (Call("GET", path, {"authorization": data.authorization}) for _ in range(count))
 
 
 def _selects(count: int) -> Iterator[Call]:
-    paths = [f"/select?{httpx.QueryParams(period)}" for period in _searched()]
-    return (Call("GET", path) for path in islice(cycle(paths), count))
-
-
-def _searched() -> list[dict[str, str]]:
-    """Return the periods of the searches, one for each month in which somebody may want to start."""
-    firsts = [date(2031 + month // 12, month % 12 + 1, 1) for month in range(24)]
-    return [{"start": str(one), "end": str(one.replace(year=one.year + SEARCHED_YEARS))} for one in firsts]
+    query = str(httpx.QueryParams({"start": SEARCH["start"], "end": SEARCH["end"]}))
+    return (Call("GET", f"/select?{query}") for _ in range(count))
 
 
 def _plain(url: URL) -> str:
