@@ -73,5 +73,14 @@ async def plans_of(session: AsyncSession, work: Callable[[], Awaitable[object]])
 
 async def analyze(owner: AsyncEngine) -> None:
     """Let the server count the rows there are, as it does by itself in the long run."""
+    await _by_itself(owner, "ANALYZE")
+
+
+async def settle(owner: AsyncEngine) -> None:
+    """Have the server do all that it does by itself in the long run, so that no plan depends on how far it has got."""
+    await _by_itself(owner, "VACUUM ANALYZE")
+
+
+async def _by_itself(owner: AsyncEngine, statement: str) -> None:
     async with owner.connect() as connection:
-        await (await connection.execution_options(isolation_level="AUTOCOMMIT")).exec_driver_sql("ANALYZE")
+        await (await connection.execution_options(isolation_level="AUTOCOMMIT")).exec_driver_sql(statement)

@@ -23,7 +23,7 @@ from app.core.driver import driver_of
 from app.core.model import new_id, period
 from app.core.settings import Settings
 from tests.app.capacity.searching import all_found
-from tests.support.explain import analyze, general_plan, prepared_plan
+from tests.support.explain import general_plan, prepared_plan, settle
 from tests.support.world import World, day
 
 
@@ -176,14 +176,16 @@ async def test_the_search_reads_indexes_and_no_whole_table(world: World, owner: 
         rows = [{"unit_id": unit.id, "period": period(day(start), day(start + 9))} for start in starts]
         async with owner.begin() as connection:
             await connection.execute(insert(Slot), rows)
-    await analyze(owner)
+    await settle(owner)
     narrow = {"start": day(4000), "end": day(4100)}
     for name, (wanted, few) in SEARCHES.items():
         for query in (wanted, narrow | wanted, narrow | wanted | {"available": True}):
             begins = "start" in query or not wanted.keys().isdisjoint({"min_days", "deliver_by"})
             for further, plan in await _plans(world, SlotFilter.model_validate(query)):
-                assert "Seq Scan on slots" not in plan, (name, plan)
-                assert re.search(BY_UNIT if few else TO_COME, plan), (name, plan)
+                assert "Seq Scan on slots" not in plan, f"{name}\n{plan}"
+                # Of few units the slots of a hundred days may be fewer still: either index reads little.
+                by_unit = f"{BY_UNIT}|{UNDER_WAY}" if "start" in query else BY_UNIT
+                assert re.search(by_unit if few else TO_COME, plan), f"{name}\n{plan}"
                 if begins and not further and not few:
                     assert re.search(UNDER_WAY, plan), (name, plan)
                     assert not re.search(r"Filter: .*period @>", plan), (name, plan)
