@@ -6,7 +6,8 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from app.bookings.models import BookingSource
+from app.allocation.models import Offer, OfferSource, Run
+from app.bookings.models import Booking, BookingSource
 from app.bookings.service import BookingDraft, draft_of
 from app.core.vocabulary import Origin
 from app.matching.facts import RequestFacts
@@ -52,3 +53,18 @@ class Place:
             hold_expires_at=hold_expires_at,
             origin=Origin.of(self.request.origin, option.origin),
         )
+
+
+def offer_of(run: Run, booking: Booking, *, round_id: UUID | None = None) -> Offer:
+    """Return the offer of a place that is held for a request: of a round, or of the waiting list without one."""
+    assert booking.request_id is not None  # noqa: S101 - it was made for one
+    assert booking.hold_expires_at is not None  # noqa: S101
+    return Offer(
+        source=OfferSource.WAITING if round_id is None else OfferSource.ROUND,
+        round_id=round_id,
+        run_id=run.id,
+        request_id=booking.request_id,
+        organisation_id=booking.organisation_id,
+        booking_id=booking.id,
+        expires_at=booking.hold_expires_at,
+    )

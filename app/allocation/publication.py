@@ -14,7 +14,7 @@ from app.allocation.entrants import OPEN_TO_OFFERS, move
 from app.allocation.errors import AlreadyPublished, CalendarChanged
 from app.allocation.models import Offer, Round, RoundRequest, RoundStatus, Run
 from app.allocation.offers import settle_rounds
-from app.allocation.places import Place
+from app.allocation.places import Place, offer_of
 from app.allocation.planner import Supply, match_policy, options_of
 from app.allocation.policy import RoundPolicy
 from app.allocation.rules import PLANNED, require_status
@@ -22,7 +22,7 @@ from app.allocation.scope import supply_in_scope
 from app.allocation.service import change_status, locked_round
 from app.audit.service import record, record_all, snapshot
 from app.bookings.freed import look_again
-from app.bookings.models import Booking, BookingSource
+from app.bookings.models import BookingSource
 from app.bookings.service import BookingDraft, create_bookings
 from app.capacity.service import calendar_versions, lock_units, thaw
 from app.core.clock import now
@@ -127,23 +127,10 @@ async def _offer(
     session: AsyncSession, actor: Actor, row: Round, run: Run, drafts: Sequence[BookingDraft]
 ) -> list[Offer]:
     """Hold the places, and offer each to whoever asked."""
-    offers = [_offer_of(row, run, booking) for booking in await create_bookings(session, actor, drafts)]
+    offers = [offer_of(run, booking, round_id=row.id) for booking in await create_bookings(session, actor, drafts)]
     session.add_all(offers)
     await record_all(session, actor, "offer.made", offers)
     return offers
-
-
-def _offer_of(row: Round, run: Run, booking: Booking) -> Offer:
-    assert booking.request_id is not None  # noqa: S101 - it was made for one
-    assert booking.hold_expires_at is not None  # noqa: S101
-    return Offer(
-        round_id=row.id,
-        run_id=run.id,
-        request_id=booking.request_id,
-        organisation_id=booking.organisation_id,
-        booking_id=booking.id,
-        expires_at=booking.hold_expires_at,
-    )
 
 
 async def _tell_outcomes(

@@ -17,7 +17,6 @@ from app.allocation import waiting_repository as waiting_list
 from app.allocation.entrants import move
 from app.allocation.models import (
     Offer,
-    OfferSource,
     Run,
     RunKind,
     RunState,
@@ -26,14 +25,14 @@ from app.allocation.models import (
     WaitingOutcome,
     WaitingResult,
 )
-from app.allocation.places import Place
+from app.allocation.places import Place, offer_of
 from app.allocation.runs import create_run
 from app.allocation.waiting_case import Case, lock_waiting, read_case, read_passed_over
 from app.allocation.waiting_rules import OUT_OF_SERVICE, SkipReason, Verdict, left_without, told_apart
 from app.audit.author import Author
 from app.audit.service import record, record_all
 from app.bookings.errors import BookingRefused, SlotFrozen
-from app.bookings.models import Booking, BookingSource, FreedPeriod
+from app.bookings.models import BookingSource, FreedPeriod
 from app.bookings.service import BookingDraft, create_bookings
 from app.capacity.service import calendar_versions, lock_units
 from app.core.clock import now
@@ -171,7 +170,7 @@ async def _offer(
         verdicts = left_without(case.verdicts, refusal.type)
         await _decide(session, case, freed, WaitingOutcome.FAILED, verdicts, run=run, reason_code=refusal.type)
         return
-    offers = {offer.request_id: offer for offer in (_offer_of(run, booking) for booking in bookings)}
+    offers = {offer.request_id: offer for offer in (offer_of(run, booking) for booking in bookings)}
     session.add_all(offers.values())
     await record_all(session, AUTHOR, "offer.made", offers.values())
     verdicts = told_apart(case.verdicts, offers)
@@ -179,19 +178,6 @@ async def _offer(
     for request_id in offers:
         if (await repository.lock_request(session, request_id)).status is RequestStatus.WAITLISTED:
             await move(session, AUTHOR, request_id, RequestStatus.OFFERED, reason_code="place_freed")
-
-
-def _offer_of(run: Run, booking: Booking) -> Offer:
-    assert booking.request_id is not None  # noqa: S101 - it was made for one
-    assert booking.hold_expires_at is not None  # noqa: S101
-    return Offer(
-        source=OfferSource.WAITING,
-        run_id=run.id,
-        request_id=booking.request_id,
-        organisation_id=booking.organisation_id,
-        booking_id=booking.id,
-        expires_at=booking.hold_expires_at,
-    )
 
 
 async def _decide(

@@ -85,13 +85,13 @@ class StartBody(Body):
     )
 
 
-def _any(number: int) -> int:
+def _at_least_one(number: int) -> int:
     if number < 1:
         raise ValueError("A campaign of which no batch is released has failed: tell it with `fail`.")
     return number
 
 
-Released = Annotated[int, Field(le=1000, json_schema_extra={"minimum": 1}), AfterValidator(_any)]
+Released = Annotated[int, Field(le=1000, json_schema_extra={"minimum": 1}), AfterValidator(_at_least_one)]
 
 
 class CompleteBody(Body):

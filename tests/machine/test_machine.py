@@ -66,6 +66,7 @@ def test_the_service_does_what_the_model_says(stage: Stage, part: int) -> None:
 def test_campaigns_that_start_before_their_plan_do_what_the_model_says(stage: Stage) -> None:
     """Among all steps, two campaigns of a unit of which the later one starts early are too seldom."""
     play(stage, SEQUENCES, derandomize=not PROVE, only=("book", "start", "slip", "answer_slip", "complete", "cancel"))
+    assert stage.sequences >= SEQUENCES
 
 
 def _a_day_early(terms: Any, notice_days: int, *, by_cdmo: bool) -> int:

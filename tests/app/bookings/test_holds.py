@@ -289,14 +289,3 @@ async def test_only_startups_hold(market: Market) -> None:
     body = {"slot_id": str(market.slot.id), "start": str(day(0)), "request_id": str(market.request.id)}
     for headers in (market.seller, await market.world.coordinator()):
         await market.send("/v1/bookings", body, headers=headers, expect=403)
-
-
-async def test_a_hold_that_has_run_out_blocks_nobody_before_any_sweep(market: Market) -> None:
-    held = await market.hold(10)
-    async with transaction(market.world.sessions) as session:
-        await session.execute(update(Booking).values(hold_expires_at=now() - timedelta(seconds=1)))
-    other = await market.world.request(market.product)
-    await market.hold(10, request_id=str(other.id))
-    problem = await market.step(held, "confirm", by=market.buyer, expect=409)
-    assert problem["type"] == "urn:creneau:problem:hold-expired"
-    assert (await market.read(f"/v1/bookings/{held['id']}", market.buyer))["status"] == "expired"

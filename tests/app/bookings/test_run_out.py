@@ -1,5 +1,6 @@
 """What has run out is in nobody's way while no worker sweeps: holds, and approvals past their deadline alike."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from sqlmodel import col
 
 from app.bookings.models import Booking
 from app.capacity.models import Approval
+from app.core.clock import now
 from app.core.database import transaction
 from tests.app.bookings.conftest import Market
 from tests.app.bookings.test_approvals import make_overdue
@@ -84,3 +86,14 @@ async def test_a_booking_makes_way_to_where_a_hold_has_run_out(market: Market) -
     await market.send(accept, None, headers=owner, expect=200)
     assert (await market.read(f"/v1/bookings/{near['id']}", owner))["start"] == str(day(53))
     assert await status(market, stale) == "expired"
+
+
+async def test_a_hold_that_has_run_out_blocks_nobody_before_any_sweep(market: Market) -> None:
+    held = await market.hold(10)
+    async with transaction(market.world.sessions) as session:
+        await session.execute(update(Booking).values(hold_expires_at=now() - timedelta(seconds=1)))
+    other = await market.world.request(market.product)
+    await market.hold(10, request_id=str(other.id))
+    problem = await market.step(held, "confirm", by=market.buyer, expect=409)
+    assert problem["type"] == "urn:creneau:problem:hold-expired"
+    assert (await market.read(f"/v1/bookings/{held['id']}", market.buyer))["status"] == "expired"
