@@ -151,9 +151,10 @@ class Booking(Versioned, table=True):
         Index("ix_bookings_slot_id", "slot_id"),
         Index("ix_bookings_unit_id", "unit_id"),
         Index("ix_bookings_request_id", "request_id"),
-        Index("ix_bookings_hold_expires_at", "hold_expires_at", postgresql_where=text("status = 'held'")),
+        Index("ix_bookings_hold_expires_at", "unit_id", "hold_expires_at", postgresql_where=text("status = 'held'")),
         Index(
             "ix_bookings_approval_expires_at",
+            "unit_id",
             "approval_expires_at",
             postgresql_where=text("status = 'awaiting_cdmo'"),
         ),

@@ -131,6 +131,17 @@ async def test_occupancy_reads_no_whole_table(offering: Market, function: str) -
         assert index in plan, "campaigns that keep their unit longer are read among all that it has had:\n" + plan
 
 
+@pytest.mark.parametrize("index", ["ix_bookings_hold_expires_at", "ix_bookings_approval_expires_at"])
+async def test_what_has_run_out_is_not_looked_for_among_all_that_a_unit_has_had(crowded: Market, index: str) -> None:
+    async with transaction(crowded.world.sessions) as session:
+        body = str(await session.scalar(text("SELECT prosrc FROM pg_proc WHERE proname = 'write_booking'")))
+        found = re.search(r"IF (EXISTS.*?) THEN\s+RETURN 'run_out'", body, re.DOTALL)
+        assert found
+        asked = found[1].replace("= unit", "= $1::uuid").replace("as_of", "$2::timestamptz")
+        plan = await generic_plan(session, f"SELECT {asked}")
+    assert re.search(rf"{index}.*\n\s+Index Cond: \(\(unit_id = \$1\) AND \(.* <= \$2\)\)", plan), plan
+
+
 async def test_a_place_is_read_by_index_once_its_plan_is_made_without_it(offering: Market) -> None:
     async with transaction(offering.world.sessions) as session:
         plan = await general_plan(session, PLACE)
