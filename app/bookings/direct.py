@@ -20,7 +20,7 @@ from app.bookings.views import BookingView
 from app.capacity.directory import Directory, with_directory
 from app.capacity.facts import unit_facts
 from app.capacity.occupancy import span_of
-from app.capacity.places import PLACE, Place, place_of_row, state_of_row
+from app.capacity.places import PLACE, PLACE_AS_IF_FREE, Place, place_of_row, state_of_row
 from app.capacity.service import lock_units
 from app.capacity.supply import UnitFacts
 from app.core.clock import day_of, now, today
@@ -58,7 +58,9 @@ async def hold(session: AsyncSession, actor: Actor, command: BookingCreate, *, h
     refuse_contradictions(command)
     driver = await driver_of(session)
     if command.product_id is not None:
-        made = await _for_product(driver, actor, command, command.product_id, hold_minutes=hold_minutes)
+        made = await _for_product(
+            _PLACE_AND_NEED, driver, actor, command, command.product_id, hold_minutes=hold_minutes
+        )
         draft = made.draft
         if command.latest_delivery_on is None:  # made for this start: a refusal may point to any other
             draft = replace(draft, starts_between=period(_first_start(made.option, made.place.unit), LATEST_DAY))
@@ -101,10 +103,10 @@ async def hold_at_once(
     if command.product_id is None or command.request_id is not None or actor.role is not Role.STARTUP_MEMBER:
         return None
     try:
-        made = await _for_product(driver, actor, command, command.product_id, hold_minutes=hold_minutes)
+        made = await _for_product(
+            _FREE_PLACE_AND_NEED, driver, actor, command, command.product_id, hold_minutes=hold_minutes
+        )
     except DomainError:
-        return None
-    if placing.is_taken(made.draft, made.place.facts):
         return None
     booking = service.row_of(made.draft, made.place.slot)
     kept = answer(made.view(booking))
@@ -136,10 +138,10 @@ class _Made(NamedTuple):
 
 
 async def _for_product(
-    driver: Driver, actor: Actor, command: BookingCreate, product_id: UUID, *, hold_minutes: int
+    statement: Together, driver: Driver, actor: Actor, command: BookingCreate, product_id: UUID, *, hold_minutes: int
 ) -> _Made:
     """Return the hold to be made for a product, and the request to be made with it."""
-    found, need = await _place_and_need(driver, command.slot_id, product_id)
+    found, need = await _place_and_need(statement, driver, command.slot_id, product_id)
     place = placing.bookable(found, command.slot_id, command.start)
     if need is None or need.organisation.id != actor.organisation_id:
         raise placing.missing("product", product_id)
@@ -149,12 +151,14 @@ async def _for_product(
     return _Made(place, need, request, option, draft)
 
 
-_PLACE_AND_NEED = Together(PLACE, NEED)
+_PLACE_AND_NEED, _FREE_PLACE_AND_NEED = Together(PLACE, NEED), Together(PLACE_AS_IF_FREE, NEED)
 
 
-async def _place_and_need(driver: Driver, slot_id: UUID, product_id: UUID) -> tuple[Place | None, Need | None]:
+async def _place_and_need(
+    statement: Together, driver: Driver, slot_id: UUID, product_id: UUID
+) -> tuple[Place | None, Need | None]:
     async def ask(_: Directory) -> tuple[UUID | None, list[list[Any] | None]]:
-        found = await _PLACE_AND_NEED.one_each(driver, {"slot_id": slot_id, "product_id": product_id})
+        found = await statement.one_each(driver, {"slot_id": slot_id, "product_id": product_id})
         return state_of_row(found[0]), found
 
     directory, (place, need) = await with_directory(driver, ask)

@@ -110,16 +110,11 @@ async def refuse_taken(
     SlotTaken, SlotWhole
         With what is in the way.
     """
-    if is_taken(draft, place):
+    wanted = span_of(draft.period)
+    if any(busy.start_on < wanted.end_on and wanted.start_on < busy.end_on for busy in place.busy):
         refusal = SlotTaken if place.divisible else SlotWhole
         facts = await facts_of(session, refusal, place.slot_id, draft.period, draft.starts_between, leaving=leaving)
         raise refusal(**facts)
-
-
-def is_taken(draft: BookingDraft, place: SlotFacts) -> bool:
-    """Tell whether a booking would share a day with what is known to be in the slot."""
-    wanted = span_of(draft.period)
-    return any(busy.start_on < wanted.end_on and wanted.start_on < busy.end_on for busy in place.busy)
 
 
 def option_at(request: RequestFacts, unit: UnitFacts, slot: SlotFacts, start_on: date, as_of_on: date) -> Option:

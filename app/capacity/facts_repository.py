@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, literal_column, select
+from sqlalchemy import bindparam, func, literal_column, null, select
 from sqlalchemy.dialects.postgresql import JSONB, Range
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
@@ -127,24 +127,22 @@ async def catalogue_state(driver: Driver) -> UUID | None:
     return found[0] if found else None
 
 
-PLACE = PreparedRows(
-    select(
-        *columns_of(Slot, Agreement),
-        literal_column(
-            "(SELECT jsonb_agg(jsonb_build_array(lower(stretch), upper(stretch)))"
-            " FROM slot_occupancy(ARRAY[slots.id]) busy, unnest(busy.days) stretch)",
-            JSONB,
-        ).label("busy"),
-        STATE.label("state"),
-    )
+_SLOT = (
+    select(*columns_of(Slot, Agreement))
     .select_from(Slot)
     .outerjoin(Agreement, col(Agreement.id) == col(Slot.agreement_id))
-    .where(col(Slot.id) == bindparam("slot_id")),
-    Slot,
-    Agreement,
+    .where(col(Slot.id) == bindparam("slot_id"))
 )
+_BUSY = literal_column(
+    "(SELECT jsonb_agg(jsonb_build_array(lower(stretch), upper(stretch)))"
+    " FROM slot_occupancy(ARRAY[slots.id]) busy, unnest(busy.days) stretch)",
+    JSONB,
+)
+PLACE = PreparedRows(_SLOT.add_columns(_BUSY.label("busy"), STATE.label("state")), Slot, Agreement)
 """A slot, by its `slot_id`, with all that its facts are made of.
 
 In this order: slot, agreement, the occupied stretches of the slot as pairs of days, and the name of the state of the
 catalogue.
 """
+PLACE_AS_IF_FREE = PreparedRows(_SLOT.add_columns(null().label("busy"), STATE.label("state")), Slot, Agreement)
+"""The same without what occupies it: to find that out is two thirds of the work, and the calendar decides anyway."""

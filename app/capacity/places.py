@@ -11,8 +11,8 @@ from app.capacity.models import Slot, SlotStatus
 from app.capacity.supply import SlotFacts, Span, UnitFacts
 from app.core.driver import Driver
 
-PLACE = facts_repository.PLACE
-"""The statement of what a place is made of: to be run `Together` with another, by whoever needs both."""
+PLACE, PLACE_AS_IF_FREE = facts_repository.PLACE, facts_repository.PLACE_AS_IF_FREE
+"""The statements of what a place is made of: to be run `Together` with another, by whoever needs both."""
 PlaceRow: TypeAlias = list[Any]
 """What it returns."""
 
@@ -40,12 +40,12 @@ async def place_facts(driver: Driver, slot_id: UUID) -> Place | None:
 
 
 def state_of_row(found: PlaceRow | None) -> UUID | None:
-    """Return the name of the state of the catalogue in which a row of `PLACE` was read; None without one."""
+    """Return the name of the state of the catalogue in which the row of a place was read; None without one."""
     return found[-1] if found else None
 
 
 def place_of_row(directory: Directory, found: PlaceRow | None) -> Place | None:
-    """Return what a row of `PLACE` tells, in the state of the catalogue that it names; None without one."""
+    """Return what the row of a place tells, in the state of the catalogue that it names; None without one."""
     if found is None:
         return None
     slot, agreement, busy, _ = found
