@@ -243,8 +243,8 @@ async def test_a_cdmo_accepts_to_owe_something_when_it_cancels_and_others_accept
     assert "cdmo_cancellation_percent" not in accepted.json()["basis"]
     async with transaction(world.sessions) as session:
         [record] = await session.scalars(select(AuditRecord).where(col(AuditRecord.action) == "line.updated"))
-    assert record.before is not None and record.after is not None
-    assert [told["cdmo_cancellation_percent"] for told in (record.before, record.after)] == [0, 20]
+    assert (record.before or {})["cdmo_cancellation_percent"] == 0
+    assert (record.after or {})["cdmo_cancellation_percent"] == 20
     coordinator = await world.coordinator()
     refused = await client.patch(url, json={"cdmo_cancellation_percent": 30}, headers=coordinator)
     assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/cdmo_cancellation_percent")
