@@ -187,7 +187,7 @@ def cancellation_fee_cents(terms: BookingTerms, notice_days: int, *, by_cdmo: bo
 
 
 def cdmo_cancellation_cents(terms: BookingTerms) -> int:
-    """Return what a CDMO owes its start-up for a confirmed booking that it cancels, whenever and why ever it does."""
+    """Return what a CDMO owes its start-up for cancelling a confirmed booking, whenever and for whatever reason."""
     return share_cents(terms.price_cents, terms.cdmo_cancellation_percent)
 
 
