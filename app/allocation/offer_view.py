@@ -35,6 +35,7 @@ async def read_offers(session: AsyncSession, offers: Sequence[Offer]) -> list[Of
                 delivery_on=booking.delivery_on,
                 batches=booking.batches,
                 price_cents=booking.price_cents,
+                cdmo_cancellation_percent=int(booking.terms.get("cdmo_cancellation_percent", 0)),
                 booking_status=booking.status.value,
                 instant=bool(booking.terms.get("instant")),
                 replaces_booking_id=replaced.get(offer.id),

@@ -192,6 +192,9 @@ class OfferRead(BaseModel):
     delivery_on: date
     batches: int
     price_cents: int
+    cdmo_cancellation_percent: int = Field(
+        description="What the CDMO owes when it cancels the booking once confirmed, as a share of the price"
+    )
     booking_status: str
     instant: bool = Field(description="Accepting confirms it; otherwise its CDMO approves it first")
     replaces_booking_id: UUID | None = Field(

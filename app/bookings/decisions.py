@@ -90,10 +90,16 @@ async def decline(session: AsyncSession, actor: Actor, booking_id: UUID, command
 
 
 async def cancel(session: AsyncSession, actor: Actor, booking_id: UUID, command: CancelBody) -> None:
-    """Either side cancels: the start-up at the fee that was quoted, the CDMO at none and with all fees credited.
+    """Either side cancels: the start-up at the fee that was quoted, the CDMO with all fees credited.
 
     A booking that its CDMO has not approved costs nothing to leave. Nor does one that another campaign runs over, or
     that a slip asks to make way: its CDMO is the cause, whoever cancels.
+
+    A CDMO that cancels what is confirmed owes its start-up, beside that, what it had accepted when the booking was
+    made, and here alone. It owes nothing where it declines or lets a question run out, for neither side is bound by
+    then; where a batch fails, or slips and its start-up leaves for that, for nobody cancels on the CDMO's part; where a
+    crisis displaces a booking or ends a campaign. A repeat, once confirmed, is a booking like any other, on the terms
+    of the campaign that failed; what replaces a displaced booking has no terms, and nothing is owed for it.
 
     Raises
     ------
@@ -121,6 +127,8 @@ async def cancel(session: AsyncSession, actor: Actor, booking_id: UUID, command:
     )
     if bound:
         await _settle(session, actor, booking, party, caused_by_cdmo=caused_by_cdmo)
+        if party is Party.CDMO:
+            await ledger.charge_cdmo(session, actor, booking)
 
 
 async def _settle(session: AsyncSession, actor: Actor, booking: Booking, party: Party, *, caused_by_cdmo: bool) -> None:

@@ -112,6 +112,12 @@ class BookingTerms(Frozen):
     moves: MoveTerms = MOVES
     failures: FailureTerms = FAILURES
     """Terms of version fees/1 name neither moves nor failures: these were the rules, unwritten."""
+    cdmo_cancellation_percent: int = Field(
+        default=0,
+        ge=0,
+        le=100,
+        description="Share of the price that the CDMO owes if it cancels once confirmed: as its line had accepted then",
+    )
 
 
 class CancellationCost(Frozen):
@@ -129,13 +135,22 @@ def share_cents(amount_cents: int, percent: int) -> int:
     return (amount_cents * percent + 50) // 100
 
 
-def terms_of(price: Price, modality: str, *, instant: bool, policy: FeePolicy = DEFAULT_POLICY) -> BookingTerms:
+def terms_of(
+    price: Price,
+    modality: str,
+    *,
+    instant: bool,
+    cdmo_cancellation_percent: int = 0,
+    policy: FeePolicy = DEFAULT_POLICY,
+) -> BookingTerms:
     """Return the terms of a booking at a price that matching worked out.
 
     Parameters
     ----------
     instant
         Whether the start-up's confirmation is enough.
+    cdmo_cancellation_percent
+        What the line's CDMO has accepted to owe when it cancels: no policy of the marketplace, but a term of its own.
     """
     lines = [PriceLine(kind="batches", amount_cents=price.batches_cents)]
     if price.engineering_cents:
@@ -153,6 +168,7 @@ def terms_of(price: Price, modality: str, *, instant: bool, policy: FeePolicy = 
         bands=policy.short_bands if modality in policy.short_modalities else policy.bands,
         moves=policy.moves,
         failures=policy.failures,
+        cdmo_cancellation_percent=cdmo_cancellation_percent,
     )
 
 
@@ -168,6 +184,11 @@ def cancellation_fee_cents(terms: BookingTerms, notice_days: int, *, by_cdmo: bo
         return 0
     percent = band_for(terms, notice_days).percent
     return terms.reservation_fee_cents if percent is None else share_cents(terms.price_cents, percent)
+
+
+def cdmo_cancellation_cents(terms: BookingTerms) -> int:
+    """Return what a CDMO owes its start-up for cancelling a confirmed booking, whenever and for whatever reason."""
+    return share_cents(terms.price_cents, terms.cdmo_cancellation_percent)
 
 
 def cancellation_schedule(

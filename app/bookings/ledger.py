@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.audit.author import Author
 from app.audit.service import record
 from app.bookings import ledger_repository as repository
-from app.bookings.fees import BookingTerms
+from app.bookings.fees import BookingTerms, cdmo_cancellation_cents
 from app.bookings.models import Booking, Charge, ChargeKind
 from app.core.paging import PageQuery
 
@@ -90,13 +90,38 @@ async def charge_reservation(session: AsyncSession, author: Author, booking: Boo
     await charge(session, author, booking, ChargeKind.RESERVATION_FEE, terms.reservation_fee_cents, detail=detail)
 
 
+async def charge_cdmo(session: AsyncSession, author: Author, booking: Booking) -> None:
+    """Charge a CDMO with what it owes its start-up for a confirmed booking that it has cancelled.
+
+    As its terms say, whatever the line says by now; a booking without terms, such as a replacement, is owed nothing.
+    """
+    if not booking.terms:
+        return
+    terms = BookingTerms.model_validate(booking.terms)
+    await add_charge(
+        session,
+        author,
+        organisation_id=await repository.seller_of(session, booking.unit_id),
+        counterparty_id=booking.organisation_id,
+        booking_id=booking.id,
+        kind=ChargeKind.CANCELLATION_FEE,
+        amount_cents=cdmo_cancellation_cents(terms),
+        detail={
+            "cancelled_by": "cdmo",
+            "percent": terms.cdmo_cancellation_percent,
+            "price_cents": terms.price_cents,
+            "policy_version": terms.policy_version,
+        },
+    )
+
+
 async def charged_by_kind(session: AsyncSession, booking_id: UUID) -> dict[ChargeKind, int]:
-    """Return what is charged for a booking so far, by kind."""
+    """Return what is charged to a booking's start-up so far, by kind: what its CDMO owes is no part of it."""
     return await repository.sums_of(session, booking_id)
 
 
 async def charged_cents(session: AsyncSession, booking_id: UUID) -> int:
-    """Return the sum of what is charged for a booking's reservation and cancellation so far."""
+    """Return the sum of what its start-up is charged for a booking's reservation and cancellation so far."""
     charged = await repository.sums_of(session, booking_id)
     return sum(charged.get(kind, 0) for kind in (ChargeKind.RESERVATION_FEE, ChargeKind.CANCELLATION_FEE))
 

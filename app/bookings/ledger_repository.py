@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from app.bookings.models import Charge, ChargeKind
+from app.bookings.models import Booking, Charge, ChargeKind
 from app.catalogue.models import ProductionLine, Site, Unit
 from app.core.paging import PageQuery, fetch_page
 from app.identity.models import Organisation
@@ -27,10 +27,16 @@ async def seller_of(session: AsyncSession, unit_id: UUID) -> UUID:
     return (await session.scalars(statement)).one()
 
 
+def of_its_startup() -> ColumnElement[bool]:
+    """Return the condition on charges of bookings under which the booking's start-up owes them, or is credited."""
+    return (col(Charge.booking_id) == col(Booking.id)) & (col(Charge.organisation_id) == col(Booking.organisation_id))
+
+
 async def sums_of(session: AsyncSession, booking_id: UUID) -> dict[ChargeKind, int]:
-    """Return the sums of a booking's charges, in cents, by kind."""
+    """Return the sums of what a booking's start-up is charged for it, in cents, by kind."""
     statement = (
         select(col(Charge.kind), func.sum(col(Charge.amount_cents)))
+        .join(Booking, of_its_startup())
         .where(col(Charge.booking_id) == booking_id)
         .group_by(col(Charge.kind))
     )

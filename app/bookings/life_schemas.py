@@ -138,6 +138,7 @@ class MoveQuote(BaseModel):
     price_cents: int
     price_lines: tuple[PriceLine, ...]
     price_difference_cents: int
+    cdmo_cancellation_percent: int = Field(description="What its CDMO owes when it cancels, at the new place")
     move_fee_cents: int
     free: bool = Field(description="A free move is used")
     caused_by_cdmo: bool = Field(description="A slip is in the way: moving costs nothing, and uses no free move")
@@ -167,6 +168,13 @@ class QuoteRead(BaseModel):
     cancellation: tuple[CancellationCost, ...] = Field(
         description="What the start-up owes in all if it leaves on a day of [start, end) once confirmed; nothing if"
         " the CDMO cancels, or is the cause"
+    )
+    cdmo_cancellation_percent: int = Field(
+        description="What the CDMO owes when it cancels the booking once confirmed, as a share of the price; beside"
+        " that, all fees are credited"
+    )
+    cdmo_cancellation_today_cents: int = Field(
+        description="What the CDMO would owe if it cancelled today: nothing before confirmation"
     )
     move: MoveQuote | None = Field(description="What the move that was asked about costs")
     origin: Origin

@@ -7,7 +7,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bookings import ledger, moving, reading, slip_repository
 from app.bookings.access import view_for
-from app.bookings.fees import BookingTerms, cancellation_fee_cents, cancellation_schedule, free_of_charge, share_cents
+from app.bookings.fees import (
+    BookingTerms,
+    cancellation_fee_cents,
+    cancellation_schedule,
+    cdmo_cancellation_cents,
+    free_of_charge,
+    share_cents,
+)
 from app.bookings.life_schemas import MoveQuestion, MoveQuote, QuoteRead
 from app.bookings.models import Booking, BookingStatus, ChargeKind
 from app.bookings.move_costs import free_moves_left
@@ -56,6 +63,8 @@ async def quote(session: AsyncSession, actor: Actor, booking_id: UUID, question:
         cancellation=free_of_charge(fee + move_fees_cents)
         if by_cdmo
         else cancellation_schedule(terms, start_on, fee, from_on=today()),
+        cdmo_cancellation_percent=terms.cdmo_cancellation_percent,
+        cdmo_cancellation_today_cents=cdmo_cancellation_cents(terms) if confirmed else 0,
         move=await _move(session, actor, booking, question),
         origin=booking.origin,
     )
@@ -85,6 +94,7 @@ async def _quote_move(session: AsyncSession, booking: Booking, slot_id: UUID, st
         price_cents=terms.price_cents,
         price_lines=terms.price_lines,
         price_difference_cents=offer.price_difference_cents,
+        cdmo_cancellation_percent=terms.cdmo_cancellation_percent,
         move_fee_cents=offer.fee_cents,
         free=offer.free,
         caused_by_cdmo=offer.by_cdmo,

@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from app.bookings.ledger_repository import of_its_startup
 from app.bookings.models import Booking, BookingStatus, Charge, ChargeKind
 from app.core.model import Period
 
@@ -23,11 +24,11 @@ class Cancelled(NamedTuple):
 
 
 async def cancelled_at_a_fee(session: AsyncSession, unit_id: UUID, days: Period) -> list[Cancelled]:
-    """Return the cancelled bookings of a unit that share a day with a period and for which a fee was charged."""
+    """Return the cancelled bookings of a unit that share a day with a period and cost their start-up a fee."""
     fee = func.sum(col(Charge.amount_cents))
     statement = (
         select(col(Booking.id), col(Booking.period), col(Booking.price_cents), fee)
-        .join(Charge, col(Charge.booking_id) == col(Booking.id))
+        .join(Charge, of_its_startup())
         .where(
             col(Booking.unit_id) == unit_id,
             col(Booking.status) == BookingStatus.CANCELLED,

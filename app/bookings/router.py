@@ -97,6 +97,8 @@ async def quote(
 ) -> QuoteRead:
     """Price lines, reservation fee, and the cost of a cancellation on every day: what is quoted is what is charged.
 
+    To the CDMO too, which owes the share of the price that it had accepted if it cancels what is confirmed.
+
     With `start`, and `slot_id` for another slot, its start-up sees what a move there would cost before it binds.
     """
     return await quoting.quote(session, actor, booking_id, question)
@@ -140,7 +142,10 @@ async def decline(session: DbSession, actor: CurrentActor, booking_id: UUID, com
     "/v1/bookings/{booking_id}/cancel", summary="Cancel a booking", dependencies=[ONCE, if_match("booking_id")]
 )
 async def cancel(session: DbSession, actor: CurrentActor, booking_id: UUID, command: CancelBody) -> BookingRead:
-    """Either side cancels, with a coded reason: the start-up at the quoted fee, the CDMO with all fees credited."""
+    """Either side cancels, with a coded reason: the start-up at the quoted fee, the CDMO with all fees credited.
+
+    A CDMO that cancels what is confirmed also owes what its line had accepted when the booking was made.
+    """
     await decisions.cancel(session, actor, booking_id, command)
     return await reading.get_booking(session, actor, booking_id)
 

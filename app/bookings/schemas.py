@@ -148,7 +148,7 @@ class ChargeRead(BaseModel):
 
     id: UUID
     organisation_id: UUID = Field(description="who owes it, or is credited")
-    counterparty_id: UUID | None
+    counterparty_id: UUID | None = Field(description="to whom it is owed, or who credits it")
     booking_id: UUID | None
     crisis_id: UUID | None
     kind: ChargeKind

@@ -45,7 +45,7 @@ class Entry:
 
     @cached_property
     def shown(self) -> str:
-        """The members of a `SlotRead` that tell where a slot is, as JSON without the braces around them."""
+        """The members of a `SlotRead` that follow from its unit, as JSON without the braces around them."""
         facts = self.facts
         members = {
             "unit_id": facts.unit_id,
@@ -58,6 +58,7 @@ class Entry:
             "organisation_name": self.organisation_name,
             "region": facts.region,
             "country": facts.country,
+            "cdmo_cancellation_percent": facts.cdmo_cancellation_percent,
         }
         return to_json(members).decode()[1:-1]
 

@@ -128,6 +128,7 @@ def unit_of(unit: Unit, line: ProductionLine, site: Site, units: int, terms: dic
         commissioned_on=line.commissioned_on,
         not_bookable_reason=line.not_bookable_reason,
         continuity_at_risk=line.continuity_at_risk,
+        cdmo_cancellation_percent=line.cdmo_cancellation_percent,
         gmp_certificate_until_on=site.gmp_certificate_until_on,
         origin=line.origin,
         terms=terms,

@@ -37,6 +37,9 @@ class SlotRead(BaseModel):
     organisation_name: str
     region: str
     country: str
+    cdmo_cancellation_percent: int = Field(
+        description="What the CDMO owes when it cancels a confirmed booking, as a share of its price"
+    )
     start: date
     end: date
     free: list[Days] = Field(description="What may still be booked from today on; a whole slot is free or it is not")

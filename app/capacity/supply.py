@@ -48,6 +48,7 @@ class UnitFacts:
 
     A list that is empty, or that holds `unknown` beside nothing that fits, is unknown. `site_modalities` and
     `site_gmp_phases` are the authorisation scope; an empty one adds nothing to what the line says.
+    `cdmo_cancellation_percent` is the share of its price that the CDMO owes for a confirmed booking that it cancels.
     """
 
     unit_id: UUID
@@ -75,6 +76,7 @@ class UnitFacts:
     commissioned_on: date | None = None
     not_bookable_reason: str | None = None
     continuity_at_risk: bool = False
+    cdmo_cancellation_percent: int = 0
     gmp_certificate_until_on: date | None = None
     origin: Origin = Origin.REAL
     terms: Mapping[str, ModalityTerms] = field(default_factory=dict)

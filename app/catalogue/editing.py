@@ -85,7 +85,8 @@ async def create_line(session: AsyncSession, actor: Actor, command: LineCreate) 
     NotFound
         If the site is another's, or none.
     Invalid
-        If the name is taken, two units share one, or a modality is unknown or foreign to the line.
+        If the name is taken, two units share one, or a modality is unknown or foreign to the line; or somebody else
+        than its CDMO says what that owes when it cancels.
     """
     actor.require(*WRITERS)
     site, owner = await get_site(session, command.site_id)
@@ -95,6 +96,7 @@ async def create_line(session: AsyncSession, actor: Actor, command: LineCreate) 
         raise Invalid.field("name", f"A line of this site is already called {command.name!r}.")
     if len(set(command.units)) < len(command.units):
         raise Invalid.field("units", "Two units have the same name.")
+    _require_own_word(actor, owner.id, command)
     await _check_modalities(session, command.modalities, command.terms)
     figures = _figures(command)
     basis = _basis(actor, owner.id, command)
@@ -123,7 +125,8 @@ async def update_line(session: AsyncSession, actor: Actor, line_id: UUID, comman
     NotFound
         If there is none, or it is another's.
     Invalid
-        If a modality is unknown, or terms are for one that the line does not make.
+        If a modality is unknown, or terms are for one that the line does not make; or somebody else than its CDMO says
+        what that owes when it cancels.
     """
     actor.require(*WRITERS)
     view = await get_line(session, line_id)
@@ -131,6 +134,7 @@ async def update_line(session: AsyncSession, actor: Actor, line_id: UUID, comman
     if not actor.sees(owner_id):
         raise NotFound.of("line", line_id)
     await lock_seen(session, line)
+    _require_own_word(actor, owner_id, command)
     await _check_modalities(session, command.modalities or line.modalities, command.terms)
     figures = _figures(command)
     basis = _basis(actor, owner_id, command)
@@ -146,6 +150,12 @@ async def update_line(session: AsyncSession, actor: Actor, line_id: UUID, comman
 def _figures(command: LineFigures) -> dict[str, Any]:
     """Return the columns of a line that a command writes."""
     return command.model_dump(exclude_unset=True, exclude={"site_id", "units", "terms"})
+
+
+def _require_own_word(actor: Actor, owner_id: UUID, command: LineFigures) -> None:
+    """Let nobody but a CDMO itself accept what it owes: others may write its figures, and bind it to nothing."""
+    if command.cdmo_cancellation_percent is not None and actor.organisation_id != owner_id:
+        raise Invalid.field("cdmo_cancellation_percent", "What a CDMO owes when it cancels is for itself to accept.")
 
 
 def _basis(actor: Actor, owner_id: UUID, command: LineFigures) -> Basis:

@@ -4,7 +4,7 @@ from datetime import date
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, Uuid
+from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, Uuid, text
 from sqlmodel import Field, SQLModel
 
 from app.core.model import Table, Versioned, metadata, one_of, texts
@@ -80,6 +80,7 @@ class ProductionLine(Versioned, table=True):
 
     `sourced_fields` names the figures that come from a public source; the others are illustrative until the
     CDMO declares them (`declared_fields`). `not_bookable_reason` is null exactly when slots may be published.
+    `cdmo_cancellation_percent` is no figure but a term: what of the price the CDMO has accepted to owe when it cancels.
     """
 
     __tablename__ = "production_lines"
@@ -91,6 +92,7 @@ class ProductionLine(Versioned, table=True):
         CheckConstraint("changeover_days >= 0", name="changeover_days"),
         CheckConstraint("transfer_days >= 0", name="transfer_days"),
         CheckConstraint("batches_in_parallel > 0", name="batches_in_parallel"),
+        CheckConstraint("cdmo_cancellation_percent BETWEEN 0 AND 100", name="cdmo_cancellation_percent"),
     )
 
     site_id: UUID = Field(foreign_key="sites.id")
@@ -112,6 +114,7 @@ class ProductionLine(Versioned, table=True):
     commissioned_on: date | None = None
     not_bookable_reason: str | None = Field(default=None, max_length=400)
     continuity_at_risk: bool = False
+    cdmo_cancellation_percent: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
     capacity_note: str | None = Field(default=None, max_length=4000)
     sourced_fields: list[str] = texts()
     declared_fields: list[str] = texts()

@@ -46,7 +46,7 @@ def _line(view: LineView, actor: Actor | None) -> LineRead:
         actor.role if actor else None, is_owner=actor is not None and actor.organisation_id == owner.id
     )
     return LineRead(
-        **line.model_dump(),
+        **(line.model_dump() if visible else line.model_dump() | {"cdmo_cancellation_percent": None}),
         site_name=site.name,
         organisation_id=owner.id,
         organisation_name=owner.name,
@@ -124,7 +124,8 @@ async def update_line(session: DbSession, actor: CurrentActor, line_id: UUID, co
     """Its own people or the coordinator change a line; what is left out stays.
 
     A figure that the CDMO writes becomes `declared`; one that the coordinator writes is `sourced` with a `source`,
-    else `illustrative`. Terms replace the whole terms of their modality.
+    else `illustrative`. Terms replace the whole terms of their modality. What a CDMO owes when it cancels is for itself
+    to accept: nobody else writes it.
     """
     await editing.update_line(session, actor, line_id, command)
     return _line(await service.get_line(session, line_id), actor)

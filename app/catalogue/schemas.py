@@ -23,6 +23,7 @@ Names = Annotated[list[Name], Field(max_length=40), AfterValidator(_distinct)]
 Phases = Annotated[list[GmpPhase], Field(max_length=5), AfterValidator(_distinct)]
 Volume = Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)]
 Duration = Annotated[int, Field(ge=0, le=3650)]
+Percent = Annotated[int, Field(ge=0, le=100)]
 PositiveDuration = Annotated[int, Field(gt=0, le=3650)]
 Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
 Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
@@ -183,13 +184,19 @@ class LineRead(BaseModel):
     bookable: bool
     not_bookable_reason: str | None
     continuity_at_risk: bool
+    cdmo_cancellation_percent: int | None = Field(
+        description="What the CDMO has accepted to owe the start-up when it cancels a confirmed booking, as a share of"
+        " its price; null where `prices_visible` is false"
+    )
     capacity_note: str | None
     source: str | None
     confidence: Confidence
     origin: Origin
     version: int
     basis: dict[str, Basis] = Field(description="By figure: `declared` by the CDMO, `sourced`, or `illustrative`")
-    prices_visible: bool = Field(description="False for competitors, observers and the public: prices are then null")
+    prices_visible: bool = Field(
+        description="False for competitors, observers and the public: prices, and what cancelling costs, are then null"
+    )
     terms: list[TermsRead]
     units: list[UnitRead]
 
@@ -210,6 +217,11 @@ class LineFigures(Body):
     commissioned_on: Day | None = None
     not_bookable_reason: Annotated[Name, Field(max_length=400)] | None = Field(
         default=None, description="Why no slot may be published; null: slots may be"
+    )
+    cdmo_cancellation_percent: Annotated[Percent | None, NotNull] = Field(
+        default=None,
+        description="What the CDMO owes the start-up when it cancels a confirmed booking, as a share of its price;"
+        " for the CDMO alone to accept, and kept as it was by what is booked already",
     )
     capacity_note: LongText | None = None
     source: LongText | None = Field(default=None, description="Where the figures come from, if not from the CDMO")

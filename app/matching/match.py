@@ -150,6 +150,7 @@ class _Case:
             recallable=reserve is Reserve.CRISIS,
             instant=slot.instant and (terms.is_standard or terms.is_reviewed),
             preference=preferred.index(here) if here in preferred else len(preferred),
+            cdmo_cancellation_percent=self.unit.cdmo_cancellation_percent,
             basis=self.offer.basis,
             origin=Origin.of(slot.origin, self.unit.origin),
             cautions=tuple(self._cautions(slot, reserve, windows[0].first_on)),

@@ -166,6 +166,8 @@ class Option:
         The reserve whose rules apply: `open` for a start-up slot that has been released.
     instant
         Booking it is confirmed at once: the slot says so, and the CDMO need not look at the product first.
+    cdmo_cancellation_percent
+        Share of the price that the CDMO owes if it cancels the booking once that is confirmed.
     basis, origin
         Whose figures these are, and whether slot and line are about the real world.
     """
@@ -185,6 +187,7 @@ class Option:
     instant: bool
     preference: int
     rank: int = 0
+    cdmo_cancellation_percent: int = 0
     basis: Basis = Basis.ILLUSTRATIVE
     origin: Origin = Origin.REAL
     cautions: tuple[Caution, ...] = ()

@@ -71,6 +71,9 @@ class OptionRead(BaseModel):
     delivery_on: date = Field(description="Delivery for the first free start, release testing done")
     package_price_cents: int
     price: PriceRead
+    cdmo_cancellation_percent: int = Field(
+        description="What the CDMO owes when it cancels the booking once confirmed, as a share of the package price"
+    )
     basis: Basis = Field(description="Whose figures these are; `illustrative`: not the CDMO's own")
     origin: Origin = Field(description="`scenario`: generated for a demonstration, not a fact")
     recallable: bool

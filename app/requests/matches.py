@@ -128,6 +128,7 @@ def _option(option: Option, unit: UnitFacts) -> OptionRead:
             release_cents=price.release_cents,
             lending_discount_cents=price.lending_discount_cents,
         ),
+        cdmo_cancellation_percent=option.cdmo_cancellation_percent,
         basis=option.basis,
         origin=option.origin,
         recallable=option.recallable,

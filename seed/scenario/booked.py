@@ -145,7 +145,12 @@ class Bookings:
         start = min(option.earliest_start_on + timedelta(days=delay), option.start_windows[0].last_on)
         end = start + timedelta(days=option.duration_days)
         status = self._status(chance, start)
-        terms = terms_of(option.price, asked.product.modality, instant=option.instant)
+        terms = terms_of(
+            option.price,
+            asked.product.modality,
+            instant=option.instant,
+            cdmo_cancellation_percent=option.cdmo_cancellation_percent,
+        )
         return BookingRow(
             id=identifier("booking", asked.request.id),
             slot_id=slot.slot_id,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from fractions import Fraction
 
-from tests.machine.money import cancellation_fee, reservation_fee
+from tests.machine.money import cancellation_fee, reservation_fee, share
 from tests.machine.things import (
     LINE_PRICE_CENTS,
     RELEASE_DAYS,
@@ -31,6 +31,8 @@ class Model:
     today: Callable[[], int]
     now: Callable[[], datetime]
     french: tuple[bool, ...]
+    cdmo_percents: dict[str, int]
+    """What the CDMO owes when it cancels what is booked from now on, of the price, by unit."""
     slots: list[Slot] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
     bookings: list[Booking] = field(default_factory=list)
@@ -100,6 +102,7 @@ class Model:
             price_cents=each * batches,
             instant=slot.instant,
             reserve=slot.reserve_on(self.today()),
+            cdmo_percent=self.cdmo_percents[slot.unit],
         )
 
     # What time does.
@@ -225,10 +228,15 @@ class Model:
         self.end(booking, "failed", reason)
 
     def cancel(self, booking: Booking, *, by_cdmo: bool, reason: str) -> None:
-        """Nothing is owed where the CDMO is the cause: it cancels itself, or another campaign of its slips."""
+        """Nothing is owed where the CDMO is the cause: it cancels itself, or another campaign of its slips.
+
+        Where it cancels itself, it owes the share of the price that it had accepted.
+        """
         bound = booking.status == "confirmed"
         caused = by_cdmo or self.in_a_slips_way(booking)
         self.end(booking, "cancelled", reason)
+        if bound and by_cdmo:
+            booking.owed_cents = share(booking.place.price_cents, booking.place.cdmo_percent)
         if bound and caused:
             booking.fees_cents = booking.moves_cents = 0
         elif bound:

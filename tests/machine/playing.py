@@ -15,6 +15,7 @@ from tests.machine.model import Model
 from tests.machine.refusals import STATUSES
 from tests.machine.stage import Headers, Scene, Stage
 from tests.machine.things import (
+    CDMO_PERCENTS,
     Booking,
     Days,
     Place,
@@ -55,7 +56,8 @@ class Player(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.scene: Scene = self.stage.scene()
-        self.model = Model(lambda: today().toordinal(), now, french=(True, False))
+        owed = dict(zip(self.scene.units, CDMO_PERCENTS, strict=True))
+        self.model = Model(lambda: today().toordinal(), now, french=(True, False), cdmo_percents=owed)
         self.model.requests = [
             Request(made.id, made.owner, made.batches, made.earliest, made.latest) for made in self.scene.requests
         ]

@@ -15,7 +15,10 @@ LIMIT = "limit=200"
 OF_OTHERS = frozenset({"version", "pending_move_id"})
 """What tells no change of the booking itself."""
 CONFIDENTIAL = ("product_id", "product_code_name")
-SHOWN = ("unit_id", "start", "end", "status", "divisible", "approval", "reserve", "effective_reserve", "free")
+SHOWN = (
+    "unit_id", "start", "end", "status", "divisible", "approval", "reserve", "effective_reserve", "free",
+    "cdmo_cancellation_percent",
+)  # fmt: skip
 FEES = frozenset({"reservation_fee", "cancellation_fee"})
 
 
@@ -143,6 +146,7 @@ def _require_slots(model: Model, seen: Mapping[str, list[Told]]) -> None:
             "reserve": one.reserve,
             "effective_reserve": one.reserve_on(model.today()),
             "free": [free.told() for free in model.free(one)],
+            "cdmo_cancellation_percent": model.cdmo_percents[one.unit],
         }
         for one in model.slots
     }
@@ -164,16 +168,22 @@ def _require_no_overlap(told: list[Told], model: Model) -> None:
 
 def _require_charges(model: Model, scene: Scene, charges: list[Told]) -> None:
     sums: dict[tuple[str, str], int] = {}
+    owners = {one.id: scene.owners[one.owner] for one in model.bookings}
     for one in charges:
+        sides, owner = (one["organisation_id"], one["counterparty_id"]), owners[one["booking_id"]]
+        assert sides in {(owner, scene.cdmo), (scene.cdmo, owner)}
         kind = "fees" if one["kind"] in FEES else one["kind"]
+        if sides[0] == scene.cdmo:
+            kind = f"{one['kind']} of the CDMO"
         key = (one["booking_id"], kind)
         sums[key] = sums.get(key, 0) + one["amount_cents"]
-    owners = {one.id: scene.owners[one.owner] for one in model.bookings}
-    assert all(
-        (one["organisation_id"], one["counterparty_id"]) == (owners[one["booking_id"]], scene.cdmo) for one in charges
-    )
     for booking in model.bookings:
-        expected = {"fees": booking.fees_cents, "move_fee": booking.moves_cents, "price": booking.price_cents}
+        expected = {
+            "fees": booking.fees_cents,
+            "move_fee": booking.moves_cents,
+            "price": booking.price_cents,
+            "cancellation_fee of the CDMO": booking.owed_cents,
+        }
         found = {kind: sums.pop((booking.id, kind), 0) for kind in expected}
         assert found == expected, f"charges of booking {booking.id}: {_difference(expected, found)}"
         credit = -sums.pop((booking.id, "resale_credit"), 0)

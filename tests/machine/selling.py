@@ -133,6 +133,18 @@ class Selling(Player):
         verdict = refusals.reclassify(self.model, slot, whole=whole, reserve=reserve)
         self._patch(slot, verdict, done, divisible=not whole, reserve=reserve, approval=_approval(instant))
 
+    @rule(unit=sides, percent=st.sampled_from((0, 15, 100)))
+    def accept(self, unit: int, percent: int) -> None:
+        """The CDMO owes another share of the price when it cancels: of what is booked or moved from now on."""
+        self.model.lapse()
+        which = self.scene.units[unit]
+
+        def done(_: Any) -> None:
+            self.model.cdmo_percents[which] = percent
+
+        path, body = f"/v1/lines/{self.scene.line[which]}", {"cdmo_cancellation_percent": percent}
+        self.attempt(Verdict.of(), self.scene.seller, "PATCH", path, body, done)
+
     def _patch(self, slot: Slot, verdict: Verdict, effect: Effect, **body: Any) -> None:
         self.attempt(verdict, self.scene.seller, "PATCH", f"/v1/slots/{slot.id}", body, effect)
 

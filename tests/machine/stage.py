@@ -21,6 +21,7 @@ from app.core.database import make_engine, make_session_factory, transaction
 from app.core.model import period
 from app.core.settings import Settings
 from app.main import create_app
+from tests.machine.things import CDMO_PERCENTS
 from tests.support import server
 from tests.support.client import Client
 from tests.support.world import World
@@ -154,7 +155,7 @@ class Stage:
         world = self.world
         cdmo, seller = await world.cdmo()
         region = {"region": str(cdmo.id)}
-        units = [await world.unit(cdmo, site=region) for _ in range(2)]
+        units = [await world.unit(cdmo, site=region, cdmo_cancellation_percent=percent) for percent in CDMO_PERCENTS]
         sides = [await world.startup(country=country) for country in COUNTRIES]
         products = [await world.product(startup) for startup, _ in sides]
         requests = []

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RULE_MARKER, run_state_machine_as_test
 
-from app.bookings import decisions, service, slip_repository
+from app.bookings import decisions, ledger, service, slip_repository
 from app.bookings.fees import cancellation_fee_cents
 from app.core.clock import now
 from tests.machine.machine import Machine
@@ -74,6 +74,11 @@ def _a_day_early(terms: Any, notice_days: int, *, by_cdmo: bool) -> int:
     return cancellation_fee_cents(terms, notice_days + 1, by_cdmo=by_cdmo)
 
 
+def _the_reservation_fee(terms: Any) -> int:
+    """What a CDMO owes that gives back what it got, and no more."""
+    return int(terms.reservation_fee_cents)
+
+
 def _a_year_ago() -> datetime:
     """The clock of a service whose holds can be confirmed for ever."""
     return now() - timedelta(days=365)
@@ -92,11 +97,18 @@ def _anything(*_: object) -> None:
     ("module", "name", "broken", "only", "told"),
     [
         (decisions, "cancellation_fee_cents", _a_day_early, ("book", "cancel"), "charges of booking"),
+        (ledger, "cdmo_cancellation_cents", _the_reservation_fee, ("book", "cancel"), "fee of the CDMO.: .expected"),
         (service, "now", _a_year_ago, ("hold", "pass_time", "confirm"), "was taken in spite of .*hold-expired"),
         (decisions, "require_way", _anything, ("release",), "was taken in spite of .*wrong-status"),
         (slip_repository, "live_bookings_over", _nobody, ("book", "start"), "was taken in spite of .*slot-taken"),
     ],
-    ids=["bands of notice", "holds that run out", "only a hold is released", "no start over another"],
+    ids=[
+        "bands of notice",
+        "what a CDMO owes",
+        "holds that run out",
+        "only a hold is released",
+        "no start over another",
+    ],
 )
 def test_a_broken_rule_is_found(
     stage: Stage,

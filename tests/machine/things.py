@@ -10,6 +10,8 @@ CADENCE_DAYS = 17
 CHANGEOVER_DAYS = 3
 RELEASE_DAYS = 42
 LINE_PRICE_CENTS = 100_000_000
+CDMO_PERCENTS = (20, 0)
+"""What the CDMO owes at first when it cancels, of the price, by line."""
 
 LIVE = frozenset({"held", "awaiting_cdmo", "confirmed", "in_production"})
 
@@ -109,6 +111,7 @@ class Place(NamedTuple):
     price_cents: int
     instant: bool
     reserve: str
+    cdmo_percent: int
 
 
 class Offer(NamedTuple):
@@ -154,6 +157,8 @@ class Booking:
     fees_cents: int = 0
     moves_cents: int = 0
     price_cents: int = 0
+    owed_cents: int = 0
+    """By its CDMO, which has cancelled it."""
     sales: list[Sale] = field(default_factory=list)
     resold_unclearly: bool = False
     unswept: bool = False

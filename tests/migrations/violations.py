@@ -63,6 +63,7 @@ EXAMPLES: dict[str, Violation] = {
         changeover_days={"changeover_days": -1},
         transfer_days={"transfer_days": -1},
         batches_in_parallel={"batches_in_parallel": 0},
+        cdmo_cancellation_percent={"cdmo_cancellation_percent": 101},
     ),
     **_named(
         "line_modalities",

@@ -59,6 +59,22 @@ async def test_a_generated_slot_marks_the_plan_the_offer_and_the_booking(
     assert booking.json()["origin"] == "scenario"
 
 
+async def test_an_offer_tells_what_its_cdmo_owes_and_keeps_it(
+    client: httpx.AsyncClient, world: World, rounds: Rounds, owner: AsyncEngine
+) -> None:
+    made = await contest(world)
+    round_id, _ = await planned_by_greed(rounds, world)
+    async with owner.begin() as connection:
+        await connection.execute(text("UPDATE production_lines SET cdmo_cancellation_percent = 40"))
+    await rounds.post(f"/v1/rounds/{round_id}/publish")
+    async with owner.begin() as connection:
+        await connection.execute(text("UPDATE production_lines SET cdmo_cancellation_percent = 5"))
+    [offer] = (await client.get("/v1/offers", headers=made.headers["second"])).json()["items"]
+    assert offer["cdmo_cancellation_percent"] == 40
+    quote = await client.get(f"/v1/bookings/{offer['booking_id']}/quote", headers=made.headers["second"])
+    assert quote.json()["cdmo_cancellation_percent"] == 40
+
+
 async def test_an_offer_that_ran_out_cannot_be_accepted_and_its_period_is_free(
     client: httpx.AsyncClient,
     world: World,

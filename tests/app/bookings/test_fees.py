@@ -11,6 +11,7 @@ from app.bookings.fees import (
     BookingTerms,
     cancellation_fee_cents,
     cancellation_schedule,
+    cdmo_cancellation_cents,
     share_cents,
     terms_of,
 )
@@ -70,6 +71,21 @@ def test_less_notice_never_costs_less(price: int, modality: str, notice: int) ->
 @given(prices, modalities, notices)
 def test_nothing_is_due_when_the_cdmo_cancels(price: int, modality: str, notice: int) -> None:
     assert cancellation_fee_cents(quoted(price, modality), notice, by_cdmo=True) == 0
+
+
+@given(prices, modalities, st.integers(0, 100))
+def test_a_cdmo_owes_its_share_of_the_price_when_it_cancels(price: int, modality: str, percent: int) -> None:
+    terms = terms_of(Price(batches_cents=price), modality, instant=True, cdmo_cancellation_percent=percent)
+    assert BookingTerms.model_validate(terms.model_dump(mode="json")) == terms
+    owed = cdmo_cancellation_cents(terms)
+    assert abs(100 * owed - price * percent) <= 50, "to the nearest cent"
+    assert 0 <= owed <= price
+
+
+def test_a_cdmo_owes_nothing_by_terms_that_were_stored_before_there_was_such_a_term() -> None:
+    stored = quoted(100_000, ANTIBODY).model_dump(mode="json")
+    del stored["cdmo_cancellation_percent"]
+    assert cdmo_cancellation_cents(BookingTerms.model_validate(stored)) == 0
 
 
 @given(prices, modalities, notices, st.integers(0, MAX_CENTS))

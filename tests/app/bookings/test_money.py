@@ -23,7 +23,8 @@ pytestmark = pytest.mark.random
 PROVE = bool(os.environ.get("CRENEAU_PROVE"))
 LIVES, STEPS = (60, 60) if PROVE else (2, 24)
 MOST_STEPS = 10 * STEPS
-"""A life goes on beyond `STEPS` until more than half as many requests have been taken: by then at the latest."""
+"""A life goes on beyond `STEPS` until more than half as many requests have been taken, and the CDMO owes something for
+what it has cancelled: by then at the latest, or it shows little."""
 STARTUPS = 2
 BUSY = (409, 422)
 
@@ -36,6 +37,8 @@ class Expected:
     moves_cents: int = 0
     fee_cents: int | None = None
     by_cdmo: bool = False
+    owed_cents: int = 0
+    """By its CDMO, which cancels it."""
 
 
 @dataclass
@@ -50,6 +53,7 @@ class Life:
     taken: int = 0
 
     async def prepare(self) -> None:
+        await self.accept(33)
         for _ in range(STARTUPS):
             startup, headers = await self.market.world.startup()
             self.owners.append((headers, str((await self.market.world.product(startup)).id)))
@@ -62,6 +66,11 @@ class Life:
             unit_id = self.market.unit.id
             slot = Slot(unit_id=unit_id, period=days, approval=approval, price_cents=price)
             self.slots.append(await self.market.world.add(slot))
+
+    @property
+    def owed_cents(self) -> int:
+        """What the CDMO is to owe by now."""
+        return sum(one.owed_cents for one in self.bookings.values())
 
     def somewhere(self) -> dict[str, str]:
         slot = self.chance.choice(self.slots)
@@ -81,7 +90,7 @@ class Life:
 
     async def step(self) -> None:
         verbs = {
-            self.book: 4, self.move: 3, self.cancel: 4, self.answer: 2, self.produce: 2,
+            self.book: 4, self.move: 3, self.cancel: 4, self.answer: 2, self.produce: 2, self.accept: 1,
         }  # fmt: skip
         [verb] = self.chance.choices(list(verbs), list(verbs.values()))
         await verb()
@@ -134,13 +143,23 @@ class Life:
         booking = await self.pick("confirmed", "awaiting_cdmo")
         if booking is None:
             return
-        expected, by_cdmo = self.bookings[booking["id"]], self.chance.random() < 0.2
+        expected, by_cdmo = self.bookings[booking["id"]], self.chance.random() < 0.4
         path = f"/v1/bookings/{booking['id']}"
         quote = await self.market.read(f"{path}/quote", expected.owner)
         by = self.market.seller if by_cdmo else expected.owner
         if await self.post(f"{path}/cancel", {"reason_code": "planning"}, by):
             expected.by_cdmo = by_cdmo
             expected.fee_cents = 0 if by_cdmo else quote["cancellation_today_cents"]
+            expected.owed_cents = quote["cdmo_cancellation_today_cents"] if by_cdmo else 0
+            if booking["status"] == "confirmed":
+                percent = quote["cdmo_cancellation_percent"]
+                assert quote["cdmo_cancellation_today_cents"] == (booking["price_cents"] * percent + 50) // 100
+
+    async def accept(self, percent: int | None = None) -> None:
+        """The CDMO owes another share, of what is booked from now on."""
+        body = {"cdmo_cancellation_percent": self.chance.choice([0, 7, 55, 100]) if percent is None else percent}
+        path, seller = f"/v1/lines/{self.market.unit.line_id}", self.market.seller
+        assert (await self.market.client.patch(path, json=body, headers=seller)).status_code == 200
 
     async def answer(self) -> None:
         booking = await self.pick("awaiting_cdmo")
@@ -167,15 +186,18 @@ class Life:
             bookings = list(await session.scalars(select(Booking)))
             charges = list(await session.scalars(select(Charge).order_by(col(Charge.id))))
         for booking in bookings:
-            mine = [one for one in charges if one.booking_id == booking.id]
-            assert all(one.organisation_id == booking.organisation_id for one in mine)
-            assert all(one.counterparty_id == self.market.cdmo.id for one in mine)
+            of_both = [one for one in charges if one.booking_id == booking.id]
+            sides = {self.market.cdmo.id, booking.organisation_id}
+            assert all({one.organisation_id, one.counterparty_id} == sides for one in of_both)
+            mine = [one for one in of_both if one.organisation_id == booking.organisation_id]
+            owed = [one.amount_cents for one in of_both if one.organisation_id == self.market.cdmo.id]
             credit = -sum(one.amount_cents for one in mine if one.kind is ChargeKind.RESALE_CREDIT)
             total = sum(one.amount_cents for one in mine) + credit
             expected = self.bookings.get(str(booking.id))
             if expected is None:
-                assert (booking.moves_id is not None, total, credit) == (True, 0, 0)
+                assert (booking.moves_id is not None, total, credit, owed) == (True, 0, 0, [])
                 continue
+            assert owed == ([expected.owed_cents] if expected.owed_cents else []), "what its CDMO owes"
             assert total == self.due(booking, expected), (
                 booking.status,
                 [(one.kind, one.amount_cents) for one in mine],
@@ -201,8 +223,10 @@ async def test_the_charges_of_any_life_are_what_its_terms_say(market: Market, se
     life = Life(market, random.Random(seed))
     await life.prepare()
     steps = 0
-    while steps < STEPS or life.taken <= STEPS // 2:
-        assert steps < MOST_STEPS, f"only {life.taken} requests were taken: such a life shows little"
+    while steps < STEPS or life.taken <= STEPS // 2 or life.owed_cents == 0:
+        assert steps < MOST_STEPS, (
+            f"only {life.taken} requests were taken, and {life.owed_cents} cents owed by the CDMO"
+        )
         await life.step()
         await life.check()
         steps += 1

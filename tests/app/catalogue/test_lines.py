@@ -4,7 +4,10 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import select
+from sqlmodel import col
 
+from app.audit.models import AuditRecord
 from app.catalogue.models import ProductionLine
 from app.core.database import transaction
 from app.identity.models import OrganisationKind, Role
@@ -173,6 +176,10 @@ async def test_roles_and_owners(client: httpx.AsyncClient, world: World) -> None
         ({"working_volume_l": 0}, "/working_volume_l"),
         ({"first_batch_days": None}, "/first_batch_days"),
         ({"changeover_days": None}, "/changeover_days"),
+        ({"cdmo_cancellation_percent": -1}, "/cdmo_cancellation_percent"),
+        ({"cdmo_cancellation_percent": 101}, "/cdmo_cancellation_percent"),
+        ({"cdmo_cancellation_percent": 12.5}, "/cdmo_cancellation_percent"),
+        ({"cdmo_cancellation_percent": None}, "/cdmo_cancellation_percent"),
         ({"name": "x" * 10_000}, "/name"),
         ({"units": ["A", "A"]}, "/units"),
         ({"units": []}, "/units"),
@@ -223,3 +230,44 @@ async def test_terms_of_a_modality_that_the_line_has_given_up_are_not_shown(
     unit = await world.unit(cdmo, modalities=["monoclonal_antibody", "viral_vector_aav"])
     answer = await client.patch(f"/v1/lines/{unit.line_id}", json={"modalities": ["viral_vector_aav"]}, headers=headers)
     assert [terms["modality"] for terms in answer.json()["terms"]] == ["viral_vector_aav"]
+
+
+async def test_a_cdmo_accepts_to_owe_something_when_it_cancels_and_others_accept_nothing_for_it(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    cdmo, own = await world.cdmo()
+    url = f"/v1/lines/{(await world.unit(cdmo, declared_fields=['cadence_days'])).line_id}"
+    assert (await client.get(url, headers=own)).json()["cdmo_cancellation_percent"] == 0
+    accepted = await client.patch(url, json={"cdmo_cancellation_percent": 20}, headers=own)
+    assert accepted.json()["cdmo_cancellation_percent"] == 20
+    assert "cdmo_cancellation_percent" not in accepted.json()["basis"]
+    async with transaction(world.sessions) as session:
+        [record] = await session.scalars(select(AuditRecord).where(col(AuditRecord.action) == "line.updated"))
+    assert (record.before or {})["cdmo_cancellation_percent"] == 0
+    assert (record.after or {})["cdmo_cancellation_percent"] == 20
+    coordinator = await world.coordinator()
+    refused = await client.patch(url, json={"cdmo_cancellation_percent": 30}, headers=coordinator)
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/cdmo_cancellation_percent")
+    assert (await client.patch(url, json={"cadence_days": 9}, headers=coordinator)).status_code == 200
+    assert (await client.get(url, headers=own)).json()["cdmo_cancellation_percent"] == 20
+
+
+async def test_a_line_is_added_with_what_its_cdmo_owes_by_the_cdmo_alone(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    cdmo, own = await world.cdmo()
+    line = await _line_of(world, (await world.unit(cdmo)).line_id)
+    body = NEW_LINE | {"site_id": str(line.site_id), "cdmo_cancellation_percent": 100}
+    refused = await client.post("/v1/lines", json=body, headers=await world.coordinator())
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/cdmo_cancellation_percent")
+    added = await client.post("/v1/lines", json=body, headers=own)
+    assert (added.status_code, added.json()["cdmo_cancellation_percent"]) == (201, 100)
+
+
+async def test_competitors_do_not_see_what_a_cdmo_owes(client: httpx.AsyncClient, world: World) -> None:
+    cdmo, own = await world.cdmo()
+    _, competitor = await world.cdmo()
+    _, startup = await world.startup()
+    url = f"/v1/lines/{(await world.unit(cdmo, cdmo_cancellation_percent=37)).line_id}"
+    for headers, seen in ((own, 37), (startup, 37), (competitor, None), (None, None)):
+        assert (await client.get(url, headers=headers)).json()["cdmo_cancellation_percent"] == seen

@@ -6,7 +6,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.bookings.fees import terms_of
 from app.core.vocabulary import Reserve
+from app.matching.outcome import Price
 from tests.app.crisis.conftest import (
     CONTESTED_TARGET,
     Crises,
@@ -79,6 +81,26 @@ async def test_a_displacement_takes_effect_on_acceptance_and_not_before(
         ("displacement_compensation", 10_000_000),
     ]
     await crises.post(f"/{crisis_id}/orders/{order['id']}/accept", by=place.made.headers, expect=409)
+
+
+async def test_a_cdmo_owes_nothing_for_what_a_crisis_displaces_nor_for_what_replaces_it(
+    crises: Crises, world: World, owner: AsyncEngine
+) -> None:
+    place = await contested(world)
+    price = Price(batches_cents=100_000_000)
+    terms = terms_of(price, "monoclonal_antibody", instant=True, cdmo_cancellation_percent=100)
+    async with owner.begin() as connection:
+        await connection.execute(text("UPDATE bookings SET terms = :terms"), {"terms": terms.model_dump_json()})
+        await connection.execute(text("UPDATE production_lines SET cdmo_cancellation_percent = 100"))
+    crisis_id, _ = await crises.activated(targets=CONTESTED_TARGET)
+    order = await crises.order_of(crisis_id)
+    await crises.post(f"/{crisis_id}/orders/{order['id']}/accept", by=place.made.headers)
+    replacement = await scalar(owner, "SELECT id::text FROM bookings WHERE source = 'replacement'")
+    path, body = f"/v1/bookings/{replacement}/cancel", {"reason_code": "planning"}
+    cancelled = await crises.client.post(path, json=body, headers=place.made.headers)
+    assert cancelled.json()["status"] == "cancelled"
+    kinds = "SELECT DISTINCT kind FROM charges ORDER BY kind"
+    assert await rows(owner, kinds) == [("crisis_order",), ("displacement_compensation",)]
 
 
 async def test_each_sees_only_what_concerns_it(crises: Crises, world: World) -> None:

@@ -38,7 +38,7 @@ async def booking(world: World, slot: Slot, owner: Organisation, start: int, end
 async def test_an_option_has_its_dates_and_its_price(client: httpx.AsyncClient, world: World) -> None:
     startup, key = await world.startup()
     cdmo, _ = await world.cdmo()
-    slot = await world.slot(await world.unit(cdmo))
+    slot = await world.slot(await world.unit(cdmo, cdmo_cancellation_percent=15))
     request = await world.request(await world.product(startup), batches=2)
     found = (await client.get(f"/v1/requests/{request.id}/matches", headers=key)).json()
     (option,) = found["options"]
@@ -53,6 +53,7 @@ async def test_an_option_has_its_dates_and_its_price(client: httpx.AsyncClient, 
         "latest_start_on": day(60).isoformat(),
         "delivery_on": day(57 + 42).isoformat(),
         "package_price_cents": 200_000_000,
+        "cdmo_cancellation_percent": 15,
         "basis": "declared",
         "origin": "real",
         "recallable": False,
