@@ -1,4 +1,4 @@
-"""Tables of bookings, slips and charges.
+"""Tables of bookings and charges.
 
 No two live bookings of a unit overlap: an exclusion constraint, holds included. A booking lies inside its slot,
 and no other party books a frozen slot: triggers, made by the migration.
@@ -14,7 +14,6 @@ from sqlalchemy import (
     CheckConstraint,
     ForeignKeyConstraint,
     Index,
-    UniqueConstraint,
     literal_column,
     text,
 )
@@ -68,16 +67,6 @@ class FailureCause(StrEnum):
     CDMO = "cdmo"
     PRODUCT = "product"
     UNKNOWN = "unknown"
-
-
-class SlipMoveStatus(StrEnum):
-    """Where a proposal to make way for a slip stands; `unplaced`: no place could be found to propose."""
-
-    PROPOSED = "proposed"
-    ACCEPTED = "accepted"
-    DECLINED = "declined"
-    WITHDRAWN = "withdrawn"
-    UNPLACED = "unplaced"
 
 
 class ContractStatus(StrEnum):
@@ -206,44 +195,6 @@ class Booking(Versioned, table=True):
     batches_released: int | None = None
     failure_cause: FailureCause | None = one_of(FailureCause, default=None, nullable=True)
     origin: Origin = one_of(Origin, default=Origin.REAL)
-
-
-class Slip(Table, table=True):
-    """A CDMO's word that a campaign will hold its unit until another day than planned; the last one counts."""
-
-    __tablename__ = "slips"
-    __table_args__ = (Index("ix_slips_booking_id", "booking_id", "id"),)
-
-    booking_id: UUID = Field(foreign_key="bookings.id")
-    expected_end_on: date
-    reason_code: str = Field(max_length=60)
-    reason_text: str | None = Field(default=None, max_length=2000)
-
-
-class SlipMove(Versioned, table=True):
-    """What a slip asks of a booking behind it: another period, at no cost; none where none could be found."""
-
-    __tablename__ = "slip_moves"
-    __table_args__ = (
-        UniqueConstraint("slip_id", "booking_id"),
-        real_period(),
-        CheckConstraint(
-            "(slot_id IS NULL) = (period IS NULL) AND (delivery_on IS NULL) = (period IS NULL)"
-            " AND (unplaced_code IS NOT NULL) = (period IS NULL)"
-            " AND (period IS NOT NULL OR status IN ('unplaced', 'withdrawn'))",
-            name="place",
-        ),
-        Index("ix_slip_moves_booking_id", "booking_id", "id"),
-    )
-
-    slip_id: UUID = Field(foreign_key="slips.id")
-    booking_id: UUID = Field(foreign_key="bookings.id")
-    status: SlipMoveStatus = one_of(SlipMoveStatus, default=SlipMoveStatus.PROPOSED)
-    slot_id: UUID | None = Field(default=None, foreign_key="slots.id")
-    period: Period | None = days(nullable=True)
-    delivery_on: date | None = None
-    unplaced_code: str | None = Field(default=None, max_length=60)
-    answered_at: datetime | None = instant()
 
 
 class Charge(Table, table=True):
