@@ -198,16 +198,35 @@ class Booking(Versioned, table=True):
 
 
 class Charge(Table, table=True):
-    """An amount owed (positive) or credited (negative), in cents; rows are only ever added."""
+    """An amount owed (positive) or credited (negative), in cents; rows are only ever added.
+
+    Each quarter of an agreement is charged its readiness fee once; a row of nothing says that none of it was earned.
+    """
 
     __tablename__ = "charges"
     __table_args__ = (
-        CheckConstraint("amount_cents <> 0", name="amount_cents"),
+        CheckConstraint(
+            "CASE kind WHEN 'readiness_fee' THEN amount_cents >= 0 ELSE amount_cents <> 0 END", name="amount_cents"
+        ),
         CheckConstraint("(kind = 'resale_credit') = (resale_id IS NOT NULL)", name="resale"),
+        CheckConstraint(
+            "(kind = 'readiness_fee') = (agreement_id IS NOT NULL) AND (agreement_id IS NULL) = (quarter_on IS NULL)",
+            name="readiness",
+        ),
+        CheckConstraint(
+            "extract(day FROM quarter_on) = 1 AND extract(month FROM quarter_on) IN (1, 4, 7, 10)", name="quarter_on"
+        ),
         Index("ix_charges_organisation_id", "organisation_id", "id"),
         Index("ix_charges_counterparty_id", "counterparty_id", "id"),
         Index("ix_charges_booking_id", "booking_id"),
         Index("ix_charges_resale_id", "resale_id", postgresql_where=text("resale_id IS NOT NULL")),
+        Index(
+            "ix_charges_agreement_quarter",
+            "agreement_id",
+            "quarter_on",
+            unique=True,
+            postgresql_where=text("agreement_id IS NOT NULL"),
+        ),
     )
 
     organisation_id: UUID = Field(foreign_key="organisations.id", description="who owes it, or is credited")
@@ -215,6 +234,8 @@ class Charge(Table, table=True):
     booking_id: UUID | None = Field(default=None, foreign_key="bookings.id")
     resale_id: UUID | None = Field(default=None, foreign_key="bookings.id", description="which booking took the days")
     crisis_id: UUID | None = Field(default=None, foreign_key="crises.id")
+    agreement_id: UUID | None = Field(default=None, foreign_key="agreements.id")
+    quarter_on: date | None = Field(default=None, description="first day of the calendar quarter of the agreement")
     kind: ChargeKind = one_of(ChargeKind)
     amount_cents: int = Field(sa_type=BigInteger)
     detail: dict[str, Any] = document()
