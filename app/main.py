@@ -13,6 +13,7 @@ from app.allocation.runs_router import router as runs
 from app.allocation.statements import Desk
 from app.allocation.waiting_router import router as waiting
 from app.bookings.life_router import router as life
+from app.bookings.readiness_router import router as readiness
 from app.bookings.router import router as bookings
 from app.bookings.slot_router import router as slot_parts
 from app.capacity.agreement_router import router as agreements
@@ -67,6 +68,7 @@ ROUTERS = (
     catalogue,
     commitments,
     agreements,
+    readiness,
     requests,
     alerts,
     rounds,

@@ -3,6 +3,7 @@
 from app.allocation import models as allocation
 from app.audit import models as audit
 from app.bookings import models as bookings
+from app.bookings import slip_models as slips
 from app.capacity import models as capacity
 from app.catalogue import models as catalogue
 from app.core import heartbeats, idempotency
@@ -25,4 +26,5 @@ __all__ = [
     "jobs",
     "metadata",
     "requests",
+    "slips",
 ]

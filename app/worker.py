@@ -17,6 +17,7 @@ from app.allocation.service import round_run_ended
 from app.allocation.solving import solve_run
 from app.allocation.waiting import ask_again, ask_waiting_list, count_attempt, offer_freed
 from app.audit.author import Author
+from app.bookings.readiness import charge_readiness
 from app.bookings.service import decline_overdue, expire_stale_holds
 from app.core import logs, tracing
 from app.core.database import SessionFactory, make_engine, make_session_factory, transaction
@@ -79,13 +80,19 @@ SWEEPS: Mapping[str, Sweep] = {
     "freed_periods": ask_again,
     "alerts": evaluate_alerts,
     "old_openings": forget_openings,
+    "readiness_fees": partial(charge_readiness, author=Author.of_job("charge_readiness")),
 }
 """What is done every few seconds, by one worker at a time; each says how much it did, and is called until it says 0."""
 
 OF_ONE_MOMENT = frozenset({"alerts"})
 """Sweeps whose transaction sees everything as of one moment."""
 
-RARE_SWEEPS: Mapping[str, float] = {"old_attempts": 3_600.0, "old_openings": 3_600.0, "old_idempotency_keys": 60.0}
+RARE_SWEEPS: Mapping[str, float] = {
+    "old_attempts": 3_600.0,
+    "old_openings": 3_600.0,
+    "readiness_fees": 3_600.0,
+    "old_idempotency_keys": 60.0,
+}
 """Seconds between two sweeps, of those that are done more rarely."""
 
 log = structlog.get_logger(__name__)

@@ -146,6 +146,7 @@ class AgreementRow:
     id: UUID
     organisation_id: UUID
     funder: str
+    funder_id: UUID
     reserve: Reserve
     line_id: UUID
     period: Period

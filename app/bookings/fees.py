@@ -1,6 +1,6 @@
 """What a booking costs, and what it costs to leave it: a policy that is data, and pure functions over it.
 
-All amounts are whole euro cents, a share of a price rounded to the nearest cent, half a cent up.
+All amounts are whole euro cents, a share of an amount rounded to the nearest cent, half a cent up.
 
 Source: bands of notice, their fall-back to nothing when the contractor is the cause, and sums paid deducted are
 public in filed manufacturing agreements (Lonza and Forty Seven; Proteon filing of 16 September 2014, section 18.3);
@@ -132,7 +132,12 @@ class CancellationCost(Frozen):
 
 def share_cents(amount_cents: int, percent: int) -> int:
     """Return a share of an amount, rounded to the nearest cent, half a cent up."""
-    return (amount_cents * percent + 50) // 100
+    return part_cents(amount_cents, percent, 100)
+
+
+def part_cents(amount_cents: int, part: int, whole: int) -> int:
+    """Return an amount times `part / whole`, neither negative, rounded to the nearest cent, half a cent up."""
+    return (2 * amount_cents * part + whole) // (2 * whole)
 
 
 def terms_of(

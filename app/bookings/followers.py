@@ -11,7 +11,8 @@ from app.audit.service import record, record_all, snapshot
 from app.bookings import repository as booking_repository
 from app.bookings import slip_repository as repository
 from app.bookings.changing import has_run_out
-from app.bookings.models import Booking, BookingSource, BookingStatus, Slip, SlipMove, SlipMoveStatus
+from app.bookings.models import Booking, BookingSource, BookingStatus
+from app.bookings.slip_models import Slip, SlipMove, SlipMoveStatus
 from app.bookings.slip_rules import Follower, SlipPlan, Stretch, plan_slip
 from app.capacity.occupancy import occupied_periods, span_of
 from app.capacity.rules import effective_reserve

@@ -1,13 +1,13 @@
 """The ledger of charges: rows are only ever added, in cents."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.author import Author
-from app.audit.service import record
+from app.audit.service import record, record_all
 from app.bookings import ledger_repository as repository
 from app.bookings.fees import BookingTerms, cdmo_cancellation_cents
 from app.bookings.models import Booking, Charge, ChargeKind
@@ -79,6 +79,16 @@ async def charge(
         resale_id=resale_id,
         detail=detail,
     )
+
+
+async def charge_quarters(session: AsyncSession, author: Author, charges: Sequence[Charge]) -> list[Charge]:
+    """Add readiness fees, those of nothing too, and return them; a quarter that is charged already is left out.
+
+    Whoever does the same at the same time is waited for.
+    """
+    added = await repository.add_missing_quarters(session, charges)
+    await record_all(session, author, "charge.added", added)
+    return added
 
 
 async def charge_reservation(session: AsyncSession, author: Author, booking: Booking) -> None:

@@ -26,6 +26,8 @@ HEADER = (
     "amount_eur",
     "amount_cents",
     "detail",
+    "agreement_id",
+    "quarter_on",
 )
 
 
@@ -63,6 +65,8 @@ def _row(charge: Charge, organisation: str, counterparty: str | None) -> Sequenc
         Decimal(charge.amount_cents) / 100,
         charge.amount_cents,
         to_json(charge.detail).decode() if charge.detail else None,
+        _text(charge.agreement_id),
+        charge.quarter_on,
     )
 
 

@@ -1,9 +1,10 @@
 """Queries on charges."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 from sqlmodel import col
@@ -66,6 +67,24 @@ async def stream_charges(
     rows = await session.stream(statement, execution_options={"yield_per": ROWS_AT_A_TIME})
     async for charge, organisation, other in rows:
         yield charge, organisation, other
+
+
+async def add_missing_quarters(session: AsyncSession, charges: Sequence[Charge]) -> list[Charge]:
+    """Store charges for quarters of agreements, and return those whose quarter had none.
+
+    They come in the order of agreements and quarters, so that two that store the same do not wait for each other.
+    """
+    if not charges:
+        return []
+    statement = (
+        insert(Charge)
+        .values([charge.model_dump() for charge in charges])
+        .on_conflict_do_nothing(
+            index_elements=["agreement_id", "quarter_on"], index_where=col(Charge.agreement_id).is_not(None)
+        )
+        .returning(Charge)
+    )
+    return list(await session.scalars(statement))
 
 
 def _of_either_side(organisation_id: UUID | None) -> list[ColumnElement[bool]]:

@@ -8,8 +8,9 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, Field
 
 from app.bookings.fees import CancellationCost, PriceLine
-from app.bookings.models import ContractStatus, FailureCause, SlipMoveStatus
+from app.bookings.models import ContractStatus, FailureCause
 from app.bookings.schemas import Note
+from app.bookings.slip_models import SlipMoveStatus
 from app.core.paging import PageQuery
 from app.core.schemas import Body, Day
 from app.core.vocabulary import Origin

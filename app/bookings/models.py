@@ -1,4 +1,4 @@
-"""Tables of bookings, slips and charges.
+"""Tables of bookings and charges.
 
 No two live bookings of a unit overlap: an exclusion constraint, holds included. A booking lies inside its slot,
 and no other party books a frozen slot: triggers, made by the migration.
@@ -14,7 +14,6 @@ from sqlalchemy import (
     CheckConstraint,
     ForeignKeyConstraint,
     Index,
-    UniqueConstraint,
     literal_column,
     text,
 )
@@ -68,16 +67,6 @@ class FailureCause(StrEnum):
     CDMO = "cdmo"
     PRODUCT = "product"
     UNKNOWN = "unknown"
-
-
-class SlipMoveStatus(StrEnum):
-    """Where a proposal to make way for a slip stands; `unplaced`: no place could be found to propose."""
-
-    PROPOSED = "proposed"
-    ACCEPTED = "accepted"
-    DECLINED = "declined"
-    WITHDRAWN = "withdrawn"
-    UNPLACED = "unplaced"
 
 
 class ContractStatus(StrEnum):
@@ -209,55 +198,36 @@ class Booking(Versioned, table=True):
     origin: Origin = one_of(Origin, default=Origin.REAL)
 
 
-class Slip(Table, table=True):
-    """A CDMO's word that a campaign will hold its unit until another day than planned; the last one counts."""
-
-    __tablename__ = "slips"
-    __table_args__ = (Index("ix_slips_booking_id", "booking_id", "id"),)
-
-    booking_id: UUID = Field(foreign_key="bookings.id")
-    expected_end_on: date
-    reason_code: str = Field(max_length=60)
-    reason_text: str | None = Field(default=None, max_length=2000)
-
-
-class SlipMove(Versioned, table=True):
-    """What a slip asks of a booking behind it: another period, at no cost; none where none could be found."""
-
-    __tablename__ = "slip_moves"
-    __table_args__ = (
-        UniqueConstraint("slip_id", "booking_id"),
-        real_period(),
-        CheckConstraint(
-            "(slot_id IS NULL) = (period IS NULL) AND (delivery_on IS NULL) = (period IS NULL)"
-            " AND (unplaced_code IS NOT NULL) = (period IS NULL)"
-            " AND (period IS NOT NULL OR status IN ('unplaced', 'withdrawn'))",
-            name="place",
-        ),
-        Index("ix_slip_moves_booking_id", "booking_id", "id"),
-    )
-
-    slip_id: UUID = Field(foreign_key="slips.id")
-    booking_id: UUID = Field(foreign_key="bookings.id")
-    status: SlipMoveStatus = one_of(SlipMoveStatus, default=SlipMoveStatus.PROPOSED)
-    slot_id: UUID | None = Field(default=None, foreign_key="slots.id")
-    period: Period | None = days(nullable=True)
-    delivery_on: date | None = None
-    unplaced_code: str | None = Field(default=None, max_length=60)
-    answered_at: datetime | None = instant()
-
-
 class Charge(Table, table=True):
-    """An amount owed (positive) or credited (negative), in cents; rows are only ever added."""
+    """An amount owed (positive) or credited (negative), in cents; rows are only ever added.
+
+    Each quarter of an agreement is charged its readiness fee once; a row of nothing says that none of it was earned.
+    """
 
     __tablename__ = "charges"
     __table_args__ = (
-        CheckConstraint("amount_cents <> 0", name="amount_cents"),
+        CheckConstraint(
+            "CASE kind WHEN 'readiness_fee' THEN amount_cents >= 0 ELSE amount_cents <> 0 END", name="amount_cents"
+        ),
         CheckConstraint("(kind = 'resale_credit') = (resale_id IS NOT NULL)", name="resale"),
+        CheckConstraint(
+            "(kind = 'readiness_fee') = (agreement_id IS NOT NULL) AND (agreement_id IS NULL) = (quarter_on IS NULL)",
+            name="readiness",
+        ),
+        CheckConstraint(
+            "extract(day FROM quarter_on) = 1 AND extract(month FROM quarter_on) IN (1, 4, 7, 10)", name="quarter_on"
+        ),
         Index("ix_charges_organisation_id", "organisation_id", "id"),
         Index("ix_charges_counterparty_id", "counterparty_id", "id"),
         Index("ix_charges_booking_id", "booking_id"),
         Index("ix_charges_resale_id", "resale_id", postgresql_where=text("resale_id IS NOT NULL")),
+        Index(
+            "ix_charges_agreement_quarter",
+            "agreement_id",
+            "quarter_on",
+            unique=True,
+            postgresql_where=text("agreement_id IS NOT NULL"),
+        ),
     )
 
     organisation_id: UUID = Field(foreign_key="organisations.id", description="who owes it, or is credited")
@@ -265,6 +235,8 @@ class Charge(Table, table=True):
     booking_id: UUID | None = Field(default=None, foreign_key="bookings.id")
     resale_id: UUID | None = Field(default=None, foreign_key="bookings.id", description="which booking took the days")
     crisis_id: UUID | None = Field(default=None, foreign_key="crises.id")
+    agreement_id: UUID | None = Field(default=None, foreign_key="agreements.id")
+    quarter_on: date | None = Field(default=None, description="first day of the calendar quarter of the agreement")
     kind: ChargeKind = one_of(ChargeKind)
     amount_cents: int = Field(sa_type=BigInteger)
     detail: dict[str, Any] = document()

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.audit.author import Author
 from app.audit.service import record, snapshot
 from app.bookings import slip_repository as repository
-from app.bookings.models import SlipMove, SlipMoveStatus
+from app.bookings.slip_models import SlipMove, SlipMoveStatus
 from app.core.clock import now
 
 

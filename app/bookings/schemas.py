@@ -151,7 +151,11 @@ class ChargeRead(BaseModel):
     counterparty_id: UUID | None = Field(description="to whom it is owed, or who credits it")
     booking_id: UUID | None
     crisis_id: UUID | None
+    agreement_id: UUID | None = Field(description="The reserve agreement that a readiness fee is for")
+    quarter_on: date | None = Field(description="First day of the calendar quarter that a readiness fee is for")
     kind: ChargeKind
-    amount_cents: int = Field(description="Positive: owed. Negative: credited")
+    amount_cents: int = Field(
+        description="Positive: owed. Negative: credited. Zero: a readiness fee of which nothing was earned"
+    )
     detail: dict[str, Any] = Field(description="How the amount came about")
     created_at: datetime

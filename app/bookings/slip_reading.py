@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.bookings import reading
 from app.bookings import slip_repository as repository
 from app.bookings.life_schemas import SlipMoveFilter, SlipMoveRead, SlipRead
-from app.bookings.models import SlipMove
+from app.bookings.slip_models import SlipMove
 from app.identity.actor import Actor
 from app.identity.models import Role
 

@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.bookings.life_schemas import SlipMoveFilter
-from app.bookings.models import LIVE, Booking, BookingStatus, Slip, SlipMove, SlipMoveStatus
+from app.bookings.models import LIVE, Booking, BookingStatus
+from app.bookings.slip_models import Slip, SlipMove, SlipMoveStatus
 from app.capacity.occupancy import span_of
 from app.catalogue.models import ProductionLine, Site, Unit
 from app.core.clock import today

@@ -14,8 +14,9 @@ from app.bookings.drafts import BookingDraft
 from app.bookings.errors import SlipMoveAnswered
 from app.bookings.expiry import expire
 from app.bookings.life_schemas import SlipBody, SlipMoveDecline
-from app.bookings.models import Booking, BookingStatus, Slip, SlipMove, SlipMoveStatus
+from app.bookings.models import Booking, BookingStatus
 from app.bookings.rules import require_amendable
+from app.bookings.slip_models import Slip, SlipMove, SlipMoveStatus
 from app.capacity.occupancy import span_of
 from app.core.errors import Invalid, NotFound
 from app.core.preconditions import require_seen

@@ -8,8 +8,9 @@ from app.audit.service import record, snapshot
 from app.bookings import repository, slip_repository
 from app.bookings.errors import SlotAskedFor
 from app.bookings.expiry import expire
-from app.bookings.models import Booking, BookingStatus, SlipMove
+from app.bookings.models import Booking, BookingStatus
 from app.bookings.move_costs import MoveOffer
+from app.bookings.slip_models import SlipMove
 from app.capacity.models import Slot
 from app.capacity.occupancy import span_of
 from app.capacity.parts import add_parts, settle_parts

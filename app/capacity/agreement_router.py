@@ -6,13 +6,7 @@ from uuid import UUID
 from fastapi import Query, Request
 
 from app.capacity import agreements
-from app.capacity.agreement_schemas import (
-    AgreementCreate,
-    AgreementFilter,
-    AgreementRead,
-    ComplianceRead,
-    QuarterRead,
-)
+from app.capacity.agreement_schemas import AgreementCreate, AgreementFilter, AgreementRead
 from app.capacity.models import Agreement
 from app.capacity.occupancy import span_of
 from app.core.http import DbSession, next_url
@@ -47,29 +41,3 @@ async def get_agreement(session: DbSession, actor: CurrentActor, agreement_id: U
 async def create_agreement(session: DbSession, actor: CurrentActor, command: AgreementCreate) -> AgreementRead:
     """The coordinator writes down what a funder buys: batch-days a quarter for one reserve, and the capped price."""
     return _read(await agreements.create_agreement(session, actor, command))
-
-
-@router.get("/{agreement_id}/compliance", summary="Promised against published")
-async def get_compliance(session: DbSession, actor: CurrentActor, agreement_id: UUID) -> ComplianceRead:
-    """Batch-days promised against those of published slots, by calendar quarter cut to the agreement.
-
-    A part of a quarter promises in proportion, rounded up. A day of a published slot of the reserve is one
-    batch-day; slots that name another agreement do not count, and those that name none count towards the oldest that
-    they fit. What is withdrawn or cut off counts no more.
-    """
-    found = await agreements.compliance_of(session, actor, agreement_id)
-    return ComplianceRead(
-        agreement_id=agreement_id,
-        promised_batch_days=sum(one.promised_batch_days for one in found),
-        published_batch_days=sum(one.published_batch_days for one in found),
-        quarters=[
-            QuarterRead(
-                start=one.span.start_on,
-                end=one.span.end_on,
-                promised_batch_days=one.promised_batch_days,
-                published_batch_days=one.published_batch_days,
-                is_met=one.is_met,
-            )
-            for one in found
-        ],
-    )

@@ -10,6 +10,11 @@ from app.core.paging import PageQuery
 from app.core.schemas import Cents, Code, Name, PeriodBody
 from app.core.vocabulary import Origin, Reserve
 
+FEE = (
+    "For each calendar quarter (of a yearly fee, give a quarter); charged to the funder once the quarter is"
+    " over, in proportion to the promised batch-days that were published, and to the days that the agreement covers"
+)
+
 
 class AgreementRead(BaseModel):
     """A funded promise of capacity for one reserve."""
@@ -17,13 +22,14 @@ class AgreementRead(BaseModel):
     id: UUID
     organisation_id: UUID
     funder: str
+    funder_id: UUID | None = Field(description="The organisation that owes the readiness fee")
     reserve: Reserve
     line_id: UUID | None
     modality: str | None
     start: date
     end: date
     batch_days_per_quarter: int
-    readiness_fee_cents: int
+    readiness_fee_cents: int = Field(description=FEE)
     capped_price_cents: int | None
     recoverable_within_days: int
     origin: Origin
@@ -34,12 +40,17 @@ class AgreementCreate(PeriodBody):
     """An agreement with one CDMO or integrator, about a line of its own, a modality, or both."""
 
     organisation_id: UUID = Field(description="The CDMO or integrator that promises")
-    funder: Name
+    funder: Name = Field(description="Who pays, by name")
+    funder_id: UUID | None = Field(
+        default=None,
+        description="The organisation that owes the readiness fee: no CDMO, no integrator. Left out where there is a"
+        " fee: the organisation called as `funder` says, or else the one that writes the agreement down",
+    )
     reserve: Reserve = Field(description="`startup` or `crisis`")
     line_id: UUID | None = None
     modality: Code | None = None
     batch_days_per_quarter: Annotated[int, Field(gt=0, le=1_000_000)]
-    readiness_fee_cents: Cents = 0
+    readiness_fee_cents: Cents = Field(default=0, description=FEE)
     capped_price_cents: Cents | None = Field(default=None, description="The most a start-up pays for a batch")
     recoverable_within_days: Annotated[int, Field(ge=0, le=3650)] = 0
 
@@ -50,22 +61,3 @@ class AgreementFilter(PageQuery):
     organisation_id: UUID | None = None
     reserve: Reserve | None = None
     line_id: UUID | None = None
-
-
-class QuarterRead(BaseModel):
-    """Promised against published batch-days in one calendar quarter, cut to the agreement."""
-
-    start: date
-    end: date
-    promised_batch_days: int
-    published_batch_days: int
-    is_met: bool
-
-
-class ComplianceRead(BaseModel):
-    """What was promised against what is published, quarter by quarter."""
-
-    agreement_id: UUID
-    promised_batch_days: int
-    published_batch_days: int
-    quarters: list[QuarterRead]

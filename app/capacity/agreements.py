@@ -15,8 +15,8 @@ from app.catalogue.service import get_line, require_modalities
 from app.core.errors import FieldFault, Invalid, NotFound
 from app.core.vocabulary import Reserve
 from app.identity.actor import Actor
-from app.identity.models import Role
-from app.identity.service import get_organisation
+from app.identity.models import Organisation, Role
+from app.identity.service import get_organisation, organisation_named
 
 OVERSEERS = (Role.COORDINATOR, Role.ADMIN)
 
@@ -51,22 +51,42 @@ async def create_agreement(session: AsyncSession, actor: Actor, command: Agreeme
     Raises
     ------
     NotFound
-        If there is no such organisation or line.
+        If there is no such organisation, line or funder.
     Invalid
-        If it is about nothing, about the open market, or about what the organisation does not have.
+        If it is about nothing, about the open market, or about what the organisation does not have; or if who would
+        owe the fee is a maker itself, for these do not learn each other's figures.
     """
     actor.require(*OVERSEERS)
     owner, _ = await get_organisation(session, command.organisation_id)
     await require_modalities(session, [command.modality] if command.modality else [], "/modality")
     faults = await _faults(session, command)
+    funder = await _funder(session, actor, command)
+    if funder is not None and funder.kind in MAKERS:
+        faults.append(FieldFault("/funder_id", "A CDMO or an integrator does not fund reserves: name who does."))
     if owner.kind not in MAKERS:
         faults.append(FieldFault("/organisation_id", "Only a CDMO or an integrator promises capacity."))
     if faults:
         raise Invalid("The agreement does not fit the organisation that promises.", faults=faults)
-    row = Agreement(**command.model_dump(exclude={"start", "end"}), period=command.period)
+    row = Agreement(
+        **command.model_dump(exclude={"start", "end", "funder_id"}),
+        funder_id=None if funder is None else funder.id,
+        period=command.period,
+    )
     session.add(row)
     await record(session, actor, "agreement.created", row)
     return row
+
+
+async def _funder(session: AsyncSession, actor: Actor, command: AgreementCreate) -> Organisation | None:
+    """Return who owes the readiness fee; None where there is no fee and nobody is named."""
+    if command.funder_id is not None:
+        return (await get_organisation(session, command.funder_id))[0]
+    if not command.readiness_fee_cents:
+        return None
+    try:
+        return await organisation_named(session, command.funder)
+    except NotFound:
+        return (await get_organisation(session, actor.organisation_id))[0]
 
 
 async def _faults(session: AsyncSession, command: AgreementCreate) -> list[FieldFault]:
@@ -92,6 +112,10 @@ async def compliance_of(session: AsyncSession, actor: Actor, agreement_id: UUID)
     NotFound
         If there is no such agreement, or it is another's.
     """
-    agreement = await get_agreement(session, actor, agreement_id)
+    return await quarters_kept(session, await get_agreement(session, actor, agreement_id))
+
+
+async def quarters_kept(session: AsyncSession, agreement: Agreement) -> list[QuarterCompliance]:
+    """Return the same of an agreement that is at hand, for whoever may know it."""
     published = await agreement_repository.published_spans(session, agreement)
     return compliance(span_of(agreement.period), agreement.batch_days_per_quarter, published)

@@ -70,17 +70,22 @@ class Agreement(Versioned, table=True):
         CheckConstraint("capped_price_cents >= 0", name="capped_price_cents"),
         CheckConstraint("readiness_fee_cents >= 0", name="readiness_fee_cents"),
         CheckConstraint("recoverable_within_days >= 0", name="recoverable_within_days"),
+        CheckConstraint(
+            "(readiness_fee_cents <= 0 OR funder_id IS NOT NULL) AND funder_id IS DISTINCT FROM organisation_id",
+            name="funder",
+        ),
         Index("ix_agreements_organisation_id", "organisation_id"),
     )
 
     organisation_id: UUID = Field(foreign_key="organisations.id", description="the CDMO that promises")
     funder: str = Field(max_length=200)
+    funder_id: UUID | None = Field(default=None, foreign_key="organisations.id", description="who owes the fee")
     reserve: Reserve = one_of(Reserve)
     line_id: UUID | None = Field(default=None, foreign_key="production_lines.id")
     modality: str | None = Field(default=None, foreign_key="modalities.code", max_length=40)
     period: Period = days()
     batch_days_per_quarter: int
-    readiness_fee_cents: int = Field(default=0, sa_type=BigInteger)
+    readiness_fee_cents: int = Field(default=0, sa_type=BigInteger, description="for each calendar quarter")
     capped_price_cents: int | None = Field(default=None, sa_type=BigInteger)
     recoverable_within_days: int = 0
     origin: Origin = one_of(Origin, default=Origin.REAL)

@@ -12,12 +12,13 @@ from app.capacity.models import Approval, CommitmentKind
 from app.capacity.occupancy import span_of
 from app.core.model import period
 from app.core.vocabulary import Reserve
+from app.identity.models import OrganisationKind
 from app.matching.campaign import production_days
 from seed.fleet import Place
 from seed.identifiers import identifier
 from seed.rows import AgreementRow, CommitmentRow, SlotRow
 from seed.scenario.chance import Chance
-from seed.scenario.market import COORDINATOR
+from seed.scenario.market import COORDINATOR, public_body
 from seed.scenario.sizes import Size
 
 HORIZON_MONTHS = 24
@@ -164,6 +165,7 @@ def _agreements(chance: Chance, bookable: Iterable[Place], slots: Iterable[SlotR
                 id=identifier("agreement", line_id, reserve.value),
                 organisation_id=place.site.organisation_id,
                 funder=COORDINATOR,
+                funder_id=public_body(OrganisationKind.COORDINATOR),
                 reserve=reserve,
                 line_id=line_id,
                 period=period(as_of, horizon_end(as_of)),

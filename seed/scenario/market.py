@@ -73,10 +73,15 @@ def build_market(catalogue: Catalogue, size: Size, seed: int) -> Market:
     )
 
 
+def public_body(kind: OrganisationKind) -> UUID:
+    """The identifier of the coordinator, the authority or the observer."""
+    return identifier("organisation", "public", kind.value)
+
+
 def _public_bodies() -> tuple[OrganisationRow, ...]:
     return tuple(
         OrganisationRow(
-            id=identifier("organisation", "public", kind.value),
+            id=public_body(kind),
             kind=kind,
             name=name,
             region=region,

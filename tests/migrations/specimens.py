@@ -19,7 +19,8 @@ from app.allocation.models import (
     WaitingResult,
 )
 from app.audit.models import ActorKind, AuditRecord
-from app.bookings.models import Booking, BookingSource, Charge, ChargeKind, FreedPeriod, Slip, SlipMove
+from app.bookings.models import Booking, BookingSource, Charge, ChargeKind, FreedPeriod
+from app.bookings.slip_models import Slip, SlipMove
 from app.capacity.models import Agreement, Commitment, FreezeHolder, OpeningCause, Slot, SlotFreeze, SlotOpening
 from app.catalogue.models import LineModality, Modality, ProductionLine, Site, SiteKind, Unit
 from app.core.idempotency import IdempotencyKey

@@ -115,6 +115,56 @@ def test_a_request_with_an_offer_of_the_list_waits_again(
     assert answer(scratch, "SELECT status FROM requests") == after
 
 
+PUBLIC_BODIES = (
+    "INSERT INTO organisations (id, kind, name, country, size_class, origin, version)"
+    " SELECT gen_random_uuid(), kind, name, 'FR', 'unknown', 'real', 1"
+    " FROM (VALUES ('coordinator', 'National'), ('authority', 'Ministry')) made (kind, name)"
+)
+FUNDED = (
+    "UPDATE agreements SET funder = '{}', readiness_fee_cents = 5,"
+    " funder_id = (SELECT id FROM organisations WHERE name = 'National')"
+)
+WRITTEN_BY = (
+    "INSERT INTO audit_records (actor, action, object_type, object_id, organisation_id)"
+    " SELECT 'person', 'agreement.created', 'agreements', a.id, o.id FROM agreements a, organisations o"
+    " WHERE o.name = '{}'"
+)
+NOTHING_EARNED = (
+    "INSERT INTO charges (id, organisation_id, agreement_id, quarter_on, kind, amount_cents, detail)"
+    " SELECT gen_random_uuid(), funder_id, id, '2030-04-01', 'readiness_fee', 0, '{\"quarter_days\": 91}'"
+    " FROM agreements"
+)
+
+
+@pytest.mark.parametrize(
+    ("funder", "writer", "owes"),
+    [
+        ("Ministry", "National", "Ministry"),
+        ("State", "Ministry", "Ministry"),
+        ("State", "nobody", "National"),
+        ("Maker", "Maker", "National"),
+    ],
+)
+def test_a_readiness_fee_keeps_what_it_is_for_and_an_agreement_has_who_owes_it(
+    scratch: URL, settings: Settings, funder: str, writer: str, owes: str
+) -> None:
+    config = Config(REPOSITORY / "alembic.ini")
+    config.attributes["url"] = server.secret(scratch)
+    command.upgrade(config, "head")
+    statements = (PUBLIC_BODIES, FUNDED.format(funder), WRITTEN_BY.format(writer), NOTHING_EARNED)
+    asyncio.run(store(scratch, settings, *statements))
+    fee = "SELECT concat_ws(' ', a.id, quarter_on, detail) FROM charges c JOIN agreements a ON a.id = c.agreement_id"
+    before = answer(scratch, fee)
+    assert str(before).endswith(' 2030-04-01 {"quarter_days": 91}')
+    command.downgrade(config, "0023")
+    assert answer(scratch, "SELECT detail ->> 'quarter_on' FROM charges WHERE amount_cents = 0") == "2030-04-01"
+    command.upgrade(config, "head")
+    assert answer(scratch, fee) == before
+    assert answer(scratch, "SELECT o.name FROM agreements JOIN organisations o ON o.id = funder_id") == owes
+    with pytest.raises(asyncpg.CheckViolationError, match="only ever added"):
+        answer(scratch, "UPDATE charges SET amount_cents = 2 RETURNING 1")
+
+
 @pytest.mark.parametrize(
     "statement",
     [

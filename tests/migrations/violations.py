@@ -34,6 +34,9 @@ def _named(table: str, **rules: dict[str, Any]) -> dict[str, Violation]:
     return {f"ck_{table}_{name}": Violation(table, changes) for name, changes in rules.items()}
 
 
+OF_A_QUARTER = {"kind": "readiness_fee", "agreement_id": str(new_id()), "quarter_on": "2030-01-01"}
+"""A charge for a quarter of an agreement that there is not."""
+
 EXAMPLES: dict[str, Violation] = {
     **_named("idempotency_keys", request_sha256={"request_sha256": "\\x00"}),
     **_named(
@@ -42,6 +45,7 @@ EXAMPLES: dict[str, Violation] = {
         batch_days_per_quarter={"batch_days_per_quarter": 0},
         capped_price_cents={"capped_price_cents": -1},
         readiness_fee_cents={"readiness_fee_cents": -1},
+        funder={"readiness_fee_cents": 1},
         recoverable_within_days={"recoverable_within_days": -1},
     ),
     **_named(
@@ -104,7 +108,13 @@ EXAMPLES: dict[str, Violation] = {
         failure={"failure_cause": "cdmo"},
     ),
     "ck_bookings_repeat": Violation("bookings", {"source": "repeat"}, copy=False),
-    **_named("charges", amount_cents={"amount_cents": 0}, resale={"kind": "resale_credit"}),
+    **_named(
+        "charges",
+        amount_cents={"amount_cents": 0},
+        resale={"kind": "resale_credit"},
+        readiness={"kind": "readiness_fee"},
+        quarter_on=OF_A_QUARTER | {"quarter_on": "2030-02-01"},
+    ),
     **_named("slip_moves", period_real={"period": NOTHING}, place={"slot_id": None}),
     **_named("rounds", horizon_real={"horizon": NOTHING}, offer_hours={"offer_hours": 0}),
     **_named(
@@ -186,6 +196,7 @@ AROUND: dict[tuple[str, str], dict[str, Any]] = {
     ("bookings", "repeats_id"): {"source": "repeat"},
     ("bookings", "failure_cause"): {"status": "failed", "hold_expires_at": None},
     ("charges", "resale_id"): {"kind": "resale_credit"},
+    ("charges", "agreement_id"): OF_A_QUARTER,
     ("runs", "kind"): {"round_id": None},
     ("runs", "crisis_id"): {"kind": "crisis", "round_id": None},
     ("waiting_decisions", "outcome"): {"reason_code": None},

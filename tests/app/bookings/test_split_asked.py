@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import select
 
-from app.bookings.models import SlipMove
+from app.bookings.slip_models import SlipMove
 from app.core.database import transaction
 from tests.app.bookings.conftest import Market
 from tests.app.bookings.test_slips import neighbour, slipped

@@ -9,6 +9,7 @@ import pytest
 
 from app.core.model import period
 from app.core.vocabulary import Reserve
+from app.identity.models import OrganisationKind, Role
 from tests.app.capacity.rows import agreement
 from tests.support.world import World, day
 
@@ -89,6 +90,31 @@ async def test_it_is_about_what_the_organisation_has(client: httpx.AsyncClient, 
             assert answer.json()["errors"][0]["pointer"] == pointer
 
 
+async def test_who_owes_the_fee_is_named_or_bears_the_funders_name_or_writes_it_down(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    cdmo, _ = await world.cdmo()
+    agency = await world.organisation(OrganisationKind.OBSERVER, name="Agency")
+    national = await world.organisation(OrganisationKind.COORDINATOR)
+    headers = await world.headers(national, Role.COORDINATOR)
+    command = NEW | {"organisation_id": str(cdmo.id)}
+    for change, funder_id in (
+        ({}, None),
+        ({"readiness_fee_cents": 1}, national.id),
+        ({"readiness_fee_cents": 1, "funder": "Agency"}, agency.id),
+        ({"readiness_fee_cents": 1, "funder_id": str(agency.id)}, agency.id),
+    ):
+        made = await client.post("/v1/agreements", json=command | change, headers=headers)
+        assert made.status_code == 201, made.text
+        assert made.json()["funder_id"] == (None if funder_id is None else str(funder_id))
+        read = await client.get(f"/v1/agreements/{made.json()['id']}", headers=headers)
+        assert read.json()["funder_id"] == made.json()["funder_id"]
+    refused = await client.post("/v1/agreements", json=command | {"funder_id": str(cdmo.id)}, headers=headers)
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/funder_id")
+    unknown = await client.post("/v1/agreements", json=command | {"funder_id": str(uuid4())}, headers=headers)
+    assert unknown.status_code == 404
+
+
 async def test_compliance_counts_published_days_of_the_reserve_once(client: httpx.AsyncClient, world: World) -> None:
     cdmo, own = await world.cdmo()
     other, _ = await world.cdmo()
@@ -128,6 +154,7 @@ def _quarter(start: str, end: str, promised: int, published: int) -> dict[str, A
         "promised_batch_days": promised,
         "published_batch_days": published,
         "is_met": published >= promised,
+        "readiness_charged_cents": None,
     }
 
 
