@@ -4,14 +4,14 @@ The funder of an agreement with a fee becomes an organisation: the one of its na
 else the coordinator. Without the columns, a charge keeps in its `detail` what it is for.
 
 Revision ID: 0025
-Revises: 0023
+Revises: 0024
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0025"
-down_revision = "0023"
+down_revision = "0024"
 branch_labels = None
 depends_on = None
 

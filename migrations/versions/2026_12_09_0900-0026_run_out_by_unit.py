@@ -3,14 +3,14 @@
 A hold asks for it, with the unit locked. By the unit alone it read all bookings of years: 240 microseconds for 280 of
 them, a third of all that the function does.
 
-Revision ID: 0027
-Revises: 0023
+Revision ID: 0026
+Revises: 0025
 """
 
 from alembic import op
 
-revision = "0027"
-down_revision = "0023"
+revision = "0026"
+down_revision = "0025"
 branch_labels = None
 depends_on = None
 
