@@ -56,8 +56,8 @@ async def lock_requests(session: AsyncSession, request_ids: Collection[UUID], *,
 async def _to_change(session: AsyncSession, actor: Actor, request_id: UUID) -> Request:
     """Return a request of the actor's start-up, locked.
 
-    One whose CDMO has not approved in time waits again, as it would once a sweep had been there: on the list if its
-    place came from there.
+    One whose CDMO has not approved in time waits again, as it would once a sweep had been there: on the list if it was
+    there before.
 
     Raises
     ------
