@@ -216,13 +216,14 @@ async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
 
 
 def _methods_of(request: Request) -> list[str]:
-    """Return every method of the operations on a path: the framework names those of its first route alone.
+    """Return every method of the operations on a path, HEAD beside GET: the framework names those of its first route.
 
-    Source: RFC 9110, section 15.5.6.
+    Source: RFC 9110, sections 9.1 and 15.5.6.
     """
     template = route_template(request.scope)
     routes = (one for one in request.app.routes if isinstance(one, APIRoute) and one.path_format == template)
-    return sorted({method for one in routes for method in one.methods or ()})
+    methods = {method for one in routes for method in one.methods or ()}
+    return sorted(methods | {"HEAD"} if "GET" in methods else methods)
 
 
 async def _on_unreachable(request: Request, error: Exception) -> JSONResponse:
