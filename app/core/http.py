@@ -79,11 +79,15 @@ Paging = Annotated[PageQuery, Query()]
 def next_url(request: Request, cursor: str | None) -> str | None:
     """Return the address of the next page of this very request, or None at the end; the answer links to it too.
 
+    It begins as the settings say that callers reach this service; without that, as the request says it was sent.
+
     Source: RFC 8288, web linking; `next` is a registered relation.
     """
     if cursor is None:
         return None
-    following = str(request.url.include_query_params(cursor=cursor))
+    asked = request.url.include_query_params(cursor=cursor)
+    public_url: str | None = request.app.state.settings.public_url
+    following = f"{public_url}{asked.path}?{asked.query}" if public_url else str(asked)
     notes().answer_with("Link", f'<{following}>; rel="next"')
     return following
 
