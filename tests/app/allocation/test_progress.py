@@ -108,6 +108,16 @@ async def test_nothing_is_held_open_while_a_run_is_followed(
         assert answer.json()["state"] == "queued"
 
 
+async def test_a_real_server_sends_the_head_alone_and_goes_on_with_what_comes_next(
+    served: httpx.AsyncClient, world: World, rounds: Rounds
+) -> None:
+    await contest(world)
+    path = f"/v1/runs/{await rounds.solve(await rounds.closed())}"
+    head, get = await served.head(path, headers=rounds.headers), await served.get(path, headers=rounds.headers)
+    assert (head.status_code, head.content) == (get.status_code, b"") == (200, b"")
+    assert head.headers["content-length"] == get.headers["content-length"] == str(len(get.content))
+
+
 async def test_a_stream_of_which_only_the_head_is_asked_ends_at_once(
     served: httpx.AsyncClient, world: World, rounds: Rounds
 ) -> None:
