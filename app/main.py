@@ -27,6 +27,7 @@ from app.core.body_limit import FORM_BYTES, BodyLimit
 from app.core.database import make_engine, make_session_factory
 from app.core.garbage import keep_what_was_loaded
 from app.core.gauges import Gauges
+from app.core.head import HeadAsGet
 from app.core.rate_limit import RateLimit, policies
 from app.core.request_context import RequestContext
 from app.core.settings import Settings, get_settings
@@ -50,6 +51,7 @@ coordinator allocates the reserved part of it; in a health crisis, production mo
 * **Money** is in euro cents. **Identifiers** are UUIDs in the order of creation.
 * **Refusals** are `application/problem+json` (RFC 9457), with the field and the rule, or the facts in the way.
 * **Lists** answer `{"items": [...], "next": url or null}`, 50 a page unless `limit` says otherwise, with a `Link`.
+* **HEAD** is answered wherever GET is, with the same headers and no body.
 * **Limits**: `RateLimit` tells how many requests are left, `RateLimit-Policy` of how many; then 429 with `Retry-After`.
 * What belongs to someone else does not exist for you: the answer is 404.
 * **Once**: whatever creates or moves capacity or money needs an `Idempotency-Key`; sent again within a day, the same
@@ -142,6 +144,7 @@ def create_app(settings: Settings | None = None, tracer: "TracerProvider | None"
     app.state.is_stopping = lambda: False  # a server that can tell puts its own word here
     http.install(app)
     app.add_middleware(BodyLimit, larger=dict.fromkeys(IMPORT_PATHS, settings.import_max_bytes + FORM_BYTES))
+    app.add_middleware(HeadAsGet)
     app.add_middleware(RateLimit, policies=policies(settings))
     app.add_middleware(RequestContext, on_failure=http.on_failure)
     for router in ROUTERS:

@@ -23,6 +23,7 @@ from app.core.preconditions import require_seen
 from app.identity.actor import Actor
 from app.identity.models import Role
 from app.requests.models import RequestStatus
+from app.requests.service import lock_requests
 from app.requests.waiting import end_wish
 
 SWEEPER = Author.of_job("expire_offers")
@@ -164,7 +165,7 @@ async def expire_offers(session: AsyncSession) -> int:
     """
     offers = await repository.lock_expired_offers(session, now(), MOST_AT_ONCE)
     await lock_units(session, await repository.units_of_bookings(session, [offer.booking_id for offer in offers]))
-    await repository.lock_requests(session, [offer.request_id for offer in offers])
+    await lock_requests(session, [offer.request_id for offer in offers])
     for offer in offers:
         booking = await locked(session, offer.booking_id)
         if booking.status is BookingStatus.HELD:

@@ -23,7 +23,7 @@ from app.allocation.service import change_status, locked_round
 from app.audit.service import record, record_all, snapshot
 from app.bookings.freed import look_again
 from app.bookings.models import BookingSource
-from app.bookings.service import BookingDraft, create_bookings
+from app.bookings.service import BookingDraft, create_bookings, lock_with_run_out
 from app.capacity.service import calendar_versions, lock_units, thaw
 from app.core.clock import now
 from app.identity.actor import Actor
@@ -66,7 +66,8 @@ async def publish_round(session: AsyncSession, actor: Actor, round_id: UUID, run
     run = await newest_plan(session, round_id, run_id)
     await _require_same_calendars(session, run)
     entries = await repository.entries_of(session, round_id)
-    await repository.lock_requests(session, [request.id for _, request in entries])
+    units = [UUID(unit_id) for unit_id in run.calendar_versions]
+    await lock_with_run_out(session, units, [request.id for _, request in entries])
     placed = {UUID(item["demand"]): item for item in (run.solution or {}).get("placed", ())}
     offered = [request for _, request in entries if request.id in placed and request.status in OPEN_TO_OFFERS]
     places = [Place.of(request, row.as_of_on, placed[request.id]) for request in offered]

@@ -93,24 +93,6 @@ async def lock_request(session: AsyncSession, request_id: UUID) -> Request:
     return await session.get_one(Request, request_id, with_for_update={"key_share": True}, populate_existing=True)
 
 
-async def lock_requests(session: AsyncSession, request_ids: Collection[UUID], *, shared: bool = False) -> None:
-    """Let nobody else change these requests until the transaction ends; locked in one order for everybody.
-
-    Parameters
-    ----------
-    shared
-        This transaction does not change them either, and others may lock them so too.
-    """
-    statement = (
-        select(Request)
-        .where(col(Request.id).in_(list(request_ids)))
-        .order_by(col(Request.id))
-        .with_for_update(read=shared, key_share=not shared)
-        .execution_options(populate_existing=True)
-    )
-    await session.scalars(statement)
-
-
 async def frozen_slots(session: AsyncSession, holder_id: UUID) -> list[UUID]:
     """Return the slots that a round holds still."""
     return list(await session.scalars(select(col(SlotFreeze.slot_id)).where(col(SlotFreeze.holder_id) == holder_id)))

@@ -29,6 +29,7 @@ from app.core.preconditions import require_seen
 from app.core.settings import get_settings
 from app.identity.actor import Actor
 from app.identity.models import Role
+from app.requests.service import lock_requests
 
 MODALITIES = "/modalities/{}"
 COORDINATES = (Role.COORDINATOR, Role.ADMIN)
@@ -241,7 +242,7 @@ async def cancel_round(session: AsyncSession, actor: Actor, round_id: UUID) -> R
             await cancel_run(session, actor, run.id)
     await thaw(session, actor, row.id)
     request_ids = [entry.request_id for entry, _ in await repository.entries_of(session, row.id)]
-    await repository.lock_requests(session, request_ids)
+    await lock_requests(session, request_ids)
     await look_again(session, request_ids)
     return row
 

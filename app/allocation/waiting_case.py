@@ -26,12 +26,14 @@ from app.allocation.waiting_rules import (
     weighed,
 )
 from app.bookings.models import Booking, BookingSource, BookingStatus, FreedPeriod
+from app.bookings.service import lock_with_run_out
 from app.capacity.facts import slot_facts, unit_facts
 from app.capacity.occupancy import span_of
 from app.core.clock import now, today
 from app.matching.outcome import ReasonCode
 from app.requests.facts import priorities, request_facts
 from app.requests.models import Request
+from app.requests.service import lock_requests
 from app.requests.waiting import awaits_approval
 
 HOW_GIVEN_UP = {
@@ -98,11 +100,15 @@ async def lock_waiting(session: AsyncSession, unit_id: UUID, *, shared: bool = F
     Parameters
     ----------
     shared
-        See `repository.lock_requests`.
+        See `lock_requests`; otherwise the unit is locked, and the requests of what has run out on it with these.
     """
     units = await unit_facts(session, unit_ids=[unit_id])
     requests = await waiting_list.requests_waiting_for(session, units[unit_id].modalities)
-    await repository.lock_requests(session, [request.id for request in requests], shared=shared)
+    ids = [request.id for request in requests]
+    if shared:
+        await lock_requests(session, ids, shared=True)
+    else:
+        await lock_with_run_out(session, [unit_id], ids)
 
 
 async def read_case(session: AsyncSession, unit_id: UUID, freed: Sequence[FreedPeriod]) -> Case:

@@ -75,6 +75,7 @@ async def hold(session: AsyncSession, actor: Actor, command: BookingCreate, *, h
     await placing.refuse_taken(session, draft, place.facts)
     # The unit before the request: whoever changes a booking locks them in this order too.
     await lock_units(session, [place.slot.unit_id])
+    await expiry.lock_with_run_out(session, [place.slot.unit_id], [request.id])
     await _require_unserved(session, await get_request(session, actor, request.id, lock=True))
     booking = await service.place_booking(session, actor, draft, place.slot)
     return await get_view(session, actor, booking.id)

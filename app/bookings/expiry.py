@@ -1,6 +1,6 @@
 """What runs out unanswered: holds of start-ups, and approvals of CDMOs; by a sweep, or in the way of a new booking."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,11 +10,24 @@ from app.bookings import repository
 from app.bookings.changing import ENDINGS, end_run_out
 from app.capacity.service import lock_units
 from app.core.clock import now
+from app.requests.service import lock_requests
+
+
+async def lock_with_run_out(
+    session: AsyncSession, unit_ids: Collection[UUID], request_ids: Iterable[UUID | None] = ()
+) -> None:
+    """Lock requests, and with them those of what has run out on locked units, which a new booking there ends.
+
+    One call, before anything is made: what `expire` locked later would not be in one order with the first ones.
+    """
+    run_out = await repository.requests_run_out_on(session, unit_ids, now())
+    await lock_requests(session, run_out | {one for one in request_ids if one is not None})
 
 
 async def expire(session: AsyncSession, author: Author, units: Collection[UUID]) -> int:
     """End every stale hold and overdue approval of locked units, and return how many there were."""
     found = await repository.run_out(session, units, now())
+    await lock_requests(session, [booking.request_id for booking in found if booking.request_id is not None])
     for booking in found:
         if booking.status in ENDINGS:  # a move that was asked for may have ended with its booking
             await end_run_out(session, author, booking)
@@ -26,6 +39,7 @@ async def expire_for_request(session: AsyncSession, author: Author, request_id: 
     units = await repository.units_run_out_for(session, request_id, now())
     if units:
         await lock_units(session, {*units, unit_id})
+        await lock_with_run_out(session, {*units, unit_id}, [request_id])
         await expire(session, author, units)
 
 

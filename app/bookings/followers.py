@@ -31,7 +31,10 @@ ASKED = ("status", "slot_id", "period", "delivery_on", "unplaced_code", "answere
 
 
 async def ask(session: AsyncSession, author: Author, slipping: Booking, made: Slip) -> None:
-    """Propose another period to each booking that the slip runs into, or say why there is none."""
+    """Propose another period to each booking that the slip runs into, or say why there is none.
+
+    What other slips propose to one booking is nobody else's to go to.
+    """
     expected = _expected(slipping, made)
     horizon = period(expected.start_on, LATEST_DAY)
     live = [
@@ -39,9 +42,11 @@ async def ask(session: AsyncSession, author: Author, slipping: Booking, made: Sl
         for one in await repository.live_bookings_over(session, slipping.unit_id, horizon)
         if one.id != slipping.id and span_of(one.period).start_on >= expected.start_on and not has_run_out(one)
     ]
-    behind = [_follower(one) for one in live]
+    proposed = await repository.proposed_on(session, slipping.unit_id)
+    behind = [_follower(one, proposed.pop(one.id, ())) for one in live]
     # Where it started early, the planned period may lie behind what is expected: it is nobody's to go to either.
     taken = [span_of(slipping.period), *await _taken_beside(session, slipping, live, behind)]
+    taken += [days for listed in proposed.values() for days in listed]
     plan = plan_slip(expected, behind, await _stretches(session, slipping.unit_id), taken)
     asked = _as_rows(plan, made.id, live)
     session.add_all(asked)
@@ -91,8 +96,9 @@ async def ask_anew(session: AsyncSession, author: Author, booking: Booking, slip
         if slipping.unit_id != booking.unit_id or span_of(booking.period).start_on < expected.start_on:
             continue
         occupied = (await occupied_periods(session, [booking.unit_id], leaving=booking.id))[booking.unit_id]
-        proposed = await repository.proposed_to_others(session, booking.unit_id, booking.id)
-        taken = [*(one.period for one in occupied), *(span_of(one) for one in proposed)]
+        proposed = await repository.proposed_on(session, booking.unit_id)
+        proposed.pop(booking.id, None)
+        taken = [*(one.period for one in occupied), *(days for listed in proposed.values() for days in listed)]
         plan = plan_slip(expected, [_follower(booking)], await _stretches(session, booking.unit_id), taken=taken)
         for asked in _as_rows(plan, slip.id, [booking]):
             before = await repository.lock_move_of(session, slip.id, booking.id)
@@ -124,7 +130,7 @@ async def _stretches(session: AsyncSession, unit_id: UUID) -> list[Stretch]:
     ]
 
 
-def _follower(booking: Booking) -> Follower:
+def _follower(booking: Booking, proposed: Iterable[Span] = ()) -> Follower:
     """Return a booking as the plan sees it; what is not a start-up's own firm place is gone round."""
     code = None
     if booking.source is BookingSource.CRISIS:
@@ -138,7 +144,7 @@ def _follower(booking: Booking) -> Follower:
     days, kept = span_of(booking.period), None
     if code is None and booking.expected_end_on is not None and booking.expected_end_on > days.end_on:
         kept = Span(days.end_on, booking.expected_end_on)
-    return Follower(booking.id, days, frozenset(reserves), code, kept)
+    return Follower(booking.id, days, frozenset(reserves), code, kept, tuple(proposed))
 
 
 def _as_rows(plan: SlipPlan, slip_id: UUID, bookings: Iterable[Booking]) -> list[SlipMove]:

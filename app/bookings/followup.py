@@ -14,16 +14,17 @@ from app.requests.progress import move_request
 from app.requests.waiting import end_waiting, end_wish, status_without_place
 
 BINDING = frozenset({BookingStatus.AWAITING_CDMO, BookingStatus.CONFIRMED})
-LET_GO = frozenset({BookingStatus.RELEASED, BookingStatus.EXPIRED, BookingStatus.DECLINED, BookingStatus.CANCELLED})
+REFUSED = frozenset({BookingStatus.DECLINED, BookingStatus.CANCELLED})
+LET_GO = REFUSED | {BookingStatus.RELEASED, BookingStatus.EXPIRED}
 
 
 async def settle_request(session: AsyncSession, author: Author, booking: Booking) -> None:
     """Move a booking's request on: booked once the start-up is bound, fulfilled once its batches are made.
 
-    It waits again when nothing serves it any more, a failed batch included. One whose CDMO refuses a place of the
-    waiting list is on that list as before; one that a crisis has displaced goes on it, where what that crisis frees is
-    offered to it first. A hold moves nothing; nor does its end, unless the request was booked; nor does a place to
-    which a booking only asks to move.
+    It waits again when nothing serves it any more, a failed batch included. One on the waiting list whose place is
+    refused by its CDMO, however it came to it, is on that list as before; one that a crisis has displaced goes on it,
+    where what that crisis frees is offered to it first. A hold moves nothing; nor does its end, unless the request was
+    booked; nor does a place to which a booking only asks to move.
     """
     if booking.request_id is None or booking.moves_id is not None:
         return
@@ -31,7 +32,7 @@ async def settle_request(session: AsyncSession, author: Author, booking: Booking
         return
     request = await repository.lock_request(session, booking.request_id)
     if booking.status in BINDING:
-        unapproved = _is_unapproved(booking)
+        unapproved = booking.status is BookingStatus.AWAITING_CDMO
         await move_request(session, author, request, RequestStatus.BOOKED, unapproved=unapproved)
         if not unapproved:
             await end_waiting(session, author, request)
@@ -78,7 +79,8 @@ def _kept_from_others(booking: Booking) -> bool:
 
     Whoever lets an offer run out, or declines a round's, leaves the list; whoever has taken an earlier place, too.
     """
-    left = _ran_out(booking) or booking.source is BookingSource.ROUND or booking.replaced_by_id is not None
+    declined = booking.source is BookingSource.ROUND and booking.status not in REFUSED
+    left = _ran_out(booking) or declined or booking.replaced_by_id is not None
     return booking.status in LET_GO and not left
 
 

@@ -73,6 +73,7 @@ async def move(session: AsyncSession, actor: Actor, booking_id: UUID, command: M
     await lock_units(session, units)
     booking = await service.locked(session, booking_id)
     require_movable(booking)
+    await expiry.lock_with_run_out(session, units, [booking.request_id])
     await expiry.expire(session, actor, units)
     pending = await repository.lock_pending_move(session, booking.id)
     if pending is not None and has_run_out(pending):

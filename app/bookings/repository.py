@@ -111,6 +111,12 @@ async def units_run_out_for(session: AsyncSession, request_id: UUID, at: datetim
     return set(await session.scalars(statement))
 
 
+async def requests_run_out_on(session: AsyncSession, unit_ids: Collection[UUID], at: datetime) -> set[UUID]:
+    """Return the requests for which a hold or a question to a CDMO on these units had run out by an instant."""
+    statement = select(col(Booking.request_id)).where(col(Booking.unit_id).in_(unit_ids), has_run_out(at))
+    return {request_id for request_id in await session.scalars(statement) if request_id is not None}
+
+
 async def units_with_stale_holds(session: AsyncSession, at: datetime, limit: int) -> set[UUID]:
     """Return up to so many units that have holds which had run out by an instant."""
     statement = (

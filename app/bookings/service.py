@@ -17,7 +17,7 @@ from app.bookings.approvals import deadline_of, require_approvable
 from app.bookings.changing import change_status
 from app.bookings.drafts import BookingDraft, draft_of
 from app.bookings.errors import HoldExpired, InThePast
-from app.bookings.expiry import decline_overdue, expire_stale_holds
+from app.bookings.expiry import decline_overdue, expire_stale_holds, lock_with_run_out
 from app.bookings.ledger import add_charge
 from app.bookings.models import Booking, BookingSource, BookingStatus
 from app.bookings.rules import ENDED, INITIAL, require_way
@@ -280,6 +280,7 @@ __all__ = [
     "draft_of",
     "end_booking",
     "expire_stale_holds",
+    "lock_with_run_out",
     "locked",
     "place_booking",
 ]

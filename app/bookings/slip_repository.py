@@ -1,5 +1,6 @@
 """Queries on slips, and on what they ask of the bookings behind them."""
 
+from collections import defaultdict
 from collections.abc import Collection
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,7 @@ from app.bookings.life_schemas import SlipMoveFilter
 from app.bookings.models import LIVE, Booking, BookingStatus
 from app.bookings.slip_models import Slip, SlipMove, SlipMoveStatus
 from app.capacity.occupancy import span_of
+from app.capacity.supply import Span
 from app.catalogue.models import ProductionLine, Site, Unit
 from app.core.clock import today
 from app.core.model import Period
@@ -47,18 +49,18 @@ async def lock_move_of(session: AsyncSession, slip_id: UUID, booking_id: UUID) -
     return (await session.scalars(statement)).one_or_none()
 
 
-async def proposed_to_others(session: AsyncSession, unit_id: UUID, booking_id: UUID) -> list[Period]:
-    """Return the periods that slips propose to the bookings of a unit, one of them left out, and that are open."""
+async def proposed_on(session: AsyncSession, unit_id: UUID) -> dict[UUID, list[Span]]:
+    """Return the periods that slips propose to each booking of a unit, and that are open."""
     statement = (
-        select(col(SlipMove.period))
+        select(col(SlipMove.booking_id), col(SlipMove.period))
         .join(Booking, col(Booking.id) == col(SlipMove.booking_id))
-        .where(
-            col(Booking.unit_id) == unit_id,
-            col(Booking.id) != booking_id,
-            col(SlipMove.status) == SlipMoveStatus.PROPOSED,
-        )
+        .where(col(Booking.unit_id) == unit_id, col(SlipMove.status) == SlipMoveStatus.PROPOSED)
     )
-    return [one for one in await session.scalars(statement) if one is not None]
+    found: dict[UUID, list[Span]] = defaultdict(list)
+    for booking_id, days in await session.execute(statement):
+        if days is not None:
+            found[booking_id].append(span_of(days))
+    return found
 
 
 async def stands_in_the_way(session: AsyncSession, booking: Booking) -> bool:

@@ -25,6 +25,8 @@ class Follower:
         Why nobody can propose a move to it, coded; None if it can be moved.
     kept
         Days that it keeps after its own by a slip of its own: in the way of all others if it stays.
+    proposed
+        Days that other slips propose to it: it alone may go there.
     """
 
     booking_id: UUID
@@ -32,6 +34,7 @@ class Follower:
     reserves: frozenset[Reserve] = frozenset({Reserve.OPEN})
     fixed_code: str | None = None
     kept: Span | None = None
+    proposed: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,8 @@ def _place(
         if one.days.start_on >= free_from:
             free_from = one.days.end_on
             continue
-        place = _first_place(one, max(free_from, one.days.start_on), slots, busy)
+        others = [days for other in ordered if other is not one for days in other.proposed]
+        place = _first_place(one, max(free_from, one.days.start_on), slots, [*busy, *others])
         if place is None:
             yield Unplaced(one.booking_id, NO_PLACE)
             continue

@@ -79,11 +79,15 @@ Paging = Annotated[PageQuery, Query()]
 def next_url(request: Request, cursor: str | None) -> str | None:
     """Return the address of the next page of this very request, or None at the end; the answer links to it too.
 
+    It begins as the settings say that callers reach this service; without that, as the request says it was sent.
+
     Source: RFC 8288, web linking; `next` is a registered relation.
     """
     if cursor is None:
         return None
-    following = str(request.url.include_query_params(cursor=cursor))
+    asked = request.url.include_query_params(cursor=cursor)
+    public_url: str | None = request.app.state.settings.public_url
+    following = f"{public_url}{asked.path}?{asked.query}" if public_url else str(asked)
     notes().answer_with("Link", f'<{following}>; rel="next"')
     return following
 
@@ -216,13 +220,14 @@ async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
 
 
 def _methods_of(request: Request) -> list[str]:
-    """Return every method of the operations on a path: the framework names those of its first route alone.
+    """Return every method of the operations on a path, HEAD beside GET: the framework names those of its first route.
 
-    Source: RFC 9110, section 15.5.6.
+    Source: RFC 9110, sections 9.1 and 15.5.6.
     """
     template = route_template(request.scope)
     routes = (one for one in request.app.routes if isinstance(one, APIRoute) and one.path_format == template)
-    return sorted({method for one in routes for method in one.methods or ()})
+    methods = {method for one in routes for method in one.methods or ()}
+    return sorted(methods | {"HEAD"} if "GET" in methods else methods)
 
 
 async def _on_unreachable(request: Request, error: Exception) -> JSONResponse:

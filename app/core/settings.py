@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 from typing import Annotated, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -19,6 +20,16 @@ def _with_asyncpg(url: SecretStr | None) -> SecretStr | None:
     if parsed.get_backend_name() not in {"postgresql", "postgres"}:
         raise ValueError("must be a PostgreSQL address: postgresql://user:password@host/database")
     return SecretStr(parsed.set(drivername="postgresql+asyncpg").render_as_string(hide_password=False))
+
+
+def _base_address(url: str | None) -> str | None:
+    """Accept an address to which the path of a request can be added, and drop the slash at its end."""
+    if url is None:
+        return None
+    parsed = urlsplit(url)
+    if parsed.scheme not in {"http", "https"} or not parsed.hostname or parsed.query or parsed.fragment:
+        raise ValueError("must be an address such as https://creneau.example.org, without a query or a fragment")
+    return url.rstrip("/")
 
 
 DatabaseUrl = Annotated[SecretStr | None, AfterValidator(_with_asyncpg)]
@@ -40,6 +51,7 @@ class Settings(BaseSettings):
     lock_timeout_ms: int = Field(default=3_000, ge=100)
     statement_timeout_ms: int = Field(default=15_000, ge=100)
 
+    public_url: Annotated[str | None, AfterValidator(_base_address)] = None
     hold_minutes: int = Field(default=30, ge=1)
     approval_hours: int = Field(default=120, ge=1)
     repeat_hold_hours: int = Field(default=240, ge=1)

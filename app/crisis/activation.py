@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.service import record, record_all, snapshot
 from app.bookings.models import BookingStatus
+from app.bookings.service import lock_with_run_out
 from app.capacity.occupancy import span_of
 from app.capacity.service import lock_units, thaw
 from app.core.clock import now
@@ -64,6 +65,7 @@ async def activate(session: AsyncSession, actor: Actor, crisis_id: UUID) -> Cris
     seen: dict[str, int] = plan.body["calendar_versions"]
     if crisis.mode is CrisisMode.REAL:
         await lock_units(session, [UUID(unit) for unit in seen])
+        await lock_with_run_out(session, [UUID(unit) for unit in seen])
     if changed := await changed_units(session, seen):
         await back_to_planning(session, actor, crisis)
         return Outdated(tuple(changed))

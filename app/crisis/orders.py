@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.audit.author import Author
 from app.audit.service import record, snapshot
 from app.bookings.models import BookingStatus
+from app.bookings.service import lock_with_run_out
 from app.capacity.occupancy import span_of
 from app.capacity.service import lock_units
 from app.core.clock import now
@@ -139,12 +140,18 @@ async def pending_of(session: AsyncSession, order: CrisisOrder) -> list[Displace
 async def lock_for(
     session: AsyncSession, crisis: Crisis, orders: Iterable[CrisisOrder], pending: Iterable[Displacement]
 ) -> None:
-    """Lock every unit that answering or releasing these orders touches, in one call; a drill touches none."""
+    """Lock every unit that answering or releasing these orders touches, in one call; a drill touches none.
+
+    So with the requests of those who give way, and of what has run out there.
+    """
     if crisis.mode is CrisisMode.DRILL:
         return
+    displaced = list(pending)
     units = {order.unit_id for order in orders}
-    units |= {UUID(one.replacement["unit_id"]) for one in pending if one.replacement}
+    units |= {UUID(one.replacement["unit_id"]) for one in displaced if one.replacement}
     await lock_units(session, units)
+    bookings = await bookings_by_id(session, [one.booking_id for one in displaced])
+    await lock_with_run_out(session, units, [booking.request_id for booking in bookings.values()])
 
 
 async def outside_of(session: AsyncSession, author: Author, crisis: Crisis, plan_id: UUID) -> Outside:

@@ -27,7 +27,7 @@ async def move_request(
     Parameters
     ----------
     unapproved
-        Its place came from the waiting list, and is yet to be approved.
+        Its place is yet to be approved by its CDMO.
 
     Raises
     ------

@@ -1,5 +1,6 @@
 """Start-ups' requests: made, changed, submitted, on and off the waiting list, and withdrawn."""
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -38,11 +39,25 @@ async def get_request(session: AsyncSession, actor: Actor, request_id: UUID, *, 
     return require_seen(session, request) if lock else request
 
 
+async def lock_requests(session: AsyncSession, request_ids: Collection[UUID], *, shared: bool = False) -> None:
+    """Let nobody else change these requests until the transaction ends, whoever asks.
+
+    All requests that a transaction touches are locked by one call, after the units: locks taken in two calls can meet
+    another transaction's in the opposite order.
+
+    Parameters
+    ----------
+    shared
+        This transaction does not change them either, and others may lock them so too.
+    """
+    await repository.lock_requests(session, request_ids, shared=shared)
+
+
 async def _to_change(session: AsyncSession, actor: Actor, request_id: UUID) -> Request:
     """Return a request of the actor's start-up, locked.
 
-    One whose CDMO has not approved in time waits again, as it would once a sweep had been there: on the list if its
-    place came from there.
+    One whose CDMO has not approved in time waits again, as it would once a sweep had been there: on the list if it was
+    there before.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """A request's place on the waiting list: since when, and the wish of a booked one for an earlier place.
 
-A booked one without that wish waits still if its place came from the list and its CDMO has yet to approve it. So it
-does where it has nothing but an offer of the list, because the later place that it had has ended.
+A booked one without that wish waits still if it was on the list, and its CDMO has yet to approve its place. So it does
+where it has nothing but an offer of the list, because the later place that it had has ended.
 """
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -22,7 +22,7 @@ def keep_waiting(request: Request, *, unapproved: bool = False) -> None:
     Parameters
     ----------
     unapproved
-        Its place came from the list, and is none before its CDMO has approved it.
+        Its place is none before its CDMO has approved it.
     """
     if request.status is RequestStatus.WAITLISTED:
         request.waiting_since_at = request.waiting_since_at or now()
@@ -32,7 +32,7 @@ def keep_waiting(request: Request, *, unapproved: bool = False) -> None:
 
 
 def awaits_approval(request: Request) -> bool:
-    """Tell whether all that a request has is of the list, and yet to be accepted or approved: refused, it waits on."""
+    """Tell whether all that a request on the list has is yet to be accepted or approved: refused, it waits on."""
     booked = request.status is RequestStatus.BOOKED
     return booked and request.waiting_since_at is not None and not request.wants_earlier
 

@@ -201,3 +201,36 @@ def test_the_applications_role_owns_nothing_and_passes_no_rule(database: str) ->
         " FROM pg_roles WHERE rolname = 'creneau_app'",
     )
     assert answer(url, "SELECT count(*) FROM pg_auth_members WHERE member = 'creneau_app'::regrole") == 0
+
+
+ENDED = """
+INSERT INTO bookings SELECT (jsonb_populate_record(one, jsonb_build_object(
+    'id', gen_random_uuid(), 'status', 'completed', 'period', '[2030-01-01,2030-02-13)',
+    'hold_expires_at', NULL, 'actual_start_on', '2030-01-01', 'expected_end_on', {expected}, 'actual_end_on', '{ended}'
+))).* FROM bookings one WHERE status = 'confirmed'
+"""
+
+
+@pytest.mark.parametrize(
+    ("expected", "ended", "free"),
+    [
+        ("NULL", "2030-01-21", "2030-01-25"),  # early: changed over in the three days after it
+        ("NULL", "2030-02-11", "2030-02-13"),  # as planned: the changeover ends with the period
+        ("'2030-03-01'", "2030-02-27", "2030-03-01"),  # late, as was told
+        ("'2030-02-20'", "2030-02-25", "2030-03-01"),  # later than was told: nothing told counts any more
+        ("NULL", "2030-02-13", "2030-02-17"),  # late, and nothing was told
+    ],
+)
+def test_campaigns_that_had_ended_keep_their_unit_through_the_changeover(
+    scratch: URL, settings: Settings, expected: str, ended: str, free: str
+) -> None:
+    config = Config(REPOSITORY / "alembic.ini")
+    config.attributes["url"] = server.secret(scratch)
+    command.upgrade(config, "head")
+    confirmed = "UPDATE bookings SET status = 'confirmed', hold_expires_at = NULL"
+    asyncio.run(store(scratch, settings, confirmed, "UPDATE production_lines SET changeover_days = 3"))
+    command.downgrade(config, "0019")
+    asyncio.run(server.run(scratch, ENDED.format(expected=expected, ended=ended)))
+    command.upgrade(config, "0020")
+    assert answer(scratch, "SELECT free_from_on::text FROM bookings WHERE status = 'completed'") == free
+    assert answer(scratch, "SELECT count(*) FROM bookings WHERE status = 'confirmed' AND free_from_on IS NULL") == 1

@@ -1,4 +1,4 @@
-"""All units that a transaction touches are locked by its first call: no two wait for each other crosswise."""
+"""A transaction locks all its units by one call, and all its requests: no two wait for each other crosswise."""
 
 import asyncio
 from collections.abc import Iterator
@@ -16,9 +16,11 @@ from app.capacity.service import lock_units
 from app.core.database import transaction
 from app.core.errors import Busy
 from app.identity.models import Organisation
+from tests.app.allocation.conftest import Rounds, planned_by_greed
 from tests.app.allocation.test_waiting_earlier import wish
 from tests.app.allocation.waiting_room import Room
 from tests.app.bookings.test_changed_slot import somebody_waits
+from tests.support.locks import locked_in_order
 from tests.support.world import day
 
 pytestmark = pytest.mark.database
@@ -114,3 +116,39 @@ async def test_a_booking_that_moves_to_another_unit_while_it_is_waited_for_is_no
         await session.execute(move, {"slot": other.id, "unit": other.unit_id, "id": booking})
     with pytest.raises(Busy):
         await asked
+
+
+async def stale_in_the_way(room: Room, name: str, body: dict[str, str]) -> dict[str, Any]:
+    """Hold the slot's first day, and let the hold run out."""
+    body = {"slot_id": str(room.slot.id), "start": str(day(0)), **body}
+    made: dict[str, Any] = await room.post(name, "/v1/bookings", body, expect=201)
+    await room.sql("UPDATE bookings SET hold_expires_at = now() - interval '1 minute' WHERE id = :id", id=made["id"])
+    return made
+
+
+async def test_a_publication_locks_the_requests_of_what_has_run_out_in_its_way_with_its_own(
+    room: Room, rounds: Rounds
+) -> None:
+    await room.ask("early")
+    stale = await stale_in_the_way(room, "early", {"product_id": str(room.products["early"].id)})
+    late = UUID(await room.ask("late"))
+    round_id, _ = await planned_by_greed(rounds, room.world)
+    publishing = rounds.post(f"/v1/rounds/{round_id}/publish")
+    published = await locked_in_order(room.world.sessions, UUID(stale["request_id"]), late, publishing)
+    assert published["offers"] == 1
+    assert (await room.get("early", f"/v1/bookings/{stale['id']}"))["status"] == "expired"
+
+
+async def test_an_offer_of_the_list_locks_the_requests_of_what_has_run_out_in_its_way_with_those_who_wait(
+    room: Room,
+) -> None:
+    early = UUID(await room.ask("early"))
+    booking = await room.book("holder")
+    await room.wait("patient")
+    await room.cancel("holder", booking)
+    stale = await stale_in_the_way(room, "early", {"request_id": str(early)})
+    run = await room.taken_up()
+    assert run is not None
+    await locked_in_order(room.world.sessions, early, UUID(room.id_of("patient")), room.solved(run))
+    assert len(await room.offers("patient")) == 1
+    assert (await room.get("early", f"/v1/bookings/{stale['id']}"))["status"] == "expired"

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Mapping
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -10,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.allocation.offers import expire_offers
 from app.core.database import SessionFactory, make_session_factory, transaction
-from tests.app.allocation.conftest import Contest, Rounds, contest, planned_by_greed
+from tests.app.allocation.conftest import PATIENCE_SECONDS, Contest, Rounds, contest, planned_by_greed
 from tests.support.world import World
 
 pytestmark = pytest.mark.database
@@ -144,12 +146,22 @@ async def test_a_place_held_for_an_offer_is_answered_by_the_offer_alone(
     assert answer.status_code == 200
 
 
+async def sent_until_answered(client: httpx.AsyncClient, path: str, headers: Mapping[str, str]) -> httpx.Response:
+    """Send a request, and again with its key while the answer is 503: whoever waits too long for a lock is told so."""
+    keyed = {**headers, "Idempotency-Key": uuid4().hex}
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        answer = await client.post(path, headers=keyed)
+        while answer.status_code == 503:
+            await asyncio.sleep(int(answer.headers["retry-after"]))
+            answer = await client.post(path, headers=keyed)
+    return answer
+
+
 async def test_two_publications_at_once_make_the_offers_once(world: World, rounds: Rounds, owner: AsyncEngine) -> None:
     await contest(world)
     round_id, _ = await planned_by_greed(rounds, world)
-    answers = await asyncio.gather(
-        *(rounds.client.post(f"/v1/rounds/{round_id}/publish", headers=rounds.headers) for _ in range(2))
-    )
+    path = f"/v1/rounds/{round_id}/publish"
+    answers = await asyncio.gather(*(sent_until_answered(rounds.client, path, rounds.headers) for _ in range(2)))
     assert sorted(answer.status_code for answer in answers) == [200, 409]
     async with owner.connect() as connection:
         assert await connection.scalar(text("SELECT count(*) FROM offers")) == 2

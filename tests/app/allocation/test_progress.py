@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.allocation.runs import Failure, claim_run, end_run, note_progress
 from app.core.database import SessionFactory, transaction
+from app.core.metrics import REGISTRY
 from app.worker import FOLLOW_UPS
 from tests.app.allocation.conftest import Rounds, contest
 from tests.support.client import Client
@@ -105,6 +106,31 @@ async def test_nothing_is_held_open_while_a_run_is_followed(
         assert sum(seen) <= 2, seen  # a look may just be under way
         answer = await served.get(f"/v1/runs/{run_id}", headers=rounds.headers)
         assert answer.json()["state"] == "queued"
+
+
+async def test_a_real_server_sends_the_head_alone_and_goes_on_with_what_comes_next(
+    served: httpx.AsyncClient, world: World, rounds: Rounds
+) -> None:
+    await contest(world)
+    path = f"/v1/runs/{await rounds.solve(await rounds.closed())}"
+    head, get = await served.head(path, headers=rounds.headers), await served.get(path, headers=rounds.headers)
+    assert (head.status_code, head.content) == (get.status_code, b"") == (200, b"")
+    assert head.headers["content-length"] == get.headers["content-length"] == str(len(get.content))
+
+
+async def test_a_stream_of_which_only_the_head_is_asked_ends_at_once(
+    served: httpx.AsyncClient, world: World, rounds: Rounds
+) -> None:
+    await contest(world)
+    run_id = await rounds.solve(await rounds.closed())
+    async with asyncio.timeout(5):
+        answer = await served.head(f"/v1/runs/{run_id}/progress", headers={**rounds.headers, **STREAM})
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert answer.headers["cache-control"] == "no-cache"
+    async with asyncio.timeout(5):
+        while REGISTRY.get_sample_value("creneau_http_requests_in_progress"):  # noqa: ASYNC110 - the server has no event for it
+            await asyncio.sleep(0.02)
 
 
 @asynccontextmanager

@@ -1,12 +1,13 @@
-"""A place that its CDMO refuses is none: whoever accepted it from the waiting list has waited all along."""
+"""A place that its CDMO refuses is none: whoever took it while on the waiting list has waited all along."""
 
 from datetime import datetime
 
 import pytest
 
 from app.allocation.waiting import AUTHOR
-from app.bookings.service import decline_overdue
+from app.bookings.service import decline_overdue, expire_stale_holds
 from app.core.database import transaction
+from tests.app.allocation.conftest import Rounds, planned_by_greed
 from tests.app.allocation.test_waiting_earlier import wish
 from tests.app.allocation.waiting_room import Room
 
@@ -160,3 +161,76 @@ async def test_whoever_has_left_its_later_place_and_lets_the_offer_run_out_waits
     assert await room.expired() == 1
     own = await room.own("mover")
     assert (own["status"], own["waits"], own["waiting_since_at"]) == ("submitted", False, None)
+
+
+async def booked_beside_the_list(room: Room) -> tuple[str, datetime]:
+    """Whoever waits, for 100 days, books a place directly that its CDMO has to approve; the booking, and since when."""
+    await room.sql("UPDATE slots SET approval = 'by_cdmo'")
+    await room.wait("patient")
+    await room.sql("UPDATE requests SET waiting_since_at = now() - interval '100 days' WHERE status = 'waitlisted'")
+    since = (await room.own("patient"))["waiting_since_at"]
+    booking = await room.book("patient")
+    own = await room.own("patient")
+    assert (own["status"], own["waits"], own["waiting_since_at"]) == ("booked", True, since)
+    return booking, since
+
+
+@pytest.mark.parametrize("how", ["decline", "cancel", "overdue"])
+async def test_whoever_books_directly_and_is_refused_waits_on_since_when_it_had_waited(room: Room, how: str) -> None:
+    booking, since = await booked_beside_the_list(room)
+    if how == "overdue":
+        await overdue(room, booking)
+        await swept(room)
+    else:
+        await room.post(room.seller, f"/v1/bookings/{booking}/{how}", {"reason_code": "planning"})
+    own = await room.own("patient")
+    assert (own["status"], own["waits"], own["waiting_since_at"]) == ("waitlisted", True, since)
+
+
+async def test_days_freed_before_a_direct_booking_is_refused_are_offered_then(room: Room) -> None:
+    other = await room.elsewhere()
+    there = await room.book("neighbour", slot=other)
+    booking, _ = await booked_beside_the_list(room)
+    await room.cancel("neighbour", there)
+    assert not await room.decided(other.unit_id)
+    assert (await room.told())[-1] == {"patient": "approval_pending"}
+    await room.post(room.seller, f"/v1/bookings/{booking}/decline", {"reason_code": "planning"})
+    assert await room.decided(other.unit_id)
+    assert len(await room.offers("patient")) == 1
+
+
+async def test_whoever_books_directly_and_is_approved_waits_no_more(room: Room) -> None:
+    booking, _ = await booked_beside_the_list(room)
+    await room.post(room.seller, f"/v1/bookings/{booking}/approve")
+    own = await room.own("patient")
+    assert (own["status"], own["waits"], own["waiting_since_at"]) == ("booked", False, None)
+
+
+@pytest.mark.parametrize("how", ["release", "expire"])
+async def test_a_hold_that_comes_to_nothing_leaves_its_request_where_it_waited(room: Room, how: str) -> None:
+    await room.wait("patient")
+    since = (await room.own("patient"))["waiting_since_at"]
+    booking = await room.hold("patient")
+    if how == "release":
+        await room.post("patient", f"/v1/bookings/{booking}/release")
+    else:
+        await room.run_out()
+        async with transaction(room.sessions) as session:
+            assert await expire_stale_holds(session, AUTHOR) == 1
+    own = await room.own("patient")
+    assert (own["status"], own["waits"], own["waiting_since_at"]) == ("waitlisted", True, since)
+
+
+async def test_whoever_a_round_has_served_and_a_cdmo_refuses_waits_on_since_when_it_had_waited(
+    room: Room, rounds: Rounds
+) -> None:
+    await room.wait("patient")
+    since = (await room.own("patient"))["waiting_since_at"]
+    round_id, _ = await planned_by_greed(rounds, room.world)
+    await rounds.post(f"/v1/rounds/{round_id}/publish")
+    [offer] = await room.offers("patient")
+    await room.sql("UPDATE bookings SET terms = terms || '{\"instant\": false}'")
+    assert (await room.answer("patient", "accept"))["booking_status"] == "awaiting_cdmo"
+    await room.post(room.seller, f"/v1/bookings/{offer['booking_id']}/decline", {"reason_code": "planning"})
+    own = await room.own("patient")
+    assert (own["status"], own["waits"], own["waiting_since_at"]) == ("waitlisted", True, since)

@@ -83,14 +83,19 @@ async def test_who_slips_may_move_within_its_own_days_and_nobody_else(market: Ma
     assert await free(market, market.slot.id) == [days(0, 5), days(48, 120)]
 
 
-async def test_no_slip_proposes_days_that_another_one_runs_over(market: Market) -> None:
+async def test_no_slip_proposes_days_that_another_one_runs_over_or_proposes_to_another(market: Market) -> None:
+    """From day 125 on it would fit before day 170, until which the first one runs over; the second may go there."""
     first = await market.confirmed(0)
     second, _ = await neighbour(market, 43)
     later = await market.world.slot(market.unit, 120, 400, approval=Approval.INSTANT)
     third, owner = await neighbour(market, 120, slot_id=str(later.id))
-    await slipped(market, first, 170)
-    [asked] = (await slipped(market, second, 130))["moves"]
-    assert (asked["booking_id"], asked["start"]) == (third["id"], str(day(170)))
+    before = (await slipped(market, first, 170))["moves"]
+    assert [(one["booking_id"], one["start"]) for one in before] == [
+        (second["id"], str(day(170))),
+        (third["id"], str(day(213))),
+    ]
+    [asked] = (await slipped(market, second, 125))["moves"]
+    assert (asked["booking_id"], asked["start"]) == (third["id"], str(day(213)))
     await market.send(f"/v1/slip-moves/{asked['id']}/accept", None, headers=owner, expect=200)
 
 

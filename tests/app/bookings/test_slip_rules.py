@@ -66,6 +66,14 @@ def test_days_that_one_keeps_by_its_own_slip_are_gone_round_if_it_stays() -> Non
     assert (places(plan), plan.unplaced) == ({1: span(130, 170)}, (Unplaced(UUID(int=2), NO_PLACE),))
 
 
+def test_days_that_another_slip_proposes_to_one_are_gone_round_by_all_others() -> None:
+    first, second = replace(follower(1, 40, 60), proposed=(span(60, 80),)), follower(2, 60, 80)
+    plan = plan_slip(span(0, 60), [first, second], [Stretch(SLOT, span(0, 200))])
+    assert places(plan) == {1: span(60, 80), 2: span(80, 100)}
+    plan = plan_slip(span(0, 65), [replace(first, fixed_code="held"), second], [Stretch(SLOT, span(0, 200))])
+    assert places(plan) == {2: span(80, 100)}
+
+
 def test_one_without_a_place_stays_and_the_others_go_round_it() -> None:
     # 60 days fit nowhere behind day 50 of a slot that ends on day 105; the second goes behind the first.
     behind = [follower(1, 40, 100), follower(2, 100, 105)]

@@ -7,10 +7,10 @@ from sqlalchemy import update
 from sqlmodel import col
 
 from app.bookings.models import Booking, BookingSource
-from app.capacity.models import Approval
+from app.capacity.models import Approval, Slot
 from app.core.clock import now
 from app.core.database import transaction
-from app.core.model import new_id
+from app.core.model import new_id, period
 from tests.app.bookings.conftest import Headers, Market
 from tests.support.world import day
 
@@ -186,6 +186,22 @@ async def test_a_hold_that_is_confirmed_goes_round_all_others_or_learns_that_the
     [told] = (await market.read("/v1/slip-moves", owner))["items"]
     assert (told["status"], told["unplaced_code"], told["start"]) == ("unplaced", "no_place", None)
     assert (await market.read(f"/v1/bookings/{far['id']}", market.seller))["start"] == str(day(125))
+
+
+async def test_two_slips_propose_no_days_twice(market: Market) -> None:
+    """The second goes to the first place behind the two that are held; the third, of the one before it, behind that."""
+    async with transaction(market.world.sessions) as session:
+        await session.execute(update(Slot).values(period=period(day(0), day(400))))
+    first, (second, owner) = await market.confirmed(0), await neighbour(market, 43)
+    third, fourth = [await neighbour(market, start, confirmed=False) for start in (86, 129)]
+    [asked] = (await slipped(market, first, 53))["moves"]
+    assert (asked["booking_id"], asked["start"]) == (second["id"], str(day(172)))
+    for held, headers in (third, fourth):
+        await market.step(held, "confirm", by=headers)
+    [beside] = (await slipped(market, third[0], 139))["moves"]
+    assert (beside["booking_id"], beside["start"]) == (fourth[0]["id"], str(day(215)))
+    for move, headers in ((asked, owner), (beside, fourth[1])):
+        await market.send(f"/v1/slip-moves/{move['id']}/accept", None, headers=headers, expect=200)
 
 
 async def test_a_booking_whose_move_led_into_the_way_is_asked_once_its_cdmo_has_approved(market: Market) -> None:

@@ -21,6 +21,7 @@ from tests.support import server
 from tests.support.world import World
 
 BODY = {"kind": "startup", "name": "New"}
+NAMED = "SELECT count(*) FROM organisations WHERE name = 'New'"
 TERMINATE = """
     SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
     WHERE datname = current_database() AND application_name = 'creneau-api'
@@ -124,8 +125,12 @@ async def test_a_connection_cut_at_commit_is_503(
 async def test_a_statement_that_takes_too_long_is_503(
     settings: Settings, key: Mapping[str, str], owner: AsyncEngine
 ) -> None:
-    async with served(settings, statement_timeout_ms=200) as (_, client), tripping(owner, "PERFORM pg_sleep(9)"):
-        is_unavailable(await client.post("/v1/organisations", json=BODY, headers=key), "busy")
+    async with served(settings, statement_timeout_ms=200) as (_, client):
+        async with tripping(owner, "PERFORM pg_sleep(9)"):
+            is_unavailable(await client.post("/v1/organisations", json=BODY, headers=key), "busy")
+        assert await ask(owner, NAMED) == 0
+        assert (await client.post("/v1/organisations", json=BODY, headers=key)).status_code == 201
+    assert await ask(owner, NAMED) == 1
 
 
 async def test_no_free_connection_in_time_is_503(settings: Settings, key: Mapping[str, str]) -> None:

@@ -1,6 +1,7 @@
 """Activation writes everything or nothing, and nobody gives way before the CDMO has accepted."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
@@ -18,6 +19,7 @@ from tests.app.crisis.conftest import (
     maker,
     scalar,
 )
+from tests.support.locks import locked_in_order
 from tests.support.world import World
 
 pytestmark = pytest.mark.database
@@ -255,3 +257,18 @@ async def test_two_orders_that_need_one_booking_displace_it_once(
     assert await rows(owner, "SELECT status FROM displacements") == [("effective",)]
     confirmed = "SELECT count(*) FROM bookings WHERE source = 'crisis' AND status = 'confirmed'"
     assert await scalar(owner, confirmed) == len(orders)
+
+
+async def test_those_who_give_way_to_an_order_have_their_requests_locked_in_one_order(
+    crises: Crises, world: World, owner: AsyncEngine
+) -> None:
+    """Four batches by day 103 take 91 days and 3: over both lots of [0, 120); the later was asked first."""
+    made = await maker(world)
+    slot = await world.slot(made.unit, 0, 120, reserve=Reserve.OPEN)
+    behind, ahead = await booked(world, slot, 63, 106), await booked(world, slot, 20, 63)
+    crisis_id, _ = await crises.activated(targets=[{"by": iso(150), "quantity": 80_000}])
+    order = await crises.order_of(crisis_id)
+    first, second = (UUID(str(one.booking.request_id)) for one in (behind, ahead))
+    accepting = crises.post(f"/{crisis_id}/orders/{order['id']}/accept", by=made.headers)
+    await locked_in_order(world.sessions, first, second, accepting)
+    assert await rows(owner, "SELECT status FROM displacements") == [("effective",), ("effective",)]

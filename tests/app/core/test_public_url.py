@@ -1,0 +1,45 @@
+"""Links to further pages lead where the settings say, whatever a request says of the host."""
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from pydantic import ValidationError
+
+from app.core.settings import Settings
+from tests.support.world import World
+
+FORGED = {"Host": "elsewhere.example.net"}
+
+
+async def linked(client: httpx.AsyncClient, world: World) -> str:
+    """The link to the second page of two start-ups, asked for under a host that is not the service's."""
+    await world.startup()
+    _, headers = await world.startup()
+    answer = await client.get("/v1/organisations?limit=1&kind=startup", headers={**headers, **FORGED})
+    following: str = answer.json()["next"]
+    assert answer.links["next"]["url"] == following
+    return following
+
+
+@pytest.mark.parametrize("address", ["https://creneau.example.org", "https://example.org/creneau/"])
+async def test_a_forged_host_is_not_in_the_link_where_the_address_is_set(
+    client: httpx.AsyncClient, app: FastAPI, world: World, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    given = Settings(public_url=address).public_url
+    monkeypatch.setattr(app.state, "settings", app.state.settings.model_copy(update={"public_url": given}))
+    expected = f"{address.rstrip('/')}/v1/organisations?limit=1&kind=startup&cursor="
+    assert (await linked(client, world)).startswith(expected)
+
+
+async def test_the_link_is_as_the_request_was_sent_where_no_address_is_set(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    assert (await linked(client, world)).startswith("http://elsewhere.example.net/v1/organisations?")
+
+
+@pytest.mark.parametrize(
+    "address", ["creneau.example.org", "ftp://example.org", "https://", "https://example.org/?a=1"]
+)
+def test_what_is_no_address_is_refused(address: str) -> None:
+    with pytest.raises(ValidationError, match="must be an address such as https://"):
+        Settings(public_url=address)
