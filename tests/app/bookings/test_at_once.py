@@ -1,6 +1,7 @@
 """What is done at once is what the operation itself does: same answer, same rows; what stands against it is told."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -136,16 +137,32 @@ async def test_a_search_at_once_is_what_the_operation_finds(market: Market, monk
     assert len(quick.json()["items"]) == 1
 
 
+@asynccontextmanager
+async def unit_busy(owner: AsyncEngine, slot_id: str) -> AsyncIterator[None]:
+    """Hold the unit of a slot as something long would, such as the publication of a round."""
+    lock = "SELECT pg_advisory_xact_lock(hashtextextended(CAST(unit_id AS text), 0)) FROM slots WHERE id = :slot"
+    async with owner.begin() as connection:
+        await connection.execute(text(lock), {"slot": slot_id})
+        yield
+
+
 async def test_a_hold_that_waits_too_long_for_its_unit_may_be_sent_again(market: Market, owner: AsyncEngine) -> None:
     body = await body_of(market)
-    async with owner.begin() as connection:
-        await connection.execute(
-            text(
-                "SELECT pg_advisory_xact_lock(hashtextextended(CAST(unit_id AS text), 0)) FROM slots WHERE id = :slot"
-            ),
-            {"slot": body["slot_id"]},
-        )
+    async with unit_busy(owner, body["slot_id"]):
         answer = await market.client.post("/v1/bookings", json=body, headers=market.buyer)
     assert (answer.status_code, answer.json()["type"]) == (503, "urn:creneau:problem:busy"), answer.text
     assert "retry-after" in answer.headers
     await market.send("/v1/bookings", body, headers=market.buyer, expect=201)
+
+
+async def test_a_place_that_is_taken_is_told_to_be_so_though_its_unit_is_busy(
+    market: Market, owner: AsyncEngine
+) -> None:
+    body = await body_of(market)
+    await market.send("/v1/bookings", body, headers=market.buyer, expect=201)
+    kept = await stored(owner)
+    async with unit_busy(owner, body["slot_id"]):
+        answer = await market.client.post("/v1/bookings", json=body | {"start": str(day(20))}, headers=market.buyer)
+    assert (answer.status_code, answer.json()["type"]) == (409, "urn:creneau:problem:slot-taken"), answer.text
+    assert answer.json()["in_the_way"] == [{"start": str(day(10)), "end": str(day(53))}]
+    assert await stored(owner) == kept
