@@ -52,9 +52,9 @@ class Model:
     def pending_of(self, booking: Booking) -> Booking | None:
         return next((one for one in self.bookings if one.moves is booking and one.live), None)
 
-    def kept_on(self, unit: str, but: Booking | None = None) -> list[Days]:
-        """Days outside a live booking's own for which campaigns keep a unit."""
-        own = (one for one in self.bookings if one.unit == unit and one is not but)
+    def kept_on(self, unit: str, *but: Booking | None) -> list[Days]:
+        """Days outside a live booking's own for which campaigns keep a unit, some of them left out."""
+        own = (one for one in self.bookings if one.unit == unit and all(one is not other for other in but))
         return [days for one in own for days in one.kept(self.today())]
 
     def in_a_slips_way(self, booking: Booking) -> bool:
@@ -84,7 +84,7 @@ class Model:
         """What may still be booked of a slot from today on, by whoever gives up one booking if any."""
         taken = [one.occupies for one in self.live_in(slot) if one is not but]
         if slot.status == "published":
-            taken += [days for days in self.kept_on(slot.unit, but=but) if days.meets(slot.days)]
+            taken += [days for days in self.kept_on(slot.unit, but) if days.meets(slot.days)]
         if slot.whole:
             return [slot.days] if not taken and self.today() <= slot.days.start else []
         left = Days(max(slot.days.start, self.today()), slot.days.end)

@@ -189,7 +189,7 @@ class Player(RuleBasedStateMachine):
             require_sound(each.slipped.expected, [asked])
             if slot is not None and days is not None:
                 others = [one.occupies for one in self.model.live_on(booking.unit) if one is not booking]
-                assert not any(days.meets(one) for one in [*others, *self.model.kept_on(booking.unit, but=booking)])
+                assert not any(days.meets(one) for one in [*others, *self.model.kept_on(booking.unit, booking)])
             if row["id"] in known:
                 self.model.proposals.remove(known[row["id"]])
             self.model.proposals.append(asked)

@@ -151,9 +151,9 @@ class Producing(Player):
                 for one in told["moves"]
             ]
             require_sound(Days(booking.begins, end), asked)
-            for one in asked:
-                kept = self.model.kept_on(booking.unit, but=one.asked)
-                assert one.days is None or not any(one.days.meets(days) for days in kept)
+            going = [one for one in asked if one.days is not None]  # what they keep now goes with them
+            kept = self.model.kept_on(booking.unit, *(one.asked for one in going))
+            assert not any(one.days.meets(days) for one in going for days in kept if one.days is not None)
             self.model.proposals += asked
 
         body = {"expected_end_on": iso(end), "reason_code": "process"}

@@ -62,7 +62,7 @@ def place_faults(model: Model, place: Place, owner: int, *, own: Booking | None 
     if place.reserve == "startup" and not model.french[owner]:
         found.add("not-eligible")
     others = [one for one in model.live_on(slot.unit) if one is not own]
-    taken = [*(one.occupies for one in others), *model.kept_on(slot.unit, but=own)]
+    taken = [*(one.occupies for one in others), *model.kept_on(slot.unit, own)]
     if any(days.meets(place.days) for days in taken):
         found |= {"slot-taken", "slot-whole"} if slot.whole else {"slot-taken"}
     if slot.whole and any(one.place.slot is slot for one in others):
@@ -201,7 +201,7 @@ def answer_slip(model: Model, asked: Proposal, place: Place | None) -> Verdict:
         against.add("slot-not-published")
     if not place.slot.days.holds(place.days):
         against.add("outside-slot")
-    taken = [*(one.occupies for one in others), *model.kept_on(place.slot.unit, but=asked.asked)]
+    taken = [*(one.occupies for one in others), *model.kept_on(place.slot.unit, asked.asked)]
     if any(days.meets(place.days) for days in taken):
         against.add("slot-taken")
     if place.slot.whole and any(one.place.slot is place.slot for one in others):
