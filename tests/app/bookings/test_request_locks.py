@@ -1,6 +1,7 @@
 """Whatever ends bookings locks their requests in one order, by identifier: no two wait for each other crosswise."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from app.bookings.models import Booking, BookingStatus
 from app.bookings.service import decline_overdue, expire_stale_holds
 from app.core.database import transaction
 from app.requests.models import Request
-from tests.app.bookings.conftest import Market
+from tests.app.bookings.conftest import FAILED, Market
 from tests.support.locks import locked_in_order, row_waited_for
 from tests.support.world import day
 
@@ -65,6 +66,18 @@ async def test_by_a_move_to_where_a_hold_has_run_out(market: Market, later: Requ
     assert moved["status"] == "confirmed"
 
 
+async def test_by_a_failure_whose_repeat_is_where_a_hold_has_run_out(market: Market, later: Request) -> None:
+    failing = await market.confirmed(10, request_id=str(later.id))
+    stale = await held(market, market.request, 60)
+    await market.begin(failing)
+    await run_out(market)
+    repeat: dict[str, Any] = {"repeat_slot_id": str(market.slot.id), "repeat_start": str(day(65))}
+    asked = market.step(failing, "fail", by=market.seller, cause="cdmo", **FAILED, **repeat)
+    failed = await locked_in_order(market.world.sessions, market.request.id, later.id, asked)
+    assert failed["status"] == "failed"
+    assert (await market.read(f"/v1/bookings/{stale['id']}", market.buyer))["status"] == "expired"
+
+
 async def asking_to_move(market: Market) -> tuple[dict[str, Any], UUID]:
     """A booking, and the place on another unit to which it asks to move, about which the time has run out."""
     elsewhere = await market.world.slot(await market.world.unit(market.cdmo), 200, 300)
@@ -102,15 +115,15 @@ async def test_whatever_ends_a_booking_locks_its_request_before_the_move_that_it
         both = update(Booking).values(status=BookingStatus.AWAITING_CDMO, approval_expires_at=text("now()"))
         async with transaction(market.world.sessions) as session:
             await session.execute(both)
-    ending = {
+    endings: dict[str, Callable[[], Coroutine[Any, Any, object]]] = {
         "cancel": lambda: market.step(booked, "cancel", by=market.buyer, reason_code="funding"),
         "start": lambda: market.begin(booked),
         "move": lambda: market.move(booked, 60),
         "sweep": lambda: decline(app),
-    }[how]
+    }
     async with transaction(market.world.sessions) as session:
         await session.get_one(Request, market.request.id, with_for_update={"key_share": True})
-        asked = asyncio.create_task(ending())
+        asked = asyncio.create_task(endings[how]())
         await row_waited_for(market.world.sessions)
         await session.get_one(Booking, pending, with_for_update={"key_share": True, "nowait": True})
     await asked
