@@ -27,7 +27,7 @@ from app.core.body_limit import FORM_BYTES, BodyLimit
 from app.core.database import make_engine, make_session_factory
 from app.core.garbage import keep_what_was_loaded
 from app.core.gauges import Gauges
-from app.core.head import HeadAsGet
+from app.core.head import HeadAlone, HeadAsGet
 from app.core.rate_limit import RateLimit, policies
 from app.core.request_context import RequestContext
 from app.core.settings import Settings, get_settings
@@ -147,6 +147,7 @@ def create_app(settings: Settings | None = None, tracer: "TracerProvider | None"
     app.add_middleware(HeadAsGet)
     app.add_middleware(RateLimit, policies=policies(settings))
     app.add_middleware(RequestContext, on_failure=http.on_failure)
+    app.add_middleware(HeadAlone)
     for router in ROUTERS:
         # As its own routes: to find one through an included router takes FastAPI longer.
         app.router.routes.extend(router.routes)

@@ -74,8 +74,11 @@ async def end_requests_of(session: AsyncSession, author: Author, booking: Bookin
     """End what is open about a locked booking's place: the move that it asks for, and what slips ask of it.
 
     A move that was not approved in time has been declined by then, whatever notes it first. Whoever answers the one or
-    the other has locked the booking's unit too: the unit of the new place need not be.
+    the other has locked the booking's unit too: the unit of the new place need not be. So the request comes before
+    the move's row here, as it does for whoever ends what has run out on that unit.
     """
+    if booking.request_id is not None and booking.moves_id is None:
+        await repository.lock_request(session, booking.request_id)
     pending = None if booking.moves_id else await repository.lock_pending_move(session, booking.id)
     if pending is not None and has_run_out(pending):
         await end_run_out(session, author, pending)

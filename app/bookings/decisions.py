@@ -92,8 +92,9 @@ async def decline(session: AsyncSession, actor: Actor, booking_id: UUID, command
 async def cancel(session: AsyncSession, actor: Actor, booking_id: UUID, command: CancelBody) -> None:
     """Either side cancels: the start-up at the fee that was quoted, the CDMO with all fees credited.
 
-    A booking that its CDMO has not approved costs nothing to leave. Nor does one that another campaign runs over, or
-    that a slip asks to make way: its CDMO is the cause, whoever cancels.
+    A booking that its CDMO has not approved costs nothing to leave; one of a round that is left so was declined, and
+    its request waits no more. Nor is anything due for one that another campaign runs over, or that a slip asks to make
+    way: its CDMO is the cause, whoever cancels.
 
     A CDMO that cancels what is confirmed owes its start-up, beside that, what it had accepted when the booking was
     made, and here alone. It owes nothing where it declines or lets a question run out, for neither side is bound by

@@ -18,16 +18,22 @@ async def lock_with_run_out(
 ) -> None:
     """Lock requests, and with them those of what has run out on locked units, which a new booking there ends.
 
-    One call, before anything is made: what `expire` locked later would not be in one order with the first ones.
+    One call, before anything is made: what `expire` locked later would not be in one order with the first ones. A
+    place to which a booking only asks to move ends without its request.
     """
     run_out = await repository.requests_run_out_on(session, unit_ids, now())
     await lock_requests(session, run_out | {one for one in request_ids if one is not None})
 
 
 async def expire(session: AsyncSession, author: Author, units: Collection[UUID]) -> int:
-    """End every stale hold and overdue approval of locked units, and return how many there were."""
-    found = await repository.run_out(session, units, now())
-    await lock_requests(session, [booking.request_id for booking in found if booking.request_id is not None])
+    """End every stale hold and overdue approval of locked units, and return how many there were.
+
+    Their requests are locked before their rows: of these, a move that was asked for may be ended by whoever ends its
+    booking, and has locked that one's unit and request alone.
+    """
+    at = now()
+    await lock_requests(session, await repository.requests_run_out_on(session, units, at))
+    found = await repository.run_out(session, units, at)
     for booking in found:
         if booking.status in ENDINGS:  # a move that was asked for may have ended with its booking
             await end_run_out(session, author, booking)

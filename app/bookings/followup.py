@@ -22,9 +22,10 @@ async def settle_request(session: AsyncSession, author: Author, booking: Booking
     """Move a booking's request on: booked once the start-up is bound, fulfilled once its batches are made.
 
     It waits again when nothing serves it any more, a failed batch included. One on the waiting list whose place is
-    refused by its CDMO, however it came to it, is on that list as before; one that a crisis has displaced goes on it,
-    where what that crisis frees is offered to it first. A hold moves nothing; nor does its end, unless the request was
-    booked; nor does a place to which a booking only asks to move.
+    refused by its CDMO, however it came to it, is on that list as before, and so is one that has given up a place
+    itself before it was approved; but to give up a round's is to decline it, and ends the waiting. One that a crisis
+    has displaced goes on the list, where what that crisis frees is offered to it first. A hold moves nothing; nor does
+    its end, unless the request was booked; nor does a place to which a booking only asks to move.
     """
     if booking.request_id is None or booking.moves_id is not None:
         return
@@ -53,8 +54,12 @@ async def _settle_end(session: AsyncSession, author: Author, booking: Booking, r
     elif not await _is_served(session, request.id):
         if booking.status is BookingStatus.DISPLACED:
             status = RequestStatus.WAITLISTED
+        elif _ran_out(booking):
+            status = RequestStatus.SUBMITTED
         else:
-            status = RequestStatus.SUBMITTED if _ran_out(booking) else status_without_place(request)
+            status = status_without_place(request)
+            if status is RequestStatus.WAITLISTED and _declined_late(author, booking):
+                status = RequestStatus.UNMET
         await move_request(session, author, request, status, reason_code=booking.ended_reason_code)
     elif request.wants_earlier:
         places = await repository.other_places(session, request.id, booking.id, offered_at=now())
@@ -77,7 +82,8 @@ def _is_unapproved(booking: Booking) -> bool:
 def _kept_from_others(booking: Booking) -> bool:
     """Tell whether a booking that has ended kept its request from other places, which it still waits for.
 
-    Whoever lets an offer run out, or declines a round's, leaves the list; whoever has taken an earlier place, too.
+    Whoever lets an offer run out, or declines a round's, leaves the list; whoever has taken an earlier place, too. Who
+    gives up a round's place that is yet to be approved has left it before this is asked.
     """
     declined = booking.source is BookingSource.ROUND and booking.status not in REFUSED
     left = _ran_out(booking) or declined or booking.replaced_by_id is not None
@@ -86,3 +92,9 @@ def _kept_from_others(booking: Booking) -> bool:
 
 def _ran_out(booking: Booking) -> bool:
     return booking.status is BookingStatus.EXPIRED and booking.source is BookingSource.WAITING
+
+
+def _declined_late(author: Author, booking: Booking) -> bool:
+    """Tell whether it is its start-up itself that has given up a round's place, which it had accepted."""
+    by_startup = booking.status is BookingStatus.CANCELLED and author.organisation_id == booking.organisation_id
+    return by_startup and booking.source is BookingSource.ROUND

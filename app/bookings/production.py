@@ -132,6 +132,8 @@ async def fail(session: AsyncSession, actor: Actor, booking_id: UUID, command: F
         repeat = await repeats.place_of_repeat(session, view, command.repeat_slot_id, command.repeat_start)
         await lock_units(session, {view.booking.unit_id, repeat.slot.unit_id})
     booking = await service.locked(session, booking_id)
+    if repeat is not None:
+        await service.lock_with_run_out(session, {booking.unit_id, repeat.slot.unit_id}, [booking.request_id])
     require_transition(booking.status, BookingStatus.FAILED)
     _require_after_start(booking, "failed_on", command.failed_on)
     reason = command.reason_code.value

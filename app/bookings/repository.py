@@ -112,8 +112,13 @@ async def units_run_out_for(session: AsyncSession, request_id: UUID, at: datetim
 
 
 async def requests_run_out_on(session: AsyncSession, unit_ids: Collection[UUID], at: datetime) -> set[UUID]:
-    """Return the requests for which a hold or a question to a CDMO on these units had run out by an instant."""
-    statement = select(col(Booking.request_id)).where(col(Booking.unit_id).in_(unit_ids), has_run_out(at))
+    """Return the requests for which a hold or a question to a CDMO on these units had run out by an instant.
+
+    That about a place to which a booking only asks to move concerns no request.
+    """
+    statement = select(col(Booking.request_id)).where(
+        col(Booking.unit_id).in_(unit_ids), col(Booking.moves_id).is_(None), has_run_out(at)
+    )
     return {request_id for request_id in await session.scalars(statement) if request_id is not None}
 
 

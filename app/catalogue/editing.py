@@ -96,7 +96,7 @@ async def create_line(session: AsyncSession, actor: Actor, command: LineCreate) 
         raise Invalid.field("name", f"A line of this site is already called {command.name!r}.")
     if len(set(command.units)) < len(command.units):
         raise Invalid.field("units", "Two units have the same name.")
-    _require_own_word(actor, owner.id, command)
+    _require_own_word(actor, owner.id, command, owed_percent=0)
     await _check_modalities(session, command.modalities, command.terms)
     figures = _figures(command)
     basis = _basis(actor, owner.id, command)
@@ -134,7 +134,7 @@ async def update_line(session: AsyncSession, actor: Actor, line_id: UUID, comman
     if not actor.sees(owner_id):
         raise NotFound.of("line", line_id)
     await lock_seen(session, line)
-    _require_own_word(actor, owner_id, command)
+    _require_own_word(actor, owner_id, command, owed_percent=line.cdmo_cancellation_percent)
     await _check_modalities(session, command.modalities or line.modalities, command.terms)
     figures = _figures(command)
     basis = _basis(actor, owner_id, command)
@@ -152,10 +152,12 @@ def _figures(command: LineFigures) -> dict[str, Any]:
     return command.model_dump(exclude_unset=True, exclude={"site_id", "units", "terms"})
 
 
-def _require_own_word(actor: Actor, owner_id: UUID, command: LineFigures) -> None:
-    """Let nobody but a CDMO itself accept what it owes: others may write its figures, and bind it to nothing."""
-    if command.cdmo_cancellation_percent is not None and actor.organisation_id != owner_id:
-        raise Invalid.field("cdmo_cancellation_percent", "What a CDMO owes when it cancels is for itself to accept.")
+def _require_own_word(actor: Actor, owner_id: UUID, command: LineFigures, *, owed_percent: int) -> None:
+    """Let nobody but a CDMO itself change what it owes: others may write its figures, and send that back as it is."""
+    given = command.cdmo_cancellation_percent
+    if given not in {None, owed_percent} and actor.organisation_id != owner_id:
+        told = f"What a CDMO owes when it cancels is for itself to accept: leave it out, or at {owed_percent}."
+        raise Invalid.field("cdmo_cancellation_percent", told, cdmo_cancellation_percent=owed_percent)
 
 
 def _basis(actor: Actor, owner_id: UUID, command: LineFigures) -> Basis:

@@ -1,5 +1,6 @@
 """Settings come from the environment, and from nowhere else."""
 
+import re
 from functools import lru_cache
 from typing import Annotated, Self
 from urllib.parse import urlsplit
@@ -22,14 +23,31 @@ def _with_asyncpg(url: SecretStr | None) -> SecretStr | None:
     return SecretStr(parsed.set(drivername="postgresql+asyncpg").render_as_string(hide_password=False))
 
 
+IN_ADDRESSES = re.compile(r"[A-Za-z0-9._~:/\[\]@!$&'()*+,;=%-]+")
+"""What an address without a query or a fragment is written in. Source: RFC 3986, appendix A."""
+
+
 def _base_address(url: str | None) -> str | None:
-    """Accept an address to which the path of a request can be added, and drop the slash at its end."""
-    if url is None:
-        return None
-    parsed = urlsplit(url)
-    if parsed.scheme not in {"http", "https"} or not parsed.hostname or parsed.query or parsed.fragment:
-        raise ValueError("must be an address such as https://creneau.example.org, without a query or a fragment")
-    return url.rstrip("/")
+    """Accept an address to which the path of a request can be added, and drop the slash at its end.
+
+    It goes into a header of answers: what is not plain ASCII there would be no answer at all.
+    """
+    if url is None or (IN_ADDRESSES.fullmatch(url) and _names_a_host(url)):
+        return url and url.rstrip("/")
+    raise ValueError(
+        "must be an address such as https://creneau.example.org: in plain ASCII without spaces (an international name"
+        " begins with xn--), with a port up to 65535 if any, and without a user, a query or a fragment"
+    )
+
+
+def _names_a_host(url: str) -> bool:
+    """Tell whether an address says by http or https where a host is, and not who asks there."""
+    try:
+        parsed = urlsplit(url)
+        port = parsed.port
+    except ValueError:  # of brackets, or of the port
+        return False
+    return parsed.scheme in {"http", "https"} and bool(parsed.hostname) and "@" not in parsed.netloc and port != 0
 
 
 DatabaseUrl = Annotated[SecretStr | None, AfterValidator(_with_asyncpg)]

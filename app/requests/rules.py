@@ -39,7 +39,9 @@ TRANSITIONS: Mapping[RequestStatus, frozenset[RequestStatus]] = {
             RequestStatus.WITHDRAWN,
         }
     ),
-    RequestStatus.BOOKED: frozenset({RequestStatus.FULFILLED, RequestStatus.SUBMITTED, RequestStatus.WAITLISTED}),
+    RequestStatus.BOOKED: frozenset(
+        {RequestStatus.FULFILLED, RequestStatus.SUBMITTED, RequestStatus.WAITLISTED, RequestStatus.UNMET}
+    ),
     RequestStatus.WITHDRAWN: frozenset(),
     RequestStatus.FULFILLED: frozenset(),
 }

@@ -1,7 +1,8 @@
 """A request's place on the waiting list: since when, and the wish of a booked one for an earlier place.
 
 A booked one without that wish waits still if it was on the list, and its CDMO has yet to approve its place. So it does
-where it has nothing but an offer of the list, because the later place that it had has ended.
+where it has nothing but an offer of the list, because the later place that it had has ended. To leave a round's place
+before it is approved ends the waiting, as declining it would have; to leave any other does not.
 """
 
 from sqlalchemy.ext.asyncio import AsyncSession

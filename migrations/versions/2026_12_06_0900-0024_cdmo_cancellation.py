@@ -1,5 +1,7 @@
 """A line says what its CDMO has accepted to owe when it cancels; until it does, nothing.
 
+Without it, what CDMOs had accepted is lost, in the terms of bookings too: whoever reads those knew of no such term.
+
 Revision ID: 0024
 Revises: 0023
 """
@@ -23,5 +25,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute(f"UPDATE bookings SET terms = terms - '{PERCENT}' WHERE terms ? '{PERCENT}'")
     op.drop_constraint(op.f(f"ck_production_lines_{PERCENT}"), "production_lines")
     op.drop_column("production_lines", PERCENT)

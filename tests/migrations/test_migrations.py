@@ -1,6 +1,7 @@
 """The migrations: up, in step with the models, down to nothing and up again; and what the application may do."""
 
 import asyncio
+import json
 import os
 from collections.abc import Iterator
 
@@ -10,9 +11,11 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy.engine import URL
 
+from app.bookings.fees import BookingTerms, cdmo_cancellation_cents, terms_of
 from app.core.database import make_engine, make_session_factory, transaction
 from app.core.health import REPOSITORY, expected_revision
 from app.core.settings import APPLICATION_ROLE, OWNER_ROLE, Settings
+from app.matching.outcome import Price
 from tests.migrations.specimens import specimens
 from tests.support import server
 from tests.support.world import World
@@ -234,3 +237,25 @@ def test_campaigns_that_had_ended_keep_their_unit_through_the_changeover(
     command.upgrade(config, "0020")
     assert answer(scratch, "SELECT free_from_on::text FROM bookings WHERE status = 'completed'") == free
     assert answer(scratch, "SELECT count(*) FROM bookings WHERE status = 'confirmed' AND free_from_on IS NULL") == 1
+
+
+AGREED = "UPDATE bookings SET terms = '{}'"
+
+
+def test_the_terms_of_bookings_are_what_they_were_before_cdmos_accepted_to_owe_anything(
+    scratch: URL, settings: Settings
+) -> None:
+    config = Config(REPOSITORY / "alembic.ini")
+    config.attributes["url"] = server.secret(scratch)
+    command.upgrade(config, "head")
+    terms = terms_of(Price(batches_cents=100), "monoclonal_antibody", instant=True, cdmo_cancellation_percent=20)
+    stored = json.dumps(terms.model_dump(mode="json"))
+    asyncio.run(store(scratch, settings, AGREED.format(stored)))
+    count = answer(scratch, "SELECT count(*) FROM bookings")
+    command.downgrade(config, "0023")
+    kept = "SELECT terms FROM bookings LIMIT 1"
+    before = json.loads(str(answer(scratch, kept)))
+    assert before == {key: value for key, value in json.loads(stored).items() if key != "cdmo_cancellation_percent"}
+    command.upgrade(config, "head")
+    assert answer(scratch, "SELECT count(*) FROM bookings WHERE NOT terms ? 'cdmo_cancellation_percent'") == count
+    assert cdmo_cancellation_cents(BookingTerms.model_validate_json(str(answer(scratch, kept)))) == 0

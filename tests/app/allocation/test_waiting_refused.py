@@ -221,9 +221,8 @@ async def test_a_hold_that_comes_to_nothing_leaves_its_request_where_it_waited(r
     assert (own["status"], own["waits"], own["waiting_since_at"]) == ("waitlisted", True, since)
 
 
-async def test_whoever_a_round_has_served_and_a_cdmo_refuses_waits_on_since_when_it_had_waited(
-    room: Room, rounds: Rounds
-) -> None:
+async def served_by_a_round(room: Room, rounds: Rounds) -> tuple[str, datetime]:
+    """Whoever waits accepts a round's place that its CDMO has to approve; the booking, and since when it has waited."""
     await room.wait("patient")
     since = (await room.own("patient"))["waiting_since_at"]
     round_id, _ = await planned_by_greed(rounds, room.world)
@@ -231,6 +230,33 @@ async def test_whoever_a_round_has_served_and_a_cdmo_refuses_waits_on_since_when
     [offer] = await room.offers("patient")
     await room.sql("UPDATE bookings SET terms = terms || '{\"instant\": false}'")
     assert (await room.answer("patient", "accept"))["booking_status"] == "awaiting_cdmo"
-    await room.post(room.seller, f"/v1/bookings/{offer['booking_id']}/decline", {"reason_code": "planning"})
+    return offer["booking_id"], since
+
+
+@pytest.mark.parametrize("how", ["decline", "cancel", "overdue"])
+async def test_whoever_a_round_has_served_and_a_cdmo_refuses_waits_on_since_when_it_had_waited(
+    room: Room, rounds: Rounds, how: str
+) -> None:
+    booking, since = await served_by_a_round(room, rounds)
+    if how == "overdue":
+        await overdue(room, booking)
+        await swept(room)
+    else:
+        await room.post(room.seller, f"/v1/bookings/{booking}/{how}", {"reason_code": "planning"})
+    own = await room.own("patient")
+    assert (own["status"], own["waits"], own["waiting_since_at"]) == ("waitlisted", True, since)
+
+
+async def test_whoever_gives_up_a_rounds_place_before_it_is_approved_waits_no_more(room: Room, rounds: Rounds) -> None:
+    booking, _ = await served_by_a_round(room, rounds)
+    await room.cancel("patient", booking)
+    own = await room.own("patient")
+    assert (own["status"], own["waits"], own["waiting_since_at"]) == ("unmet", False, None)
+
+
+@pytest.mark.parametrize("of_the_list", [True, False])
+async def test_whoever_gives_up_another_place_before_it_is_approved_waits_on(room: Room, of_the_list: bool) -> None:
+    booking, since = await (accepted(room, "patient") if of_the_list else booked_beside_the_list(room))
+    await room.cancel("patient", booking)
     own = await room.own("patient")
     assert (own["status"], own["waits"], own["waiting_since_at"]) == ("waitlisted", True, since)

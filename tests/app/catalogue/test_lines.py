@@ -248,7 +248,11 @@ async def test_a_cdmo_accepts_to_owe_something_when_it_cancels_and_others_accept
     coordinator = await world.coordinator()
     refused = await client.patch(url, json={"cdmo_cancellation_percent": 30}, headers=coordinator)
     assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/cdmo_cancellation_percent")
-    assert (await client.patch(url, json={"cadence_days": 9}, headers=coordinator)).status_code == 200
+    for kept in ({}, {"cdmo_cancellation_percent": 20}):
+        changed = await client.patch(url, json={"cadence_days": 9, **kept}, headers=coordinator)
+        assert changed.status_code == 200, changed.text
+    relieved = await client.patch(url, json={"cdmo_cancellation_percent": 0}, headers=coordinator)
+    assert relieved.status_code == 422
     assert (await client.get(url, headers=own)).json()["cdmo_cancellation_percent"] == 20
 
 
@@ -258,8 +262,11 @@ async def test_a_line_is_added_with_what_its_cdmo_owes_by_the_cdmo_alone(
     cdmo, own = await world.cdmo()
     line = await _line_of(world, (await world.unit(cdmo)).line_id)
     body = NEW_LINE | {"site_id": str(line.site_id), "cdmo_cancellation_percent": 100}
-    refused = await client.post("/v1/lines", json=body, headers=await world.coordinator())
+    coordinator = await world.coordinator()
+    refused = await client.post("/v1/lines", json=body, headers=coordinator)
     assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/cdmo_cancellation_percent")
+    nothing = body | {"name": "Owes nothing", "cdmo_cancellation_percent": 0}
+    assert (await client.post("/v1/lines", json=nothing, headers=coordinator)).status_code == 201
     added = await client.post("/v1/lines", json=body, headers=own)
     assert (added.status_code, added.json()["cdmo_cancellation_percent"]) == (201, 100)
 

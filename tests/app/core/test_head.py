@@ -3,7 +3,10 @@
 import httpx
 import pytest
 from fastapi import FastAPI
+from starlette.types import Message
 
+from app.core.settings import Settings
+from app.main import create_app
 from tests.support.world import World
 
 OWN = {"x-request-id", "ratelimit", "ratelimit-policy"}
@@ -45,6 +48,45 @@ async def test_a_refusal_has_no_body_either(client: httpx.AsyncClient, path: str
     assert (get.status_code, head.status_code, head.content) == (status, status, b"")
     assert shared(head) == shared(get)
     assert get.json()["status"] == status
+
+
+async def sent(app: FastAPI, path: str) -> tuple[int, list[bytes]]:
+    """The status with which the application answers HEAD, and the bodies, which clients and servers would drop."""
+    messages: list[Message] = []
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "HEAD",
+        "scheme": "http",
+        "path": path,
+        "query_string": b"",
+        "root_path": "",
+        "headers": [],
+        "client": ("192.0.2.1", 4711),
+    }
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        messages.append(message)
+
+    await app(scope, receive, send)
+    start, *bodies = messages
+    return start["status"], [one["body"] for one in bodies]
+
+
+async def test_the_application_sends_no_body_whoever_answers(settings: Settings, world: World) -> None:
+    """A route, the router, what nothing has handled, and the limit of requests."""
+    app = create_app(settings.model_copy(update={"rate_limit_address": 3}))
+
+    @app.get("/broken")
+    async def fail() -> None:
+        raise RuntimeError("broken")
+
+    async with app.router.lifespan_context(app):
+        answers = [await sent(app, path) for path in ("/v1/organisations", "/v1/nothing", "/broken", "/v1/sites")]
+    assert answers == [(status, [b""]) for status in (200, 404, 500, 429)]
 
 
 def test_the_document_leaves_it_unsaid(composed: FastAPI) -> None:

@@ -38,8 +38,34 @@ async def test_the_link_is_as_the_request_was_sent_where_no_address_is_set(
 
 
 @pytest.mark.parametrize(
-    "address", ["creneau.example.org", "ftp://example.org", "https://", "https://example.org/?a=1"]
+    "address",
+    [
+        "creneau.example.org",
+        "ftp://example.org",
+        "https://",
+        "https://example.org/?a=1",
+        "https://example.org?",
+        "https://example.org#",
+        "https://例え.jp",
+        "https://exa mple.org",
+        "https://example.org/a>b",
+        "https://example.org\r\nSet-Cookie: a=1",
+        "https://example.org\n",
+        "https://host:abc",
+        "https://host:65536",
+        "https://host:0",
+        "https://[::1",
+        "https://user:secret@example.org",
+        "https://@example.org",
+    ],
 )
 def test_what_is_no_address_is_refused(address: str) -> None:
     with pytest.raises(ValidationError, match="must be an address such as https://"):
         Settings(public_url=address)
+
+
+@pytest.mark.parametrize(
+    "address", ["https://xn--r8jz45g.jp", "http://127.0.0.1:8000", "http://[::1]:8000/creneau", "https://h/a%20b/~c@d"]
+)
+def test_what_is_one_is_kept(address: str) -> None:
+    assert Settings(public_url=address).public_url == address
