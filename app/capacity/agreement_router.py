@@ -6,12 +6,12 @@ from uuid import UUID
 from fastapi import Query, Request
 
 from app.capacity import agreements
-from app.capacity.agreement_schemas import AgreementCreate, AgreementFilter, AgreementRead
+from app.capacity.agreement_schemas import AgreementCreate, AgreementEnd, AgreementFilter, AgreementRead
 from app.capacity.models import Agreement
 from app.capacity.occupancy import span_of
 from app.core.http import DbSession, next_url
 from app.core.paging import Page
-from app.core.routing import ApiRouter
+from app.core.routing import ApiRouter, if_match
 from app.identity.dependencies import ONCE, CurrentActor
 
 router = ApiRouter(prefix="/v1/agreements", tags=["capacity"])
@@ -41,3 +41,15 @@ async def get_agreement(session: DbSession, actor: CurrentActor, agreement_id: U
 async def create_agreement(session: DbSession, actor: CurrentActor, command: AgreementCreate) -> AgreementRead:
     """The coordinator writes down what a funder buys: batch-days a quarter for one reserve, and the capped price."""
     return _read(await agreements.create_agreement(session, actor, command))
+
+
+@router.post("/{agreement_id}/end", summary="End an agreement early", dependencies=[ONCE, if_match("agreement_id")])
+async def end_agreement(
+    session: DbSession, actor: CurrentActor, agreement_id: UUID, command: AgreementEnd
+) -> AgreementRead:
+    """The coordinator ends an agreement before its time: from `end` on nothing is promised, nor owed.
+
+    The readiness fee of its last quarter is charged once it is over, for the days that it covered. Slots that name it
+    keep it, and its capped price.
+    """
+    return _read(await agreements.end_agreement(session, actor, agreement_id, command.end))

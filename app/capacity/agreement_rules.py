@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from app.capacity.supply import Span
+from app.core.errors import FieldFault
 
 QUARTER_MONTHS = 3
 
@@ -60,3 +61,13 @@ def compliance(covered: Span, batch_days_per_quarter: int, published: Iterable[S
         promised = -(-batch_days_per_quarter * part.days // whole_days)
         found.append(QuarterCompliance(part, promised, sum(days)))
     return found
+
+
+def end_faults(covered: Span, end: date, today: date) -> Iterator[FieldFault]:
+    """Yield why an agreement over these days cannot end on a day, the first that it does not cover."""
+    if end <= covered.start_on:
+        yield FieldFault("/end", f"It starts on {covered.start_on}: it ends after that day.")
+    if end < today:
+        yield FieldFault("/end", f"What is past stays covered: today ({today}) is the earliest end.")
+    if end > covered.end_on:
+        yield FieldFault("/end", f"It ends on {covered.end_on} already: it is not prolonged.")

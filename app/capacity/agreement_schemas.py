@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from app.core.paging import PageQuery
-from app.core.schemas import Cents, Code, Name, PeriodBody
+from app.core.schemas import Body, Cents, Code, Day, Name, PeriodBody
 from app.core.vocabulary import Origin, Reserve
 
 FEE = (
@@ -53,6 +53,12 @@ class AgreementCreate(PeriodBody):
     readiness_fee_cents: Cents = Field(default=0, description=FEE)
     capped_price_cents: Cents | None = Field(default=None, description="The most a start-up pays for a batch")
     recoverable_within_days: Annotated[int, Field(ge=0, le=3650)] = 0
+
+
+class AgreementEnd(Body):
+    """When an agreement ends early."""
+
+    end: Day = Field(description="First day that it does not cover any more: not before today, nor later than it ends")
 
 
 class AgreementFilter(PageQuery):

@@ -1,18 +1,22 @@
 """Reserve agreements, and whether they are kept."""
 
+from datetime import date
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.audit.service import record
+from app.audit.service import record, snapshot
 from app.capacity import agreement_repository
-from app.capacity.agreement_rules import QuarterCompliance, compliance
+from app.capacity.agreement_rules import QuarterCompliance, compliance, end_faults
 from app.capacity.agreement_schemas import AgreementCreate, AgreementFilter
 from app.capacity.models import Agreement
 from app.capacity.occupancy import span_of
 from app.catalogue.rules import MAKERS
 from app.catalogue.service import get_line, require_modalities
-from app.core.errors import FieldFault, Invalid, NotFound
+from app.core.clock import today
+from app.core.errors import FieldFault, Invalid, NotFound, StateConflict
+from app.core.model import period
+from app.core.preconditions import lock_seen
 from app.core.vocabulary import Reserve
 from app.identity.actor import Actor
 from app.identity.models import Organisation, Role
@@ -74,6 +78,38 @@ async def create_agreement(session: AsyncSession, actor: Actor, command: Agreeme
     )
     session.add(row)
     await record(session, actor, "agreement.created", row)
+    return row
+
+
+async def end_agreement(session: AsyncSession, actor: Actor, agreement_id: UUID, end: date) -> Agreement:
+    """End an agreement earlier than it would; the coordinator does. Slots that name it keep it.
+
+    Parameters
+    ----------
+    end
+        First day that it does not cover any more; if that is so already, nothing happens.
+
+    Raises
+    ------
+    NotFound
+        If there is none.
+    StateConflict
+        If it is over.
+    Invalid
+        If the end is not after its start, or is past, or later than it is.
+    """
+    actor.require(*OVERSEERS)
+    row = await lock_seen(session, await get_agreement(session, actor, agreement_id))
+    covered = span_of(row.period)
+    if covered.end_on <= today():
+        raise StateConflict(f"It ended on {covered.end_on}.", facts={"end": covered.end_on.isoformat()})
+    if faults := list(end_faults(covered, end, today())):
+        raise Invalid("The agreement cannot end on that day.", faults=faults)
+    if end == covered.end_on:
+        return row
+    before = snapshot(row)
+    row.period = period(covered.start_on, end)
+    await record(session, actor, "agreement.ended", row, before=before)
     return row
 
 
