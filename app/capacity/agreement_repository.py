@@ -20,12 +20,15 @@ from app.core.paging import fetch_page
 
 
 async def page_agreements(
-    session: AsyncSession, query: AgreementFilter, *, owner_id: UUID | None
+    session: AsyncSession, query: AgreementFilter, *, party_id: UUID | None
 ) -> tuple[list[Agreement], str | None]:
-    """Return one page of agreements in the order of their creation: an organisation's, or everybody's."""
+    """Return one page of agreements in their order: those that an organisation promises or funds, or everybody's."""
     statement = select(Agreement)
+    if party_id is not None:
+        statement = statement.where(
+            or_(col(Agreement.organisation_id) == party_id, col(Agreement.funder_id) == party_id)
+        )
     for name, value in (
-        (col(Agreement.organisation_id), owner_id),
         (col(Agreement.organisation_id), query.organisation_id),
         (col(Agreement.reserve), query.reserve),
         (col(Agreement.line_id), query.line_id),

@@ -26,14 +26,14 @@ def _read(row: Agreement) -> AgreementRead:
 async def list_agreements(
     request: Request, session: DbSession, actor: CurrentActor, query: Annotated[AgreementFilter, Query()]
 ) -> Page[AgreementRead]:
-    """Funded promises of reserved capacity: all for the coordinator, its own for a CDMO or an integrator."""
+    """Funded promises of reserved capacity: all for the coordinator, for others those that they promise or fund."""
     rows, cursor = await agreements.list_agreements(session, actor, query)
     return Page(items=[_read(row) for row in rows], next=next_url(request, cursor))
 
 
 @router.get("/{agreement_id}", summary="Read one agreement")
 async def get_agreement(session: DbSession, actor: CurrentActor, agreement_id: UUID) -> AgreementRead:
-    """One agreement."""
+    """One agreement, for who promises it, who funds it, and the coordinator."""
     return _read(await agreements.get_agreement(session, actor, agreement_id))
 
 

@@ -43,8 +43,8 @@ class AgreementCreate(PeriodBody):
     funder: Name = Field(description="Who pays, by name")
     funder_id: UUID | None = Field(
         default=None,
-        description="The organisation that owes the readiness fee: no CDMO, no integrator. Left out where there is a"
-        " fee: the organisation called as `funder` says, or else the one that writes the agreement down",
+        description="The organisation that owes the readiness fee: no CDMO, no integrator, no start-up. Left out"
+        " where there is a fee: the organisation called as `funder` says, or else the one that writes it down",
     )
     reserve: Reserve = Field(description="`startup` or `crisis`")
     line_id: UUID | None = None
