@@ -12,7 +12,8 @@ from app.core.vocabulary import Origin, Reserve
 
 FEE = (
     "For each calendar quarter (of a yearly fee, give a quarter); charged to the funder once the quarter is"
-    " over, in proportion to the promised batch-days that were published, and to the days that the agreement covers"
+    " over, or the agreement if that comes first, in proportion to the promised batch-days that were recorded day by"
+    " day as published, and to the days that count: those covered, from when the agreement was written down"
 )
 
 

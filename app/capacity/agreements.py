@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.service import record, snapshot
 from app.capacity import agreement_repository
-from app.capacity.agreement_rules import QuarterCompliance, compliance, end_faults
+from app.capacity.agreement_rules import end_faults
 from app.capacity.agreement_schemas import AgreementCreate, AgreementFilter
 from app.capacity.models import Agreement
 from app.capacity.occupancy import span_of
@@ -146,20 +146,3 @@ async def _faults(session: AsyncSession, command: AgreementCreate) -> list[Field
         elif command.modality is not None and command.modality not in view.line.modalities:
             faults.append(FieldFault("/modality", "The line does not make it."))
     return faults
-
-
-async def compliance_of(session: AsyncSession, actor: Actor, agreement_id: UUID) -> list[QuarterCompliance]:
-    """Return promised against published batch-days, quarter by quarter.
-
-    Raises
-    ------
-    NotFound
-        If there is no such agreement, or it is another's.
-    """
-    return await quarters_kept(session, await get_agreement(session, actor, agreement_id))
-
-
-async def quarters_kept(session: AsyncSession, agreement: Agreement) -> list[QuarterCompliance]:
-    """Return the same of an agreement that is at hand, for whoever may know it."""
-    published = await agreement_repository.published_spans(session, agreement)
-    return compliance(span_of(agreement.period), agreement.batch_days_per_quarter, published)

@@ -177,6 +177,8 @@ def test_a_readiness_fee_keeps_what_it_is_for_and_an_agreement_has_who_owes_it(
         "DELETE FROM crisis_signatures",
         "UPDATE slips SET reason_code = 'other'",
         "DELETE FROM slip_moves",
+        "UPDATE readiness_days SET published_batch_days = 90",
+        "DELETE FROM readiness_days",
         "UPDATE calendar_versions SET version = 0",
         "DELETE FROM calendar_entries",
         "UPDATE alembic_version SET version_num = '0000'",
