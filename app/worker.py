@@ -19,6 +19,7 @@ from app.allocation.waiting import ask_again, ask_waiting_list, count_attempt, o
 from app.audit.author import Author
 from app.bookings.readiness import charge_readiness
 from app.bookings.service import decline_overdue, expire_stale_holds
+from app.capacity.readiness import record_readiness
 from app.core import logs, tracing
 from app.core.database import SessionFactory, make_engine, make_session_factory, transaction
 from app.core.heartbeats import BEAT_SECONDS, beat, leave
@@ -80,6 +81,7 @@ SWEEPS: Mapping[str, Sweep] = {
     "freed_periods": ask_again,
     "alerts": evaluate_alerts,
     "old_openings": forget_openings,
+    "readiness_days": record_readiness,
     "readiness_fees": partial(charge_readiness, author=Author.of_job("charge_readiness")),
 }
 """What is done every few seconds, by one worker at a time; each says how much it did, and is called until it says 0."""
@@ -90,6 +92,7 @@ OF_ONE_MOMENT = frozenset({"alerts"})
 RARE_SWEEPS: Mapping[str, float] = {
     "old_attempts": 3_600.0,
     "old_openings": 3_600.0,
+    "readiness_days": 3_600.0,
     "readiness_fees": 3_600.0,
     "old_idempotency_keys": 60.0,
 }

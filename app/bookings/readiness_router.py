@@ -17,10 +17,12 @@ async def get_compliance(session: DbSession, actor: CurrentActor, agreement_id: 
 
     A part of a quarter promises in proportion, rounded up. A day of a published slot of the reserve is one
     batch-day; slots that name another agreement do not count, and those that name none count towards the oldest that
-    they fit. What is withdrawn or cut off counts no more.
+    they fit. A day counts if its slot was made by then; a slot that was released before that was never reserved. What
+    is withdrawn or cut off counts no more, but for past days: under a readiness fee they are recorded day by day.
 
-    Once a quarter is over, its readiness fee is charged, in proportion to the promised batch-days that were published
-    then, and to the days that the agreement covers; it stays as it was charged.
+    Once a quarter is over, or the agreement if that comes first, its readiness fee is charged, in proportion to the
+    promised batch-days that were recorded, and to the days that count: those covered, from the day on which the
+    agreement was written down. It stays as it was charged.
     """
     found = await readiness.compliance_charged(session, actor, agreement_id)
     return ComplianceRead(

@@ -1,4 +1,4 @@
-"""What a funder owes for a quarter of a reserve agreement: pure, over what was promised and what was published."""
+"""What a funder owes for a quarter of a reserve agreement: pure, over what was promised and what was recorded."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -21,7 +21,8 @@ class Kept(StrEnum):
 class ReadinessFigures(Frozen):
     """How a readiness fee came about, as it is kept with the charge.
 
-    `[start, end)` are the days of the quarter that the agreement covered, of `quarter_days` in all.
+    `[start, end)` are the days of the quarter that count, of `quarter_days` in all; on them the published batch-days
+    were recorded.
     """
 
     code: Kept
@@ -47,13 +48,15 @@ def readiness_fee(fee_cents: int, kept: QuarterCompliance) -> ReadinessFee:
     """Return what is owed for a quarter of an agreement.
 
     The fee pays for readiness: it is owed in proportion to the promised batch-days that were published, of which more
-    than promised earn no more, and to the days of the quarter that the agreement covered. It is rounded once, to the
-    nearest cent, half a cent up.
+    than promised earn no more, and to the days of the quarter that count. It is rounded once, to the nearest cent, half
+    a cent up.
 
     Parameters
     ----------
     fee_cents
         For a whole quarter in which the promise is kept.
+    kept
+        Over the days that count: those that the agreement covered, from when it was written down and recorded.
     """
     quarter = quarter_of(kept.span.start_on)
     counted = min(kept.published_batch_days, kept.promised_batch_days)

@@ -12,10 +12,13 @@ class QuarterRead(BaseModel):
     start: date
     end: date
     promised_batch_days: int
-    published_batch_days: int = Field(description="By now; the charge counts what was published when it was made")
+    published_batch_days: int = Field(
+        description="Of past days as recorded day by day where there is a fee; of all others as published now"
+    )
     is_met: bool
     readiness_charged_cents: int | None = Field(
-        description="Readiness fee charged to the funder; null until the quarter is over, and where there is no fee"
+        description="Readiness fee charged to the funder; null until the quarter is over, where no day of it counts,"
+        " and where there is no fee"
     )
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from app.capacity.agreement_schemas import AgreementFilter
-from app.capacity.calendar_repository import overlaps
+from app.capacity.calendar_repository import day_at_sites, overlaps
 from app.capacity.models import Agreement, Slot, SlotStatus
 from app.capacity.occupancy import span_of
 from app.capacity.supply import Span
@@ -20,12 +20,15 @@ from app.core.paging import fetch_page
 
 
 async def page_agreements(
-    session: AsyncSession, query: AgreementFilter, *, owner_id: UUID | None
+    session: AsyncSession, query: AgreementFilter, *, party_id: UUID | None
 ) -> tuple[list[Agreement], str | None]:
-    """Return one page of agreements in the order of their creation: an organisation's, or everybody's."""
+    """Return one page of agreements in their order: those that an organisation promises or funds, or everybody's."""
     statement = select(Agreement)
+    if party_id is not None:
+        statement = statement.where(
+            or_(col(Agreement.organisation_id) == party_id, col(Agreement.funder_id) == party_id)
+        )
     for name, value in (
-        (col(Agreement.organisation_id), owner_id),
         (col(Agreement.organisation_id), query.organisation_id),
         (col(Agreement.reserve), query.reserve),
         (col(Agreement.line_id), query.line_id),
@@ -51,8 +54,10 @@ async def published_spans(session: AsyncSession, agreement: Agreement) -> list[S
 
     They are of its reserve, on its line or on lines of its CDMO that make its modality, in slots that name either this
     agreement or none. Days of a slot that names none count towards the oldest agreement that they fit: nothing counts
-    twice.
+    twice. A day counts if its slot was there by then: nothing is made ready for the past. A slot that was to be
+    released when it was made, or before, was never reserved.
     """
+    made_on = day_at_sites(col(Slot.created_at))
     older = aliased(Agreement)
     taken = (
         select(func.range_agg(older.period, type_=DATEMULTIRANGE))
@@ -71,15 +76,17 @@ async def published_spans(session: AsyncSession, agreement: Agreement) -> list[S
     )
     whole = func.datemultirange(col(Slot.period), type_=DATEMULTIRANGE)
     left = whole.op("-", return_type=DATEMULTIRANGE())(func.coalesce(taken, literal([], DATEMULTIRANGE)))
+    known = func.datemultirange(func.daterange(made_on, None), type_=DATEMULTIRANGE)
     days: ColumnElement[Any] = case((col(Slot.agreement_id).is_(None), left), else_=whole)
     statement = (
-        select(func.unnest(days, type_=DATERANGE))
+        select(func.unnest(days.op("*", return_type=DATEMULTIRANGE())(known), type_=DATERANGE))
         .join(Unit, col(Unit.id) == col(Slot.unit_id))
         .join(ProductionLine, col(ProductionLine.id) == col(Unit.line_id))
         .join(Site, col(Site.id) == col(ProductionLine.site_id))
         .where(
             col(Slot.status) == SlotStatus.PUBLISHED,
             col(Slot.reserve) == agreement.reserve,
+            or_(col(Slot.releases_on).is_(None), col(Slot.releases_on) > made_on),
             or_(col(Slot.agreement_id) == agreement.id, col(Slot.agreement_id).is_(None)),
             col(Site.organisation_id) == agreement.organisation_id,
             overlaps(col(Slot.period), *span_of(agreement.period)),

@@ -7,12 +7,13 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from app.core.paging import PageQuery
-from app.core.schemas import Cents, Code, Name, PeriodBody
+from app.core.schemas import Body, Cents, Code, Day, Name, PeriodBody
 from app.core.vocabulary import Origin, Reserve
 
 FEE = (
     "For each calendar quarter (of a yearly fee, give a quarter); charged to the funder once the quarter is"
-    " over, in proportion to the promised batch-days that were published, and to the days that the agreement covers"
+    " over, or the agreement if that comes first, in proportion to the promised batch-days that were recorded day by"
+    " day as published, and to the days that count: those covered, from when the agreement was written down"
 )
 
 
@@ -43,8 +44,8 @@ class AgreementCreate(PeriodBody):
     funder: Name = Field(description="Who pays, by name")
     funder_id: UUID | None = Field(
         default=None,
-        description="The organisation that owes the readiness fee: no CDMO, no integrator. Left out where there is a"
-        " fee: the organisation called as `funder` says, or else the one that writes the agreement down",
+        description="The organisation that owes the readiness fee: no CDMO, no integrator, no start-up. Left out"
+        " where there is a fee: the organisation called as `funder` says, or else the one that writes it down",
     )
     reserve: Reserve = Field(description="`startup` or `crisis`")
     line_id: UUID | None = None
@@ -53,6 +54,12 @@ class AgreementCreate(PeriodBody):
     readiness_fee_cents: Cents = Field(default=0, description=FEE)
     capped_price_cents: Cents | None = Field(default=None, description="The most a start-up pays for a batch")
     recoverable_within_days: Annotated[int, Field(ge=0, le=3650)] = 0
+
+
+class AgreementEnd(Body):
+    """When an agreement ends early."""
+
+    end: Day = Field(description="First day that it does not cover any more: not before today, nor later than it ends")
 
 
 class AgreementFilter(PageQuery):

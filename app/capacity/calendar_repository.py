@@ -2,11 +2,11 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Date, SQLColumnExpression, func, literal, select, text
+from sqlalchemy import ColumnElement, Date, SQLColumnExpression, cast, func, literal, select, text
 from sqlalchemy.dialects.postgresql import DATERANGE, Range
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -15,6 +15,7 @@ from sqlmodel import col
 from app.capacity.errors import CommitmentOverlap, SlotBooked, SlotOverlap
 from app.capacity.models import Commitment, Slot, SlotStatus
 from app.capacity.supply import Span
+from app.core.clock import SITE_ZONE
 from app.core.constraints import constraint_of
 
 OVERLAP = "ex_slots_published_overlap"
@@ -47,6 +48,11 @@ def overlaps(period: SQLColumnExpression[Any], start: date | None, end: date | N
 def first_day(period: SQLColumnExpression[Any]) -> ColumnElement[date]:
     """Return the first day of a period."""
     return func.lower(period, type_=Date)
+
+
+def day_at_sites(instant: SQLColumnExpression[datetime]) -> ColumnElement[date]:
+    """Return the day at the sites on which an instant falls."""
+    return cast(func.timezone(SITE_ZONE.key, instant), Date)
 
 
 async def slot_over(session: AsyncSession, unit_id: UUID, span: Span, *, but: UUID | None = None) -> Slot | None:

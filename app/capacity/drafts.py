@@ -18,6 +18,7 @@ from app.capacity.rules import (
     lending_of,
     slot_faults,
 )
+from app.capacity.supply import Span
 from app.catalogue.place import UnitPlace
 from app.core.errors import FieldFault
 from app.core.model import period
@@ -85,6 +86,11 @@ def draft_faults(
     return faults
 
 
+def _days_under(slot: SlotDraft) -> tuple[UUID | None, Span]:
+    """Return which agreement a slot names for which days: what it has of one that ended early, it keeps."""
+    return slot.agreement_id, slot.span
+
+
 def _agreement_faults(
     place: UnitPlace, draft: SlotDraft, found: Agreement | None, before: SlotDraft | None
 ) -> list[FieldFault]:
@@ -95,7 +101,7 @@ def _agreement_faults(
         found.reserve,
         found.line_id,
         found.modality,
-        span_of(found.period),
+        span_of(found.period) if before is None or _days_under(before) != _days_under(draft) else draft.span,
         found.recoverable_within_days if before is None or lending_of(before) != lending_of(draft) else 0,
     )
     return list(

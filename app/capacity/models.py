@@ -1,4 +1,4 @@
-"""Tables of slots, commitments, agreements, freezes, openings, and the version of each unit's calendar.
+"""Tables of slots, commitments, agreements and their days, freezes, openings, and the version of a unit's calendar.
 
 No two published slots of a unit overlap, and none overlaps a commitment. `uuidrange` makes the unit an argument
 of a GiST exclusion without an extension; the migration that creates the tables creates the type.
@@ -89,6 +89,24 @@ class Agreement(Versioned, table=True):
     capped_price_cents: int | None = Field(default=None, sa_type=BigInteger)
     recoverable_within_days: int = 0
     origin: Origin = one_of(Origin, default=Origin.REAL)
+
+
+class ReadinessDay(SQLModel, table=True):
+    """What was published of an agreement for one day, as it stood on that day; rows are only ever added.
+
+    The days of an agreement follow each other without a gap, from the first that counts towards its readiness fee.
+    """
+
+    __tablename__ = "readiness_days"
+    metadata = metadata
+    __table_args__ = (
+        CheckConstraint("published_batch_days >= 0", name="published_batch_days"),
+        Index("ix_readiness_days_day", "day"),
+    )
+
+    agreement_id: UUID = Field(primary_key=True, foreign_key="agreements.id")
+    day: date = Field(primary_key=True)
+    published_batch_days: int
 
 
 class Slot(Versioned, table=True):

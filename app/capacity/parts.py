@@ -15,8 +15,8 @@ from app.core.errors import StateConflict
 from app.core.model import new_id, period
 from app.identity.actor import Actor
 
-OWN = frozenset({"id", "created_at", "version", "period"})
-"""Columns that a part does not take over."""
+OWN = frozenset({"id", "version", "period"})
+"""Columns that a part does not take over: its days have been there for as long as the slot has."""
 
 
 async def add_parts(session: AsyncSession, slot: Slot, spans: Sequence[Span]) -> list[Slot]:

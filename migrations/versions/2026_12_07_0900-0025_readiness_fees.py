@@ -1,7 +1,8 @@
 """Readiness fees: who owes them, and each quarter of an agreement charged once.
 
 The funder of an agreement with a fee becomes an organisation: the one of its name, else the one that wrote it down,
-else the coordinator. Without the columns, a charge keeps in its `detail` what it is for.
+else the coordinator; never a maker or a start-up. Without the columns, a charge keeps in its `detail` what it is for,
+but who was named as the funder of an agreement is lost: an upgrade after that guesses again.
 
 Revision ID: 0025
 Revises: 0024
@@ -15,12 +16,13 @@ down_revision = "0024"
 branch_labels = None
 depends_on = None
 
+NO_FUNDERS = "('cdmo', 'integrator', 'startup')"
 FUNDER = """
 UPDATE agreements a SET funder_id = coalesce(
-    (SELECT o.id FROM organisations o WHERE o.name = a.funder AND o.kind NOT IN ('cdmo', 'integrator')),
+    (SELECT o.id FROM organisations o WHERE o.name = a.funder AND o.kind NOT IN {kinds}),
     (SELECT o.id FROM audit_records r JOIN organisations o ON o.id = r.organisation_id
         WHERE r.object_type = 'agreements' AND r.object_id = a.id AND r.action = 'agreement.created'
-        AND o.kind NOT IN ('cdmo', 'integrator') LIMIT 1),
+        AND o.kind NOT IN {kinds} LIMIT 1),
     (SELECT o.id FROM organisations o WHERE o.kind = 'coordinator' ORDER BY o.id LIMIT 1)
 ) WHERE a.readiness_fee_cents > 0
 """
@@ -43,7 +45,7 @@ CHECKS = {
 
 def upgrade() -> None:
     op.add_column("agreements", sa.Column("funder_id", sa.Uuid(), nullable=True))
-    op.execute(FUNDER)
+    op.execute(FUNDER.format(kinds=NO_FUNDERS))
     op.create_foreign_key(op.f("fk_agreements_funder_id"), "agreements", "organisations", ["funder_id"], ["id"])
     op.create_check_constraint(
         op.f("ck_agreements_funder"),

@@ -21,7 +21,16 @@ from app.allocation.models import (
 from app.audit.models import ActorKind, AuditRecord
 from app.bookings.models import Booking, BookingSource, Charge, ChargeKind, FreedPeriod
 from app.bookings.slip_models import Slip, SlipMove
-from app.capacity.models import Agreement, Commitment, FreezeHolder, OpeningCause, Slot, SlotFreeze, SlotOpening
+from app.capacity.models import (
+    Agreement,
+    Commitment,
+    FreezeHolder,
+    OpeningCause,
+    ReadinessDay,
+    Slot,
+    SlotFreeze,
+    SlotOpening,
+)
 from app.catalogue.models import LineModality, Modality, ProductionLine, Site, SiteKind, Unit
 from app.core.idempotency import IdempotencyKey
 from app.core.model import new_id, period
@@ -111,9 +120,10 @@ def _supply(parties: list[SQLModel]) -> list[SQLModel]:
         period=YEAR,
         batch_days_per_quarter=30,
     )
+    recorded = ReadinessDay(agreement_id=agreement.id, day=day(0), published_batch_days=1)
     slot = Slot(unit_id=unit.id, period=period(day(0), day(120)), agreement_id=agreement.id)
     commitment = Commitment(unit_id=unit.id, period=period(day(200), day(220)))
-    return [modality, site, line, unit, terms, agreement, slot, commitment]
+    return [modality, site, line, unit, terms, agreement, recorded, slot, commitment]
 
 
 def _demand(parties: list[SQLModel], supply: list[SQLModel]) -> list[SQLModel]:

@@ -17,7 +17,15 @@ from tests.support.world import World
 
 pytestmark = pytest.mark.database
 
-APPEND_ONLY = {"audit_records", "charges", "crisis_signatures", "slips", "waiting_decisions", "waiting_lines"}
+APPEND_ONLY = {
+    "audit_records",
+    "charges",
+    "crisis_signatures",
+    "readiness_days",
+    "slips",
+    "waiting_decisions",
+    "waiting_lines",
+}
 OTHER_TRIGGERS = {
     "tr_bookings_calendar",
     "tr_bookings_freed",
@@ -190,6 +198,7 @@ async def test_each_rule_between_a_booking_and_its_slot_is_kept(
         ("ck_crisis_signatures_append_only", "DELETE FROM crisis_signatures"),
         ("ck_waiting_decisions_append_only", "UPDATE waiting_decisions SET as_of_on = '2030-01-01'"),
         ("ck_waiting_lines_append_only", "DELETE FROM waiting_lines"),
+        ("ck_readiness_days_append_only", "UPDATE readiness_days SET published_batch_days = 90"),
         ("ck_slips_append_only", "UPDATE slips SET reason_code = 'other'"),
     ],
 )

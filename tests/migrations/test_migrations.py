@@ -121,7 +121,7 @@ def test_a_request_with_an_offer_of_the_list_waits_again(
 PUBLIC_BODIES = (
     "INSERT INTO organisations (id, kind, name, country, size_class, origin, version)"
     " SELECT gen_random_uuid(), kind, name, 'FR', 'unknown', 'real', 1"
-    " FROM (VALUES ('coordinator', 'National'), ('authority', 'Ministry')) made (kind, name)"
+    " FROM (VALUES ('coordinator', 'National'), ('authority', 'Ministry'), ('startup', 'Young')) made (kind, name)"
 )
 FUNDED = (
     "UPDATE agreements SET funder = '{}', readiness_fee_cents = 5,"
@@ -146,6 +146,7 @@ NOTHING_EARNED = (
         ("State", "Ministry", "Ministry"),
         ("State", "nobody", "National"),
         ("Maker", "Maker", "National"),
+        ("Young", "Young", "National"),
     ],
 )
 def test_a_readiness_fee_keeps_what_it_is_for_and_an_agreement_has_who_owes_it(
@@ -179,6 +180,8 @@ def test_a_readiness_fee_keeps_what_it_is_for_and_an_agreement_has_who_owes_it(
         "DELETE FROM crisis_signatures",
         "UPDATE slips SET reason_code = 'other'",
         "DELETE FROM slip_moves",
+        "UPDATE readiness_days SET published_batch_days = 90",
+        "DELETE FROM readiness_days",
         "UPDATE calendar_versions SET version = 0",
         "DELETE FROM calendar_entries",
         "UPDATE alembic_version SET version_num = '0000'",

@@ -48,6 +48,7 @@ EXAMPLES: dict[str, Violation] = {
         funder={"readiness_fee_cents": 1},
         recoverable_within_days={"recoverable_within_days": -1},
     ),
+    **_named("readiness_days", published_batch_days={"published_batch_days": -1}),
     **_named(
         "slots",
         period_real={"period": "[2030-01-01,infinity)"},
@@ -218,7 +219,7 @@ def _dangling(table: Table, constraint: ForeignKeyConstraint) -> Violation:
         return Violation(table.name, changes | {"id": str(new_id()), "role": "another"})
     if table.name in {"charges", "slips", "waiting_decisions", "waiting_lines"}:
         return Violation(table.name, changes | {"id": str(new_id())})
-    return Violation(table.name, changes, copy=False)
+    return Violation(table.name, changes, copy=table.name == "readiness_days")
 
 
 def _twice(table: Table, constraint: UniqueConstraint) -> Violation:

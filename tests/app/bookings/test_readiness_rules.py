@@ -53,7 +53,7 @@ def test_half_a_cent_is_rounded_up_once() -> None:
 
 def test_a_part_of_a_quarter_is_charged_in_proportion_to_its_days() -> None:
     # From 16 August: 46 of 92 days, in which half of 91 batch-days are promised, rounded up.
-    (part,) = compliance(Span(date(2030, 8, 16), date(2030, 10, 1)), 91, [Span(date(2030, 8, 1), date(2030, 9, 8))])
+    (part,) = compliance(Span(date(2030, 8, 16), date(2030, 10, 1)), 91, [Span(date(2030, 8, 1), date(2030, 9, 8))], {})
     assert (part.promised_batch_days, part.published_batch_days) == (46, 23)
     fee = readiness_fee(1_000_000, part)
     assert (fee.quarter_on, fee.amount_cents) == (date(2030, 7, 1), 250_000)

@@ -95,6 +95,7 @@ async def test_who_owes_the_fee_is_named_or_bears_the_funders_name_or_writes_it_
 ) -> None:
     cdmo, _ = await world.cdmo()
     agency = await world.organisation(OrganisationKind.OBSERVER, name="Agency")
+    startup, _ = await world.startup(name="Young")
     national = await world.organisation(OrganisationKind.COORDINATOR)
     headers = await world.headers(national, Role.COORDINATOR)
     command = NEW | {"organisation_id": str(cdmo.id)}
@@ -102,6 +103,7 @@ async def test_who_owes_the_fee_is_named_or_bears_the_funders_name_or_writes_it_
         ({}, None),
         ({"readiness_fee_cents": 1}, national.id),
         ({"readiness_fee_cents": 1, "funder": "Agency"}, agency.id),
+        ({"readiness_fee_cents": 1, "funder": "Young"}, national.id),
         ({"readiness_fee_cents": 1, "funder_id": str(agency.id)}, agency.id),
     ):
         made = await client.post("/v1/agreements", json=command | change, headers=headers)
@@ -109,10 +111,33 @@ async def test_who_owes_the_fee_is_named_or_bears_the_funders_name_or_writes_it_
         assert made.json()["funder_id"] == (None if funder_id is None else str(funder_id))
         read = await client.get(f"/v1/agreements/{made.json()['id']}", headers=headers)
         assert read.json()["funder_id"] == made.json()["funder_id"]
-    refused = await client.post("/v1/agreements", json=command | {"funder_id": str(cdmo.id)}, headers=headers)
-    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/funder_id")
+    for funder in (cdmo, startup):
+        refused = await client.post("/v1/agreements", json=command | {"funder_id": str(funder.id)}, headers=headers)
+        assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/funder_id")
     unknown = await client.post("/v1/agreements", json=command | {"funder_id": str(uuid4())}, headers=headers)
     assert unknown.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("kind", "role"),
+    [(OrganisationKind.AUTHORITY, Role.AUTHORITY), (OrganisationKind.OBSERVER, Role.OBSERVER)],
+)
+async def test_who_funds_it_reads_it_and_no_other_of_its_kind(
+    client: httpx.AsyncClient, world: World, kind: OrganisationKind, role: Role
+) -> None:
+    cdmo, _ = await world.cdmo()
+    funder, another = await world.organisation(kind), await world.organisation(kind)
+    own, others = await world.headers(funder, role), await world.headers(another, role)
+    made = await agreement(world, cdmo, funder_id=funder.id)
+    await agreement(world, cdmo)
+    url = f"/v1/agreements/{made.id}"
+    for headers, status, listed in ((own, 200, [str(made.id)]), (others, 404, [])):
+        for path in (url, f"{url}/compliance"):
+            assert (await client.get(path, headers=headers)).status_code == status
+        found = (await client.get("/v1/agreements", headers=headers)).json()["items"]
+        assert [one["id"] for one in found] == listed
+        ended = await client.post(f"{url}/end", json={"end": "2030-02-01"}, headers=headers)
+        assert ended.status_code == 403, ended.text
 
 
 async def test_compliance_counts_published_days_of_the_reserve_once(client: httpx.AsyncClient, world: World) -> None:

@@ -1,12 +1,13 @@
 """Pure rules of slots and agreements, on random input."""
 
 from datetime import date, timedelta
+from fractions import Fraction
 from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.capacity.agreement_rules import compliance, quarter_of, quarters, shared
+from app.capacity.agreement_rules import Recorded, compliance, promised_over, quarter_of, quarters, shared
 from app.capacity.models import SlotStatus
 from app.capacity.rules import TRANSITIONS, BatchPrice, SlotDraft, batch_price, effective_reserve, in_the_way, lowest
 from app.capacity.supply import Claim, Span
@@ -29,7 +30,7 @@ def test_a_quarter_is_three_whole_months_around_its_day(day: date) -> None:
 
 @given(spans)
 def test_quarters_cut_a_span_into_all_of_its_days(span: Span) -> None:
-    parts = [part for part, _ in quarters(span)]
+    parts = list(quarters(span))
     assert parts[0].start_on == span.start_on
     assert parts[-1].end_on == span.end_on
     assert all(one.end_on == following.start_on for one, following in pairwise(parts))
@@ -37,14 +38,38 @@ def test_quarters_cut_a_span_into_all_of_its_days(span: Span) -> None:
 
 @given(spans, st.integers(1, 500), st.lists(spans, max_size=6))
 def test_every_published_day_counts_in_one_quarter(covered: Span, promised: int, published: list[Span]) -> None:
-    found = compliance(covered, promised, published)
+    found = compliance(covered, promised, published, {})
     counted = sum(common.days for one in published if (common := shared(covered, one)))
     assert sum(one.published_batch_days for one in found) == counted
 
 
+def test_days_that_are_recorded_count_as_recorded_and_the_others_as_published() -> None:
+    covered = Span(date(2030, 1, 1), date(2030, 7, 1))
+    # 20 days at the end of March, 10 of which were not ready, and 5 at the end of January that were: of one unit.
+    published = [Span(date(2030, 3, 12), date(2030, 4, 11))]
+    recorded = {date(2030, 1, 1): Recorded(Span(date(2030, 1, 1), date(2030, 3, 22)), 5)}
+    first, second = compliance(covered, 10, published, recorded)
+    assert (first.published_batch_days, second.published_batch_days) == (5 + 10, 10)
+
+
+@given(spans, st.integers(1, 500), st.lists(spans, max_size=6))
+def test_recorded_as_published_changes_nothing(covered: Span, promised: int, published: list[Span]) -> None:
+    told = compliance(covered, promised, published, {})
+    recorded = {quarter_of(one.span.start_on).start_on: Recorded(one.span, one.published_batch_days) for one in told}
+    assert compliance(covered, promised, published, recorded) == told
+    assert compliance(covered, promised, [], recorded) == told
+
+
+@given(spans, st.integers(1, 500))
+def test_parts_of_a_quarter_promise_in_proportion_rounded_up(span: Span, promised: int) -> None:
+    for part in quarters(span):
+        exact = Fraction(promised * part.days, quarter_of(part.start_on).days)
+        assert 0 <= promised_over(part, promised) - exact < 1
+
+
 @given(spans, st.integers(1, 500))
 def test_a_whole_quarter_promises_the_whole_and_no_part_promises_nothing(covered: Span, promised: int) -> None:
-    for one in compliance(covered, promised, []):
+    for one in compliance(covered, promised, [], {}):
         whole = one.span == quarter_of(one.span.start_on)
         assert (one.promised_batch_days == promised) if whole else (0 < one.promised_batch_days <= promised)
         assert not one.is_met
