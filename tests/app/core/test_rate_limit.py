@@ -9,7 +9,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from app.core.rate_limit import Counters, RateLimit, policies
+from app.core.rate_limit import WINDOW_SECONDS, Counters, RateLimit, policies
 from app.core.settings import Settings
 from app.identity.known_keys import TRUSTED_SECONDS
 from app.main import create_app
@@ -18,11 +18,20 @@ from tests.support.world import World
 LIMITS = {"rate_limit_reads": 4, "rate_limit_writes": 2, "rate_limit_address": 3}
 
 
+LONGEST_TEST_SECONDS = 5
+
+
 @pytest.fixture
 async def limited(settings: Settings, world: World) -> AsyncIterator[FastAPI]:
-    """The application with small limits."""
+    """The application with small limits, in a window that does not end before the test.
+
+    After its end, what was counted in it counts for less with each moment.
+    """
     app = create_app(settings.model_copy(update=LIMITS))
     async with app.router.lifespan_context(app):
+        left = WINDOW_SECONDS - time.time() % WINDOW_SECONDS
+        if left < LONGEST_TEST_SECONDS:
+            await asyncio.sleep(left)
         yield app
 
 
