@@ -33,6 +33,8 @@ from app.core.request_context import RequestContext
 from app.core.settings import Settings, get_settings
 from app.core.sheets.reading import SheetReader
 from app.crisis.router import router as crises
+from app.identity.key_router import router as keys
+from app.identity.key_uses import KeyUses
 from app.identity.known_keys import KnownKeys
 from app.identity.router import router as identity
 from app.requests.alert_router import router as alerts
@@ -53,6 +55,8 @@ coordinator allocates the reserved part of it; in a health crisis, production mo
 * **Lists** answer `{"items": [...], "next": url or null}`, 50 a page unless `limit` says otherwise, with a `Link`.
 * **HEAD** is answered wherever GET is, with the same headers and no body.
 * **Limits**: `RateLimit` tells how many requests are left, `RateLimit-Policy` of how many; then 429 with `Retry-After`.
+* **Keys**: `Authorization: Bearer crn_...`. A key with the scope `read` alone may GET, and is refused all else with
+  403 and the `scope` that it lacks; `/v1/keys` makes, rotates and revokes those of one's own organisation.
 * What belongs to someone else does not exist for you: the answer is 404.
 * **Once**: whatever creates or moves capacity or money needs an `Idempotency-Key`; sent again within a day, the same
   request has one effect and gets the same answer.
@@ -67,6 +71,7 @@ ROUTERS = (
     life,
     slot_parts,
     identity,
+    keys,
     catalogue,
     commitments,
     agreements,
@@ -91,6 +96,7 @@ def _equip(app: FastAPI, settings: Settings, engine: AsyncEngine) -> None:
     app.state.engine = engine
     app.state.sessions = make_session_factory(engine)
     app.state.known_keys = KnownKeys()
+    app.state.key_uses = KeyUses(app.state.sessions)
     app.state.desk = Desk(settings.solver_memory_bytes)
     app.state.sheet_reader = SheetReader(settings)
 
@@ -119,7 +125,9 @@ def create_app(settings: Settings | None = None, tracer: "TracerProvider | None"
         tracing.trace_statements(engine, tracer)
         _equip(app, settings, engine)
         keep_what_was_loaded()
-        yield
+        uses: KeyUses = app.state.key_uses
+        async with uses.written_regularly():
+            yield
         await engine.dispose()
         await tracing.shut_down(tracer)
 

@@ -14,7 +14,7 @@ from app.core.routing import REQUIRED
 REFUSALS: Mapping[HTTPStatus, str] = {
     HTTPStatus.BAD_REQUEST: "The body is neither JSON nor the form that is wanted, or a header is missing or malformed",
     HTTPStatus.UNAUTHORIZED: "No key, or one that is unknown, expired or revoked",
-    HTTPStatus.FORBIDDEN: "The caller's role does not carry this operation",
+    HTTPStatus.FORBIDDEN: "The caller's role, or the scope of its key, does not carry this operation",
     HTTPStatus.NOT_FOUND: "There is no such object, or it belongs to someone else",
     HTTPStatus.CONFLICT: "The present state forbids it; the facts in the way are members of the problem",
     HTTPStatus.PRECONDITION_FAILED: "The object has changed since the version that `If-Match` names",

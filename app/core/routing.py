@@ -1,7 +1,7 @@
 """The routes of the interface: answers carry the version of what they show, and are given once for one key."""
 
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, TypeGuard, TypeVar
 from uuid import UUID
@@ -12,11 +12,13 @@ from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.datastructures import UploadFile
 
 from app.core import idempotency, preconditions
 from app.core.http import DbSession
+from app.core.schemas import SHOWN_ONCE
 
 REPEATED_HEADER = "Idempotent-Replayed"
 MATCH_HEADER = "If-Match"
@@ -63,7 +65,7 @@ class _Route(APIRoute):
 
     def get_route_handler(self) -> Handler:
         """Return what serves one request of this route."""
-        handle, tells_version = self._handler(), self._tells_version()
+        handle, tells_version, shown_once = self._handler(), self._tells_version(), self._shown_once()
 
         at_once: AtOnce | None = getattr(self.endpoint, _AT_ONCE, None)
 
@@ -76,7 +78,7 @@ class _Route(APIRoute):
                 return _repeat(repeated.answer)
             if tells_version and response.media_type == "application/json" and response.status_code < 300:
                 _tag(response)
-            await _keep(request, response)
+            await _keep(request, response, shown_once)
             return response
 
         return serve
@@ -91,8 +93,17 @@ class _Route(APIRoute):
             self.dependant = told  # what the document is made from
 
     def _tells_version(self) -> bool:
+        return "version" in self._answered()
+
+    def _shown_once(self) -> list[str]:
+        """Return the members of the answer that are not kept with it."""
+        extras = {name: one.json_schema_extra for name, one in self._answered().items()}
+        return [name for name, extra in extras.items() if isinstance(extra, dict) and SHOWN_ONCE in extra]
+
+    def _answered(self) -> Mapping[str, FieldInfo]:
+        """Return the fields of the answer, where it is of one model."""
         model = self.response_model
-        return not isinstance(model, DefaultPlaceholder) and "version" in getattr(model, "model_fields", {})
+        return {} if isinstance(model, DefaultPlaceholder) else getattr(model, "model_fields", {})
 
 
 class ApiRouter(APIRouter):
@@ -143,14 +154,17 @@ def _repeat(kept: idempotency.KeptAnswer) -> Response:
     return Response(kept.body, status_code=kept.status, headers={**kept.headers, REPEATED_HEADER: "true"})
 
 
-async def _keep(request: Request, response: Response) -> None:
+async def _keep(request: Request, response: Response, shown_once: Sequence[str]) -> None:
     """Keep the answer in the transaction of its effect; a refusal had none, and may be asked for again."""
     claimed: tuple[AsyncSession, idempotency.Claim] | None = getattr(request.state, "claimed", None)
     if claimed is None or response.status_code >= 400:
         return
     session, claim = claimed
     headers = {name: value for name in idempotency.KEPT_HEADERS if (value := response.headers.get(name))}
-    await idempotency.keep(session, claim, idempotency.KeptAnswer(response.status_code, headers, bytes(response.body)))
+    body = bytes(response.body)
+    if shown_once:
+        body = json.dumps(json.loads(body) | dict.fromkeys(shown_once)).encode()
+    await idempotency.keep(session, claim, idempotency.KeptAnswer(response.status_code, headers, body))
 
 
 def is_json(request: Request) -> bool:

@@ -17,10 +17,14 @@ from app.core.request_context import notes
 from app.core.routing import REQUIRED, claim_key
 from app.core.sheets.http import DryRun
 from app.identity.actor import Actor
+from app.identity.key_uses import KeyUses
 from app.identity.known_keys import KnownKeys
+from app.identity.models import KeyScope
 from app.identity.service import authenticate
 
 KEY_HEADER = "Idempotency-Key"
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+"""Those that change nothing, of which the scope `read` is enough. Source: RFC 9110, section 9.2.1."""
 _TOLD = "A text of your own, such as a random UUID: sent again with the same request, nothing is done twice"
 _KEY = Header(alias=KEY_HEADER, description=_TOLD, json_schema_extra={REQUIRED: True})
 _MAY_KEY = Header(alias=KEY_HEADER, description=_TOLD)
@@ -39,9 +43,13 @@ async def _optional_actor(request: Request, session: DbSession, credentials: Cre
 
 
 async def _known(request: Request, driver: Driver, credentials: HTTPAuthorizationCredentials) -> Actor:
+    """Return who is acting: whatever the operation, its key is known here, and its scope is required here."""
     known: KnownKeys = request.app.state.known_keys
+    uses: KeyUses = request.app.state.key_uses
     actor = await authenticate(driver, known, credentials.credentials, request_id=request.scope.get("request_id"))
     notes().facts |= {"api_key_id": str(actor.api_key_id), "organisation_id": str(actor.organisation_id)}
+    uses.note(actor)
+    actor.require_scope(KeyScope.READ if request.method in SAFE_METHODS else KeyScope.WRITE)
     return actor
 
 
