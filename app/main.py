@@ -30,6 +30,7 @@ from app.core.gauges import Gauges
 from app.core.head import HeadAlone, HeadAsGet
 from app.core.rate_limit import RateLimit, policies
 from app.core.request_context import RequestContext
+from app.core.security_headers import SecurityHeaders
 from app.core.settings import Settings, get_settings
 from app.core.sheets.reading import SheetReader
 from app.crisis.router import router as crises
@@ -39,6 +40,7 @@ from app.identity.known_keys import KnownKeys
 from app.identity.router import router as identity
 from app.requests.alert_router import router as alerts
 from app.requests.router import router as requests
+from app.web.docs_router import router as docs
 from app.web.metrics_router import router as metrics
 from app.web.router import router as web
 
@@ -84,6 +86,7 @@ ROUTERS = (
     waiting,
     crises,
     web,
+    docs,
     metrics,
 )
 """Those that are asked most first: a request is matched with one route after the other."""
@@ -139,6 +142,8 @@ def create_app(settings: Settings | None = None, tracer: "TracerProvider | None"
         description=DESCRIPTION,
         version="0.1.0",
         lifespan=lifespan,
+        docs_url=None,  # the pages are ours, with what they may load: see app.web.docs_router
+        redoc_url=None,
         telemetry={
             "tracer_provider": tracer,
             "tracing": tracer is not None,
@@ -154,7 +159,7 @@ def create_app(settings: Settings | None = None, tracer: "TracerProvider | None"
     app.add_middleware(BodyLimit, larger=dict.fromkeys(IMPORT_PATHS, settings.import_max_bytes + FORM_BYTES))
     app.add_middleware(HeadAsGet)
     app.add_middleware(RateLimit, policies=policies(settings))
-    app.add_middleware(RequestContext, on_failure=http.on_failure)
+    app.add_middleware(RequestContext, on_failure=http.on_failure, security=SecurityHeaders(settings.public_url))
     app.add_middleware(HeadAlone)
     for router in ROUTERS:
         # As its own routes: to find one through an included router takes FastAPI longer.
