@@ -53,6 +53,7 @@ coordinator allocates the reserved part of it; in a health crisis, production mo
 
 * **Dates** are whole days at the site; a period is half-open: `start` is its first day, `end` the day after its last.
 * **Money** is in euro cents. **Identifiers** are UUIDs in the order of creation.
+* **Bodies** are JSON and said to be so, `Content-Type: application/json`, or forms where a file is sent; else 415.
 * **Refusals** are `application/problem+json` (RFC 9457), with the field and the rule, or the facts in the way.
 * **Lists** answer `{"items": [...], "next": url or null}`, 50 a page unless `limit` says otherwise, with a `Link`.
 * **HEAD** is answered wherever GET is, with the same headers and no body.

@@ -18,6 +18,7 @@ from starlette.datastructures import UploadFile
 
 from app.core import idempotency, preconditions
 from app.core.http import DbSession
+from app.core.media_types import FORM, JSON, refuse_other_bodies
 from app.core.schemas import SHOWN_ONCE
 
 REPEATED_HEADER = "Idempotent-Replayed"
@@ -42,7 +43,8 @@ def tried_at_once(function: AtOnce) -> Callable[[Endpoint], Endpoint]:
     """Let an operation be tried another way first, which is short because it only does what goes well.
 
     It returns None wherever it does not: nothing has happened then, and the operation itself does it, or tells what
-    stands against it. To resolve its dependencies takes FastAPI longer than what is asked most takes to do.
+    stands against it. Whether a body is said to be JSON, it looks itself. To resolve its dependencies takes FastAPI
+    longer than what is asked most takes to do.
     """
 
     def mark(endpoint: Endpoint) -> Endpoint:
@@ -67,11 +69,13 @@ class _Route(APIRoute):
         """Return what serves one request of this route."""
         handle, tells_version, shown_once = self._handler(), self._tells_version(), self._shown_once()
 
+        accepted = FORM if isinstance(getattr(self.body_field, "field_info", None), params.Form) else JSON
         at_once: AtOnce | None = getattr(self.endpoint, _AT_ONCE, None)
 
         async def serve(request: Request) -> Response:
             if at_once is not None and (done := await at_once(request)) is not None:
                 return done
+            refuse_other_bodies(request, accepted)
             try:
                 response = await handle(request)
             except _Repeated as repeated:

@@ -13,6 +13,7 @@ from app.core.driver import Driver, driver_of
 from app.core.errors import NotAuthenticated
 from app.core.http import DbSession, Sessions, driver_at_once
 from app.core.idempotency import checked_key, required_key
+from app.core.media_types import SAFE_METHODS
 from app.core.request_context import notes
 from app.core.routing import REQUIRED, claim_key
 from app.core.sheets.http import DryRun
@@ -23,8 +24,6 @@ from app.identity.models import KeyScope
 from app.identity.service import authenticate
 
 KEY_HEADER = "Idempotency-Key"
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
-"""Those that change nothing, of which the scope `read` is enough. Source: RFC 9110, section 9.2.1."""
 _TOLD = "A text of your own, such as a random UUID: sent again with the same request, nothing is done twice"
 _KEY = Header(alias=KEY_HEADER, description=_TOLD, json_schema_extra={REQUIRED: True})
 _MAY_KEY = Header(alias=KEY_HEADER, description=_TOLD)
