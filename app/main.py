@@ -30,13 +30,17 @@ from app.core.gauges import Gauges
 from app.core.head import HeadAlone, HeadAsGet
 from app.core.rate_limit import RateLimit, policies
 from app.core.request_context import RequestContext
+from app.core.security_headers import SecurityHeaders
 from app.core.settings import Settings, get_settings
 from app.core.sheets.reading import SheetReader
 from app.crisis.router import router as crises
+from app.identity.key_router import router as keys
+from app.identity.key_uses import KeyUses
 from app.identity.known_keys import KnownKeys
 from app.identity.router import router as identity
 from app.requests.alert_router import router as alerts
 from app.requests.router import router as requests
+from app.web.docs_router import router as docs
 from app.web.metrics_router import router as metrics
 from app.web.router import router as web
 
@@ -49,10 +53,13 @@ coordinator allocates the reserved part of it; in a health crisis, production mo
 
 * **Dates** are whole days at the site; a period is half-open: `start` is its first day, `end` the day after its last.
 * **Money** is in euro cents. **Identifiers** are UUIDs in the order of creation.
+* **Bodies** are JSON and said to be so, `Content-Type: application/json`, or forms where a file is sent; else 415.
 * **Refusals** are `application/problem+json` (RFC 9457), with the field and the rule, or the facts in the way.
 * **Lists** answer `{"items": [...], "next": url or null}`, 50 a page unless `limit` says otherwise, with a `Link`.
 * **HEAD** is answered wherever GET is, with the same headers and no body.
 * **Limits**: `RateLimit` tells how many requests are left, `RateLimit-Policy` of how many; then 429 with `Retry-After`.
+* **Keys**: `Authorization: Bearer crn_...`. A key with the scope `read` alone may GET, and is refused all else with
+  403 and the `scope` that it lacks; `/v1/keys` makes, rotates and revokes those of one's own organisation.
 * What belongs to someone else does not exist for you: the answer is 404.
 * **Once**: whatever creates or moves capacity or money needs an `Idempotency-Key`; sent again within a day, the same
   request has one effect and gets the same answer.
@@ -67,6 +74,7 @@ ROUTERS = (
     life,
     slot_parts,
     identity,
+    keys,
     catalogue,
     commitments,
     agreements,
@@ -79,6 +87,7 @@ ROUTERS = (
     waiting,
     crises,
     web,
+    docs,
     metrics,
 )
 """Those that are asked most first: a request is matched with one route after the other."""
@@ -91,6 +100,7 @@ def _equip(app: FastAPI, settings: Settings, engine: AsyncEngine) -> None:
     app.state.engine = engine
     app.state.sessions = make_session_factory(engine)
     app.state.known_keys = KnownKeys()
+    app.state.key_uses = KeyUses(app.state.sessions)
     app.state.desk = Desk(settings.solver_memory_bytes)
     app.state.sheet_reader = SheetReader(settings)
 
@@ -119,7 +129,9 @@ def create_app(settings: Settings | None = None, tracer: "TracerProvider | None"
         tracing.trace_statements(engine, tracer)
         _equip(app, settings, engine)
         keep_what_was_loaded()
-        yield
+        uses: KeyUses = app.state.key_uses
+        async with uses.written_regularly():
+            yield
         await engine.dispose()
         await tracing.shut_down(tracer)
 
@@ -131,6 +143,8 @@ def create_app(settings: Settings | None = None, tracer: "TracerProvider | None"
         description=DESCRIPTION,
         version="0.1.0",
         lifespan=lifespan,
+        docs_url=None,  # the pages are ours, with what they may load: see app.web.docs_router
+        redoc_url=None,
         telemetry={
             "tracer_provider": tracer,
             "tracing": tracer is not None,
@@ -146,7 +160,7 @@ def create_app(settings: Settings | None = None, tracer: "TracerProvider | None"
     app.add_middleware(BodyLimit, larger=dict.fromkeys(IMPORT_PATHS, settings.import_max_bytes + FORM_BYTES))
     app.add_middleware(HeadAsGet)
     app.add_middleware(RateLimit, policies=policies(settings))
-    app.add_middleware(RequestContext, on_failure=http.on_failure)
+    app.add_middleware(RequestContext, on_failure=http.on_failure, security=SecurityHeaders(settings.public_url))
     app.add_middleware(HeadAlone)
     for router in ROUTERS:
         # As its own routes: to find one through an included router takes FastAPI longer.

@@ -13,7 +13,7 @@ from app.audit.author import Author
 from app.audit.models import AuditRecord
 from app.core.bulk import spelt, written_columns
 
-UNRECORDED = frozenset({"secret_sha256", "problem", "solution", "references"})
+UNRECORDED = frozenset({"secret_sha256", "previous_sha256", "problem", "solution", "references"})
 """Secrets, and bulky input and output that their own row already keeps unaltered."""
 
 

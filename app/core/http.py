@@ -28,7 +28,6 @@ from app.core.schemas import CODE_PATTERN, CODE_RULE
 PROBLEM_JSON = "application/problem+json"
 TYPE_PREFIX = "urn:creneau:problem:"
 NOT_JSON = "The body is not JSON that can be read: send one JSON object, encoded in UTF-8."
-NOT_SAID_TO_BE_JSON = "The body is not said to be JSON: send it with `Content-Type: application/json`."
 
 log = structlog.get_logger(__name__)
 
@@ -140,9 +139,6 @@ def _from_validation(error: RequestValidationError) -> DomainError:
     """Return the refusal of a body, query or path that does not fit its schema, naming each field and rule."""
     if any(fault["type"] == "json_invalid" for fault in error.errors()):
         return MalformedJson(NOT_JSON)
-    if isinstance(error.body, bytes) and any(tuple(fault["loc"]) == ("body",) for fault in error.errors()):
-        # FastAPI reads as JSON only what is said to be, and takes anything else as it came.
-        return Invalid(NOT_SAID_TO_BE_JSON, faults=[FieldFault("", NOT_SAID_TO_BE_JSON)])
     faults = [FieldFault(_pointer(tuple(fault["loc"])), _rule(fault)) for fault in error.errors()]
     named = ", ".join(fault.pointer or "body" for fault in faults[:5])
     return Invalid(f"The input does not fit: see {named}.", faults=faults)

@@ -14,11 +14,12 @@ from app.core.routing import REQUIRED
 REFUSALS: Mapping[HTTPStatus, str] = {
     HTTPStatus.BAD_REQUEST: "The body is neither JSON nor the form that is wanted, or a header is missing or malformed",
     HTTPStatus.UNAUTHORIZED: "No key, or one that is unknown, expired or revoked",
-    HTTPStatus.FORBIDDEN: "The caller's role does not carry this operation",
+    HTTPStatus.FORBIDDEN: "The caller's role, or the scope of its key, does not carry this operation",
     HTTPStatus.NOT_FOUND: "There is no such object, or it belongs to someone else",
     HTTPStatus.CONFLICT: "The present state forbids it; the facts in the way are members of the problem",
     HTTPStatus.PRECONDITION_FAILED: "The object has changed since the version that `If-Match` names",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is not of a kind that is taken; `accepted` names those that are",
     HTTPStatus.UNPROCESSABLE_ENTITY: "The input breaks a rule; `errors` names each field",
     HTTPStatus.PRECONDITION_REQUIRED: "`If-Match` is missing",
     HTTPStatus.TOO_MANY_REQUESTS: "Too many requests in the last minute: send it again after `Retry-After` seconds",
@@ -69,6 +70,7 @@ def _statuses(path: str, method: str, operation: Mapping[str, Any]) -> list[HTTP
     return [
         *([HTTPStatus.BAD_REQUEST] if has_body or headers else []),
         *([HTTPStatus.REQUEST_ENTITY_TOO_LARGE] if has_body else []),
+        *([HTTPStatus.UNSUPPORTED_MEDIA_TYPE] if writes else []),
         *([HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN] if guarded else []),
         *([HTTPStatus.NOT_FOUND] if "{" in path or has_body else []),
         *([HTTPStatus.CONFLICT] if writes else []),

@@ -1,4 +1,4 @@
-"""What goes with one request: its identifier, headers wanted on its answer, its line in the log, its figures."""
+"""What goes with one request: its identifier, headers of its answer, its line in the log, its figures."""
 
 import re
 import time
@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.core import metrics
+from app.core.security_headers import SecurityHeaders
 
 HEADER = b"x-request-id"
 ACCEPTED = re.compile(rb"[A-Za-z0-9._-]{1,64}")
@@ -58,11 +59,14 @@ class RequestContext:
     ----------
     on_failure
         Logs what nothing else has handled and shapes its answer, which so carries the identifier too.
+    security
+        What goes with every answer, a refusal or a failure too.
     """
 
-    def __init__(self, app: ASGIApp, on_failure: OnFailure) -> None:
+    def __init__(self, app: ASGIApp, on_failure: OnFailure, security: SecurityHeaders) -> None:
         self.app = app
         self.on_failure = on_failure
+        self.security = security
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request under its identifier."""
@@ -80,7 +84,9 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", []), *noted.headers, (HEADER, request_id.encode())]
+                own = [*message.get("headers", []), *noted.headers]
+                added = self.security.beside(own, scope["headers"])
+                message["headers"] = [*own, *added, (HEADER, request_id.encode())]
             await send(message)
 
         metrics.IN_PROGRESS.inc()

@@ -1,7 +1,7 @@
 """The routes of the interface: answers carry the version of what they show, and are given once for one key."""
 
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, TypeGuard, TypeVar
 from uuid import UUID
@@ -12,11 +12,14 @@ from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.datastructures import UploadFile
 
 from app.core import idempotency, preconditions
 from app.core.http import DbSession
+from app.core.media_types import FORM, JSON, refuse_other_bodies
+from app.core.schemas import SHOWN_ONCE
 
 REPEATED_HEADER = "Idempotent-Replayed"
 MATCH_HEADER = "If-Match"
@@ -40,7 +43,8 @@ def tried_at_once(function: AtOnce) -> Callable[[Endpoint], Endpoint]:
     """Let an operation be tried another way first, which is short because it only does what goes well.
 
     It returns None wherever it does not: nothing has happened then, and the operation itself does it, or tells what
-    stands against it. To resolve its dependencies takes FastAPI longer than what is asked most takes to do.
+    stands against it. Whether a body is said to be JSON, it looks itself. To resolve its dependencies takes FastAPI
+    longer than what is asked most takes to do.
     """
 
     def mark(endpoint: Endpoint) -> Endpoint:
@@ -63,20 +67,22 @@ class _Route(APIRoute):
 
     def get_route_handler(self) -> Handler:
         """Return what serves one request of this route."""
-        handle, tells_version = self._handler(), self._tells_version()
+        handle, tells_version, shown_once = self._handler(), self._tells_version(), self._shown_once()
 
+        accepted = FORM if isinstance(getattr(self.body_field, "field_info", None), params.Form) else JSON
         at_once: AtOnce | None = getattr(self.endpoint, _AT_ONCE, None)
 
         async def serve(request: Request) -> Response:
             if at_once is not None and (done := await at_once(request)) is not None:
                 return done
+            refuse_other_bodies(request, accepted)
             try:
                 response = await handle(request)
             except _Repeated as repeated:
                 return _repeat(repeated.answer)
             if tells_version and response.media_type == "application/json" and response.status_code < 300:
                 _tag(response)
-            await _keep(request, response)
+            await _keep(request, response, shown_once)
             return response
 
         return serve
@@ -91,8 +97,17 @@ class _Route(APIRoute):
             self.dependant = told  # what the document is made from
 
     def _tells_version(self) -> bool:
+        return "version" in self._answered()
+
+    def _shown_once(self) -> list[str]:
+        """Return the members of the answer that are not kept with it."""
+        extras = {name: one.json_schema_extra for name, one in self._answered().items()}
+        return [name for name, extra in extras.items() if isinstance(extra, dict) and SHOWN_ONCE in extra]
+
+    def _answered(self) -> Mapping[str, FieldInfo]:
+        """Return the fields of the answer, where it is of one model."""
         model = self.response_model
-        return not isinstance(model, DefaultPlaceholder) and "version" in getattr(model, "model_fields", {})
+        return {} if isinstance(model, DefaultPlaceholder) else getattr(model, "model_fields", {})
 
 
 class ApiRouter(APIRouter):
@@ -143,14 +158,17 @@ def _repeat(kept: idempotency.KeptAnswer) -> Response:
     return Response(kept.body, status_code=kept.status, headers={**kept.headers, REPEATED_HEADER: "true"})
 
 
-async def _keep(request: Request, response: Response) -> None:
+async def _keep(request: Request, response: Response, shown_once: Sequence[str]) -> None:
     """Keep the answer in the transaction of its effect; a refusal had none, and may be asked for again."""
     claimed: tuple[AsyncSession, idempotency.Claim] | None = getattr(request.state, "claimed", None)
     if claimed is None or response.status_code >= 400:
         return
     session, claim = claimed
     headers = {name: value for name in idempotency.KEPT_HEADERS if (value := response.headers.get(name))}
-    await idempotency.keep(session, claim, idempotency.KeptAnswer(response.status_code, headers, bytes(response.body)))
+    body = bytes(response.body)
+    if shown_once:
+        body = json.dumps(json.loads(body) | dict.fromkeys(shown_once)).encode()
+    await idempotency.keep(session, claim, idempotency.KeptAnswer(response.status_code, headers, body))
 
 
 def is_json(request: Request) -> bool:

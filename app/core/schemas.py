@@ -74,6 +74,10 @@ Cents = Annotated[int, Field(ge=0, le=MAX_CENTS)]
 """An amount in euro cents."""
 
 
+SHOWN_ONCE = "x-shown-once"
+"""Marks a field of an answer that is kept nowhere: where the answer is given again, it is null."""
+
+
 class Body(BaseModel):
     """A request body: an unknown field is refused, for it is most often a misspelt one."""
 

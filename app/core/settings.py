@@ -80,6 +80,7 @@ class Settings(BaseSettings):
     job_attempts: int = Field(default=5, ge=1, le=100)
     job_backoff_seconds: float = Field(default=5.0, gt=0)
     job_retention_days: int = Field(default=30, ge=1)
+    key_longest_days: int = Field(default=365, ge=0)
     rate_limit_reads: int = Field(default=20_000, ge=0)
     rate_limit_writes: int = Field(default=6_000, ge=0)
     rate_limit_address: int = Field(default=3_000, ge=0)

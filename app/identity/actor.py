@@ -5,7 +5,8 @@ from uuid import UUID
 
 from app.audit.author import Author
 from app.core.errors import NotAllowed
-from app.identity.models import Role
+from app.identity.errors import ScopeMissing
+from app.identity.models import KeyScope, Role
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,6 +15,7 @@ class Actor(Author):
 
     organisation_id: UUID
     role: Role
+    scopes: frozenset[KeyScope]
 
     @property
     def holder_id(self) -> UUID:
@@ -31,6 +33,20 @@ class Actor(Author):
         if self.role not in roles:
             needed = " or ".join(role.value for role in roles)
             raise NotAllowed(f"This takes the role {needed}; this key's role is {self.role.value}.")
+
+    def require_scope(self, scope: KeyScope) -> None:
+        """Let pass only a key of this scope.
+
+        Raises
+        ------
+        ScopeMissing
+            Of any other.
+        """
+        if scope not in self.scopes:
+            raise ScopeMissing(
+                f"This takes the scope {scope.value}; this key's scope is {', '.join(sorted(self.scopes))} alone.",
+                scope.value,
+            )
 
     def sees(self, organisation_id: UUID) -> bool:
         """Tell whether what belongs to an organisation may be seen: one's own, or anybody's by the coordinator."""

@@ -1,7 +1,6 @@
 """Giving a person a key, and their organisation its first entry: what a new installation starts with."""
 
 import re
-from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import NamedTuple
 
@@ -11,20 +10,11 @@ from app.audit.author import Author
 from app.audit.service import record
 from app.core.errors import Conflict, Invalid
 from app.identity import repository
+from app.identity.key_rules import KIND_OF, belongs
 from app.identity.keys import NewKey, new_key
 from app.identity.models import ApiKey, Organisation, OrganisationKind, Person, Role
 
 AUTHOR = Author.of_job("key_create")
-
-KIND_OF: Mapping[Role, OrganisationKind] = {
-    Role.STARTUP_MEMBER: OrganisationKind.STARTUP,
-    Role.CDMO_PLANNER: OrganisationKind.CDMO,
-    Role.COORDINATOR: OrganisationKind.COORDINATOR,
-    Role.AUTHORITY: OrganisationKind.AUTHORITY,
-    Role.OBSERVER: OrganisationKind.OBSERVER,
-}
-"""The kind of organisation that a role belongs to; an administrator may belong to any."""
-
 
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 
@@ -68,14 +58,15 @@ async def issue_key(session: AsyncSession, *, organisation: str, role: Role, per
     owner = await repository.organisation_named(session, organisation)
     is_new = owner is None
     alike: list[str] = []
-    kind = KIND_OF.get(role)
     if owner is None:
         alike = _alike(organisation, await repository.organisation_names(session))
-        owner = Organisation(kind=kind or OrganisationKind.COORDINATOR, name=organisation)
+        owner = Organisation(kind=KIND_OF.get(role, OrganisationKind.COORDINATOR), name=organisation)
         session.add(owner)
         await record(session, AUTHOR, "organisation.created", owner)
-    elif kind is not None and owner.kind is not kind and not _integrates(owner, role):
-        raise Conflict(f"{organisation} is a {owner.kind.value}: the role {role.value} belongs to a {kind.value}.")
+    elif not belongs(role, owner.kind):
+        raise Conflict(
+            f"{organisation} is a {owner.kind.value}: the role {role.value} belongs to a {KIND_OF[role].value}."
+        )
     holder = await repository.person_with_email(session, email)
     if holder is None:
         holder = Person(organisation_id=owner.id, name=person, email=email, role=role)
@@ -102,8 +93,3 @@ def _alike(name: str, known: list[str]) -> list[str]:
     folded = {one.casefold(): one for one in known}
     parts = [one for one in folded if name.casefold() in one]
     return [folded[one] for one in dict.fromkeys([*get_close_matches(name.casefold(), folded), *parts])][:3]
-
-
-def _integrates(owner: Organisation, role: Role) -> bool:
-    """Tell whether an integrator plans its lines as a CDMO does."""
-    return owner.kind is OrganisationKind.INTEGRATOR and role is Role.CDMO_PLANNER

@@ -4,10 +4,11 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import Index, LargeBinary, UniqueConstraint
-from sqlmodel import Field
+from sqlalchemy import CheckConstraint, DateTime, Index, LargeBinary, Text, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlmodel import Field, SQLModel
 
-from app.core.model import Table, Versioned, instant, one_of
+from app.core.model import Table, Versioned, instant, metadata, one_of
 from app.core.vocabulary import Confidence, Origin
 
 
@@ -42,6 +43,13 @@ class Role(StrEnum):
     AUTHORITY = "authority"
     OBSERVER = "observer"
     ADMIN = "admin"
+
+
+class KeyScope(StrEnum):
+    """What requests a key may make, within its role: those that change nothing, and all others."""
+
+    READ = "read"
+    WRITE = "write"
 
 
 class Organisation(Versioned, table=True):
@@ -92,12 +100,16 @@ class Person(Versioned, table=True):
 class ApiKey(Versioned, table=True):
     """A key by which a program acts; only the SHA-256 of its 256 random bits is stored.
 
-    `person_id` is the person in whose hands it is, where there is one: whoever signs must be a person.
+    `person_id` is the person in whose hands it is, where there is one: whoever signs must be a person. A key that is
+    rotated stays the same key under a new secret; the one before it, `previous_sha256`, holds until `previous_ends_at`.
     """
 
     __tablename__ = "api_keys"
     __table_args__ = (
         UniqueConstraint("secret_sha256"),
+        UniqueConstraint("previous_sha256"),
+        CheckConstraint("scopes <@ ARRAY['read', 'write'] AND cardinality(scopes) BETWEEN 1 AND 2", name="scopes"),
+        CheckConstraint("(previous_sha256 IS NULL) = (previous_ends_at IS NULL)", name="previous"),
         Index("ix_api_keys_organisation_id", "organisation_id"),
     )
 
@@ -106,6 +118,24 @@ class ApiKey(Versioned, table=True):
     role: Role = one_of(Role)
     name: str = Field(max_length=120)
     prefix: str = Field(max_length=16)
+    scopes: list[str] = Field(
+        default_factory=lambda: [scope.value for scope in KeyScope],
+        sa_type=ARRAY(Text),
+        nullable=False,
+        sa_column_kwargs={"server_default": text("'{read,write}'")},
+    )
     secret_sha256: bytes = Field(sa_type=LargeBinary)
+    previous_sha256: bytes | None = Field(default=None, sa_type=LargeBinary)
+    previous_ends_at: datetime | None = instant()
     expires_at: datetime | None = instant()
     revoked_at: datetime | None = instant()
+
+
+class ApiKeyUse(SQLModel, table=True):
+    """When a key was last used, to a minute or two; apart from the key, whose version only changes of it raise."""
+
+    __tablename__ = "api_key_uses"
+    metadata = metadata
+
+    api_key_id: UUID = Field(primary_key=True, foreign_key="api_keys.id")
+    last_used_at: datetime = Field(sa_type=DateTime(timezone=True), nullable=False)

@@ -3,13 +3,13 @@
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, or_, select
+from sqlalchemy import LargeBinary, and_, bindparam, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.core.driver import Driver, Prepared
 from app.core.paging import PageQuery, fetch_page
-from app.identity.models import ApiKey, Organisation, OrganisationKind, OrganisationLabel, Person, Role
+from app.identity.models import ApiKey, KeyScope, Organisation, OrganisationKind, OrganisationLabel, Person, Role
 
 
 class LiveKey(NamedTuple):
@@ -19,11 +19,18 @@ class LiveKey(NamedTuple):
     organisation_id: UUID
     person_id: UUID | None
     role: Role
+    scopes: frozenset[KeyScope]
 
 
+_SHA256 = bindparam("sha256", type_=LargeBinary)
 _LIVE_KEY = Prepared(
-    select(col(ApiKey.id), col(ApiKey.organisation_id), col(ApiKey.person_id), col(ApiKey.role)).where(
-        col(ApiKey.secret_sha256) == bindparam("sha256"),
+    select(
+        col(ApiKey.id), col(ApiKey.organisation_id), col(ApiKey.person_id), col(ApiKey.role), col(ApiKey.scopes)
+    ).where(
+        or_(
+            col(ApiKey.secret_sha256) == _SHA256,
+            and_(col(ApiKey.previous_sha256) == _SHA256, col(ApiKey.previous_ends_at) > func.now()),
+        ),
         col(ApiKey.revoked_at).is_(None),
         or_(col(ApiKey.expires_at).is_(None), col(ApiKey.expires_at) > func.now()),
     )
@@ -31,9 +38,12 @@ _LIVE_KEY = Prepared(
 
 
 async def find_live_key(driver: Driver, sha256: bytes) -> LiveKey | None:
-    """Return the key with this digest if it is neither revoked nor expired."""
+    """Return the key with this digest, or that had it until lately, if it is neither revoked nor expired."""
     row = await _LIVE_KEY.first(driver, {"sha256": sha256})
-    return LiveKey(row["id"], row["organisation_id"], row["person_id"], Role(row["role"])) if row else None
+    if row is None:
+        return None
+    scopes = frozenset(map(KeyScope, row["scopes"]))
+    return LiveKey(row["id"], row["organisation_id"], row["person_id"], Role(row["role"]), scopes)
 
 
 async def page_organisations(

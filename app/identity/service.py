@@ -40,6 +40,7 @@ async def authenticate(driver: Driver, known: KnownKeys, key: str, *, request_id
         person_id=found.person_id,
         api_key_id=found.api_key_id,
         role=found.role,
+        scopes=found.scopes,
         request_id=request_id,
     )
 

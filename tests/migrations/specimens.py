@@ -46,7 +46,7 @@ from app.crisis.models import (
     DisplacementKind,
     PowerKind,
 )
-from app.identity.models import ApiKey, Organisation, OrganisationKind, OrganisationLabel, Person, Role
+from app.identity.models import ApiKey, ApiKeyUse, Organisation, OrganisationKind, OrganisationLabel, Person, Role
 from app.jobs.models import JobAttempt, Outcome
 from app.requests.models import Alert, AlertHit, Feasibility, Product, Qualification, QualificationLevel, Request
 from tests.support.world import day
@@ -80,7 +80,10 @@ def _parties() -> list[SQLModel]:
         name="k",
         prefix="crn_",
         secret_sha256=b"1" * 32,
+        previous_sha256=b"2" * 32,
+        previous_ends_at=INSTANT,
     )
+    use = ApiKeyUse(api_key_id=key.id, last_used_at=INSTANT)
     label = OrganisationLabel(organisation_id=organisation.id, name="MEARY", issuer="State")
     trail = AuditRecord(actor=ActorKind.JOB, action="row.made", object_type="rows", object_id=new_id())
     answered = IdempotencyKey(holder_id=key.id, key="k", request_sha256=b"1" * 32, status=201, body=b"{}")
@@ -94,7 +97,7 @@ def _parties() -> list[SQLModel]:
         finished_at=INSTANT,
         outcome=Outcome.DONE,
     )
-    return [organisation, person, key, label, trail, answered, attempt]
+    return [organisation, person, key, use, label, trail, answered, attempt]
 
 
 def _supply(parties: list[SQLModel]) -> list[SQLModel]:

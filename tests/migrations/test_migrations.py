@@ -262,3 +262,22 @@ def test_the_terms_of_bookings_are_what_they_were_before_cdmos_accepted_to_owe_a
     command.upgrade(config, "head")
     assert answer(scratch, "SELECT count(*) FROM bookings WHERE NOT terms ? 'cdmo_cancellation_percent'") == count
     assert cdmo_cancellation_cents(BookingTerms.model_validate_json(str(answer(scratch, kept)))) == 0
+
+
+LIMITED = (
+    "INSERT INTO api_keys (id, organisation_id, role, name, prefix, secret_sha256, scopes)"
+    " SELECT gen_random_uuid(), organisation_id, role, name, 'crn_read', '\\x01', '{read}' FROM api_keys"
+)
+
+
+def test_a_key_that_may_not_do_everything_ends_where_scopes_are_not_known(scratch: URL, settings: Settings) -> None:
+    config = Config(REPOSITORY / "alembic.ini")
+    config.attributes["url"] = server.secret(scratch)
+    command.upgrade(config, "head")
+    asyncio.run(store(scratch, settings, LIMITED))
+    command.downgrade(config, "0027")
+    ended = "SELECT string_agg(prefix, ' ') FROM api_keys WHERE revoked_at IS NOT NULL"
+    assert answer(scratch, ended) == "crn_read"
+    command.upgrade(config, "head")
+    assert answer(scratch, "SELECT count(*) FROM api_keys WHERE scopes = '{read,write}'") == 2
+    assert answer(scratch, ended) == "crn_read"

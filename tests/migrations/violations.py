@@ -38,6 +38,7 @@ OF_A_QUARTER = {"kind": "readiness_fee", "agreement_id": str(new_id()), "quarter
 """A charge for a quarter of an agreement that there is not."""
 
 EXAMPLES: dict[str, Violation] = {
+    **_named("api_keys", scopes={"scopes": []}, previous={"previous_ends_at": None}),
     **_named("idempotency_keys", request_sha256={"request_sha256": "\\x00"}),
     **_named(
         "agreements",

@@ -201,8 +201,8 @@ async def test_only_who_decides_on_a_run_may_follow_it(client: httpx.AsyncClient
     ("operation", "answers"),
     [
         ("get /progress", {"200"}),
-        ("post /cancel", {"200", "202", "409"}),
-        ("post /replay", {"202", "400", "409"}),
+        ("post /cancel", {"200", "202", "409", "415"}),
+        ("post /replay", {"202", "400", "409", "415"}),
         ("get /explanations/{request_id}", {"200", "409"}),
         ("get /certificate", {"200", "202", "409"}),
     ],

@@ -12,6 +12,7 @@ from app.core import http
 from app.core.deprecation import Notice, deprecated, deprecated_query
 from app.core.errors import NotFound
 from app.core.request_context import RequestContext
+from app.core.security_headers import SecurityHeaders
 
 NOTICE = Notice(
     since=datetime(2026, 1, 1, tzinfo=UTC),
@@ -41,7 +42,7 @@ async def new(
 async def small_client() -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI()
     http.install(app)
-    app.add_middleware(RequestContext, on_failure=http.on_failure)
+    app.add_middleware(RequestContext, on_failure=http.on_failure, security=SecurityHeaders(None))
     app.include_router(router)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
         yield client

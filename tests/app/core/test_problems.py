@@ -96,17 +96,6 @@ async def test_a_code_that_is_none_is_told_in_words(client: httpx.AsyncClient, w
     assert "GET /v1/modalities" in fault["detail"]
 
 
-@pytest.mark.parametrize("said", [{}, {"content-type": "application/x-www-form-urlencoded"}], ids=["nothing", "a form"])
-async def test_json_that_is_not_said_to_be_is_told_the_header(
-    client: httpx.AsyncClient, world: World, said: dict[str, str]
-) -> None:
-    headers = {**await world.coordinator(), **said}
-    answer = await client.post("/v1/organisations", content=b'{"kind": "startup", "name": "A"}', headers=headers)
-    assert answer.status_code == 422
-    assert "`Content-Type: application/json`" in answer.json()["detail"]
-    assert [fault["pointer"] for fault in answer.json()["errors"]] == [""]
-
-
 @pytest.mark.parametrize(
     ("path", "body", "pointer", "detail"),
     [

@@ -2,11 +2,13 @@
 
 import httpx
 import pytest
-from sqlalchemy import func, update
+from sqlalchemy import func, text, update
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.database import transaction
-from app.identity import known_keys
+from app.identity import known_keys, repository
 from app.identity.models import ApiKey
+from tests.support.explain import analyze, general_plan, prepared_plan
 from tests.support.world import World
 
 PATH = "/v1/slots"
@@ -91,3 +93,24 @@ async def test_no_more_keys_are_remembered_than_a_set_number(
     await world.revoke_all_keys()
     assert clock.seconds == 1_000
     assert [(await client.get(PATH, headers=headers)).status_code for headers in keys] == [401, 401, 200]
+
+
+async def test_a_key_is_found_by_either_of_its_secrets_through_an_index(world: World, owner: AsyncEngine) -> None:
+    startup, _ = await world.startup()
+    many = text(
+        "INSERT INTO api_keys (id, organisation_id, role, name, prefix, secret_sha256)"
+        " SELECT gen_random_uuid(), :startup, 'startup_member', 'k', 'crn_', sha256(n::text::bytea)"
+        " FROM generate_series(1, 5000) n"
+    )
+    async with owner.begin() as connection:
+        await connection.execute(many, {"startup": startup.id})
+    await analyze(owner)
+    async with transaction(world.sessions) as session:
+        plans = [
+            await prepared_plan(session, repository._LIVE_KEY, {"sha256": b"1" * 32}),
+            await general_plan(session, repository._LIVE_KEY),
+        ]
+    for plan in plans:
+        assert "uq_api_keys_secret_sha256" in plan
+        assert "uq_api_keys_previous_sha256" in plan
+        assert "Seq Scan" not in plan

@@ -1,0 +1,66 @@
+"""When keys were last used: noted in memory at each request, and written beside all requests once a minute."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+
+from app.core.clock import now
+from app.core.database import DATABASE_FAILURES, SessionFactory, transaction
+from app.identity import key_repository
+from app.identity.actor import Actor
+
+WRITE_SECONDS = 60.0
+LAST_WRITE_SECONDS = 2.0
+"""How long the end of the process may wait for what was not written yet."""
+
+log = structlog.get_logger(__name__)
+
+
+class KeyUses:
+    """The last use of each key that this process has served since it last wrote them."""
+
+    def __init__(self, sessions: SessionFactory) -> None:
+        self._sessions = sessions
+        self._noted: dict[UUID, datetime] = {}
+
+    def note(self, actor: Actor) -> None:
+        """Note that an actor's key is used now."""
+        if actor.api_key_id is not None:
+            self._noted[actor.api_key_id] = now()
+
+    async def write(self) -> None:
+        """Write what was noted; if that fails it is logged, and tried again with what is noted meanwhile."""
+        noted, self._noted = self._noted, {}
+        if not noted:
+            return
+        try:
+            async with transaction(self._sessions) as session:
+                await key_repository.write_uses(session, noted)
+        except DATABASE_FAILURES as error:
+            log.warning("key_uses_not_written", error=error)
+            self._noted = noted | self._noted
+        except Exception:
+            log.exception("key_uses_not_written")
+
+    @asynccontextmanager
+    async def written_regularly(self) -> AsyncIterator[None]:
+        """Write once a minute meanwhile, and what is left at the end."""
+        writing = asyncio.create_task(self._write_for_ever())
+        try:
+            yield
+        finally:
+            writing.cancel()
+            with suppress(asyncio.CancelledError):
+                await writing
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LAST_WRITE_SECONDS):
+                    await self.write()
+
+    async def _write_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(WRITE_SECONDS)
+            await self.write()
