@@ -172,6 +172,15 @@ async def checkpoints_after(session: AsyncSession, after: int, through: int) -> 
     return [Checkpoint(*row) for row in found]
 
 
+async def checkpoints_without_seal(session: AsyncSession) -> Sequence[Checkpoint]:
+    """Return the checkpoints whose seals are not there any more."""
+    statement = text(
+        "SELECT sequence, digest, total_records FROM audit_checkpoints told"
+        " WHERE NOT EXISTS (SELECT FROM audit_seals seal WHERE seal.sequence = told.sequence) ORDER BY sequence"
+    )
+    return [Checkpoint(*row) for row in await session.execute(statement)]
+
+
 async def seals_of(session: AsyncSession, start: str | None, end: str | None) -> tuple[int, int]:
     """Return the numbers of the first and the last seal with records from [start, end); (1, 0) if there are none."""
     statement = text(

@@ -27,7 +27,7 @@ class Extent:
     sealed_id
         Identifier of the last record that is sealed at all.
     is_whole
-        Whether these are all seals there are: checkpoints beyond them are read too, for they tell of a cut.
+        Whether these are all seals there are: checkpoints whose seals are gone are read too.
     """
 
     after: int
@@ -77,8 +77,9 @@ async def read_trail(session: AsyncSession, extent: Extent) -> AsyncIterator[Ite
                 yield checkpoints[seal.sequence]
             number, sealed_id, vouched = seal.sequence, max(sealed_id, _last(seal, sealed_id)), seal.is_intact
     if extent.is_whole:
-        for beyond in await repository.checkpoints_after(session, extent.through, LAST_OF_ALL):
-            yield beyond
+        for lost in await repository.checkpoints_without_seal(session):
+            if lost.sequence > extent.through:
+                yield lost
 
 
 def _first(seal: Seal) -> int:

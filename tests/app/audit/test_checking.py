@@ -1,8 +1,6 @@
 """Whatever is done to the trail behind the triggers is found, and told by name; in the database and in a file."""
 
-import asyncio
 import json
-import os
 from collections.abc import Callable
 
 import pytest
@@ -11,8 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.audit.checking import Checker
 from app.audit.files import faults_of, witnesses_in
-from app.audit.seal_repository import RECORDS_BETWEEN
-from app.core.database import SessionFactory, transaction
+from app.core.database import SessionFactory
 from tests.app.audit.trails import exported, faults, seal_all, spoil, write
 
 pytestmark = pytest.mark.database
@@ -190,57 +187,3 @@ async def test_a_file_is_checked_alone(sessions: SessionFactory, ids: list[int],
 async def test_a_checkpoint_file_that_is_none_is_refused(sessions: SessionFactory, ids: list[int]) -> None:
     with pytest.raises(ValueError, match="line 2 cannot be read"):
         witnesses_in([(await exported(sessions))[-1], "seal"])
-
-
-@pytest.mark.races
-@pytest.mark.timeout(600)
-async def test_there_is_no_false_alarm_while_forty_clients_write_and_the_sealer_runs(sessions: SessionFactory) -> None:
-    rounds = 40 if os.environ.get("CRENEAU_PROVE") else 4
-    writing = True
-
-    async def client(number: int) -> int:
-        written = 0
-        for turn in range(rounds):
-            async with sessions() as session:
-                for one in range(1 + (number + turn) % 3):
-                    await session.execute(
-                        text(
-                            "INSERT INTO audit_records (actor, action, object_type, object_id, after)"
-                            " VALUES ('job', 'row.made', 'rows', gen_random_uuid(), '{\"n\": 1.50}')"
-                        )
-                    )
-                    await asyncio.sleep(0.001 * ((number * 7 + turn * 3 + one) % 11))
-                if (number + turn) % 5 == 0:
-                    await session.rollback()
-                else:
-                    await session.commit()
-                    written += 1 + (number + turn) % 3
-        return written
-
-    async def seal() -> int:
-        done = 0
-        while writing:
-            done += await seal_all(sessions, most=50)
-        return done
-
-    async def check() -> list[str]:
-        found: list[str] = []
-        while writing:
-            found += await faults(sessions)
-        return found
-
-    others = [asyncio.create_task(seal()), asyncio.create_task(seal()), asyncio.create_task(check())]
-    written = sum(await asyncio.gather(*(client(number) for number in range(40))))
-    writing = False
-    first, second, alarms = await asyncio.gather(*others)
-    assert alarms == []
-    rest = await seal_all(sessions)
-    assert isinstance(first, int)
-    assert isinstance(second, int)
-    assert first + second + rest == written
-    assert await faults(sessions) == []
-    async with transaction(sessions) as session:
-        numbers = await session.execute(text("SELECT unnest(record_ids) FROM audit_seals ORDER BY sequence"))
-        in_seals = [row[0] for row in numbers]
-        found = await session.execute(RECORDS_BETWEEN, {"after": 0, "through": 2**62, "most": None})
-        assert in_seals == [row.id for row in found]
