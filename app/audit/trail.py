@@ -60,7 +60,8 @@ async def read_trail(session: AsyncSession, extent: Extent) -> AsyncIterator[Ite
 
     What is sealed is complete and never changes, so that writers and the sealer may go on meanwhile.
     """
-    number, sealed_id, vouched = extent.after, extent.after_id, True
+    number, sealed_id = extent.after, extent.after_id
+    vouched = (number == 0) == (sealed_id == 0)
     while number < extent.through:
         seals = await repository.seals_after(session, number, extent.through, SEALS_AT_A_TIME)
         if not seals:

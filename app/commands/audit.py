@@ -19,6 +19,7 @@ from app.audit.seals import Checkpoint, Item, SealedRecord
 from app.audit.trail import checkpoints_of, extent_of, read_trail, unsealed_records
 from app.commands.failure import CommandFailed, read_settings
 from app.commands.session import as_application
+from app.core.database import DATABASE_FAILURES
 
 EXAMPLE = "creneau audit verify --checkpoints kept.jsonl"
 FAULTY = 1
@@ -61,8 +62,9 @@ def verify(*, checkpoints: KeptFile = None, file: TrailFile = None) -> None:
     checker = Checker(witnesses=_kept(checkpoints), is_file=file is not None)
     try:
         faults = _verify_database(checker) if file is None else _verify_file(checker, file)
-    except CommandFailed as failure:
-        typer.echo(f"creneau: {failure}", err=True)
+    except (CommandFailed, KeyboardInterrupt, *DATABASE_FAILURES) as failure:
+        reason = " ".join(str(failure).split()) or "interrupted"
+        typer.echo(f"creneau: the trail could not be checked: {reason}", err=True)
         raise typer.Exit(NOT_CHECKED) from None
     if faults:
         typer.echo(f"The trail has {faults} fault{'s' if faults > 1 else ''}.")

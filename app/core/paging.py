@@ -88,7 +88,7 @@ def _instant(text: str) -> datetime:
 
 def _integer(bits: int, text: str) -> int:
     number = int(text)
-    if not -(2 ** (bits - 1)) <= number < 2 ** (bits - 1):
+    if str(number) != text or not -(2 ** (bits - 1)) <= number < 2 ** (bits - 1):  # other scripts have digits too
         raise ValueError
     return number
 

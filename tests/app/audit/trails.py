@@ -6,7 +6,6 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from app.audit.author import Author
 from app.audit.checking import Checker
 from app.audit.files import lines_of
 from app.audit.models import ActorKind, AuditRecord
@@ -15,8 +14,6 @@ from app.audit.seals import Checkpoint
 from app.audit.trail import extent_of, read_trail
 from app.core.database import SessionFactory, transaction
 from app.core.model import new_id
-
-AUTHOR = Author.of_job("test")
 
 
 def record(**given: Any) -> AuditRecord:
