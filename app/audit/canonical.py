@@ -6,7 +6,8 @@ keeps, and `kind` saying what the line is.
 
 * `record`: every column of an audit record by its name. Identifiers are lower-case texts, `at` is an instant, `before`
   and `after` are objects. A column that is null is left out, so that one added later changes no record from before it;
-  JSON's own null in `before` or `after`, which the service never writes, is not.
+  JSON's own null in `before` or `after`, which the service never writes, is not; and one that is nested deeper than 100
+  levels, which it never writes either, is the text that PostgreSQL makes of it.
 * `seal`: `sequence` from 1 without gaps; `record_ids`, ascending, of the records that it seals, and their
   `record_digests` in the same order; `total_records` sealed so far; `first_at` and `last_at` of its records;
   `sealed_at`; the `previous_digest`, which the first seal has not; and its own `digest`.
@@ -21,6 +22,7 @@ Instants are UTC with six decimals, `2030-01-31T08:00:00.000000Z`. Digests are S
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from json.encoder import encode_basestring
@@ -32,6 +34,9 @@ class Number(str):
 
     __slots__ = ()
 
+
+DEEPEST = 100
+_BRACKET_OR_TEXT = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[\]{}]')
 
 JSON_NULL = Number("null")
 """A document that is null, other than none."""
@@ -68,12 +73,31 @@ def read(text: str) -> Any:
     Raises
     ------
     ValueError
-        If it cannot be read.
+        If it cannot be read, or is nested deeper than a line can be.
     """
-    try:
-        return json.loads(text, parse_float=Number, parse_int=Number, parse_constant=_refuse)
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+    if _is_deeper(text, DEEPEST + 1):
+        raise ValueError("it is nested too deeply")
+    return json.loads(text, parse_float=Number, parse_int=Number, parse_constant=_refuse)
+
+
+def document_of(text: str) -> object:
+    """Return a document of a record as its line has it, from PostgreSQL's text of it."""
+    if _is_deeper(text, DEEPEST):
+        return text
+    told = read(text)
+    return JSON_NULL if told is None else told
+
+
+def _is_deeper(text: str, levels: int) -> bool:
+    if text.count("{") + text.count("[") <= levels:
+        return False
+    depth = 0
+    for token in _BRACKET_OR_TEXT.finditer(text):
+        bracket = token[0]
+        depth += (bracket in "{[") - (bracket in "}]")
+        if depth > levels:
+            return True
+    return False
 
 
 def _refuse(word: str) -> object:

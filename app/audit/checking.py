@@ -85,7 +85,7 @@ class Checker:
             if follows:
                 yield from _link(before, seal, counted=self._vouched)
             yield from _compared(seal, self._waiting, whole=follows and self._vouched)
-            self._last_id = max(self._last_id, *seal.record_ids)
+            self._last_id = max([self._last_id, *seal.record_ids])
         else:
             yield f"seal {seal.sequence} is altered: its digest does not follow from what it states"
         self._waiting, self._vouched = {}, intact
@@ -155,8 +155,8 @@ def _compared(seal: Seal, found: Mapping[int, SealedRecord], *, whole: bool) -> 
             yield f"record {identifier} is swapped: it says what was sealed as record {swapped[identifier]}"
         else:
             yield f"record {identifier} is altered: it is not what seal {seal.sequence} has"
-    for identifier in found.keys() - stated.keys():
-        if whole or identifier > seal.record_ids[0]:
+    for identifier in sorted(found.keys() - stated.keys()):
+        if whole or identifier > min(stated, default=0):
             yield f"record {identifier} was added behind the seals: seal {seal.sequence} has it not"
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.audit.canonical import JSON_NULL, line_of, read
+from app.audit.canonical import document_of, line_of
 from app.audit.seals import DIGEST_BYTES, Checkpoint, Seal, SealedRecord
 
 COLUMNS = (
@@ -92,8 +92,7 @@ def _record(row: Row[Any]) -> SealedRecord:
     members = row._asdict()
     for name in _DOCUMENTS:
         if members[name] is not None:
-            document = read(members[name])
-            members[name] = JSON_NULL if document is None else document
+            members[name] = document_of(members[name])
     return SealedRecord(row.id, line_of("record", members))
 
 

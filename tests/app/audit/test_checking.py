@@ -45,6 +45,10 @@ FORGE = "UPDATE audit_seals SET digest = '\\x' || repeat('00', 32)::text WHERE s
             ["record {11} is altered"],
         ),
         ("UPDATE audit_records SET before = 'null' WHERE id = {5}", ["record {5} is altered"]),
+        (
+            "UPDATE audit_records SET after = (repeat('[', 900) || repeat(']', 900))::jsonb WHERE id = {5}",
+            ["record {5} is altered"],
+        ),
         ("DELETE FROM audit_records WHERE id = {7}", ["record {7} is missing: seal 3 has it"]),
         (
             "DELETE FROM audit_records WHERE id IN ({3}, {4}, {5})",

@@ -90,6 +90,22 @@ async def test_a_record_whose_transaction_commits_late_is_sealed_once_and_nothin
     assert await faults(sessions) == []
 
 
+async def test_a_record_written_in_a_block_that_may_fail_is_waited_for_as_any_other(
+    sessions: SessionFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sealing, "LONGEST_WAIT_SECONDS", 0.2)
+    add = (
+        "INSERT INTO audit_records (actor, action, object_type, object_id) VALUES ('job', 'a', 'b', gen_random_uuid())"
+    )
+    async with sessions() as slow:  # as the function that writes holds does
+        await slow.execute(text(f"DO $$ BEGIN BEGIN {add}; EXCEPTION WHEN check_violation THEN NULL; END; END $$"))
+        await write(sessions, 1)
+        assert await seal_all(sessions) == 0
+        await slow.commit()
+    assert await seal_all(sessions) == 2
+    assert await faults(sessions) == []
+
+
 async def test_the_sealer_waits_for_those_who_are_nearly_done_and_for_nobody_who_comes_later(
     sessions: SessionFactory,
 ) -> None:
