@@ -15,6 +15,7 @@ from app.audit.models import AuditRecord
 from app.audit.seals import Seal
 from app.core.constraints import constraint_of
 from app.core.database import SessionFactory, transaction
+from app.jobs.sweeping import Sweeper
 from app.worker import RARE_SWEEPS, SWEEPS
 from tests.app.audit.trails import exported, faults, record, seal_all, write
 
@@ -28,9 +29,14 @@ async def sealed(sessions: SessionFactory) -> list[int]:
         return list(rows)
 
 
-def test_a_worker_seals_every_minute() -> None:
-    assert SWEEPS["audit_seals"] is sealing.seal_records
-    assert RARE_SWEEPS["audit_seals"] == 60.0
+async def test_a_worker_seals_every_minute(sessions: SessionFactory) -> None:
+    written = await write(sessions, 1_001)
+    name = "audit_seals"
+    await Sweeper(sessions, {name: SWEEPS[name]}, lambda one: RARE_SWEEPS[one], asyncio.Event()).sweep()
+    assert await sealed(sessions) == written
+    async with transaction(sessions) as session:
+        left = await session.scalar(text("SELECT due_at - swept_at FROM sweep_turns WHERE name = 'audit_seals'"))
+    assert left.total_seconds() == pytest.approx(60, abs=1)
 
 
 def test_the_canonical_form_has_every_column() -> None:
