@@ -40,6 +40,7 @@ from app.identity.known_keys import KnownKeys
 from app.identity.router import router as identity
 from app.requests.alert_router import router as alerts
 from app.requests.router import router as requests
+from app.web.audit_router import router as audit
 from app.web.docs_router import router as docs
 from app.web.metrics_router import router as metrics
 from app.web.router import router as web
@@ -86,6 +87,7 @@ ROUTERS = (
     offers,
     waiting,
     crises,
+    audit,
     web,
     docs,
     metrics,

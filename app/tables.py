@@ -2,6 +2,7 @@
 
 from app.allocation import models as allocation
 from app.audit import models as audit
+from app.audit import seal_models as seals
 from app.bookings import models as bookings
 from app.bookings import slip_models as slips
 from app.capacity import models as capacity
@@ -26,5 +27,6 @@ __all__ = [
     "jobs",
     "metadata",
     "requests",
+    "seals",
     "slips",
 ]

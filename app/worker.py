@@ -17,6 +17,7 @@ from app.allocation.service import round_run_ended
 from app.allocation.solving import solve_run
 from app.allocation.waiting import ask_again, ask_waiting_list, count_attempt, offer_freed
 from app.audit.author import Author
+from app.audit.sealing import seal_records
 from app.bookings.readiness import charge_readiness
 from app.bookings.service import decline_overdue, expire_stale_holds
 from app.capacity.readiness import record_readiness
@@ -83,6 +84,7 @@ SWEEPS: Mapping[str, Sweep] = {
     "old_openings": forget_openings,
     "readiness_days": record_readiness,
     "readiness_fees": partial(charge_readiness, author=Author.of_job("charge_readiness")),
+    "audit_seals": seal_records,
 }
 """What is done every few seconds, by one worker at a time; each says how much it did, and is called until it says 0."""
 
@@ -95,6 +97,7 @@ RARE_SWEEPS: Mapping[str, float] = {
     "readiness_days": 3_600.0,
     "readiness_fees": 3_600.0,
     "old_idempotency_keys": 60.0,
+    "audit_seals": 60.0,
 }
 """Seconds between two sweeps, of those that are done more rarely."""
 

@@ -5,6 +5,7 @@ import binascii
 import json
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
+from functools import partial
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -18,6 +19,10 @@ DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
 
 Item = TypeVar("Item")
+
+
+class BigInt(int):
+    """The kind of a `bigint` in a sort key; `int` is that of an `integer`."""
 
 
 class Page(BaseModel, Generic[Item]):
@@ -81,9 +86,9 @@ def _instant(text: str) -> datetime:
     return instant
 
 
-def _integer(text: str) -> int:
+def _integer(bits: int, text: str) -> int:
     number = int(text)
-    if not -(2**31) <= number < 2**31:  # as the columns are by which lists are ordered
+    if str(number) != text or not -(2 ** (bits - 1)) <= number < 2 ** (bits - 1):  # other scripts have digits too
         raise ValueError
     return number
 
@@ -92,7 +97,8 @@ _PARSERS: dict[type, Callable[[str], Any]] = {
     UUID: UUID,
     date: date.fromisoformat,
     datetime: _instant,
-    int: _integer,
+    int: partial(_integer, 32),
+    BigInt: partial(_integer, 64),
     str: str,
 }
 

@@ -4,7 +4,7 @@ Keys from before the upgrade read and write, as they did. A downgrade knows no s
 are revoked by it, for they would do more; and secrets that a rotation has replaced end with it.
 
 Revision ID: 0029
-Revises: 0027
+Revises: 0028
 """
 
 import sqlalchemy as sa
@@ -12,7 +12,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0029"
-down_revision = "0027"
+down_revision = "0028"
 branch_labels = None
 depends_on = None
 

@@ -19,6 +19,7 @@ from app.allocation.models import (
     WaitingResult,
 )
 from app.audit.models import ActorKind, AuditRecord
+from app.audit.seal_models import AuditCheckpoint, AuditSeal
 from app.bookings.models import Booking, BookingSource, Charge, ChargeKind, FreedPeriod
 from app.bookings.slip_models import Slip, SlipMove
 from app.capacity.models import (
@@ -86,6 +87,19 @@ def _parties() -> list[SQLModel]:
     use = ApiKeyUse(api_key_id=key.id, last_used_at=INSTANT)
     label = OrganisationLabel(organisation_id=organisation.id, name="MEARY", issuer="State")
     trail = AuditRecord(actor=ActorKind.JOB, action="row.made", object_type="rows", object_id=new_id())
+    seal = AuditSeal(
+        sequence=1,
+        first_record_id=1,
+        last_record_id=2,
+        record_ids=[1, 2],
+        record_digests=b"1" * 64,
+        total_records=2,
+        first_at=INSTANT,
+        last_at=INSTANT,
+        sealed_at=INSTANT,
+        digest=b"1" * 32,
+    )
+    checkpoint = AuditCheckpoint(sequence=1, digest=seal.digest, total_records=2, made_at=INSTANT)
     answered = IdempotencyKey(holder_id=key.id, key="k", request_sha256=b"1" * 32, status=201, body=b"{}")
     attempt = JobAttempt(
         job_id=1,
@@ -97,7 +111,7 @@ def _parties() -> list[SQLModel]:
         finished_at=INSTANT,
         outcome=Outcome.DONE,
     )
-    return [organisation, person, key, use, label, trail, answered, attempt]
+    return [organisation, person, key, use, label, trail, seal, checkpoint, answered, attempt]
 
 
 def _supply(parties: list[SQLModel]) -> list[SQLModel]:

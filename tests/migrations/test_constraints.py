@@ -18,7 +18,9 @@ from tests.support.world import World
 pytestmark = pytest.mark.database
 
 APPEND_ONLY = {
+    "audit_checkpoints",
     "audit_records",
+    "audit_seals",
     "charges",
     "crisis_signatures",
     "readiness_days",
@@ -194,6 +196,8 @@ async def test_each_rule_between_a_booking_and_its_slot_is_kept(
         ("ck_slots_keep_reserve", "UPDATE slots SET reserve = 'crisis'"),
         ("ck_slots_keep_divisible", "UPDATE slots SET divisible = false"),
         ("ck_audit_records_append_only", "UPDATE audit_records SET action = 'row.unmade'"),
+        ("ck_audit_seals_append_only", "UPDATE audit_seals SET total_records = 9"),
+        ("ck_audit_checkpoints_append_only", "DELETE FROM audit_checkpoints"),
         ("ck_charges_append_only", "DELETE FROM charges"),
         ("ck_crisis_signatures_append_only", "DELETE FROM crisis_signatures"),
         ("ck_waiting_decisions_append_only", "UPDATE waiting_decisions SET as_of_on = '2030-01-01'"),

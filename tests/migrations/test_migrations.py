@@ -175,6 +175,10 @@ def test_a_readiness_fee_keeps_what_it_is_for_and_an_agreement_has_who_owes_it(
         "UPDATE audit_records SET action = 'none'",
         "DELETE FROM audit_records",
         "TRUNCATE audit_records",
+        "UPDATE audit_seals SET total_records = 9",
+        "DELETE FROM audit_seals",
+        "DELETE FROM audit_checkpoints",
+        "SELECT setval('audit_records_id_seq', 1)",
         "UPDATE charges SET amount_cents = 1",
         "DELETE FROM charges",
         "DELETE FROM crisis_signatures",
@@ -240,6 +244,19 @@ def test_campaigns_that_had_ended_keep_their_unit_through_the_changeover(
     command.upgrade(config, "0020")
     assert answer(scratch, "SELECT free_from_on::text FROM bookings WHERE status = 'completed'") == free
     assert answer(scratch, "SELECT count(*) FROM bookings WHERE status = 'confirmed' AND free_from_on IS NULL") == 1
+
+
+def test_records_stay_as_they_are_when_their_seals_come_and_go(scratch: URL, settings: Settings) -> None:
+    config = Config(REPOSITORY / "alembic.ini")
+    config.attributes["url"] = server.secret(scratch)
+    command.upgrade(config, "head")
+    asyncio.run(store(scratch, settings))
+    records = "SELECT string_agg(one::text, ';' ORDER BY id) FROM audit_records one"
+    before = answer(scratch, records)
+    command.downgrade(config, "0027")
+    command.upgrade(config, "head")
+    assert answer(scratch, records) == before
+    assert answer(scratch, "SELECT count(*) FROM audit_seals") == 0
 
 
 AGREED = "UPDATE bookings SET terms = '{}'"

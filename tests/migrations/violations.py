@@ -37,8 +37,27 @@ def _named(table: str, **rules: dict[str, Any]) -> dict[str, Violation]:
 OF_A_QUARTER = {"kind": "readiness_fee", "agreement_id": str(new_id()), "quarter_on": "2030-01-01"}
 """A charge for a quarter of an agreement that there is not."""
 
+SECOND_SEAL = {
+    "sequence": 2,
+    "previous_sequence": 1,
+    "previous_digest": "\\x" + "31" * 32,
+    "first_record_id": 3,
+    "last_record_id": 4,
+    "record_ids": [3, 4],
+}
+"""What a second seal has that the first has not."""
+
 EXAMPLES: dict[str, Violation] = {
     **_named("api_keys", scopes={"scopes": []}, previous={"previous_ends_at": None}),
+    **_named(
+        "audit_seals",
+        chained=SECOND_SEAL | {"previous_digest": None},
+        record_ids=SECOND_SEAL | {"record_ids": [], "record_digests": "\\x"},
+        record_digests=SECOND_SEAL | {"record_digests": "\\x00"},
+        total_records=SECOND_SEAL | {"total_records": 1},
+        digest=SECOND_SEAL | {"digest": "\\x00"},
+    ),
+    "ex_audit_seals_overlap": Violation("audit_seals", SECOND_SEAL | {"first_record_id": 2, "record_ids": [2, 4]}),
     **_named("idempotency_keys", request_sha256={"request_sha256": "\\x00"}),
     **_named(
         "agreements",
@@ -156,7 +175,9 @@ EXAMPLES: dict[str, Violation] = {
 """The changes that cannot be told from the declaration alone."""
 
 
-IMPLIED = frozenset({"fk_bookings_unit_id", "fk_crisis_orders_unit_id", "uq_slots_id_unit_id"})
+IMPLIED = frozenset(
+    {"fk_bookings_unit_id", "fk_crisis_orders_unit_id", "uq_audit_seals_sequence_digest", "uq_slots_id_unit_id"}
+)
 """Constraints that cannot be broken alone: a stronger one of the same table speaks first."""
 
 
@@ -193,6 +214,8 @@ def _outside_vocabulary(table: Table, constraint: Constraint) -> Violation | Non
 
 
 AROUND: dict[tuple[str, str], dict[str, Any]] = {
+    ("audit_seals", "previous_sequence"): SECOND_SEAL | {"previous_digest": "\\x" + "32" * 32},
+    ("audit_checkpoints", "sequence"): {"sequence": 9},
     ("bookings", "status"): {"hold_expires_at": None},
     ("bookings", "moves_id"): {"source": "move", "move": {}},
     ("bookings", "repeats_id"): {"source": "repeat"},
@@ -220,7 +243,7 @@ def _dangling(table: Table, constraint: ForeignKeyConstraint) -> Violation:
         return Violation(table.name, changes | {"id": str(new_id()), "role": "another"})
     if table.name in {"charges", "slips", "waiting_decisions", "waiting_lines"}:
         return Violation(table.name, changes | {"id": str(new_id())})
-    return Violation(table.name, changes, copy=table.name == "readiness_days")
+    return Violation(table.name, changes, copy=table.name in {"audit_checkpoints", "audit_seals", "readiness_days"})
 
 
 def _twice(table: Table, constraint: UniqueConstraint) -> Violation:

@@ -1,0 +1,103 @@
+"""The sealed trail from the database, an item at a time: for checking it, and for exporting it."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.audit import seal_repository as repository
+from app.audit.canonical import instant_text
+from app.audit.seals import Checkpoint, Item, Seal
+
+SEALS_AT_A_TIME = 20
+LAST_OF_ALL = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """Which seals to read: those with numbers in (after, through].
+
+    Attributes
+    ----------
+    after_id
+        Identifier of the last record before them.
+    records
+        How many records they seal, if nothing is wrong.
+    sealed_id
+        Identifier of the last record that is sealed at all.
+    is_whole
+        Whether these are all seals there are: checkpoints whose seals are gone are read too.
+    """
+
+    after: int
+    through: int
+    after_id: int
+    records: int
+    sealed_id: int
+    is_whole: bool
+
+
+async def extent_of(session: AsyncSession, start: datetime | None = None, end: datetime | None = None) -> Extent:
+    """Return the extent of the trail as it stands, or of the seals with records from [start, end)."""
+    head, sealed_id = await repository.last_seal(session)
+    if start is None and end is None:
+        sequence, total = (head.sequence, head.total_records) if head else (0, 0)
+        return Extent(0, sequence, 0, total, sealed_id, is_whole=True)
+    first, last = await repository.seals_of(session, _text(start), _text(end))
+    before = await repository.seals_after(session, first - 2, first - 1, 1)
+    ending = await repository.seals_after(session, last - 1, last, 1)
+    records = sum(one.total_records for one in ending) - sum(one.total_records for one in before)
+    return Extent(first - 1, last, _last(before[0], 0) if before else 0, records, sealed_id, is_whole=False)
+
+
+def _text(instant: datetime | None) -> str | None:
+    return None if instant is None else instant_text(instant)
+
+
+async def read_trail(session: AsyncSession, extent: Extent) -> AsyncIterator[Item]:
+    """Yield records, each batch followed by its seal, and that by its checkpoint if it has one.
+
+    What is sealed is complete and never changes, so that writers and the sealer may go on meanwhile.
+    """
+    number, sealed_id = extent.after, extent.after_id
+    vouched = (number == 0) == (sealed_id == 0)
+    while number < extent.through:
+        seals = await repository.seals_after(session, number, extent.through, SEALS_AT_A_TIME)
+        if not seals:
+            break
+        last = seals[-1].sequence
+        checkpoints = {one.sequence: one for one in await repository.checkpoints_after(session, number, last)}
+        for seal in seals:
+            if not vouched or seal.sequence != number + 1:
+                sealed_id = _first(seal) - 1  # the seal before it is altered or missing, and tells no limit
+            for record, _ in await repository.records_between(session, sealed_id, _last(seal, sealed_id)):
+                yield record
+            yield seal
+            if seal.sequence in checkpoints:
+                yield checkpoints[seal.sequence]
+            number, sealed_id, vouched = seal.sequence, max(sealed_id, _last(seal, sealed_id)), seal.is_intact
+    if extent.is_whole:
+        for lost in await repository.checkpoints_without_seal(session):
+            if lost.sequence > extent.through:
+                yield lost
+
+
+def _first(seal: Seal) -> int:
+    return seal.record_ids[0] if seal.record_ids else 1
+
+
+def _last(seal: Seal, otherwise: int) -> int:
+    return seal.record_ids[-1] if seal.record_ids else otherwise
+
+
+async def unsealed_records(session: AsyncSession, extent: Extent) -> int:
+    """Return how many records are not sealed yet."""
+    return await repository.count_after(session, extent.sealed_id)
+
+
+async def checkpoints_of(session: AsyncSession) -> list[Checkpoint]:
+    """Return all checkpoints, and the state at the last seal."""
+    head, _ = await repository.last_seal(session)
+    found = list(await repository.checkpoints_after(session, 0, LAST_OF_ALL))
+    return found if head is None else [*found, replace(head, is_head=True)]

@@ -1,0 +1,149 @@
+"""`creneau audit`: verify, export and checkpoints from the command line, with their exit codes."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.cli import main
+from app.core.database import SessionFactory
+from app.core.settings import Settings
+from tests.app.audit.conftest import sessions, superuser
+from tests.app.audit.trails import seal_all, spoil, write
+
+pytestmark = pytest.mark.database
+
+__all__ = ["sessions", "superuser"]
+
+Creneau = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def creneau(settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Creneau:
+    """Runs the command line on the worker's database, in a thread of its own."""
+    assert settings.database_url is not None
+    monkeypatch.setenv("DATABASE_URL", settings.database_url.get_secret_value())
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["creneau", "audit", *words])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        return int(ended.value.code or 0), said.out, said.err
+
+    return run
+
+
+async def test_a_sound_trail_a_spoilt_one_and_a_cut_one(
+    creneau: Creneau, sessions: SessionFactory, superuser: AsyncEngine, tmp_path: Path
+) -> None:
+    run = asyncio.to_thread
+    assert (await run(creneau, "verify"))[:2] == (
+        0,
+        "0 records are not sealed yet.\nThe trail is sound: 0 records, up to seal 0.\n",
+    )
+    written = await write(sessions, 6)
+    await seal_all(sessions, most=2)
+    await write(sessions, 1)
+    assert (await run(creneau, "verify"))[:2] == (
+        0,
+        "1 records are not sealed yet.\nThe trail is sound: 6 records, up to seal 3.\n",
+    )
+    kept = tmp_path / "kept.jsonl"
+    code, output, _ = await run(creneau, "checkpoints")
+    assert code == 0
+    kept.write_text(output)
+    assert [json.loads(line)["kind"] for line in output.splitlines()] == ["checkpoint", "head"]
+    await spoil(superuser, f"UPDATE audit_records SET job = 'other' WHERE id = {written[2]}")  # noqa: S608
+    code, output, _ = await run(creneau, "verify", "--checkpoints", str(kept))
+    assert code == 1
+    assert output.splitlines() == [
+        f"record {written[2]} is altered: it is not what seal 2 has",
+        "1 records are not sealed yet.",
+        "The trail has 1 fault.",
+    ]
+    await spoil(superuser, "DELETE FROM audit_seals WHERE sequence > 1")
+    assert (await run(creneau, "verify"))[0] == 0
+    code, output, _ = await run(creneau, "verify", "--checkpoints", str(kept))
+    assert code == 1
+    assert output.startswith("the tail is cut: a checkpoint that was kept tells of seal 3 and 6 records")
+
+
+async def test_an_export_is_checked_with_no_database(
+    creneau: Creneau, sessions: SessionFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = asyncio.to_thread
+    await write(sessions, 5)
+    await seal_all(sessions, most=2)
+    whole, part, none = (tmp_path / name for name in ("whole.jsonl", "part.jsonl", "none.jsonl"))
+    assert (await run(creneau, "export", "-o", str(whole)))[:2] == (0, "")
+    lines = whole.read_text().splitlines()
+    assert len(lines) == 5 + 3 + 1 + 1
+    assert (await run(creneau, "export", "--from", "2020-01-01", "--to", "2020-01-02", "-o", str(none)))[0] == 0
+    assert len(none.read_text().splitlines()) == 1
+    assert (await run(creneau, "export", "--from", "2020-01-01", "-o", str(part)))[0] == 0
+    assert part.read_text() == whole.read_text()
+    assert not list(await run(tmp_path.glob, "*.part"))
+    monkeypatch.delenv("DATABASE_URL")
+    assert (await run(creneau, "verify", "--file", str(whole)))[:2] == (
+        0,
+        "The trail is sound: 5 records, up to seal 3.\n",
+    )
+    assert (await run(creneau, "verify", "--file", str(none)))[0] == 0
+    later = tmp_path / "later.jsonl"
+    later.write_text("".join(f"{line}\n" for line in lines[4:]))
+    assert (await run(creneau, "verify", "--file", str(later)))[:2] == (
+        0,
+        "The trail is sound from behind seal 1: 3 records, up to seal 3.\n",
+    )
+    damaged = bytearray(whole.read_bytes())
+    damaged[120] ^= 1
+    whole.write_bytes(damaged)
+    code, output, _ = await run(creneau, "verify", "--file", str(whole))
+    assert code == 1
+    assert output.endswith("The trail has 1 fault.\n")
+
+
+async def test_what_is_in_an_export_of_some_time(
+    creneau: Creneau, sessions: SessionFactory, superuser: AsyncEngine
+) -> None:
+    for month in (1, 2, 3, 4):
+        ids = await write(sessions, 2)
+        await spoil(superuser, f"UPDATE audit_records SET at = '2029-0{month}-10' WHERE id >= {ids[0]}")  # noqa: S608
+        await seal_all(sessions)
+    words = ("export", "--from", "2029-02-01", "--to", "2029-04-10T00:00:00")
+    _, output, _ = await asyncio.to_thread(creneau, *words)
+    months = [line["at"][5:7] for line in map(json.loads, output.splitlines()) if line["kind"] == "record"]
+    assert months == ["02", "02", "03", "03"]
+    _, output, _ = await asyncio.to_thread(creneau, "export", "--from", "2029-04-10T02:00:00+0200")
+    months = [line["at"][5:7] for line in map(json.loads, output.splitlines()) if line["kind"] == "record"]
+    assert months == ["04", "04"]
+
+
+def test_misuse_ends_with_2(creneau: Creneau, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = tmp_path / "other.jsonl"
+    other.write_text("nothing\n")
+    monkeypatch.delenv("DATABASE_URL")
+    for words, fact in (
+        (("verify", "--file", str(tmp_path / "none")), "does not exist"),
+        (("verify", "--checkpoints", str(other)), "line 1 cannot be read"),
+        (("verify",), "DATABASE_URL is not set"),
+        (("export", "--from", "2030-01-02", "--to", "2030-01-01"), "later than --from"),
+        (("export", "--from", "yesterday"), "yesterday"),
+    ):
+        code, _, errors = creneau(*words)
+        assert code == 2, words
+        assert fact in errors, words
+
+
+@pytest.mark.parametrize("command", ["verify", "export", "checkpoints"])
+def test_each_command_explains_itself_with_an_example(creneau: Creneau, command: str) -> None:
+    code, output, _ = creneau(command, "--help")
+    assert code == 0
+    assert f"Example: creneau audit {command}" in output
