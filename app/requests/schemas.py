@@ -235,8 +235,8 @@ class FeasibilityAnswer(Body):
     """The CDMO's word: yes, yes on a condition, or no with a coded reason."""
 
     status: FeasibilityVerdict
-    condition: str | None = Field(
-        default=None, max_length=2000, description="With `feasible_if` alone: what must be met"
+    condition: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)] | None = Field(
+        default=None, description="With `feasible_if` alone: what must be met"
     )
     reason_code: FeasibilityRefusal | None = Field(default=None, description="With `not_feasible` alone")
     valid_until_on: Day | None = Field(default=None, description="Last day on which the answer holds")

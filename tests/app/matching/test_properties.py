@@ -237,6 +237,12 @@ def _unit(**change: Any) -> Cure:
     return lambda request, unit, _: (request, replace(unit, **change))
 
 
+def _leaving(request: RequestFacts, days: int) -> RequestFacts:
+    """Let a request start earlier, so that what it leaves is what the line takes: of years that there are."""
+    assume(days < request.earliest_on.toordinal())
+    return replace(request, earliest_on=request.earliest_on - timedelta(days=days))
+
+
 CURES: dict[ReasonCode, Cure] = {
     ReasonCode.NOT_BOOKABLE: _unit(not_bookable_reason=None),
     ReasonCode.GMP_PHASE: _unit(gmp_phases=("phase_1", "phase_3")),
@@ -255,11 +261,7 @@ CURES: dict[ReasonCode, Cure] = {
     ReasonCode.FEASIBILITY_EXPIRED: _request(feasibilities={LINE: FeasibilityFacts(LINE, feasible=True)}),
     ReasonCode.COMMISSIONING: _unit(commissioned_on=None),
     ReasonCode.TRANSFER: _unit(transfer_days=0),
-    # The request may start earlier, so that what it leaves is what the line takes.
-    ReasonCode.TIME_TOO_SHORT: lambda request, unit, reason: (
-        replace(request, earliest_on=request.earliest_on - timedelta(days=int(str(reason.offered)))),
-        unit,
-    ),
+    ReasonCode.TIME_TOO_SHORT: lambda request, unit, reason: (_leaving(request, int(str(reason.offered))), unit),
 }
 
 

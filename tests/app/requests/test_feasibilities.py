@@ -100,6 +100,8 @@ async def test_an_answer_says_what_it_must(client: httpx.AsyncClient, world: Wor
     for body, pointer in (
         ({"status": "asked"}, "/status"),
         ({"status": "feasible_if"}, "/condition"),
+        ({"status": "feasible_if", "condition": " "}, "/condition"),
+        ({"status": "feasible", "condition": ""}, "/condition"),
         ({"status": "feasible", "condition": "below 5 g/L"}, "/condition"),
         ({"status": "not_feasible"}, "/reason_code"),
         ({"status": "feasible", "reason_code": "scale"}, "/reason_code"),
