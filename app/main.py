@@ -107,6 +107,15 @@ def _equip(app: FastAPI, settings: Settings, engine: AsyncEngine) -> None:
     app.state.sheet_reader = SheetReader(settings)
 
 
+def _surround(app: FastAPI, settings: Settings) -> None:
+    """Put around the application what every request passes, the innermost first."""
+    app.add_middleware(BodyLimit, larger=dict.fromkeys(IMPORT_PATHS, settings.import_max_bytes + FORM_BYTES))
+    app.add_middleware(HeadAsGet)
+    app.add_middleware(RateLimit, policies=policies(settings))
+    app.add_middleware(RequestContext, on_failure=http.on_failure, security=SecurityHeaders(settings.public_url))
+    app.add_middleware(HeadAlone)
+
+
 def create_app(settings: Settings | None = None, tracer: "TracerProvider | None" = None) -> FastAPI:
     """Return the application, wired to the database of the settings.
 
@@ -159,11 +168,7 @@ def create_app(settings: Settings | None = None, tracer: "TracerProvider | None"
     )
     app.state.is_stopping = lambda: False  # a server that can tell puts its own word here
     http.install(app)
-    app.add_middleware(BodyLimit, larger=dict.fromkeys(IMPORT_PATHS, settings.import_max_bytes + FORM_BYTES))
-    app.add_middleware(HeadAsGet)
-    app.add_middleware(RateLimit, policies=policies(settings))
-    app.add_middleware(RequestContext, on_failure=http.on_failure, security=SecurityHeaders(settings.public_url))
-    app.add_middleware(HeadAlone)
+    _surround(app, settings)
     for router in ROUTERS:
         # As its own routes: to find one through an included router takes FastAPI longer.
         app.router.routes.extend(router.routes)
