@@ -5,11 +5,12 @@ a constraint refused. So the log tells its class, where it came from, and of the
 and the name of the rule; never its words. Libraries that log by themselves go through the same.
 """
 
+import io
 import logging
 import sys
 from collections.abc import Iterator
 from traceback import extract_tb
-from typing import Any
+from typing import Any, TextIO, cast
 
 import structlog
 from asyncpg import PostgresError
@@ -42,22 +43,26 @@ def configure(settings: Settings) -> None:
     structlog.configure(
         processors=[*shared, *renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[settings.log_level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _StandardError())),
         cache_logger_on_first_use=True,
     )
     _take_over_libraries(shared, renderer, settings.log_level)
 
 
-class _StandardError(logging.Handler):
-    """Writes to what standard error is at the time."""
+class _StandardError(io.TextIOBase):
+    """Writes to what standard error is at the time: a logger outlives what it was at its first line."""
 
-    def emit(self, record: logging.LogRecord) -> None:
-        sys.stderr.write(self.format(record) + "\n")
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
 
 
 def _take_over_libraries(shared: list[Processor], renderer: list[Processor], level: str) -> None:
     """Send what libraries log through the same processors."""
-    handler = _StandardError(max(logging.WARNING, logging.getLevelNamesMapping()[level]))
+    handler = logging.StreamHandler(_StandardError())
+    handler.setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[first_line, *shared],
@@ -65,7 +70,7 @@ def _take_over_libraries(shared: list[Processor], renderer: list[Processor], lev
         )
     )
     root = logging.getLogger()
-    for other in [one for one in root.handlers if isinstance(one, _StandardError)]:
+    for other in [one for one in root.handlers if isinstance(getattr(one, "stream", None), _StandardError)]:
         root.removeHandler(other)
     root.addHandler(handler)
 

@@ -1,9 +1,11 @@
 """One line a request, an object of JSON; no line holds a secret or the name of a product, whatever fails."""
 
 import asyncio
+import io
 import json
 import logging
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -166,3 +168,14 @@ def test_libraries_log_the_same_way(capsys: pytest.CaptureFixture[str]) -> None:
     assert (told["event"], told["level"]) == ("it failed", "error")
     assert "ValueError" in told["exception"]
     assert SECRET_NAME not in line
+
+
+def test_a_logger_writes_to_what_standard_error_is_at_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It lives as long as its module, and a standard error may be replaced and closed before it."""
+    logs.configure(Settings())
+    log = structlog.get_logger()
+    for event in ("before", "after"):
+        with io.StringIO() as error:
+            monkeypatch.setattr(sys, "stderr", error)
+            log.warning(event)
+            assert json.loads(error.getvalue())["event"] == event
