@@ -8,7 +8,18 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, Uuid, literal_column, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Index,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    column,
+    literal_column,
+    table,
+    text,
+)
 from sqlalchemy.dialects.postgresql import INT4RANGE, ExcludeConstraint, Range
 from sqlmodel import Field, SQLModel
 from sqlmodel._compat import SQLModelConfig
@@ -89,6 +100,12 @@ class Agreement(Versioned, table=True):
     capped_price_cents: int | None = Field(default=None, sa_type=BigInteger)
     recoverable_within_days: int = 0
     origin: Origin = one_of(Origin, default=Origin.REAL)
+
+
+AGREEMENT_CAPS = table(
+    "agreement_caps", column("id", Uuid), column("capped_price_cents", BigInteger), column("origin", Text)
+)
+"""A view of agreements: what those who buy are told of them, and no fee."""
 
 
 class ReadinessDay(SQLModel, table=True):

@@ -16,12 +16,21 @@ from sqlalchemy.pool import NullPool
 from app.commands.failure import CommandFailed, owned_database_of, read_settings
 from app.core.health import REPOSITORY
 from app.core.settings import APPLICATION_ROLE
+from app.core.tenancy import SERVICE_ROLE
 
 EXAMPLE = "DATABASE_OWNER_URL=postgresql://creneau_owner@/creneau creneau migrate"
 
+PER_GRANT = 160000
+"""Since when it is said with each grant whether rights are inherited; before, with the role that is granted to."""
+_LET = """
+    SELECT rolsuper OR pg_has_role(rolname, :service, '{}')
+           AND NOT (rolname = :application AND pg_has_role(rolname, :service, 'USAGE'))
+      FROM pg_roles WHERE rolname = :member
+"""
+
 
 def migrate() -> None:
-    """Bring the database to the present schema, and make the application's role if it is missing.
+    """Bring the database to the present schema, and make the roles of the service if they are missing.
 
     Runs under DATABASE_OWNER_URL, or DATABASE_URL where one role serves for both.
 
@@ -34,7 +43,7 @@ def migrate() -> None:
 
 
 def migrate_database(owner: SecretStr, application: SecretStr) -> None:
-    """Make the application's role, then run all migrations that are missing.
+    """Make the roles of the service, then run all migrations that are missing.
 
     Migrations of one database run one at a time, and wait a limited time for tables in use: the environment
     of the migrations sees to both.
@@ -54,9 +63,7 @@ def migrate_database(owner: SecretStr, application: SecretStr) -> None:
     config = Config(REPOSITORY / "alembic.ini")
     config.attributes["url"] = owner
     try:
-        asyncio.run(
-            ensure_application_role(make_url(owner.get_secret_value()), make_url(application.get_secret_value()))
-        )
+        asyncio.run(ensure_roles(make_url(owner.get_secret_value()), make_url(application.get_secret_value())))
         command.upgrade(config, "head")
     except (OSError, asyncpg.PostgresConnectionError) as error:
         raise CommandFailed(f"the database cannot be reached: {error}") from error
@@ -68,45 +75,71 @@ def migrate_database(owner: SecretStr, application: SecretStr) -> None:
         raise
 
 
-async def ensure_application_role(owner: URL, application: URL) -> None:
-    """Make the role that owns nothing, unless it is there; roles belong to the whole server.
+async def ensure_roles(owner: URL, application: URL) -> None:
+    """Make the roles of the service that are missing; they own nothing, and belong to the whole server.
+
+    Under `creneau_app` the service is connected; it may take `creneau_service` for a while, to see across
+    organisations, and has none of its rights otherwise.
 
     Raises
     ------
     CommandFailed
-        It is missing, and the owner's role may not make it.
+        One is missing, and the owner's role may not make it.
     """
     password = application.password if application.username == APPLICATION_ROLE else None
     engine = create_async_engine(owner, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     try:
         async with engine.connect() as connection:
-            if not await _application_role_exists(connection):
-                await _make_application_role(connection, password)
+            await _ensure_role(connection, APPLICATION_ROLE, "LOGIN", password)
+            await _ensure_role(connection, SERVICE_ROLE, "NOLOGIN", None)
+            for member in (APPLICATION_ROLE, str(await connection.scalar(text("SELECT current_user")))):
+                await _let_take_service_role(connection, member)
     finally:
         await engine.dispose()
 
 
-async def _make_application_role(connection: AsyncConnection, password: str | None) -> None:
-    words = "CREATE ROLE %I LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS"
+async def _ensure_role(connection: AsyncConnection, role: str, login: str, password: str | None) -> None:
+    """Make a role unless it is there; of those that it is a member of, it has no rights until it takes one."""
+    if await _exists(connection, role):
+        return
+    words = f"CREATE ROLE %I {login} NOINHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS"
     statement = await connection.scalar(
         text("SELECT format(CAST(:words AS text), CAST(:role AS text), CAST(:password AS text))"),
-        {
-            "words": words + (" PASSWORD %L" if password else ""),
-            "role": APPLICATION_ROLE,
-            "password": password or "",
-        },
+        {"words": words + (" PASSWORD %L" if password else ""), "role": role, "password": password or ""},
     )
     try:
         await connection.exec_driver_sql(str(statement))
     except DBAPIError as error:
-        if await _application_role_exists(connection):
+        if await _exists(connection, role):
             return  # made meanwhile, by a migration of another database of this server
         raise CommandFailed(
-            f"the role {APPLICATION_ROLE} is missing, and {connection.engine.url.username} may not make it: "
-            f"have an administrator run  CREATE ROLE {APPLICATION_ROLE} LOGIN  and migrate again"
+            f"the role {role} is missing, and {connection.engine.url.username} may not make it: "
+            f"have an administrator run  CREATE ROLE {role} {login} NOINHERIT  and migrate again"
         ) from error
 
 
-async def _application_role_exists(connection: AsyncConnection) -> bool:
+async def _exists(connection: AsyncConnection, role: str) -> bool:
     query = text("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = :role)")
-    return bool(await connection.scalar(query, {"role": APPLICATION_ROLE}))
+    return bool(await connection.scalar(query, {"role": role}))
+
+
+async def _let_take_service_role(connection: AsyncConnection, member: str) -> None:
+    """Let a role take that of the service, without having its rights before it does."""
+    quoted = await connection.scalar(text("SELECT quote_ident(:member)"), {"member": member})
+    version = int(await connection.scalar(text("SELECT current_setting('server_version_num')::int")) or 0)
+    steps = [f"GRANT {SERVICE_ROLE} TO {quoted}"]
+    if version >= PER_GRANT:
+        steps[0] += " WITH INHERIT FALSE, SET TRUE"
+    elif member == APPLICATION_ROLE:
+        steps.append(f"ALTER ROLE {quoted} NOINHERIT")
+    let = text(_LET.format("SET" if version >= PER_GRANT else "MEMBER"))
+    values = {"member": member, "service": SERVICE_ROLE, "application": APPLICATION_ROLE}
+    try:
+        for step in [] if await connection.scalar(let, values) else steps:
+            await connection.exec_driver_sql(step)
+    except DBAPIError as error:
+        if not await connection.scalar(let, values):  # nor was it let meanwhile, by a migration of another database
+            raise CommandFailed(
+                f"{member} may not take the role {SERVICE_ROLE}, and {connection.engine.url.username} may not let it: "
+                f"have an administrator run  {'; '.join(steps)}  and migrate again"
+            ) from error

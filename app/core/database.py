@@ -12,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from app.core.settings import Settings
+from app.core.tenancy import TenantConnection
 
 SessionFactory = async_sessionmaker[AsyncSession]
 
@@ -47,6 +48,7 @@ def make_engine(
         url.get_secret_value(),
         hide_parameters=True,
         connect_args={
+            "connection_class": TenantConnection,
             "timeout": 5,
             "command_timeout": settings.statement_timeout_ms / 1000 + _AFTER_STATEMENT_TIMEOUT_SECONDS,
             "server_settings": {

@@ -17,6 +17,7 @@ from app.core.media_types import SAFE_METHODS
 from app.core.request_context import notes
 from app.core.routing import REQUIRED, claim_key
 from app.core.sheets.http import DryRun
+from app.core.tenancy import EVERYBODY, act_for, acting_for
 from app.identity.actor import Actor
 from app.identity.key_uses import KeyUses
 from app.identity.known_keys import KnownKeys
@@ -45,9 +46,11 @@ async def _known(request: Request, driver: Driver, credentials: HTTPAuthorizatio
     """Return who is acting: whatever the operation, its key is known here, and its scope is required here."""
     known: KnownKeys = request.app.state.known_keys
     uses: KeyUses = request.app.state.key_uses
-    actor = await authenticate(driver, known, credentials.credentials, request_id=request.scope.get("request_id"))
+    with acting_for(EVERYBODY):
+        actor = await authenticate(driver, known, credentials.credentials, request_id=request.scope.get("request_id"))
     notes().facts |= {"api_key_id": str(actor.api_key_id), "organisation_id": str(actor.organisation_id)}
     uses.note(actor)
+    act_for(actor.tenancy)
     actor.require_scope(KeyScope.READ if request.method in SAFE_METHODS else KeyScope.WRITE)
     return actor
 

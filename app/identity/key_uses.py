@@ -10,6 +10,7 @@ import structlog
 
 from app.core.clock import now
 from app.core.database import DATABASE_FAILURES, SessionFactory, transaction
+from app.core.tenancy import EVERYBODY, acting_for
 from app.identity import key_repository
 from app.identity.actor import Actor
 
@@ -38,8 +39,9 @@ class KeyUses:
         if not noted:
             return
         try:
-            async with transaction(self._sessions) as session:
-                await key_repository.write_uses(session, noted)
+            with acting_for(EVERYBODY):
+                async with transaction(self._sessions) as session:
+                    await key_repository.write_uses(session, noted)
         except DATABASE_FAILURES as error:
             log.warning("key_uses_not_written", error=error)
             self._noted = noted | self._noted
