@@ -118,7 +118,7 @@ def empty(database: str) -> Iterator[Callable[[], None]]:
 async def owner(settings: Settings, empty: Callable[[], None]) -> AsyncIterator[AsyncEngine]:
     """An engine of the owner; afterwards every table is empty again."""
     assert settings.database_owner_url is not None
-    engine = make_engine(settings.database_owner_url, settings)
+    engine = make_engine(settings.database_owner_url, settings, is_owner=True)
     yield engine
     await engine.dispose()
     empty()

@@ -141,8 +141,8 @@ _BUSY = literal_column(
 PLACE = PreparedRows(_SLOT.add_columns(_BUSY.label("busy"), STATE.label("state")), Slot)
 """A slot, by its `slot_id`, with all that its facts are made of.
 
-In this order: slot, the cap of its agreement in cents, the occupied stretches of the slot as pairs of days, and the name of the state of the
-catalogue.
+In this order: slot, the cap of its agreement in cents, the occupied stretches of the slot as pairs of days, and the
+name of the state of the catalogue.
 """
 PLACE_AS_IF_FREE = PreparedRows(_SLOT.add_columns(null().label("busy"), STATE.label("state")), Slot)
 """The same without what occupies it: to find that out is two thirds of the work, and the calendar decides anyway."""

@@ -16,6 +16,7 @@ from app.core.database import make_engine, make_session_factory, transaction
 from app.core.errors import DomainError
 from app.core.health import schema_fault
 from app.core.settings import Settings
+from app.core.tenancy import go_across
 
 Done = TypeVar("Done")
 
@@ -61,14 +62,21 @@ def as_owner(act: Callable[[AsyncSession], Awaitable[Done]]) -> Done:
 
 
 def as_application(settings: Settings, act: Callable[[AsyncSession], Awaitable[Done]]) -> Done:
-    """Do something in a transaction of its own under DATABASE_URL, and return what it returns.
+    """Do something in a transaction of its own under DATABASE_URL, for all organisations; return what it returns.
 
     Raises
     ------
     CommandFailed
-        If no such database is named; and as for `in_transaction`.
+        If no such database is named, or it is not migrated; and as for `in_transaction`.
     """
-    return in_transaction(settings, "DATABASE_URL", database_of(settings), act)
+
+    async def act_across(session: AsyncSession) -> Done:
+        if fault := await schema_fault(session):
+            raise CommandFailed(fault)
+        await go_across(session)
+        return await act(session)
+
+    return in_transaction(settings, "DATABASE_URL", database_of(settings), act_across)
 
 
 def ensure_migrated(settings: Settings) -> None:
@@ -77,14 +85,15 @@ def ensure_migrated(settings: Settings) -> None:
     Raises
     ------
     CommandFailed
-        If it is not; and as for `as_application`.
+        If it is not; and as for `in_transaction`.
     """
-    if fault := as_application(settings, schema_fault):
+    if fault := in_transaction(settings, "DATABASE_URL", database_of(settings), schema_fault):
         raise CommandFailed(fault)
 
 
 async def _transact(settings: Settings, url: SecretStr, act: Callable[[AsyncSession], Awaitable[Done]]) -> Done:
-    engine = make_engine(url, settings, application_name="creneau-command", poolclass=NullPool)
+    is_owner = url == settings.database_owner_url
+    engine = make_engine(url, settings, application_name="creneau-command", is_owner=is_owner, poolclass=NullPool)
     try:
         async with transaction(make_session_factory(engine)) as session:
             return await act(session)

@@ -58,8 +58,13 @@ CREATE FUNCTION is_told_of_product(product uuid) RETURNS boolean LANGUAGE sql ST
         SELECT FROM requests WHERE product_id = product AND is_told_of_request(id)
     )
 $$;
+CREATE FUNCTION is_real_crisis(crisis uuid) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
+    SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT EXISTS (SELECT FROM crises WHERE id = crisis AND mode = 'real')
+$$;
 """
 SIGNATURES = (
+    "is_real_crisis(uuid)",
     "is_told_of_product(uuid)",
     "is_told_of_request(uuid)",
     "is_own_request(uuid)",
@@ -117,20 +122,24 @@ POLICIES: dict[str, tuple[str, str]] = {
     "freed_periods": (NONE, NONE),
     "slips": ("EXISTS (SELECT FROM bookings AS one WHERE one.id = booking_id) OR EXISTS (SELECT FROM slip_moves AS one WHERE one.slip_id = slips.id)", "EXISTS (SELECT FROM bookings AS one WHERE one.id = booking_id)"),
     "slip_moves": ("EXISTS (SELECT FROM bookings AS one WHERE one.id = booking_id)", "EXISTS (SELECT FROM bookings AS one WHERE one.id = booking_id)"),
-    "rounds": (NONE, NONE),
+    "rounds": ("status NOT IN ('draft', 'cancelled') AND (SELECT acting_organisation()) IS NOT NULL", NONE),
     "round_requests": ("is_own_request(request_id)", NONE),
-    "runs": (NONE, NONE),
+    "runs": (f"kind = 'crisis' AND {AUTHORITY}", NONE),
     "run_explanations": ("is_own_request(request_id)", NONE),
     "run_certificates": (NONE, NONE),
     "offers": (OWN, OWN),
     "waiting_decisions": (NONE, NONE),
     "waiting_lines": (OWN, NONE),
-    "crises": (AUTHORITY, NONE),
+    "crises": (f"{AUTHORITY} OR EXISTS (SELECT FROM crisis_orders AS one WHERE one.crisis_id = crises.id)", NONE),
     "crisis_powers": (AUTHORITY, NONE),
     "crisis_plans": (AUTHORITY, NONE),
     "crisis_signatures": (AUTHORITY, AUTHORITY),
     "crisis_orders": (f"{OWN} OR {AUTHORITY}", OWN),
-    "displacements": (f"{AUTHORITY} OR EXISTS (SELECT FROM bookings AS one WHERE one.id = booking_id)", NONE),
+    "displacements": (
+        f"{AUTHORITY} OR (is_real_crisis(crisis_id) AND EXISTS (SELECT FROM bookings AS one WHERE one.id = booking_id))"
+        " OR EXISTS (SELECT FROM crisis_orders AS one WHERE one.id = order_id)",
+        NONE,
+    ),
     "job_attempts": (NONE, NONE),
     "sweep_turns": (NONE, NONE),
 }
@@ -161,6 +170,9 @@ def upgrade() -> None:
         op.execute(function if function.lstrip().startswith("CREATE") else f"CREATE{function}")
     op.execute("CREATE VIEW agreement_caps AS SELECT id, capped_price_cents, origin FROM agreements")
     _let_the_service("GRANT SELECT ON agreement_caps TO")
+    for signature in SIGNATURES:
+        op.execute(f"REVOKE EXECUTE ON FUNCTION {signature} FROM PUBLIC")
+        _let_the_service(f"GRANT EXECUTE ON FUNCTION {signature} TO")
     op.execute(SAME_RIGHTS)
     for table, (seen, written) in POLICIES.items():
         op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY")

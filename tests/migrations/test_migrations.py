@@ -89,7 +89,7 @@ def test_up_in_step_down_to_nothing_and_up_again(scratch: URL) -> None:
 
 async def store(url: URL, settings: Settings, *statements: str) -> None:
     """Store a row of each kind, and change them."""
-    engine = make_engine(server.secret(url), settings)
+    engine = make_engine(server.secret(url), settings, is_owner=True)
     sessions = make_session_factory(engine)
     for row in specimens():
         await World(sessions).add(row)
