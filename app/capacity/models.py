@@ -12,6 +12,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Index,
+    MetaData,
     Text,
     UniqueConstraint,
     Uuid,
@@ -180,6 +181,14 @@ class Slot(Versioned, table=True):
     price_cents: int | None = Field(default=None, sa_type=BigInteger)
     agreement_id: UUID | None = Field(default=None, foreign_key="agreements.id")
     origin: Origin = one_of(Origin, default=Origin.REAL)
+
+
+SEEN_SLOTS = Slot.__table__.to_metadata(MetaData(), name="seen_slots").alias("slots")  # type: ignore[attr-defined]
+"""A view of the slots that the acting organisation may see.
+
+Row-level security would show the same, but PostgreSQL trusts no condition on periods to be looked at before it: none
+could use an index.
+"""
 
 
 class Commitment(Versioned, table=True):

@@ -129,7 +129,7 @@ async def _let_take_service_role(connection: AsyncConnection, member: str) -> No
     version = int(await connection.scalar(text("SELECT current_setting('server_version_num')::int")) or 0)
     steps = [f"GRANT {SERVICE_ROLE} TO {quoted}"]
     if version >= PER_GRANT:
-        steps[0] += " WITH INHERIT FALSE, SET TRUE"
+        steps[0] += f" WITH INHERIT {str(member != APPLICATION_ROLE).upper()}, SET TRUE"
     elif member == APPLICATION_ROLE:
         steps.append(f"ALTER ROLE {quoted} NOINHERIT")
     let = text(_LET.format("SET" if version >= PER_GRANT else "MEMBER"))

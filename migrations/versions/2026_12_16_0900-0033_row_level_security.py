@@ -28,6 +28,9 @@ $$;
 CREATE FUNCTION acting_as(VARIADIC roles text[]) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT coalesce(current_setting('app.role', true) = ANY (roles), false)
 $$;
+CREATE FUNCTION acting_across() RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT pg_has_role('creneau_service', 'USAGE')
+$$;
 CREATE FUNCTION own_units() RETURNS uuid[] LANGUAGE sql STABLE PARALLEL SAFE
     SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT coalesce(array_agg(unit.id), '{}')
@@ -70,6 +73,7 @@ SIGNATURES = (
     "is_own_request(uuid)",
     "own_lines()",
     "own_units()",
+    "acting_across()",
     "acting_as(text[])",
     "acting_holder()",
     "acting_organisation()",
@@ -83,6 +87,8 @@ AUTHORITY = "(SELECT acting_as('authority'))"
 BUYER = "(SELECT acting_as('startup_member', 'authority'))"
 FUNDER = "funder_id = (SELECT acting_organisation())"
 ALL, NONE = "true", "false"
+
+SLOTS_SEEN = f"{OWN_UNIT} OR (status <> 'draft' AND {BUYER})"
 
 POLICIES: dict[str, tuple[str, str]] = {
     # table: (which rows are seen, which may be written)
@@ -105,7 +111,7 @@ POLICIES: dict[str, tuple[str, str]] = {
     "audit_checkpoints": (NONE, NONE),
     "agreements": (f"{OWN} OR {FUNDER}", NONE),
     "readiness_days": ("EXISTS (SELECT FROM agreements AS one WHERE one.id = agreement_id)", NONE),
-    "slots": (f"{OWN_UNIT} OR (status <> 'draft' AND {BUYER})", OWN_UNIT),
+    "slots": (SLOTS_SEEN, OWN_UNIT),
     "commitments": (OWN_UNIT, OWN_UNIT),
     "calendar_entries": (OWN_UNIT, NONE),
     "calendar_versions": (ALL, NONE),
@@ -169,7 +175,8 @@ def upgrade() -> None:
     for function in FUNCTIONS.split(";\nCREATE"):
         op.execute(function if function.lstrip().startswith("CREATE") else f"CREATE{function}")
     op.execute("CREATE VIEW agreement_caps AS SELECT id, capped_price_cents, origin FROM agreements")
-    _let_the_service("GRANT SELECT ON agreement_caps TO")
+    op.execute(f"CREATE VIEW seen_slots AS SELECT * FROM slots WHERE (SELECT acting_across()) OR {SLOTS_SEEN}")
+    _let_the_service("GRANT SELECT ON agreement_caps, seen_slots TO")
     for signature in SIGNATURES:
         op.execute(f"REVOKE EXECUTE ON FUNCTION {signature} FROM PUBLIC")
         _let_the_service(f"GRANT EXECUTE ON FUNCTION {signature} TO")
@@ -191,7 +198,7 @@ def downgrade() -> None:
         op.execute(f"DROP POLICY seen ON {table}")
         op.execute(f"DROP POLICY trusted ON {table}")
         op.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY")
-    op.execute("DROP VIEW agreement_caps")
+    op.execute("DROP VIEW agreement_caps, seen_slots")
     for kind in ("TABLES", "SEQUENCES", "FUNCTIONS"):
         op.execute(f"REVOKE ALL ON ALL {kind} IN SCHEMA public, jobs FROM {SERVICE}")
     op.execute(f"REVOKE USAGE ON SCHEMA public, jobs FROM {SERVICE}")
