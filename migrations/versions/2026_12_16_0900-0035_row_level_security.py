@@ -5,14 +5,14 @@ transaction. What the service must look at across organisations it does as `cren
 plain yes: a condition would keep indexes on periods from being used, whose operators PostgreSQL does not trust to keep
 what they compare to themselves. The owner's are too: without it seeds would fail, and backfills touch nothing.
 
-Revision ID: 0033
-Revises: 0029
+Revision ID: 0035
+Revises: 0034
 """
 
 from alembic import op
 
-revision = "0033"
-down_revision = "0029"
+revision = "0035"
+down_revision = "0034"
 branch_labels = None
 depends_on = None
 
