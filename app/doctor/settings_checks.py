@@ -1,5 +1,6 @@
 """What the settings say, and what they should not."""
 
+import hmac
 import shutil
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address
@@ -47,7 +48,8 @@ async def check_secrets(deployment: Deployment) -> list[Finding]:
     settings = deployment.settings
     password = password_of(settings.database_url)
     has_two = settings.database_owner_url != settings.database_url
-    if has_two and password and password == password_of(settings.database_owner_url):
+    other = password_of(settings.database_owner_url)
+    if has_two and password and other and hmac.compare_digest(password.encode(), other.encode()):
         fact = "Both roles of the database have the same password: who has the one has the other."
         found.append(fault(fact, f"Give each its own. {_MAKE_ONE}."))
     return found or [ok("No secret of the settings is known, short, or used twice.")]
