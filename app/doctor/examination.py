@@ -19,6 +19,7 @@ OfDatabase = Callable[[AsyncSession, Deployment], Awaitable[list[Finding]]]
 
 OF_DATABASE: Mapping[str, OfDatabase] = {
     "server": running_checks.check_server,
+    "transport": running_checks.check_transport,
     "schema": running_checks.check_schema,
     "clocks": running_checks.check_clocks,
     "role": role_checks.check_role,

@@ -58,6 +58,24 @@ async def server(session: AsyncSession) -> Server:
     return Server(*row)
 
 
+class Transport(NamedTuple):
+    """How a connection gets to the server."""
+
+    client: str | None
+    is_encrypted: bool
+
+
+async def transport(session: AsyncSession) -> Transport:
+    """Return where the server sees this connection come from, None through a socket, and whether it is encrypted."""
+    row = await _row(
+        session,
+        """
+        SELECT host(inet_client_addr()), coalesce((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false)
+        """,
+    )
+    return Transport(*row)
+
+
 async def clock(session: AsyncSession) -> datetime:
     """Return what time it is by the database."""
     return (await _row(session, "SELECT clock_timestamp()"))[0]  # type: ignore[no-any-return]

@@ -12,6 +12,7 @@ from app.core.jobs import JobState, job_counts
 from app.doctor import repository
 from app.doctor.deployment import Deployment
 from app.doctor.findings import Finding, fault, ok, warning
+from app.doctor.settings_checks import is_loopback
 
 OLDEST_VERSION = 150_000
 SLOW_SECONDS, WRONG_SECONDS = 1.0, 30.0
@@ -45,6 +46,17 @@ def _milliseconds(shown: str) -> str:
         if shown.removesuffix(unit).isdecimal() and shown != shown.removesuffix(unit):
             return f"{int(shown.removesuffix(unit)) * factor}ms"
     return shown
+
+
+async def check_transport(session: AsyncSession, _: Deployment) -> list[Finding]:
+    """Whether what goes to the database and back can be read on the way."""
+    way = await repository.transport(session)
+    if way.is_encrypted:
+        return [ok("The connection to the database is encrypted.")]
+    if way.client is None or is_loopback(way.client):
+        return [ok("The connection to the database stays on this machine.")]
+    advice = "Add  ?ssl=require  to DATABASE_URL, or keep both on a network that nobody else is on."
+    return [warning("The connection to the database is not encrypted.", advice)]
 
 
 async def check_schema(session: AsyncSession, _: Deployment) -> list[Finding]:

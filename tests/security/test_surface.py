@@ -39,3 +39,11 @@ def test_no_body_may_hold_more_than_its_description_names(composed: FastAPI) -> 
     }
     assert len(bodies) > 30
     assert [name for name in bodies if schemas[name].get("additionalProperties") is not False] == []
+
+
+@pytest.mark.database
+@pytest.mark.parametrize("method", ["GET", "OPTIONS"])
+async def test_no_other_origin_may_read_anything(client: httpx.AsyncClient, method: str) -> None:
+    elsewhere = {"Origin": "https://elsewhere.example.net", "Access-Control-Request-Method": "GET"}
+    answer = await client.request(method, "/v1/sites", headers=elsewhere)
+    assert [name for name in answer.headers if name.startswith("access-control-")] == []

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from app.core.clock import now
 from app.core.database import make_engine, make_session_factory, transaction
 from app.core.settings import OWNER_ROLE, Settings
-from app.doctor import running_checks
+from app.doctor import repository, running_checks
 from app.doctor.examination import OF_DATABASE, examine
 from app.doctor.findings import Finding, Level
 from tests.app.doctor.conftest import A_WORKER, Patient, the
@@ -23,7 +23,7 @@ from tests.support.ports import free_port
 pytestmark = pytest.mark.database
 
 
-@pytest.mark.parametrize("check", ["server", "schema", "clocks", "jobs"])
+@pytest.mark.parametrize("check", ["server", "transport", "schema", "clocks", "jobs"])
 def test_a_fresh_database_is_well(patient: Patient, check: str) -> None:
     assert patient.is_well(check)
 
@@ -67,6 +67,21 @@ def test_a_connection_that_does_not_keep_what_it_asks_for_is_a_fault(patient: Pa
 @pytest.mark.parametrize("timeouts", [(100, 100), (3_600_000, 60_000), (1_500, 90_000)])
 def test_timeouts_are_read_in_whatever_unit_they_are_shown(patient: Patient, timeouts: tuple[int, int]) -> None:
     assert patient.is_well("server", lock_timeout_ms=timeouts[0], statement_timeout_ms=timeouts[1])
+
+
+@pytest.mark.parametrize(
+    ("client", "encrypted", "level"),
+    [("192.0.2.7", False, Level.WARNING), ("192.0.2.7", True, Level.OK), ("127.0.0.1", False, Level.OK)],
+)
+def test_a_way_to_the_database_that_others_may_read_is_told(
+    patient: Patient, monkeypatch: pytest.MonkeyPatch, client: str, encrypted: bool, level: Level
+) -> None:
+    async def seen(_: object) -> repository.Transport:
+        return repository.Transport(client, encrypted)  # the tests' own server is reached by a socket alone
+
+    monkeypatch.setattr(repository, "transport", seen)
+    (finding,) = patient.found("transport")
+    assert (finding.level, "?ssl=require" in finding.advice) == (level, level is Level.WARNING)
 
 
 def test_a_schema_behind_is_a_fault(patient: Patient) -> None:
