@@ -1,18 +1,23 @@
 """What serves and what works refuses to start where its promises could not hold, and says what to do next."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from rich.console import Console
 
 from app.cli import main
+from app.commands.interrupts import ParentWatch, stopping_signals
 from app.commands.starting import ensure_fit_to_start
+from app.commands.up import _Up
 from app.core.settings import APPLICATION_ROLE, OWNER_ROLE, Settings
 from tests.support import server
 from tests.support.api import Api
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.database
 
@@ -105,3 +110,11 @@ def test_on_one_machine_for_one_person_it_is_their_affair(database: str, capsys:
 def test_it_serves_under_the_owners_role(database: str, tmp_path: Path) -> None:
     with Api(address(database, OWNER_ROLE).replace("+asyncpg", ""), tmp_path / "log"):
         assert "see `creneau doctor`" in (tmp_path / "log").read_text()
+
+
+def test_what_up_starts_knows_that_it_is_for_one_person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CRENEAU_LOCAL", raising=False)
+    with stopping_signals() as stop:
+        started = _Up(free_port(), tmp_path, ParentWatch(), stop, Console())
+    assert started._environment["CRENEAU_LOCAL"] == "1"
+    assert "CRENEAU_LOCAL" not in os.environ
