@@ -1,5 +1,6 @@
 """Which addresses may be asked on behalf of users: pure rules, with no look at any network."""
 
+import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Self, TypeAlias
@@ -50,6 +51,9 @@ _NETWORKS: tuple[tuple[str, Network], ...] = tuple(
 )
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
 """All that is given out of IPv6; what lies outside is no public address. Source: RFC 4291, IANA."""
+
+_HOST = re.compile(r"[a-z0-9._-]{1,253}|[0-9a-f:.]*:[0-9a-f:.]*(?:%[0-9a-z._%-]+)?")
+"""A name, or an address; what stands behind `%` in one is refused with it."""
 
 
 class EgressRefused(Exception):
@@ -105,14 +109,15 @@ class EgressRules:
             raise EgressRefused("it is no address such as https://example.org/path") from None
         if url.scheme not in ({"https", "http"} if self.http else {"https"}):
             raise EgressRefused("it must begin with https://" + (" or http://" if self.http else ""))
-        if not url.host:
-            raise EgressRefused("it names no host")
+        host = host_of(url)
+        if not _HOST.fullmatch(host):
+            raise EgressRefused("it names no host that could be asked")
         if url.userinfo:
             raise EgressRefused("it must not hold a user or a password")
-        port = url.port or {"https": 443, "http": 80}[url.scheme]
+        port = port_of(url)
         if port not in self.ports:
             raise EgressRefused(f"its port must be {' or '.join(str(one) for one in sorted(self.ports))}, not {port}")
-        if (address := _literal(url.host)) is not None:
+        if (address := _literal(host)) is not None:
             self.check_address(address)
         return url
 
@@ -128,6 +133,16 @@ class EgressRules:
             return
         if reason := refusal_of(address):
             raise EgressRefused(f"it leads to an address that is not public: {reason}")
+
+
+def host_of(url: httpx.URL) -> str:
+    """Return the host as it is asked for and certified: in ASCII, an IPv6 address without its brackets."""
+    return url.raw_host.decode("ascii").strip("[]")
+
+
+def port_of(url: httpx.URL) -> int:
+    """Return the port that an address names or means."""
+    return url.port if url.port is not None else {"https": 443, "http": 80}[url.scheme]
 
 
 def refusal_of(address: Address) -> str | None:

@@ -7,7 +7,7 @@ from typing import Self
 
 import httpx
 
-from app.core.egress.addresses import Address, EgressRefused, EgressRules
+from app.core.egress.addresses import Address, EgressRefused, EgressRules, host_of, port_of
 from app.core.egress.names import Resolver, system_resolver
 
 
@@ -72,7 +72,7 @@ class _Guarded(httpx.AsyncBaseTransport):
 
     async def _addresses_of(self, url: httpx.URL) -> Sequence[Address]:
         """Return where the host is; one address that is not public rules out all of them."""
-        addresses = await self._resolver(url.host, url.port or 443)
+        addresses = await self._resolver(host_of(url), port_of(url))
         if not addresses:
             raise EgressRefused("its host has no address")
         for address in addresses:
@@ -81,7 +81,7 @@ class _Guarded(httpx.AsyncBaseTransport):
 
     async def _send(self, request: httpx.Request, addresses: Sequence[Address]) -> httpx.Response:
         """Try one address after the other until one takes the connection."""
-        name = {"sni_hostname": request.url.raw_host.decode("ascii").strip("[]")}
+        name = {"sni_hostname": host_of(request.url)}
         for address in addresses[:-1]:
             try:
                 return await self._transport.handle_async_request(_to(address, request, name))

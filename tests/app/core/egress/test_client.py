@@ -90,6 +90,14 @@ async def test_it_asks_the_address_that_was_looked_at_under_the_name_that_was_gi
     assert "accept-encoding: identity" in request.lower()
 
 
+async def test_a_name_in_other_letters_is_asked_for_as_it_is_certified() -> None:
+    async with told(OK) as server:
+        names = Names([PERMITTED])
+        async with egress_client(plain(server.port), resolver=names) as client:
+            await client.get(f"http://stra\u00dfe.example.org:{server.port}/")
+    assert names.asked == ["xn--strae-oqa.example.org"]  # as IDNA is today; what the system does would be `strasse`
+
+
 async def test_a_name_that_is_rebound_between_the_look_and_the_connection_leads_nowhere_else() -> None:
     async with told(OK) as server, told(OK, INTERNAL, server.port) as internal:
         names = Names([PERMITTED], [INTERNAL])
