@@ -87,7 +87,7 @@ async def check_policies(session: AsyncSession, _: Deployment) -> list[Finding]:
     ]
     lacking = {
         "have no policy": [one.name for one in tables if not one.policies],
-        "have row-level security switched off": [one.name for one in tables if not one.enabled],
+        "have row-level security switched off": [one.name for one in tables if one.policies and not one.enabled],
         "do not force it on their owner": [one.name for one in tables if one.enabled and not one.forced],
     }
     found = [
