@@ -2,8 +2,9 @@
 
 The counters are this process's own: behind several processes a client may make as many times more. A key is
 counted by its identifier, whatever secret of it is sent, once that has proved to be one; until then, and whenever
-it is refused, its address is counted, so that keys cannot be guessed at leisure, nor the token of `/metrics`. The address is the server's word: uvicorn believes
-`X-Forwarded-For` only of the proxies that its `FORWARDED_ALLOW_IPS` names.
+it is refused, its address is counted, so that keys cannot be guessed at leisure, nor the token of `/metrics`. The
+address is the server's word: uvicorn believes `X-Forwarded-For` only of the proxies that its `FORWARDED_ALLOW_IPS`
+names.
 
 Source: draft-ietf-httpapi-ratelimit-headers-11; RFC 6585, section 4; RFC 9110, section 10.2.3.
 """

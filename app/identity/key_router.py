@@ -62,8 +62,8 @@ async def make_key(request: Request, session: DbSession, actor: CurrentActor, co
 
     `secret` is shown in this answer and never again: not even where the request is repeated for its `Idempotency-Key`,
     which makes no second key and answers `null` there. Whoever has lost it rotates the key. A key without `write` is
-    refused, with 403 and the `scope` that it lacks, whatever it would change. What a program makes ends with its own key
-    at the latest; a secret that a rotation has replaced makes, rotates and revokes no keys.
+    refused, with 403 and the `scope` that it lacks, whatever it would change. What a program makes ends with its own
+    key at the latest; a secret that a rotation has replaced makes, rotates and revokes no keys.
     """
     settings: Settings = request.app.state.settings
     made = await own_keys.make_key(

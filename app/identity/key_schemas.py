@@ -21,7 +21,7 @@ def _each_once(scopes: list[KeyScope]) -> list[KeyScope]:
 
 def _number(value: object) -> object:
     if isinstance(value, bool):
-        raise ValueError("must be a number of minutes")
+        raise ValueError("must be a number of minutes")  # noqa: TRY004 - what validators of a field raise
     return value
 
 
@@ -67,7 +67,7 @@ class KeyCreate(Body):
     )
     expires_at: Instant | None = Field(
         default=None,
-        description="Left out: as late as the service allows, which may be never, and a program's key that of its maker",
+        description="Left out: as late as the service allows, or never; or with the key of the program that asks",
     )
 
 
