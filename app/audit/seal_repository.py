@@ -199,7 +199,7 @@ async def seals_of(session: AsyncSession, start: str | None, end: str | None) ->
 class Unsealed(NamedTuple):
     """Records that have no seal yet: how many, the first of them, and for how long the oldest has waited."""
 
-    count: int
+    records: int
     first_id: int | None
     waited_seconds: float
 

@@ -137,8 +137,8 @@ def _verify_database(checker: Checker, unsealed_minutes: float) -> int:
         async with transaction(sessions) as session:
             unsealed = await unsealed_records(session)
             faults += _tell(await faults_beside(session, unsealed, unsealed_minutes))
-        waited = f", the oldest of them for {unsealed.waited_seconds:.0f} s" if unsealed.count else ""
-        typer.echo(f"{unsealed.count} records are not sealed yet{waited}.")
+        waited = f", the oldest of them for {unsealed.waited_seconds:.0f} s" if unsealed.records else ""
+        typer.echo(f"{unsealed.records} records are not sealed yet{waited}.")
         return faults
 
     return reading_application(read_settings(), check)

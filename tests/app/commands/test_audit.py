@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from app.audit import trail
+from app.audit import seal_repository, trail
 from app.audit.files import lines_of
 from app.audit.seals import Item
 from app.cli import main
@@ -197,13 +197,13 @@ async def test_a_database_that_goes_away_is_told_in_a_line(
 ) -> None:
     await write(sessions, 2)
     await seal_all(sessions, most=1)
-    whole, export = trail.repository.seals_after, ("export", "-o", str(tmp_path / "cut.jsonl"))
+    whole, export = seal_repository.seals_after, ("export", "-o", str(tmp_path / "cut.jsonl"))
 
     async def cut(session: AsyncSession, *given: int) -> object:
         await session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
         return await whole(session, *given)
 
-    monkeypatch.setattr(trail.repository, "seals_after", cut)
+    monkeypatch.setattr(seal_repository, "seals_after", cut)
     for words, expected in ((export, 1), (("verify",), 2)):
         code, _, errors = await asyncio.to_thread(creneau, *words)
         assert code == expected
