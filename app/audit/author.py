@@ -18,6 +18,6 @@ class Author:
     request_id: str | None = None
 
     @classmethod
-    def of_job(cls, job: str) -> "Author":
-        """Return the author of what the service does by itself."""
-        return cls(kind=ActorKind.JOB, job=job)
+    def of_job(cls, job: str, *, request_id: str | None = None) -> "Author":
+        """Return the author of what the service does by itself, if need be on the way of somebody's request."""
+        return cls(kind=ActorKind.JOB, job=job, request_id=request_id)

@@ -5,11 +5,11 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, DateTime, Identity, Index, Uuid, text
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, Identity, Index, Uuid, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
-from app.core.model import metadata, one_of
+from app.core.model import metadata, one_of, plausible
 
 
 class ActorKind(StrEnum):
@@ -23,14 +23,21 @@ class ActorKind(StrEnum):
 class AuditRecord(SQLModel, table=True):
     """One write: when, who, what before and after, why.
 
+    The identifier is the database's to give: the application has no right to write one.
+
     Source: EU GMP Annex 11, section 9 (audit trails); 21 CFR 11.10(e).
     """
 
     __tablename__ = "audit_records"
     metadata = metadata
     __table_args__ = (
-        Index("ix_audit_records_object", "object_type", "object_id"),
-        Index("ix_audit_records_organisation_id", "organisation_id", "id"),
+        CheckConstraint("id > 0", name="id"),
+        CheckConstraint(plausible("at"), name="at"),
+        Index("ix_audit_records_at", "at", "id"),
+        Index("ix_audit_records_organisation_id", "organisation_id", "at", "id"),
+        Index("ix_audit_records_object_id", "object_id"),
+        # There are few combinations, each kept once: to read all of it for one of the later columns is little too.
+        Index("ix_audit_records_kind", "action", "object_type", "actor"),
     )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger, sa_column_args=(Identity(always=True),))

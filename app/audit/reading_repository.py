@@ -1,5 +1,6 @@
 """Queries on audit records."""
 
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, select
@@ -14,9 +15,10 @@ from app.core.paging import BigInt, fetch_page
 async def page_records(
     session: AsyncSession, wanted: AuditFilter, organisation_id: UUID | None
 ) -> tuple[list[AuditRecord], str | None]:
-    """Return one page of records that pass the filters, of one organisation or of all, in their order."""
+    """Return one page of records that pass the filters, of one organisation or of all, the oldest first."""
     statement = select(AuditRecord).where(*_conditions(wanted, organisation_id))
-    return await fetch_page(session, statement, wanted, [(col(AuditRecord.id), BigInt)])
+    order = [(col(AuditRecord.at), datetime), (col(AuditRecord.id), BigInt)]
+    return await fetch_page(session, statement, wanted, order)
 
 
 def _conditions(wanted: AuditFilter, organisation_id: UUID | None) -> list[ColumnElement[bool]]:

@@ -1,7 +1,7 @@
 """Queries on sealed records, seals and checkpoints."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -29,13 +29,18 @@ COLUMNS = (
 """Every column of an audit record."""
 
 _DOCUMENTS = frozenset({"before", "after"})
-_INSTANT = "to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') AS {}"
-_AS_TEXT = {"at": _INSTANT.format("at", "at"), "id": "id"}
+INSTANT = (
+    "coalesce(to_char({0} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+    " || CASE WHEN {0} < '0001-01-01 00:00:00+00' THEN ' BC' ELSE '' END, {0}::text) AS {0}"
+)
+"""One text for each instant, those that no record may have too: before Christ with the era, and the infinite ones."""
+
+_AS_TEXT = {"at": INSTANT.format("at"), "id": "id"}
 _RECORDS = ", ".join(_AS_TEXT.get(name, f'"{name}"::text AS "{name}"') for name in COLUMNS)
 _SEALS = ", ".join(
     [
         "sequence, previous_digest, record_ids, record_digests, total_records, digest",
-        *(_INSTANT.format(name, name) for name in ("first_at", "last_at", "sealed_at")),
+        *(INSTANT.format(name) for name in ("first_at", "last_at", "sealed_at")),
     ]
 )
 
@@ -191,6 +196,30 @@ async def seals_of(session: AsyncSession, start: str | None, end: str | None) ->
     return int(first), int(last)
 
 
-async def count_after(session: AsyncSession, record_id: int) -> int:
-    """Return how many records have a higher identifier."""
-    return int(await session.scalar(text("SELECT count(*) FROM audit_records WHERE id > :id"), {"id": record_id}) or 0)
+class Unsealed(NamedTuple):
+    """Records that have no seal yet: how many, the first of them, and for how long the oldest has waited."""
+
+    records: int
+    first_id: int | None
+    waited_seconds: float
+
+
+async def unsealed(session: AsyncSession) -> Unsealed:
+    """Return what is not sealed yet."""
+    statement = text(
+        "SELECT count(*), min(id),"
+        " coalesce(extract(epoch FROM clock_timestamp() - min(at) FILTER (WHERE isfinite(at))), 0)"
+        " FROM audit_records WHERE id > coalesce((SELECT max(last_record_id) FROM audit_seals), 0)"
+        " AND id <= (SELECT last_value FROM audit_records_id_seq)"
+    )
+    count, first_id, waited = (await session.execute(statement)).one()
+    return Unsealed(count, first_id, max(0.0, float(waited)))
+
+
+async def strangers(session: AsyncSession, most: int) -> list[int]:
+    """Return so many identifiers of records at most that the sequence has never given out."""
+    statement = text(
+        "SELECT id FROM audit_records"
+        " WHERE id < 1 OR id > (SELECT last_value FROM audit_records_id_seq) ORDER BY id LIMIT :most"
+    )
+    return list(await session.scalars(statement, {"most": most}))

@@ -1,4 +1,4 @@
-"""The one transaction of a command that reads or writes the database."""
+"""The one transaction, or the few, of a command that reads or writes the database."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,7 +12,7 @@ from sqlalchemy.pool import NullPool
 from app.commands.checks import ensure_reachable
 from app.commands.failure import CommandFailed, database_of, owned_database_of, read_settings
 from app.core.constraints import UNDEFINED_TABLE, sqlstate_of
-from app.core.database import make_engine, make_session_factory, transaction
+from app.core.database import SessionFactory, make_engine, make_session_factory, transaction
 from app.core.errors import DomainError
 from app.core.settings import Settings
 
@@ -36,15 +36,37 @@ def in_transaction(
     CommandFailed
         The database cannot be reached or is not migrated, or the service refuses.
     """
+
+    async def transact(sessions: SessionFactory) -> Done:
+        async with transaction(sessions) as session:
+            return await act(session)
+
+    return _with_sessions(settings, variable, url, transact)
+
+
+def _with_sessions(
+    settings: Settings, variable: str, url: SecretStr, act: Callable[[SessionFactory], Awaitable[Done]]
+) -> Done:
     ensure_reachable(variable, url.get_secret_value())
     try:
-        return asyncio.run(_transact(settings, url, act))
+        return asyncio.run(_connected(settings, url, act))
     except DomainError as refusal:
         raise CommandFailed(refusal.detail) from refusal
     except DBAPIError as error:
         if sqlstate_of(error) != UNDEFINED_TABLE:
             raise
         raise CommandFailed("the database is not at the present schema: run `creneau migrate`") from error
+
+
+def reading_application(settings: Settings, act: Callable[[SessionFactory], Awaitable[Done]]) -> Done:
+    """Do something in as many transactions as it takes under DATABASE_URL, and return what it returns.
+
+    Raises
+    ------
+    CommandFailed
+        If no such database is named; and as for `in_transaction`.
+    """
+    return _with_sessions(settings, "DATABASE_URL", database_of(settings), act)
 
 
 def as_owner(act: Callable[[AsyncSession], Awaitable[Done]]) -> Done:
@@ -70,10 +92,9 @@ def as_application(settings: Settings, act: Callable[[AsyncSession], Awaitable[D
     return in_transaction(settings, "DATABASE_URL", database_of(settings), act)
 
 
-async def _transact(settings: Settings, url: SecretStr, act: Callable[[AsyncSession], Awaitable[Done]]) -> Done:
+async def _connected(settings: Settings, url: SecretStr, act: Callable[[SessionFactory], Awaitable[Done]]) -> Done:
     engine = make_engine(url, settings, application_name="creneau-command", poolclass=NullPool)
     try:
-        async with transaction(make_session_factory(engine)) as session:
-            return await act(session)
+        return await act(make_session_factory(engine))
     finally:
         await engine.dispose()

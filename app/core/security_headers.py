@@ -10,6 +10,7 @@ Pair = tuple[bytes, bytes]
 _ALWAYS: tuple[Pair, ...] = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
+    (b"vary", b"authorization"),  # what anybody may read may say more to who sends a key
 )
 _TRANSPORT: Pair = (b"strict-transport-security", b"max-age=31536000")
 _POLICY: Pair = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")

@@ -1,6 +1,6 @@
 """Who is acting in a request, and for whom."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from app.audit.author import Author
@@ -11,11 +11,18 @@ from app.identity.models import KeyScope, Role
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor(Author):
-    """The author of a request, signed in: always of one organisation, in one role."""
+    """The author of a request, signed in: always of one organisation, in one role.
+
+    Attributes
+    ----------
+    secret_sha256
+        Digest of the secret that the request came with; None where it came with no key.
+    """
 
     organisation_id: UUID
     role: Role
     scopes: frozenset[KeyScope]
+    secret_sha256: bytes | None = field(default=None, repr=False)
 
     @property
     def holder_id(self) -> UUID:

@@ -1,6 +1,6 @@
 """The actor of a request, for routers."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Annotated, TypeVar
 
@@ -18,6 +18,7 @@ from app.core.request_context import notes
 from app.core.routing import REQUIRED, claim_key
 from app.core.sheets.http import DryRun
 from app.identity.actor import Actor
+from app.identity.errors import ScopeMissing
 from app.identity.key_uses import KeyUses
 from app.identity.known_keys import KnownKeys
 from app.identity.models import KeyScope
@@ -95,6 +96,23 @@ WaitingActor = Annotated[Actor, Depends(_waiting_actor)]
 """Who is acting, where the answer takes long: no transaction stays open."""
 
 
+async def _still_acting(
+    request: Request, sessions: Sessions, credentials: Credentials
+) -> Callable[[], Awaitable[bool]]:
+    async def is_known() -> bool:
+        try:
+            async with transaction(sessions) as session:
+                return await _optional_actor(request, session, credentials) is not None
+        except (NotAuthenticated, ScopeMissing):
+            return False
+
+    return is_known
+
+
+StillActing = Annotated[Callable[[], Awaitable[bool]], Depends(_still_acting)]
+"""Tells, each time that it is asked, whether who acts still may: for an answer that goes on for long."""
+
+
 async def _claim_required(
     request: Request, session: DbSession, actor: CurrentActor, sent: Annotated[str | None, _KEY] = None
 ) -> None:
@@ -117,9 +135,11 @@ ONCE_IF_ASKED = Depends(_claim_given, scope="function")
 
 
 async def _opened_once(
+    *,
     request: Request,
     sessions: Sessions,
     actor: WaitingActor,
+    credentials: Credentials,
     dry_run: DryRun,
     sent: Annotated[str | None, _KEY_TO_WRITE] = None,
 ) -> AsyncIterator[Opening]:
@@ -132,6 +152,7 @@ async def _opened_once(
 
         async def begin() -> AsyncSession:
             session = await stack.enter_async_context(transaction(sessions))
+            _given(await _optional_actor(request, session, credentials))  # its key may have ended while a file was read
             if key is not None and not dry_run:
                 await claim_key(request, session, actor.holder_id, key)
             return session

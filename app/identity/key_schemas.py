@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints
 
 from app.core.schemas import SHOWN_ONCE, Body, Instant
 from app.identity.key_rules import LONGEST_OVERLAP_MINUTES, USUAL_OVERLAP_MINUTES, KeyStatus
@@ -17,6 +17,12 @@ def _each_once(scopes: list[KeyScope]) -> list[KeyScope]:
     if len(set(scopes)) < len(scopes):
         raise ValueError("must name each scope once")
     return sorted(scopes)
+
+
+def _number(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("must be a number of minutes")  # noqa: TRY004 - what validators of a field raise
+    return value
 
 
 class KeyRead(BaseModel):
@@ -60,14 +66,15 @@ class KeyCreate(Body):
         description="`read` for GET, HEAD and OPTIONS, `write` for all other methods; none that the caller's key lacks",
     )
     expires_at: Instant | None = Field(
-        default=None, description="Left out: as late as the service allows, which may be never"
+        default=None,
+        description="Left out: as late as the service allows, or never; or with the key of the program that asks",
     )
 
 
 class KeyRotate(Body):
     """How a key goes over to a new secret."""
 
-    overlap_minutes: int = Field(
+    overlap_minutes: Annotated[int, BeforeValidator(_number)] = Field(
         default=USUAL_OVERLAP_MINUTES,
         ge=0,
         le=LONGEST_OVERLAP_MINUTES,

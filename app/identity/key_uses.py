@@ -40,6 +40,9 @@ class KeyUses:
         try:
             async with transaction(self._sessions) as session:
                 await key_repository.write_uses(session, noted)
+        except asyncio.CancelledError:
+            self._noted = noted | self._noted
+            raise
         except DATABASE_FAILURES as error:
             log.warning("key_uses_not_written", error=error)
             self._noted = noted | self._noted

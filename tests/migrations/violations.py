@@ -56,7 +56,10 @@ EXAMPLES: dict[str, Violation] = {
         record_digests=SECOND_SEAL | {"record_digests": "\\x00"},
         total_records=SECOND_SEAL | {"total_records": 1},
         digest=SECOND_SEAL | {"digest": "\\x00"},
+        instants=SECOND_SEAL | {"last_at": "infinity"},
     ),
+    **_named("audit_records", id={"id": 0}, at={"id": 9, "at": "0044-03-15T00:00:00Z BC"}),
+    **_named("audit_checkpoints", made_at={"made_at": "infinity"}),
     "ex_audit_seals_overlap": Violation("audit_seals", SECOND_SEAL | {"first_record_id": 2, "record_ids": [2, 4]}),
     **_named("idempotency_keys", request_sha256={"request_sha256": "\\x00"}),
     **_named(
