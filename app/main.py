@@ -40,6 +40,7 @@ from app.identity.known_keys import KnownKeys
 from app.identity.router import router as identity
 from app.requests.alert_router import router as alerts
 from app.requests.router import router as requests
+from app.web import policy_docs
 from app.web.audit_router import router as audit
 from app.web.docs_router import router as docs
 from app.web.metrics_router import router as metrics
@@ -173,4 +174,5 @@ def create_app(settings: Settings | None = None, tracer: "TracerProvider | None"
         # As its own routes: to find one through an included router takes FastAPI longer.
         app.router.routes.extend(router.routes)
     problem_docs.install(app)
+    policy_docs.install(app)
     return app

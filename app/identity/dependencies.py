@@ -10,17 +10,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.database import Opening, transaction
 from app.core.driver import Driver, driver_of
-from app.core.errors import NotAuthenticated
+from app.core.errors import NotAllowed, NotAuthenticated
 from app.core.http import DbSession, Sessions, driver_at_once
 from app.core.idempotency import checked_key, required_key
-from app.core.media_types import SAFE_METHODS
-from app.core.request_context import notes
+from app.core.request_context import notes, route_template
 from app.core.routing import REQUIRED, claim_key
 from app.core.sheets.http import DryRun
 from app.identity.actor import Actor
 from app.identity.key_uses import KeyUses
 from app.identity.known_keys import KnownKeys
-from app.identity.models import KeyScope
+from app.identity.policy import POLICY
 from app.identity.service import authenticate
 
 KEY_HEADER = "Idempotency-Key"
@@ -42,14 +41,24 @@ async def _optional_actor(request: Request, session: DbSession, credentials: Cre
 
 
 async def _known(request: Request, driver: Driver, credentials: HTTPAuthorizationCredentials) -> Actor:
-    """Return who is acting: whatever the operation, its key is known here, and its scope is required here."""
+    """Return who is acting: whatever the operation, its key is known here, and what the policy asks required here."""
     known: KnownKeys = request.app.state.known_keys
     uses: KeyUses = request.app.state.key_uses
     actor = await authenticate(driver, known, credentials.credentials, request_id=request.scope.get("request_id"))
     notes().facts |= {"api_key_id": str(actor.api_key_id), "organisation_id": str(actor.organisation_id)}
     uses.note(actor)
-    actor.require_scope(KeyScope.READ if request.method in SAFE_METHODS else KeyScope.WRITE)
+    _require_policy(request, actor)
     return actor
+
+
+def _require_policy(request: Request, actor: Actor) -> None:
+    """Let pass whom the operation is not refused to at once; one without a rule is refused to everybody."""
+    rule = POLICY.get((request.method, route_template(request.scope) or ""))
+    if rule is None:
+        raise NotAllowed("No rule says who may do this, and so nobody may.")
+    if rule.scope is not None:
+        actor.require_scope(rule.scope)
+    actor.require(*rule.roles)
 
 
 OptionalActor = Annotated[Actor | None, Depends(_optional_actor, scope="function")]
