@@ -1,9 +1,9 @@
 """How many requests a minute a key, or an address without one, may make.
 
 The counters are this process's own: behind several processes a client may make as many times more. A key is
-counted by its digest once it has proved to be one; until then, and whenever it is refused, its address is
-counted, so that keys cannot be guessed at leisure. The address is the server's word: uvicorn believes
-`X-Forwarded-For` only of the proxies that its `FORWARDED_ALLOW_IPS` names.
+counted by its digest once it has proved to be one, and an access token by its client; until then, and whenever it is
+refused, its address is counted, so that keys cannot be guessed at leisure. The address is the server's word: uvicorn
+believes `X-Forwarded-For` only of the proxies that its `FORWARDED_ALLOW_IPS` names.
 
 Source: draft-ietf-httpapi-ratelimit-headers-11; RFC 6585, section 4; RFC 9110, section 10.2.3.
 """
@@ -102,7 +102,7 @@ class RateLimit:
         self.app = app
         self.policies = policies
         self.limiter = SlidingWindowCounterRateLimiter(Counters())
-        self.known: OrderedDict[str, None] = OrderedDict()
+        self.known: OrderedDict[str, str] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, unless its sender has made too many."""
@@ -113,7 +113,7 @@ class RateLimit:
         if key is not None and key in self.known:
             self.known.move_to_end(key)
             policy = self.policies.get("reads" if scope["method"] in metrics.READS else "writes")
-            refusal = await self._hit(policy, key)
+            refusal = await self._hit(policy, self.known[key])
         else:
             refusal = await self._hit(self.policies.get("address"), _network_of(scope))
         if refusal is not None:
@@ -139,10 +139,11 @@ class RateLimit:
         return RateLimited(policy.name, policy.item.amount, seconds)
 
     def _learn(self, key: str) -> None:
-        """Remember a key that has proved to be one, and forget one that has been refused."""
+        """Remember a key or token that has proved to be one, and forget one that has been refused."""
         facts = notes().facts
-        if "api_key_id" in facts:
-            self.known[key] = None
+        if "api_key_id" in facts or "token_client_id" in facts:
+            # A key is counted by itself, a token by its client, which may have many.
+            self.known[key] = facts.get("token_client_id", key)
             if len(self.known) > _MOST_KEYS_REMEMBERED:
                 self.known.popitem(last=False)
         elif facts.get("problem") == NotAuthenticated.type:

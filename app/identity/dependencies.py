@@ -16,6 +16,7 @@ from app.core.idempotency import checked_key, required_key
 from app.core.request_context import notes, route_template
 from app.core.routing import REQUIRED, claim_key
 from app.core.sheets.http import DryRun
+from app.identity.access_tokens import AccessTokens, Claims, is_token
 from app.identity.actor import Actor
 from app.identity.key_uses import KeyUses
 from app.identity.known_keys import KnownKeys
@@ -31,22 +32,40 @@ _KEY_TO_WRITE = Header(
 )
 
 Told = TypeVar("Told")
-_bearer = HTTPBearer(auto_error=False, description="An API key: `Authorization: Bearer crn_...`")
+_bearer = HTTPBearer(auto_error=False, description="An API key, `Authorization: Bearer crn_...`, or an access token")
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
 async def _optional_actor(request: Request, session: DbSession, credentials: Credentials) -> Actor | None:
     """Return who is acting, or None without a key; a wrong key is refused all the same."""
-    return None if credentials is None else await _known(request, await driver_of(session), credentials)
+    if credentials is None:
+        return None
+    shown = await _shown(request, credentials)
+    return await _known(request, await driver_of(session), shown)
 
 
-async def _known(request: Request, driver: Driver, credentials: HTTPAuthorizationCredentials) -> Actor:
+async def _shown(request: Request, credentials: HTTPAuthorizationCredentials) -> str | Claims:
+    """Return a key as it stands, or what a token proves: before a connection is taken, for its issuer may be slow."""
+    tokens: AccessTokens | None = request.app.state.access_tokens
+    if tokens is None or not is_token(credentials.credentials):
+        return credentials.credentials
+    return await tokens.prove(credentials.credentials)
+
+
+async def _known(request: Request, driver: Driver, shown: str | Claims) -> Actor:
     """Return who is acting: whatever the operation, its key is known here, and what the policy asks required here."""
-    known: KnownKeys = request.app.state.known_keys
-    uses: KeyUses = request.app.state.key_uses
-    actor = await authenticate(driver, known, credentials.credentials, request_id=request.scope.get("request_id"))
-    notes().facts |= {"api_key_id": str(actor.api_key_id), "organisation_id": str(actor.organisation_id)}
-    uses.note(actor)
+    request_id: str | None = request.scope.get("request_id")
+    if isinstance(shown, Claims):
+        tokens: AccessTokens = request.app.state.access_tokens
+        actor = await tokens.actor_of(driver, shown, request_id=request_id)
+        notes().facts["token_client_id"] = str(actor.token_client_id)
+    else:
+        known: KnownKeys = request.app.state.known_keys
+        uses: KeyUses = request.app.state.key_uses
+        actor = await authenticate(driver, known, shown, request_id=request_id)
+        notes().facts["api_key_id"] = str(actor.api_key_id)
+        uses.note(actor)
+    notes().facts["organisation_id"] = str(actor.organisation_id)
     _require_policy(request, actor)
     return actor
 
@@ -89,9 +108,9 @@ async def acting_at_once(request: Request) -> AsyncIterator[tuple[Driver, Actor]
     NotAuthenticated
         Without a valid key.
     """
-    sent = _given(await _bearer(request))
+    shown = await _shown(request, _given(await _bearer(request)))
     async with driver_at_once(request) as driver:
-        yield driver, await _known(request, driver, sent)
+        yield driver, await _known(request, driver, shown)
 
 
 async def _waiting_actor(request: Request, sessions: Sessions, credentials: Credentials) -> Actor:

@@ -53,10 +53,12 @@ async def make_key(session: AsyncSession, actor: Actor, command: KeyCreate, *, l
     Raises
     ------
     NotAllowed
-        If it would have another role than the actor, who is no administrator, or a scope that the actor lacks.
+        If it would have another role than the actor, who is no administrator, or a scope that the actor lacks; or if
+        the actor is a client of the issuer.
     Invalid
         If the role does not belong to the organisation, or the expiry is past or too far off.
     """
+    actor.require_lasting("make keys")
     role = command.role or actor.role
     _require_role(actor, role)
     _require_scopes(actor, command.scopes)
@@ -87,12 +89,13 @@ async def rotate_key(
         If there is none, or it is another organisation's.
     NotAllowed
         If it is of another role, has a scope that the actor lacks, or is in the hands of another person: with its
-        secret the actor would be what it is not.
+        secret the actor would be what it is not. Or if the actor is a client of the issuer.
     StateConflict
         If it has expired or was revoked.
     Invalid
         If the expiry is past or too far off.
     """
+    actor.require_lasting("rotate keys")
     found = await get_key(session, actor, key_id)
     row = found.key
     _require_role(actor, row.role)

@@ -109,6 +109,10 @@ POST   /v1/keys                                          write any     any  any 
 GET    /v1/keys/{key_id}                                 read  own     own  own         own       own      own   -
 POST   /v1/keys/{key_id}/rotate                          write own     own  own         own       own      own   -
 POST   /v1/keys/{key_id}/revoke                          write own     own  own         own       own      own   -
+GET    /v1/token-clients                                 read  own     own  all         own       own      all   -
+POST   /v1/token-clients                                 write -       -    all         -         -        all   -
+GET    /v1/token-clients/{token_client_id}               read  own     own  all         own       own      all   -
+POST   /v1/token-clients/{token_client_id}/revoke        write own     own  all         own       own      all   -
 
 GET    /v1/products                                      read  own     own  all         own       own      all   -
 POST   /v1/products                                      write any     -    -           -         -        -     -

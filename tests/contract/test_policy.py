@@ -69,8 +69,7 @@ class Walker:
         """Try an operation on what is the role's own, but for the identifiers that are varied."""
         method, path = operation.split(" ")
         own = self.stage.own[role] if role else {}
-        ids = {name: str(one) for name, one in {**self.stage.known, "key_id": uuid4(), **own, **varied}.items()}
-        ids.setdefault("organisation_id", str(uuid4()))
+        ids = {name: str(one) for name, one in {**self.stage.missing(), **self.stage.known, **own, **varied}.items()}
         options: dict[str, Any] = {"headers": dict(self.stage.keys[role]) if role else {}}
         if call.rows is not None:
             options["files"] = {"file": ("a.csv", "\n".join(call.rows(ids)).encode())}

@@ -172,6 +172,13 @@ CALLS: Mapping[str, tuple[Call, ...]] = {
     "GET /v1/keys": (Call(listed="key_id"),),
     "POST /v1/keys": (Call(_whole(label="ERP")),),
     "POST /v1/keys/{key_id}/rotate": (Call(_whole(overlap_minutes=1)),),
+    "GET /v1/token-clients": (Call(listed="token_client_id"),),
+    "POST /v1/token-clients": (
+        Call(
+            lambda ids: {"organisation_id": ids["cdmo_id"], "name": "ERP", "client_id": "c", "role": "cdmo_planner"},
+            subjects=("cdmo_id",),
+        ),
+    ),
     "GET /v1/products": (Call(listed="product_id"),),
     "POST /v1/products": (Call(_whole(code_name="NEW-1", modality="monoclonal_antibody")),),
     "PATCH /v1/products/{product_id}": (Call(_whole(theme="oncology")),),

@@ -26,11 +26,11 @@ from app.crisis.models import (
     Displacement,
     DisplacementKind,
 )
-from app.identity.keys import new_key
-from app.identity.models import ApiKey, Organisation, OrganisationKind, Role
+from app.identity.models import Organisation, OrganisationKind, Role
 from app.requests.models import Alert, Feasibility, RequestStatus
 from tests.app.allocation.conftest import Rounds, planned_by_greed
 from tests.app.crisis.conftest import countermeasure, iso
+from tests.contract.policy.programs import program_key, token_client
 from tests.support.world import World, day
 
 Ids = Mapping[str, UUID]
@@ -88,7 +88,17 @@ class Stage:
         return {name: uuid4() for name in _NAMES}
 
 
-_NAMES = {*OF_STARTUPS, *OF_CDMOS, "organisation_id", "key_id", "round_id", "draft_round_id", "run_id", "crisis_id"}
+_NAMES = {
+    *OF_STARTUPS,
+    *OF_CDMOS,
+    "organisation_id",
+    "key_id",
+    "token_client_id",
+    "round_id",
+    "draft_round_id",
+    "run_id",
+    "crisis_id",
+}
 
 
 async def staged(world: World, client: httpx.AsyncClient) -> Stage:
@@ -123,11 +133,13 @@ async def staged(world: World, client: httpx.AsyncClient) -> Stage:
     for role, owner in owners.items():
         funds = role in {Role.AUTHORITY, Role.OBSERVER}
         funded: Ids = await _agreement(world, ours, owner) if funds else {}
-        key = {"key_id": await _key(world, owner, role), "organisation_id": owner.id}
+        key = {"key_id": await program_key(world, owner, role), "organisation_id": owner.id}
+        key |= {"token_client_id": await token_client(world, owner, role)}
         stage.own[role] = {**stage.own[role], **funded, **key}
         stage.foreign[role] = {
             **stage.foreign[role],
-            "key_id": await _key(world, theirs.startup, role),
+            "key_id": await program_key(world, theirs.startup, role),
+            "token_client_id": await token_client(world, theirs.startup, role),
             "organisation_id": theirs.startup.id,
         }
     return stage
@@ -288,10 +300,3 @@ async def _crisis(world: World, side: Side) -> None:
         )
     )
     side.ids |= {"crisis_id": crisis.id, "crisis_run_id": run.id, "plan_id": plan.id, "order_id": order.id}
-
-
-async def _key(world: World, owner: Organisation, role: Role) -> UUID:
-    """Store a key of a program, which may be rotated by whoever has its role."""
-    made = new_key()
-    row = ApiKey(organisation_id=owner.id, role=role, name="p", prefix=made.prefix, secret_sha256=made.sha256)
-    return (await world.add(row)).id
