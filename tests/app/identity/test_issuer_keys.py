@@ -119,7 +119,6 @@ async def test_an_issuer_that_is_too_slow_is_away(issuer: Issuer, monkeypatch: p
     ("path", "status", "content", "headers"),
     [
         ("/keys", 302, b"", {"Location": "/elsewhere"}),
-        ("/keys", 200, b" " * (MOST_BYTES + 1), {}),
         ("/keys", 200, b"{}", {"Content-Encoding": "gzip"}),
         ("/keys", 200, b"{", {}),
         ("/keys", 200, b"[" * 50_000, {}),
@@ -136,6 +135,17 @@ async def test_what_is_no_key_set_leaves_the_issuer_away(
     with pytest.raises(IssuerUnavailable):
         await IssuerKeys(issuer.url, None).find("rsa")
     assert "/elsewhere" not in issuer.asked
+
+
+async def test_more_is_not_read_than_keys_need(issuer: Issuer, clock: Clock) -> None:
+    keys = IssuerKeys(issuer.url, f"{issuer.url}/keys")
+    told = json.dumps({"keys": [issuer.keys["rsa"].as_dict(private=False)]}).encode()
+    issuer.answers["/keys"] = (200, told + b" " * (MOST_BYTES - len(told) + 1), {})
+    with pytest.raises(IssuerUnavailable):
+        await keys.find("rsa")
+    clock.seconds += FETCH_EVERY_SECONDS
+    issuer.answers["/keys"] = (200, told + b" " * (MOST_BYTES - len(told)), {})
+    assert await found(keys, "rsa")
 
 
 @pytest.mark.parametrize("address", ["http://keys.example.org/", "file:///etc/passwd", 5, "https://user@example.org/x"])
