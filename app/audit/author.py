@@ -8,12 +8,13 @@ from app.audit.models import ActorKind
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Author:
-    """A person, a program's key, or a job of the service, and for whom they act."""
+    """A person, a program by its key or its access token, or a job of the service, and for whom they act."""
 
     kind: ActorKind
     organisation_id: UUID | None = None
     person_id: UUID | None = None
     api_key_id: UUID | None = None
+    token_client_id: UUID | None = None
     job: str | None = None
     request_id: str | None = None
 

@@ -13,7 +13,7 @@ from app.core.model import metadata, one_of, plausible
 
 
 class ActorKind(StrEnum):
-    """Who acted: a person by a key in their hands, a program's key, or a job of the service itself."""
+    """Who acted: a person by a key in their hands, a program by its key or token, or a job of the service itself."""
 
     PERSON = "person"
     KEY = "key"
@@ -50,6 +50,7 @@ class AuditRecord(SQLModel, table=True):
     actor: ActorKind = one_of(ActorKind)
     person_id: UUID | None = Field(default=None, sa_type=Uuid)
     api_key_id: UUID | None = Field(default=None, sa_type=Uuid)
+    token_client_id: UUID | None = Field(default=None, sa_type=Uuid)
     job: str | None = Field(default=None, max_length=80)
     organisation_id: UUID | None = Field(default=None, sa_type=Uuid)
     action: str = Field(max_length=80)

@@ -15,6 +15,7 @@ COLUMNS = (
     "actor",
     "person_id",
     "api_key_id",
+    "token_client_id",
     "job",
     "organisation_id",
     "action",

@@ -1,10 +1,10 @@
 """How many requests a minute a key, or an address without one, may make.
 
 The counters are this process's own: behind several processes a client may make as many times more. A key is
-counted by its identifier, whatever secret of it is sent, once that has proved to be one; until then, and whenever
-it is refused, its address is counted, so that keys cannot be guessed at leisure, nor the token of `/metrics`. The
-address is the server's word: uvicorn believes `X-Forwarded-For` only of the proxies that its `FORWARDED_ALLOW_IPS`
-names.
+counted by its identifier, whatever secret of it is sent, once that has proved to be one, and an access token by its
+client; until then, and whenever it is refused, its address is counted, so that keys cannot be guessed at leisure, nor
+the token of `/metrics`. The address is the server's word: uvicorn believes `X-Forwarded-For` only of the proxies that
+its `FORWARDED_ALLOW_IPS` names.
 
 Source: draft-ietf-httpapi-ratelimit-headers-11; RFC 6585, section 4; RFC 9110, section 10.2.3.
 """
@@ -156,10 +156,10 @@ class RateLimit:
         return RateLimited(policy.name, policy.item.amount, seconds)
 
     def _learn(self, secret: str) -> None:
-        """Remember of which key a secret has proved to be, and forget one that has been refused."""
+        """Remember of which key or client a secret has proved to be, and forget one that has been refused."""
         facts = notes().facts
-        if "api_key_id" in facts:
-            self.known[secret] = facts["api_key_id"]
+        if proved := facts.get("api_key_id") or facts.get("token_client_id"):
+            self.known[secret] = proved
             if len(self.known) > _MOST_KEYS_REMEMBERED:
                 self.known.popitem(last=False)
         elif facts.get("problem") == NotAuthenticated.type:

@@ -2,7 +2,7 @@
 
 import re
 from functools import lru_cache
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
@@ -69,6 +69,47 @@ def _networks(networks: tuple[str, ...]) -> tuple[str, ...]:
         raise ValueError(f"must be networks such as 10.20.0.0/16, with commas between them: {error}") from None
 
 
+def is_safe_address(url: str) -> bool:
+    """Tell whether what an address answers can be believed: by https, or by http from this very machine."""
+    if not (IN_ADDRESSES.fullmatch(url.replace("?", "")) and _names_a_host(url)):
+        return False
+    parsed = urlsplit(url)
+    return parsed.scheme == "https" or _is_loopback(parsed.hostname or "")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _issuer_address(url: str | None) -> str | None:
+    """Accept an address of an issuer as it stands: it is compared letter by letter with what tokens say."""
+    if url is None or (is_safe_address(url) and len(url) <= 400):
+        return url
+    raise ValueError("must be an address by https, or by http on this very machine, of at most 400 characters")
+
+
+def _words(told: object) -> object:
+    """Accept a list between commas, as the environment has it."""
+    return tuple(filter(None, map(str.strip, told.split(",")))) if isinstance(told, str) else told
+
+
+ASYMMETRIC = frozenset(
+    {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"}
+)
+"""Algorithms of signatures that whoever can verify them cannot make. Source: RFC 7518, RFC 8037, RFC 9864."""
+
+
+def _asymmetric(names: tuple[str, ...]) -> tuple[str, ...]:
+    if not names or not ASYMMETRIC.issuperset(names):
+        raise ValueError(f"must name algorithms of these, between commas: {', '.join(sorted(ASYMMETRIC))}")
+    return names
+
+
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
+IssuerAddress = Annotated[str | None, AfterValidator(_issuer_address)]
 DatabaseUrl = Annotated[SecretStr | None, AfterValidator(_with_asyncpg)]
 
 
@@ -101,6 +142,12 @@ class Settings(BaseSettings):
     job_retention_days: int = Field(default=30, ge=1)
     key_longest_days: int = Field(default=365, ge=0, le=36_500)
     key_most_live: int = Field(default=200, ge=1)
+    jwt_issuer: IssuerAddress = None
+    jwt_audience: str | None = Field(default=None, min_length=1, max_length=400)
+    jwt_jwks_url: IssuerAddress = None
+    jwt_algorithms: Annotated[Words, AfterValidator(_asymmetric)] = ("RS256", "ES256", "EdDSA")
+    jwt_types: Words = Field(default=("at+jwt",), min_length=1)
+    jwt_leeway_s: int = Field(default=30, ge=0, le=300)
     rate_limit_reads: int = Field(default=20_000, ge=0)
     rate_limit_writes: int = Field(default=6_000, ge=0)
     rate_limit_address: int = Field(default=3_000, ge=0)
@@ -119,6 +166,13 @@ class Settings(BaseSettings):
     creneau_local: bool = False
     log_json: bool = True
     log_level: str = "INFO"
+
+    @model_validator(mode="after")
+    def _issuer_and_audience_go_together(self) -> Self:
+        """Refuse an issuer whose tokens for anybody would do."""
+        if (self.jwt_issuer is None) != (self.jwt_audience is None):
+            raise ValueError("JWT_ISSUER and JWT_AUDIENCE are set together, or not at all")
+        return self
 
     @model_validator(mode="after")
     def _owner_defaults_to_application(self) -> Self:

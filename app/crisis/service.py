@@ -233,10 +233,9 @@ async def get_crisis(session: AsyncSession, actor: Actor, crisis_id: UUID) -> Cr
     NotFound
         If there is none, or it concerns others.
     """
-    crisis = await repository.get_crisis(session, crisis_id)
+    concerns = actor.role in SEES_ALL or await repository.has_order(session, crisis_id, actor.organisation_id)
+    crisis = await repository.get_crisis(session, crisis_id) if concerns else None
     if crisis is None:
-        raise NotFound.of("crisis", crisis_id)
-    if actor.role not in SEES_ALL and not await repository.has_order(session, crisis_id, actor.organisation_id):
         raise NotFound.of("crisis", crisis_id)
     return crisis
 

@@ -26,8 +26,8 @@ class Actor(Author):
 
     @property
     def holder_id(self) -> UUID:
-        """Who repeats a request: the key it came with, or the person."""
-        return self.api_key_id or self.person_id or self.organisation_id
+        """Who repeats a request: the key it came with, the client of its token, or the person."""
+        return self.api_key_id or self.token_client_id or self.person_id or self.organisation_id
 
     def require(self, *roles: Role) -> None:
         """Let pass only an actor in one of these roles.
@@ -50,10 +50,22 @@ class Actor(Author):
             Of any other.
         """
         if scope not in self.scopes:
+            told = ", ".join(sorted(self.scopes)) or "none"
             raise ScopeMissing(
-                f"This takes the scope {scope.value}; this key's scope is {', '.join(sorted(self.scopes))} alone.",
+                f"This takes the scope {scope.value}; this key's scope is {told} alone.",
                 scope.value,
             )
+
+    def require_lasting(self, what: str) -> None:
+        """Let pass only who is known here: what a client of the issuer made would outlast its tokens.
+
+        Raises
+        ------
+        NotAllowed
+            To such a client.
+        """
+        if self.token_client_id is not None:
+            raise NotAllowed(f"Clients of the issuer do not {what}: that would outlast them.")
 
     def sees(self, organisation_id: UUID) -> bool:
         """Tell whether what belongs to an organisation may be seen: one's own, or anybody's by the coordinator."""

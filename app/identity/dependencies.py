@@ -10,18 +10,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.database import Opening, transaction
 from app.core.driver import Driver, driver_of
-from app.core.errors import NotAuthenticated
+from app.core.errors import NotAllowed, NotAuthenticated
 from app.core.http import DbSession, Sessions, driver_at_once
 from app.core.idempotency import checked_key, required_key
-from app.core.media_types import SAFE_METHODS
-from app.core.request_context import notes
+from app.core.request_context import notes, route_template
 from app.core.routing import REQUIRED, claim_key
 from app.core.sheets.http import DryRun
+from app.identity.access_tokens import AccessTokens, Claims, is_token
 from app.identity.actor import Actor
 from app.identity.errors import ScopeMissing
 from app.identity.key_uses import KeyUses
 from app.identity.known_keys import KnownKeys
-from app.identity.models import KeyScope
+from app.identity.policy import POLICY
 from app.identity.service import authenticate
 
 KEY_HEADER = "Idempotency-Key"
@@ -33,24 +33,52 @@ _KEY_TO_WRITE = Header(
 )
 
 Told = TypeVar("Told")
-_bearer = HTTPBearer(auto_error=False, description="An API key: `Authorization: Bearer crn_...`")
+_bearer = HTTPBearer(auto_error=False, description="An API key, `Authorization: Bearer crn_...`, or an access token")
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
 async def _optional_actor(request: Request, session: DbSession, credentials: Credentials) -> Actor | None:
     """Return who is acting, or None without a key; a wrong key is refused all the same."""
-    return None if credentials is None else await _known(request, await driver_of(session), credentials)
+    if credentials is None:
+        return None
+    shown = await _shown(request, credentials)
+    return await _known(request, await driver_of(session), shown)
 
 
-async def _known(request: Request, driver: Driver, credentials: HTTPAuthorizationCredentials) -> Actor:
-    """Return who is acting: whatever the operation, its key is known here, and its scope is required here."""
-    known: KnownKeys = request.app.state.known_keys
-    uses: KeyUses = request.app.state.key_uses
-    actor = await authenticate(driver, known, credentials.credentials, request_id=request.scope.get("request_id"))
-    notes().facts |= {"api_key_id": str(actor.api_key_id), "organisation_id": str(actor.organisation_id)}
-    uses.note(actor)
-    actor.require_scope(KeyScope.READ if request.method in SAFE_METHODS else KeyScope.WRITE)
+async def _shown(request: Request, credentials: HTTPAuthorizationCredentials) -> str | Claims:
+    """Return a key as it stands, or what a token proves: before a connection is taken, for its issuer may be slow."""
+    tokens: AccessTokens | None = request.app.state.access_tokens
+    if tokens is None or not is_token(credentials.credentials):
+        return credentials.credentials
+    return await tokens.prove(credentials.credentials)
+
+
+async def _known(request: Request, driver: Driver, shown: str | Claims) -> Actor:
+    """Return who is acting: whatever the operation, its key is known here, and what the policy asks required here."""
+    request_id: str | None = request.scope.get("request_id")
+    if isinstance(shown, Claims):
+        tokens: AccessTokens = request.app.state.access_tokens
+        actor = await tokens.actor_of(driver, shown, request_id=request_id)
+        notes().facts["token_client_id"] = str(actor.token_client_id)
+    else:
+        known: KnownKeys = request.app.state.known_keys
+        uses: KeyUses = request.app.state.key_uses
+        actor = await authenticate(driver, known, shown, request_id=request_id)
+        notes().facts["api_key_id"] = str(actor.api_key_id)
+        uses.note(actor)
+    notes().facts["organisation_id"] = str(actor.organisation_id)
+    _require_policy(request, actor)
     return actor
+
+
+def _require_policy(request: Request, actor: Actor) -> None:
+    """Let pass whom the operation is not refused to at once; one without a rule is refused to everybody."""
+    rule = POLICY.get((request.method, route_template(request.scope) or ""))
+    if rule is None:
+        raise NotAllowed("No rule says who may do this, and so nobody may.")
+    if rule.scope is not None:
+        actor.require_scope(rule.scope)
+    actor.require(*rule.roles)
 
 
 OptionalActor = Annotated[Actor | None, Depends(_optional_actor, scope="function")]
@@ -81,9 +109,9 @@ async def acting_at_once(request: Request) -> AsyncIterator[tuple[Driver, Actor]
     NotAuthenticated
         Without a valid key.
     """
-    sent = _given(await _bearer(request))
+    shown = await _shown(request, _given(await _bearer(request)))
     async with driver_at_once(request) as driver:
-        yield driver, await _known(request, driver, sent)
+        yield driver, await _known(request, driver, shown)
 
 
 async def _waiting_actor(request: Request, sessions: Sessions, credentials: Credentials) -> Actor:

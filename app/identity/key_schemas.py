@@ -13,7 +13,14 @@ from app.identity.models import KeyScope, Role
 Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
 
 
-def _each_once(scopes: list[KeyScope]) -> list[KeyScope]:
+def each_once(scopes: list[KeyScope]) -> list[KeyScope]:
+    """Return scopes in their order, of which none is named twice.
+
+    Raises
+    ------
+    ValueError
+        If one is.
+    """
     if len(set(scopes)) < len(scopes):
         raise ValueError("must name each scope once")
     return sorted(scopes)
@@ -59,7 +66,7 @@ class KeyCreate(Body):
 
     label: Label = Field(description="What it is for, such as `ERP, production`")
     role: Role | None = Field(default=None, description="The caller's own if left out; another takes an administrator")
-    scopes: Annotated[list[KeyScope], AfterValidator(_each_once)] = Field(
+    scopes: Annotated[list[KeyScope], AfterValidator(each_once)] = Field(
         default=[KeyScope.READ],
         min_length=1,
         max_length=len(KeyScope),

@@ -56,7 +56,8 @@ async def make_key(
     Raises
     ------
     NotAllowed
-        If it would have another role than the actor, who is no administrator, or a scope that the actor lacks.
+        If it would have another role than the actor, who is no administrator, or a scope that the actor lacks; or if
+        the actor is a client of the issuer.
     SecretReplaced
         If the actor came with a secret that a rotation has replaced.
     Invalid
@@ -64,6 +65,7 @@ async def make_key(
     TooManyKeys
         If the organisation has so many live keys already.
     """
+    actor.require_lasting("make keys")
     role = command.role or actor.role
     _require_role(actor, role)
     _require_scopes(actor, command.scopes)
@@ -98,7 +100,7 @@ async def rotate_key(
         If there is none, or it is another organisation's.
     NotAllowed
         If it is of another role, has a scope that the actor lacks, or is in the hands of another person: with its
-        secret the actor would be what it is not.
+        secret the actor would be what it is not. Or if the actor is a client of the issuer.
     SecretReplaced
         If the actor came with a secret that a rotation has replaced: whoever has it shall not take the key over.
     StateConflict
@@ -106,6 +108,7 @@ async def rotate_key(
     Invalid
         If the expiry is past or too far off, or the key would outlive the one that the actor, a program, has.
     """
+    actor.require_lasting("rotate keys")
     found = await get_key(session, actor, key_id)
     row = found.key
     _require_role(actor, row.role)

@@ -97,3 +97,8 @@ async def person_with_email(session: AsyncSession, email: str) -> Person | None:
     """Return the person with this address, or None."""
     found: Person | None = await session.scalar(select(Person).where(col(Person.email) == email))
     return found
+
+
+async def lock_organisation(session: AsyncSession, organisation_id: UUID) -> None:
+    """Lock an organisation until the transaction ends, against others who would do the same."""
+    await session.execute(select(col(Organisation.id)).where(col(Organisation.id) == organisation_id).with_for_update())

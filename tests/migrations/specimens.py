@@ -48,6 +48,7 @@ from app.crisis.models import (
     PowerKind,
 )
 from app.identity.models import ApiKey, ApiKeyUse, Organisation, OrganisationKind, OrganisationLabel, Person, Role
+from app.identity.token_client_models import TokenClient
 from app.jobs.models import JobAttempt, Outcome
 from app.requests.models import Alert, AlertHit, Feasibility, Product, Qualification, QualificationLevel, Request
 from tests.support.world import day
@@ -85,6 +86,15 @@ def _parties() -> list[SQLModel]:
         previous_ends_at=INSTANT,
     )
     use = ApiKeyUse(api_key_id=key.id, last_used_at=INSTANT)
+    client = TokenClient(
+        organisation_id=organisation.id,
+        issuer="https://issuer.example.org",
+        client_id="erp",
+        subject="erp",
+        name="ERP",
+        role=Role.CDMO_PLANNER,
+        scopes=["read"],
+    )
     label = OrganisationLabel(organisation_id=organisation.id, name="MEARY", issuer="State")
     trail = AuditRecord(actor=ActorKind.JOB, action="row.made", object_type="rows", object_id=new_id())
     seal = AuditSeal(
@@ -111,7 +121,7 @@ def _parties() -> list[SQLModel]:
         finished_at=INSTANT,
         outcome=Outcome.DONE,
     )
-    return [organisation, person, key, use, label, trail, seal, checkpoint, answered, attempt]
+    return [organisation, person, key, use, client, label, trail, seal, checkpoint, answered, attempt]
 
 
 def _supply(parties: list[SQLModel]) -> list[SQLModel]:

@@ -49,6 +49,7 @@ SECOND_SEAL = {
 
 EXAMPLES: dict[str, Violation] = {
     **_named("api_keys", scopes={"scopes": []}, previous={"previous_ends_at": None}),
+    **_named("token_clients", scopes={"scopes": []}, named={"subject": ""}),
     **_named(
         "audit_seals",
         chained=SECOND_SEAL | {"previous_digest": None},
