@@ -115,7 +115,7 @@ class RateLimit:
             policy = self.policies.get("reads" if scope["method"] in metrics.READS else "writes")
             refusal = await self._hit(policy, key)
         else:
-            refusal = await self._hit(self.policies.get("address"), _network_of(scope))
+            refusal = await self._hit(self.policies.get("address"), network_of(scope))
         if refusal is not None:
             await problem(refusal, instance=scope["path"])(scope, receive, send)
             return
@@ -157,7 +157,7 @@ def _digest_of_key(scope: Scope) -> str | None:
     return None
 
 
-def _network_of(scope: Scope) -> str:
+def network_of(scope: Scope) -> str:
     """Return whom an address stands for: itself, or with IPv6 its whole network."""
     host: str = (scope.get("client") or ("unknown",))[0]
     if ":" not in host:

@@ -6,8 +6,10 @@ from typing import Annotated, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 from sqlalchemy.engine import make_url
+
+from app.core.sign_in_settings import SignInSettings
 
 APPLICATION_ROLE = "creneau_app"
 OWNER_ROLE = "creneau_owner"
@@ -53,7 +55,7 @@ def _names_a_host(url: str) -> bool:
 DatabaseUrl = Annotated[SecretStr | None, AfterValidator(_with_asyncpg)]
 
 
-class Settings(BaseSettings):
+class Settings(SignInSettings):
     """The whole configuration of a process.
 
     `DATABASE_URL` is the application's role, `DATABASE_OWNER_URL` the owner's (migrations, seed); the second

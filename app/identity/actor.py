@@ -16,10 +16,11 @@ class Actor(Author):
     organisation_id: UUID
     role: Role
     scopes: frozenset[KeyScope]
+    session_id: UUID | None = None
 
     @property
     def holder_id(self) -> UUID:
-        """Who repeats a request: the key it came with, or the person."""
+        """Who repeats a request: the key it came with, or the person who is signed in."""
         return self.api_key_id or self.person_id or self.organisation_id
 
     def require(self, *roles: Role) -> None:
@@ -32,7 +33,7 @@ class Actor(Author):
         """
         if self.role not in roles:
             needed = " or ".join(role.value for role in roles)
-            raise NotAllowed(f"This takes the role {needed}; this key's role is {self.role.value}.")
+            raise NotAllowed(f"This takes the role {needed}; yours is {self.role.value}.")
 
     def require_scope(self, scope: KeyScope) -> None:
         """Let pass only a key of this scope.

@@ -48,6 +48,15 @@ from app.crisis.models import (
     PowerKind,
 )
 from app.identity.models import ApiKey, ApiKeyUse, Organisation, OrganisationKind, OrganisationLabel, Person, Role
+from app.identity.sign_in_models import (
+    Invitation,
+    Language,
+    PersonIdentity,
+    PersonSession,
+    SignInAttempt,
+    SignInLink,
+    SignInMethod,
+)
 from app.jobs.models import JobAttempt, Outcome
 from app.requests.models import Alert, AlertHit, Feasibility, Product, Qualification, QualificationLevel, Request
 from tests.support.world import day
@@ -111,7 +120,39 @@ def _parties() -> list[SQLModel]:
         finished_at=INSTANT,
         outcome=Outcome.DONE,
     )
-    return [organisation, person, key, use, label, trail, seal, checkpoint, answered, attempt]
+    return [organisation, person, key, use, *_ways_in(person), label, trail, seal, checkpoint, answered, attempt]
+
+
+def _ways_in(person: Person) -> list[SQLModel]:
+    identity = PersonIdentity(person_id=person.id, issuer="https://issuer.example.org", subject="1")
+    invitation = Invitation(
+        organisation_id=person.organisation_id,
+        invited_by_id=person.id,
+        email="q@example.org",
+        name="Q",
+        role=Role.COORDINATOR,
+        expires_at=INSTANT,
+        accepted_at=INSTANT,
+        person_id=person.id,
+    )
+    link = SignInLink(
+        email="q@example.org",
+        invitation_id=invitation.id,
+        language=Language.EN,
+        secret_sha256=b"3" * 32,
+        expires_at=INSTANT,
+        used_at=INSTANT,
+    )
+    attempt = SignInAttempt(secret_sha256=b"4" * 32, expires_at=INSTANT)
+    session = PersonSession(
+        person_id=person.id,
+        secret_sha256=b"5" * 32,
+        method=SignInMethod.LINK,
+        device="Firefox",
+        last_seen_at=INSTANT,
+        expires_at=INSTANT,
+    )
+    return [identity, invitation, link, attempt, session]
 
 
 def _supply(parties: list[SQLModel]) -> list[SQLModel]:
