@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 import aiosmtplib
 
+from app.core.addresses import is_address
 from app.core.sign_in_settings import SignInSettings, is_loopback
 
 SEND_SECONDS = 30.0
@@ -32,6 +33,8 @@ async def send_mail(settings: SignInSettings, mail: Mail) -> None:
     ------
     aiosmtplib.SMTPException, OSError
         If the server does not take it.
+    ValueError
+        If the address is none.
     RuntimeError
         If the settings name nowhere for mail to go.
     """
@@ -63,6 +66,8 @@ def print_mail(mail: Mail) -> None:
 
 def _message(settings: SignInSettings, mail: Mail) -> EmailMessage:
     assert settings.mail_from is not None  # noqa: S101 - settings with a server have it
+    if not is_address(mail.to):
+        raise ValueError("the mail is to what is no address")
     sender = Address(addr_spec=settings.mail_from)
     message = EmailMessage()
     message["From"] = Address("Créneau", sender.username, sender.domain)

@@ -1,12 +1,13 @@
 """Settings of signing in: mail, the issuer of identities, and how long links and sessions last."""
 
-from email.headerregistry import Address
 from ipaddress import ip_address
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings
+
+from app.core.addresses import is_address
 
 
 def is_loopback(host: str | None) -> bool:
@@ -39,13 +40,9 @@ def _mail_server(url: SecretStr | None) -> SecretStr | None:
 
 
 def _sender(address: str | None) -> str | None:
-    if address is None:
-        return None
-    try:
-        Address(addr_spec=address)
-    except (ValueError, IndexError):
-        raise ValueError("must be an address of mail such as creneau@example.org") from None
-    return address
+    if address is None or is_address(address):
+        return address
+    raise ValueError("must be an address of mail such as creneau@example.org")
 
 
 def _issuer(url: str | None) -> str | None:

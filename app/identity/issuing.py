@@ -7,9 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.author import Author
 from app.audit.service import record
+from app.core.addresses import is_address
 from app.core.errors import Conflict, Invalid
 from app.identity import people_repository, repository
-from app.identity.addresses import is_address
 from app.identity.key_rules import KIND_OF, belongs
 from app.identity.keys import NewKey, new_key
 from app.identity.models import ApiKey, Organisation, OrganisationKind, Person, Role

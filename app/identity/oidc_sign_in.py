@@ -12,10 +12,10 @@ import structlog
 from pydantic import BaseModel, Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.addresses import is_address
 from app.core.clock import now
 from app.core.sign_in_settings import SignInSettings
 from app.identity import link_repository
-from app.identity.addresses import is_address
 from app.identity.arrivals import Identity
 from app.identity.errors import SignInRefused
 from app.identity.keys import digest

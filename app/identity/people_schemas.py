@@ -6,9 +6,9 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from app.core.addresses import folded
 from app.core.paging import PageQuery
 from app.core.schemas import Body, Name, NotNull
-from app.identity.addresses import folded
 from app.identity.models import KeyScope, Role
 from app.identity.people_rules import InvitationStatus
 from app.identity.sign_in_models import SignInMethod

@@ -6,13 +6,13 @@ from typing import Annotated
 from fastapi import Form, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.core.addresses import folded
 from app.core.database import transaction
 from app.core.driver import driver_of
 from app.core.errors import NotFound
 from app.core.http import DbSession, Sessions
 from app.core.settings import Settings
 from app.identity import arrivals, links, oidc_sign_in
-from app.identity.addresses import folded
 from app.identity.browser import ATTEMPT, SESSION, VISIT, Cookies, require_own_page
 from app.identity.dependencies import signed_in
 from app.identity.link_mail import LINK_PATH
