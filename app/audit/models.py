@@ -13,7 +13,7 @@ from app.core.model import metadata, one_of
 
 
 class ActorKind(StrEnum):
-    """Who acted: a person by a key in their hands, a program's key, or a job of the service itself."""
+    """Who acted: a person by a key in their hands or signed in, a program's key, or a job of the service itself."""
 
     PERSON = "person"
     KEY = "key"

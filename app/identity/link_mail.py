@@ -70,6 +70,6 @@ def _mail(settings: SignInSettings, link: SignInLink, to: Addressee, secret: str
             "link": address,
             "until": f"{link.expires_at:%Y-%m-%d}",
         }
-        return Mail(link.email, _INVITED_SUBJECT.format(organisation=to.organisation), _INVITED.format(**told))
+        return Mail(to.email, _INVITED_SUBJECT.format(organisation=to.organisation), _INVITED.format(**told))
     text = _LINK[link.language].format(name=to.name, link=address, minutes=settings.sign_in_link_minutes)
-    return Mail(link.email, _SUBJECTS[link.language], text)
+    return Mail(to.email, _SUBJECTS[link.language], text)

@@ -90,7 +90,7 @@ class _Kept(NamedTuple):
 
 
 class Issuer:
-    """One issuer, its document kept for an hour and its keys for ten minutes."""
+    """One issuer, its document kept for an hour and its keys for ten minutes; it is asked for each by one at a time."""
 
     def __init__(self, settings: SignInSettings) -> None:
         assert settings.oidc_issuer is not None  # noqa: S101 - the caller has looked
@@ -116,14 +116,14 @@ class Issuer:
         IssuerUnavailable
             If it does not answer, or says what cannot be.
         """
-        if self._metadata is None or time.monotonic() - self._metadata.at > METADATA_SECONDS:
-            async with self._lock:
+        async with self._lock:
+            if self._metadata is None or time.monotonic() - self._metadata.at > METADATA_SECONDS:
                 document = await self._document(get_well_known_url(self.issuer, external=True))
                 try:
                     self._metadata = _Kept(Metadata.read(document, self.issuer), time.monotonic())
                 except TokenRefused as error:
                     raise _unavailable(error.reason) from None
-        found: Metadata = self._metadata.value
+            found: Metadata = self._metadata.value
         return found
 
     async def authorization_url(self, *, state: str, nonce: str, verifier: str) -> str:
@@ -211,14 +211,14 @@ class Issuer:
 
     async def _key_set(self, older_than: float = KEYS_SECONDS) -> KeySet:
         about = await self.metadata()
-        if self._keys is None or time.monotonic() - self._keys.at > older_than:
-            async with self._lock:
+        async with self._lock:
+            if self._keys is None or time.monotonic() - self._keys.at > older_than:
                 document = await self._document(about.jwks_uri)
                 try:
                     self._keys = _Kept(signing_keys(document), time.monotonic())
                 except TokenRefused as error:
                     raise _unavailable(error.reason) from None
-        found: KeySet = self._keys.value
+            found: KeySet = self._keys.value
         return found
 
     async def _document(self, url: str) -> Mapping[str, Any]:

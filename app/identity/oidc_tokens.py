@@ -33,7 +33,6 @@ _KEY_KINDS: Mapping[str, type[RSAKey] | type[ECKey] | type[OKPKey]] = {
     "ES256": ECKey,
     "ES384": ECKey,
     "ES512": ECKey,
-    "EdDSA": OKPKey,
     "Ed25519": OKPKey,
 }
 """The algorithms that are taken, each with the one kind of key that it goes with."""

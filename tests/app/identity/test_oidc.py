@@ -37,7 +37,7 @@ async def count(visitors: Visitors, table: str) -> int:
 @pytest.fixture(scope="module")
 def issuer() -> Iterator[str]:
     """A real issuer, which knows four people."""
-    users = {
+    users: dict[str, dict[str, Any]] = {
         "known": {"email": EMAIL, "email_verified": True},
         "stranger": {"email": "stranger@example.org", "email_verified": True},
         "unproved": {"email": EMAIL, "email_verified": False},

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from joserfc import jwt
-from joserfc.jwk import ECKey, KeySet, OctKey, RSAKey
+from joserfc.jwk import ECKey, KeySet, OctKey, OKPKey, RSAKey
 
 from app.identity.oidc_tokens import (
     TokenRefused,
@@ -24,8 +24,9 @@ from app.identity.oidc_tokens import (
 ISSUER, CLIENT, NONCE = "https://issuer.example.org", "creneau", "n" * 43
 RSA = RSAKey.generate_key(2048, {"kid": "rsa", "use": "sig"})
 EC = ECKey.generate_key("P-256", {"kid": "ec", "use": "sig", "alg": "ES256"})
+ED = OKPKey.generate_key("Ed25519", {"kid": "ed"})
 STRANGER = RSAKey.generate_key(2048, {"kid": "rsa", "use": "sig"})
-KEYS = signing_keys({"keys": [RSA.as_dict(private=False), EC.as_dict(private=False)]})
+KEYS = signing_keys({"keys": [RSA.as_dict(private=False), EC.as_dict(private=False), ED.as_dict(private=False)]})
 
 
 def claims(**changed: Any) -> dict[str, Any]:
@@ -52,8 +53,11 @@ def check(token: str, keys: KeySet = KEYS) -> str:
     return algorithm
 
 
-@pytest.mark.parametrize(("key", "header"), [(RSA, {}), (RSA, {"alg": "PS384"}), (EC, {"alg": "ES256", "kid": "ec"})])
-def test_a_token_of_the_issuer_is_believed(key: Any, header: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("key", "header"),
+    [(RSA, {}), (RSA, {"alg": "PS384"}), (EC, {"alg": "ES256", "kid": "ec"}), (ED, {"alg": "Ed25519", "kid": "ed"})],
+)
+def test_a_token_of_the_issuer_is_believed(key: Any, header: dict[str, Any]) -> None:
     assert check(signed(key=key, **header)) == header.get("alg", "RS256")
 
 

@@ -8,15 +8,18 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 from sqlmodel import col
 
 from app.core.clock import now
 from app.core.database import transaction
 from app.identity import known_keys
 from app.identity.browser import Cookies
-from app.identity.models import OrganisationKind, Role
-from app.identity.sign_in_models import PersonSession, SessionEnd
+from app.identity.errors import PersonDeactivated
+from app.identity.links import forget_old_sign_ins
+from app.identity.models import OrganisationKind, Person, Role
+from app.identity.sessions import begin_session
+from app.identity.sign_in_models import PersonSession, SessionEnd, SignInMethod
 from tests.app.identity.test_known_keys import Clock
 from tests.support.visitors import HERE, Browser, Visitors
 
@@ -267,6 +270,33 @@ async def test_sessions_of_others(visitors: Visitors, untrusting: None) -> None:
     assert len((await near.get("/v1/sessions", params=query)).json()["items"]) == 1
     assert (await near.delete(f"/v1/sessions/{session_id}", headers=await near.csrf())).status_code == 204
     assert (await mine.get("/v1/me")).status_code == 401
+
+
+async def test_no_session_begins_for_who_has_just_left(visitors: Visitors) -> None:
+    """Whoever was active when they were looked up, and is not any more, is refused by the database."""
+    person = await visitors.member()
+    async with transaction(visitors.world.sessions) as session:
+        await session.execute(update(Person).values(deactivated_at=func.now()))
+    assert person.deactivated_at is None
+    with pytest.raises(PersonDeactivated):
+        async with transaction(visitors.world.sessions) as session:
+            await begin_session(
+                session, person, SignInMethod.LINK, hours=1, user_agent=None, replaced=None, request_id=None
+            )
+
+
+async def test_what_is_long_over_is_forgotten(visitors: Visitors) -> None:
+    person = await visitors.member()
+    await visitors.signed_in(person)
+    await visitors.browser().submit("/sign-in", email=person.email)
+    async with transaction(visitors.world.sessions) as session:
+        assert await forget_old_sign_ins(session) == 0
+        await session.execute(text("UPDATE sign_in_links SET expires_at = now() - interval '25 hours'"))
+        await session.execute(
+            text("UPDATE sessions SET created_at = now() - interval '40 days', expires_at = now() - interval '31 days'")
+        )
+        assert await forget_old_sign_ins(session) == 3
+        assert await forget_old_sign_ins(session) == 0
 
 
 async def test_a_dead_cookie_is_nobodys_and_no_hindrance(visitors: Visitors) -> None:
