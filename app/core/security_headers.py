@@ -43,9 +43,9 @@ class SecurityHeaders:
         sent
             The headers of the request: the answer to one that carries credentials is kept by nobody.
         """
-        names = {name for name, _ in own}
-        is_for_one = any(name in _CREDENTIALS for name, _ in sent)
-        if not names & _OWN:  # as nearly all are: nothing to put together
+        names = [name for name, _ in own]
+        is_for_one = not _CREDENTIALS.isdisjoint([name for name, _ in sent])
+        if _OWN.isdisjoint(names):  # as nearly all are: nothing to put together
             return self._kept_by_nobody if is_for_one else self._usual
         added = [*self._always, *(pair for pair in (_REFERRER, _POLICY) if pair[0] not in names)]
         if is_for_one and _CACHE[0] not in names:

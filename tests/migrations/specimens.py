@@ -1,6 +1,6 @@
 """One valid row of every table: what each constraint lets pass, before a test changes one thing about it."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
 from sqlmodel import SQLModel
@@ -48,20 +48,11 @@ from app.crisis.models import (
     PowerKind,
 )
 from app.identity.models import ApiKey, ApiKeyUse, Organisation, OrganisationKind, OrganisationLabel, Person, Role
-from app.identity.sign_in_models import (
-    Invitation,
-    Language,
-    PersonIdentity,
-    PersonSession,
-    SignInAttempt,
-    SignInLink,
-    SignInMethod,
-)
 from app.jobs.models import JobAttempt, Outcome
 from app.requests.models import Alert, AlertHit, Feasibility, Product, Qualification, QualificationLevel, Request
+from tests.migrations.ways_in import INSTANT, ways_in
 from tests.support.world import day
 
-INSTANT = datetime(2030, 1, 1, tzinfo=UTC)
 YEAR = period(day(0), day(365))
 MODALITY = "monoclonal_antibody"
 OTHER_DECISION = new_id()
@@ -120,39 +111,7 @@ def _parties() -> list[SQLModel]:
         finished_at=INSTANT,
         outcome=Outcome.DONE,
     )
-    return [organisation, person, key, use, *_ways_in(person), label, trail, seal, checkpoint, answered, attempt]
-
-
-def _ways_in(person: Person) -> list[SQLModel]:
-    identity = PersonIdentity(person_id=person.id, issuer="https://issuer.example.org", subject="1")
-    invitation = Invitation(
-        organisation_id=person.organisation_id,
-        invited_by_id=person.id,
-        email="q@example.org",
-        name="Q",
-        role=Role.COORDINATOR,
-        expires_at=INSTANT,
-        accepted_at=INSTANT,
-        person_id=person.id,
-    )
-    link = SignInLink(
-        email="q@example.org",
-        invitation_id=invitation.id,
-        language=Language.EN,
-        secret_sha256=b"3" * 32,
-        expires_at=INSTANT,
-        used_at=INSTANT,
-    )
-    attempt = SignInAttempt(secret_sha256=b"4" * 32, expires_at=INSTANT)
-    session = PersonSession(
-        person_id=person.id,
-        secret_sha256=b"5" * 32,
-        method=SignInMethod.LINK,
-        device="Firefox",
-        last_seen_at=INSTANT,
-        expires_at=INSTANT,
-    )
-    return [identity, invitation, link, attempt, session]
+    return [organisation, person, key, use, *ways_in(person), label, trail, seal, checkpoint, answered, attempt]
 
 
 def _supply(parties: list[SQLModel]) -> list[SQLModel]:

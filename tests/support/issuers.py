@@ -15,9 +15,12 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 from joserfc import jwt
 from joserfc.jwk import RSAKey
+from pydantic import SecretStr
 
+from app.identity.oidc import Issuer
 from tests.support.ports import free_port
 from tests.support.processes import wait_until
+from tests.support.visitors import Visitors
 
 CLIENT = "creneau"
 STUB = "https://issuer.example.org"
@@ -25,10 +28,15 @@ STUB = "https://issuer.example.org"
 
 def oidc(issuer: str, **given: Any) -> dict[str, Any]:
     """Return the settings of a service whose people sign in at an issuer."""
-    from pydantic import SecretStr  # noqa: PLC0415
-
     secret = SecretStr("secret")
     return {"oidc_issuer": issuer, "oidc_client_id": CLIENT, "oidc_client_secret": secret, **given}
+
+
+def equip(visitors: Visitors, issuer: str, **given: Any) -> None:
+    """Have people sign in at an issuer from now on."""
+    state = visitors.app.state
+    state.settings = state.settings.model_copy(update=oidc(issuer, oidc_name="ProConnect", **given))
+    state.issuer = Issuer(state.settings)
 
 
 @contextmanager
@@ -60,8 +68,14 @@ class StubIssuer:
 
     Attributes
     ----------
-    changed
-        What is different in the next ID token: claims, or their absence by None.
+    claims
+        What is different in the next ID token; one that is None is left out.
+    raw
+        An ID token to answer as it is.
+    published
+        The key that it shows, where that is not the one that it signs with.
+    is_forgetful
+        Whether it takes a code more than once.
     """
 
     key: RSAKey = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "1", "use": "sig"}))
@@ -72,6 +86,7 @@ class StubIssuer:
     asked: list[tuple[str, str]] = field(default_factory=list)
     challenges: dict[str, Mapping[str, str]] = field(default_factory=dict)
     published: RSAKey | None = None
+    is_forgetful: bool = False
 
     def code_for(self, location: str) -> dict[str, str]:
         """Return what the browser that was sent to an address comes back with."""
@@ -117,7 +132,9 @@ class StubIssuer:
         return {name: value for name, value in told.items() if value is not None}
 
     def _token(self, sent: Mapping[str, str]) -> httpx.Response:
-        asked = self.challenges.pop(sent.get("code", ""), None)
+        asked = self.challenges.get(sent.get("code", ""))
+        if not self.is_forgetful:
+            self.challenges.pop(sent.get("code", ""), None)
         digest = hashlib.sha256(sent.get("code_verifier", "").encode()).digest()
         verified = base64.urlsafe_b64encode(digest).decode().rstrip("=")
         if asked is None or asked.get("code_challenge", verified) != verified:

@@ -114,6 +114,13 @@ async def test_a_second_invitation_withdraws_the_first(visitors: Visitors, invit
     assert (await visitors.browser().get(f"/sign-in/link?token={await visitors.post.token()}")).status_code == 200
 
 
+async def test_of_many_invitations_at_once_one_is_open(visitors: Visitors, inviter: Browser) -> None:
+    answers = await asyncio.gather(*(invite(inviter) for _ in range(8)))
+    assert {one.status_code for one in answers} == {201}, [one.text for one in answers]
+    listed = (await inviter.get(PATH)).json()["items"]
+    assert sorted(one["status"] for one in listed) == ["open"] + ["withdrawn"] * 7
+
+
 async def test_the_same_request_invites_once(visitors: Visitors, inviter: Browser) -> None:
     headers = {**await inviter.csrf(), "Idempotency-Key": "k"}
     answers = [await inviter.post(PATH, json=NEW, headers=headers) for _ in range(2)]
