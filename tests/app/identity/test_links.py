@@ -111,11 +111,15 @@ async def test_a_try_more_at_the_mail_makes_a_new_secret(visitors: Visitors) -> 
 
     async def fails(settings: object, mail: Any) -> None:
         await visitors.post.take(settings, mail)
-        raise OSError("cut off")
+        raise OSError(f"refused: {mail.text}")
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("app.identity.link_mail.send_mail", fails)
         assert len(await visitors.post.go_out()) == 1
+    async with visitors.world.sessions() as session:
+        kept = str(await session.scalar(text("SELECT string_agg(error::text, '') FROM job_attempts")))
+    assert "refused" in kept
+    assert re.findall(r"\?token=([\w-]+)", visitors.post.sent[0].text)[0] not in kept
     assert await visitors.post.waiting() == [link_id]
     token = await visitors.post.token()
     old, new = (re.findall(r"\?token=([\w-]+)", one.text)[0] for one in visitors.post.sent)
