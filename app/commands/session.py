@@ -14,7 +14,6 @@ from app.commands.failure import CommandFailed, database_of, owned_database_of, 
 from app.core.constraints import UNDEFINED_TABLE, sqlstate_of
 from app.core.database import make_engine, make_session_factory, transaction
 from app.core.errors import DomainError
-from app.core.health import schema_fault
 from app.core.settings import Settings
 
 Done = TypeVar("Done")
@@ -69,18 +68,6 @@ def as_application(settings: Settings, act: Callable[[AsyncSession], Awaitable[D
         If no such database is named; and as for `in_transaction`.
     """
     return in_transaction(settings, "DATABASE_URL", database_of(settings), act)
-
-
-def ensure_migrated(settings: Settings) -> None:
-    """Make sure that the database of DATABASE_URL is there, at the schema that this version was written for.
-
-    Raises
-    ------
-    CommandFailed
-        If it is not; and as for `as_application`.
-    """
-    if fault := as_application(settings, schema_fault):
-        raise CommandFailed(fault)
 
 
 async def _transact(settings: Settings, url: SecretStr, act: Callable[[AsyncSession], Awaitable[Done]]) -> Done:

@@ -69,7 +69,7 @@ class _Up:
         self._console = console
         self._server: EmbeddedPostgres | None = None
         self._children = Children()
-        self._environment = {**os.environ, "DATA": str(data_dir), "PYTHONUNBUFFERED": "1"}
+        self._environment = {**os.environ, "DATA": str(data_dir), "PYTHONUNBUFFERED": "1", "CRENEAU_LOCAL": "1"}
         self._environment["PUBLIC_URL"] = self._environment.get("PUBLIC_URL") or self._url
         if console.is_terminal:
             self._environment.setdefault("LOG_JSON", "false")

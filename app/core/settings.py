@@ -2,11 +2,12 @@
 
 import re
 from functools import lru_cache
+from ipaddress import ip_network
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
-from pydantic_settings import SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
 from sqlalchemy.engine import make_url
 
 from app.core.sign_in_settings import SignInSettings
@@ -52,6 +53,24 @@ def _names_a_host(url: str) -> bool:
     return parsed.scheme in {"http", "https"} and bool(parsed.hostname) and "@" not in parsed.netloc and port != 0
 
 
+def _listed(value: object) -> object:
+    """Accept values with commas between them, as an environment variable has them."""
+    return [one.strip() for one in value.split(",") if one.strip()] if isinstance(value, str) else value
+
+
+def _ports(ports: tuple[int, ...]) -> tuple[int, ...]:
+    if not ports or not all(1 <= port <= 65_535 for port in ports):
+        raise ValueError("must be ports from 1 to 65535, with commas between them")
+    return ports
+
+
+def _networks(networks: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        return tuple(str(ip_network(network)) for network in networks)
+    except ValueError as error:
+        raise ValueError(f"must be networks such as 10.20.0.0/16, with commas between them: {error}") from None
+
+
 DatabaseUrl = Annotated[SecretStr | None, AfterValidator(_with_asyncpg)]
 
 
@@ -90,11 +109,15 @@ class Settings(SignInSettings):
     otel_exporter_otlp_endpoint: str | None = None
     otel_exporter_otlp_traces_endpoint: str | None = None
     otel_sdk_disabled: bool = False
+    egress_http: bool = False
+    egress_ports: Annotated[tuple[int, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_ports)] = (443,)
+    egress_networks: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_networks)] = ()
     import_max_bytes: int = Field(default=5 * 1024**2, ge=1024)
     import_max_rows: int = Field(default=5_000, ge=1)
     import_memory_bytes: int = Field(default=512 * 1024**2, ge=128 * 1024**2)
     import_seconds: float = Field(default=20.0, gt=0)
 
+    creneau_local: bool = False
     log_json: bool = True
     log_level: str = "INFO"
 
