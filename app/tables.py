@@ -11,6 +11,7 @@ from app.core import heartbeats, idempotency
 from app.core.model import metadata
 from app.crisis import models as crisis
 from app.identity import models as identity
+from app.identity import sign_in_models as sign_in
 from app.identity import token_client_models as token_clients
 from app.jobs import models as jobs
 from app.requests import models as requests
@@ -29,6 +30,7 @@ __all__ = [
     "metadata",
     "requests",
     "seals",
+    "sign_in",
     "slips",
     "token_clients",
 ]

@@ -30,6 +30,8 @@ from app.core.model import new_id
 from app.core.settings import Settings
 from app.crisis.ending import expire_crises
 from app.crisis.planning import take_up_plan
+from app.identity.link_mail import mail_link
+from app.identity.links import forget_old_sign_ins
 from app.jobs.queue import take_jobs
 from app.jobs.running import JobContext, Kind, Places, Runner
 from app.jobs.service import remove_old
@@ -67,6 +69,7 @@ JOBS: Mapping[str, Kind] = {
         given_up=partial(give_up_run, follow_ups=FOLLOW_UPS),
     ),
     Entrypoint.WAITING: Kind(_ask_waiting_list),
+    Entrypoint.SIGN_IN_MAIL: Kind(mail_link),
     Entrypoint.CERTIFY: Kind(make_certificate, ENGINE, tries=3, seconds=None, given_up=give_up_certificate),
 }
 """How each kind of job is run; a new one is a line here, and one in `Entrypoint`."""
@@ -79,6 +82,7 @@ SWEEPS: Mapping[str, Sweep] = {
     "lost_runs": requeue_lost,
     "old_idempotency_keys": forget_old_keys,
     "old_attempts": remove_old,
+    "old_sign_ins": forget_old_sign_ins,
     "freed_periods": ask_again,
     "alerts": evaluate_alerts,
     "old_openings": forget_openings,
@@ -94,6 +98,7 @@ OF_ONE_MOMENT = frozenset({"alerts"})
 RARE_SWEEPS: Mapping[str, float] = {
     "old_attempts": 3_600.0,
     "old_openings": 3_600.0,
+    "old_sign_ins": 600.0,
     "readiness_days": 3_600.0,
     "readiness_fees": 3_600.0,
     "old_idempotency_keys": 60.0,

@@ -29,6 +29,7 @@ class DemoKey(TypedDict):
     """An entry of the keys file."""
 
     key: str
+    email: str
     organisation_id: str
     organisation: str
 
@@ -126,10 +127,12 @@ async def _issue(connection: AsyncConnection, name: str, holder: Holder) -> Demo
             "id": person_id,
             "organisation_id": organisation_id,
             "name": holder.person,
-            "email": f"{name.replace('_', '-')}{DEMONSTRATION_DOMAIN}",
+            "email": _address(name),
             "role": holder.role,
         }
         await connection.execute(insert(Person).values(person))
+    else:  # whoever has left a demonstration comes back with the next one
+        await connection.execute(update(Person).where(col(Person.id) == person_id).values(deactivated_at=None))
     organisation = await connection.scalar(
         select(col(Organisation.name)).where(col(Organisation.id) == organisation_id)
     )
@@ -144,7 +147,13 @@ async def _issue(connection: AsyncConnection, name: str, holder: Holder) -> Demo
             secret_sha256=key.sha256,
         )
     )
-    return DemoKey(key=key.plain, organisation_id=str(organisation_id), organisation=str(organisation))
+    return DemoKey(
+        key=key.plain, email=_address(name), organisation_id=str(organisation_id), organisation=str(organisation)
+    )
+
+
+def _address(name: str) -> str:
+    return f"{name.replace('_', '-')}{DEMONSTRATION_DOMAIN}"
 
 
 async def _choose(connection: AsyncConnection, holder: Holder) -> UUID:

@@ -13,7 +13,7 @@ from app.core.model import metadata, one_of, plausible
 
 
 class ActorKind(StrEnum):
-    """Who acted: a person by a key in their hands, a program by its key or token, or a job of the service itself."""
+    """Who acted: a person, signed in or by a key in their hands; a program by its key or token; or a job of ours."""
 
     PERSON = "person"
     KEY = "key"

@@ -121,7 +121,7 @@ class RateLimit:
             policy = self.policies.get("reads" if scope["method"] in metrics.READS else "writes")
             refusal = await self._hit(policy, self.known[secret])
         else:
-            refusal = await self._hit(self.policies.get("address"), _network_of(scope))
+            refusal = await self._hit(self.policies.get("address"), network_of(scope))
         if refusal is not None:
             await problem(refusal, instance=scope["path"])(scope, receive, send)
             return
@@ -130,7 +130,7 @@ class RateLimit:
             self._learn(secret)
 
     async def _guard_figures(self, scope: Scope, receive: Receive, send: Send) -> None:
-        policy, who = self.policies.get("address"), f"{FIGURES} {_network_of(scope)}"
+        policy, who = self.policies.get("address"), f"{FIGURES} {network_of(scope)}"
         is_open = policy is None or await self.limiter.test(policy.item, who)
         refusal = None if is_open else await self._hit(policy, who)
         if refusal is not None:
@@ -175,7 +175,7 @@ def _digest_of_secret(scope: Scope) -> str | None:
     return None
 
 
-def _network_of(scope: Scope) -> str:
+def network_of(scope: Scope) -> str:
     """Return whom an address stands for: itself, or with IPv6 its whole network."""
     host: str = (scope.get("client") or ("unknown",))[0]
     if ":" not in host:

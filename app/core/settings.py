@@ -7,8 +7,10 @@ from typing import Annotated, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 from sqlalchemy.engine import make_url
+
+from app.core.sign_in_settings import SignInSettings
 
 APPLICATION_ROLE = "creneau_app"
 OWNER_ROLE = "creneau_owner"
@@ -113,7 +115,7 @@ IssuerAddress = Annotated[str | None, AfterValidator(_issuer_address)]
 DatabaseUrl = Annotated[SecretStr | None, AfterValidator(_with_asyncpg)]
 
 
-class Settings(BaseSettings):
+class Settings(SignInSettings):
     """The whole configuration of a process.
 
     `DATABASE_URL` is the application's role, `DATABASE_OWNER_URL` the owner's (migrations, seed); the second

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 from sqlalchemy.exc import DBAPIError
@@ -10,12 +11,30 @@ from sqlalchemy.pool import NullPool
 
 from app.core.constraints import UNDEFINED_TABLE, is_connection_refused, sqlstate_of
 from app.core.database import DATABASE_FAILURES, make_engine, make_session_factory, transaction
-from app.doctor import role_checks, running_checks, settings_checks
+from app.doctor import issuer_checks, mail_checks, role_checks, running_checks, settings_checks
 from app.doctor.deployment import Deployment
 from app.doctor.findings import Finding, fault, warning
 
 OfDeployment = Callable[[Deployment], Awaitable[list[Finding]]]
 OfDatabase = Callable[[AsyncSession, Deployment], Awaitable[list[Finding]]]
+
+
+def of_value(
+    read: Callable[[Deployment], str | None], check: Callable[[str], Awaitable[list[Finding]]]
+) -> OfDeployment:
+    """Return the check of a setting that may be unset, and then has nothing to be looked at."""
+
+    async def examine_value(deployment: Deployment) -> list[Finding]:
+        value = read(deployment)
+        return await check(value) if value else []
+
+    return examine_value
+
+
+def _smtp_url(deployment: Deployment) -> str | None:
+    url = deployment.settings.smtp_url
+    return None if url is None else url.get_secret_value()
+
 
 OF_DATABASE: Mapping[str, OfDatabase] = {
     "server": running_checks.check_server,
@@ -32,7 +51,7 @@ OF_DATABASE: Mapping[str, OfDatabase] = {
 }
 """Checks that need the database, each in a transaction of its own under DATABASE_URL."""
 
-OF_DEPLOYMENT: Mapping[str, OfDeployment] = {
+OF_DEPLOYMENT: dict[str, OfDeployment] = {
     "two roles": role_checks.check_two_roles,
     "secrets": settings_checks.check_secrets,
     "public address": settings_checks.check_public_url,
@@ -43,6 +62,15 @@ OF_DEPLOYMENT: Mapping[str, OfDeployment] = {
     "disk": settings_checks.check_disk,
 }
 """Checks that need no database."""
+
+WHERE_SET: dict[str, OfDeployment] = {
+    "mail server": of_value(_smtp_url, mail_checks.check_smtp),
+    "sender of mail": of_value(lambda deployment: deployment.settings.mail_from, mail_checks.check_sender),
+    "issuer of identities": of_value(
+        lambda deployment: deployment.settings.oidc_issuer, partial(issuer_checks.check_issuer, "OIDC_ISSUER")
+    ),
+}
+"""Checks of what may be unset, and then has nothing to be said of."""
 
 
 class Result(NamedTuple):
@@ -55,25 +83,13 @@ class Result(NamedTuple):
 async def examine(
     deployment: Deployment,
     of_database: Mapping[str, OfDatabase] = OF_DATABASE,
-    of_deployment: Mapping[str, OfDeployment] = OF_DEPLOYMENT,
+    of_deployment: Mapping[str, OfDeployment] = OF_DEPLOYMENT | WHERE_SET,
 ) -> list[Result]:
     """Return all findings on a deployment; every connection that it needed is closed."""
     found = await _of_database(deployment, of_database)
     for name, check in of_deployment.items():
         found += [Result(name, one) for one in await check(deployment)]
     return found
-
-
-def of_value(
-    read: Callable[[Deployment], str | None], check: Callable[[str], Awaitable[list[Finding]]]
-) -> OfDeployment:
-    """Return the check of a setting that may be unset, and then has nothing to be looked at."""
-
-    async def examine_value(deployment: Deployment) -> list[Finding]:
-        value = read(deployment)
-        return await check(value) if value else []
-
-    return examine_value
 
 
 async def _of_database(deployment: Deployment, checks: Mapping[str, OfDatabase]) -> list[Result]:

@@ -23,10 +23,11 @@ class Actor(Author):
     role: Role
     scopes: frozenset[KeyScope]
     secret_sha256: bytes | None = field(default=None, repr=False)
+    session_id: UUID | None = None
 
     @property
     def holder_id(self) -> UUID:
-        """Who repeats a request: the key it came with, the client of its token, or the person."""
+        """Who repeats a request: the key it came with, the client of its token, or the person who is signed in."""
         return self.api_key_id or self.token_client_id or self.person_id or self.organisation_id
 
     def require(self, *roles: Role) -> None:
@@ -39,7 +40,7 @@ class Actor(Author):
         """
         if self.role not in roles:
             needed = " or ".join(role.value for role in roles)
-            raise NotAllowed(f"This takes the role {needed}; this key's role is {self.role.value}.")
+            raise NotAllowed(f"This takes the role {needed}; yours is {self.role.value}.")
 
     def require_scope(self, scope: KeyScope) -> None:
         """Let pass only a key of this scope.

@@ -8,19 +8,24 @@ from fastapi import Depends, Header, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.audit.models import ActorKind
 from app.core.database import Opening, transaction
 from app.core.driver import Driver, driver_of
 from app.core.errors import NotAllowed, NotAuthenticated
 from app.core.http import DbSession, Sessions, driver_at_once
 from app.core.idempotency import checked_key, required_key
+from app.core.media_types import SAFE_METHODS
 from app.core.request_context import notes, route_template
 from app.core.routing import REQUIRED, claim_key
 from app.core.sheets.http import DryRun
 from app.identity.access_tokens import AccessTokens, Claims, is_token
 from app.identity.actor import Actor
+from app.identity.browser import CSRF_HEADER, SESSION, Cookies, require_own_page
 from app.identity.errors import ScopeMissing
 from app.identity.key_uses import KeyUses
-from app.identity.known_keys import KnownKeys
+from app.identity.keys import digest
+from app.identity.known_keys import KnownKeys, KnownSessions
+from app.identity.models import KeyScope
 from app.identity.policy import POLICY
 from app.identity.service import authenticate
 
@@ -32,17 +37,28 @@ _KEY_TO_WRITE = Header(
     alias=KEY_HEADER, description=f"{_TOLD}. Required where `dry_run` is false; a dry run neither needs nor uses it"
 )
 
+CSRF_FIELD = "csrf_token"
+FORM_TYPE = "application/x-www-form-urlencoded"
+
 Told = TypeVar("Told")
 _bearer = HTTPBearer(auto_error=False, description="An API key, `Authorization: Bearer crn_...`, or an access token")
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
 async def _optional_actor(request: Request, session: DbSession, credentials: Credentials) -> Actor | None:
-    """Return who is acting, or None without a key; a wrong key is refused all the same."""
+    """Return who is acting, or None without a key or a live session; a wrong key is refused all the same."""
     if credentials is None:
-        return None
+        return await _permitted(request, await driver_of(session)) if "cookie" in request.headers else None
     shown = await _shown(request, credentials)
     return await _known(request, await driver_of(session), shown)
+
+
+async def _permitted(request: Request, driver: Driver) -> Actor | None:
+    """Return the person who is signed in, if the policy does not refuse this operation to them at once."""
+    actor = await signed_in(request, driver)
+    if actor is not None:
+        _require_policy(request, actor)
+    return actor
 
 
 async def _shown(request: Request, credentials: HTTPAuthorizationCredentials) -> str | Claims:
@@ -81,6 +97,46 @@ def _require_policy(request: Request, actor: Actor) -> None:
     actor.require(*rule.roles)
 
 
+async def signed_in(request: Request, driver: Driver) -> Actor | None:
+    """Return the person who is signed in where a request comes from, or None; what changes anything needs its token.
+
+    Raises
+    ------
+    CrossSite
+        If the request would change something, and does not come from a page of this service.
+    """
+    cookies: Cookies = request.app.state.cookies
+    secret = cookies.read(request, SESSION)
+    known: KnownSessions = request.app.state.known_sessions
+    found = await known.find(driver, digest(secret)) if secret is not None else None
+    if secret is None or found is None:
+        return None
+    actor = Actor(
+        kind=ActorKind.PERSON,
+        organisation_id=found.organisation_id,
+        person_id=found.person_id,
+        role=found.role,
+        scopes=frozenset(KeyScope),
+        session_id=found.session_id,
+        request_id=request.scope.get("request_id"),
+    )
+    notes().facts |= {"session_id": str(actor.session_id), "organisation_id": str(actor.organisation_id)}
+    if request.method not in SAFE_METHODS:
+        require_own_page(request, secret, await _token_of(request))
+    uses: KeyUses = request.app.state.key_uses
+    uses.note(actor)
+    return actor
+
+
+async def _token_of(request: Request) -> str | None:
+    """Return the token that a page was given: in a header, or in a field of a page's own form."""
+    sent = request.headers.get(CSRF_HEADER)
+    if sent is not None or not request.headers.get("content-type", "").startswith(FORM_TYPE):
+        return sent
+    field = (await request.form()).get(CSRF_FIELD)
+    return field if isinstance(field, str) else None
+
+
 OptionalActor = Annotated[Actor | None, Depends(_optional_actor, scope="function")]
 """Who is acting, where everybody may read."""
 
@@ -92,7 +148,7 @@ async def _current_actor(actor: OptionalActor) -> Actor:
 
 def _given(told: Told | None) -> Told:
     if told is None:
-        raise NotAuthenticated("Send a key: `Authorization: Bearer crn_...`.")
+        raise NotAuthenticated("Send a key: `Authorization: Bearer crn_...`, or sign in.")
     return told
 
 
@@ -109,9 +165,13 @@ async def acting_at_once(request: Request) -> AsyncIterator[tuple[Driver, Actor]
     NotAuthenticated
         Without a valid key.
     """
-    shown = await _shown(request, _given(await _bearer(request)))
+    sent = await _bearer(request)
+    if sent is None and "cookie" not in request.headers:
+        _given(sent)
+    shown = None if sent is None else await _shown(request, sent)
     async with driver_at_once(request) as driver:
-        yield driver, await _known(request, driver, shown)
+        acting = _permitted(request, driver) if shown is None else _known(request, driver, shown)
+        yield driver, _given(await acting)
 
 
 async def _waiting_actor(request: Request, sessions: Sessions, credentials: Credentials) -> Actor:

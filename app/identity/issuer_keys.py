@@ -94,7 +94,10 @@ class IssuerKeys:
             return found
         if self._failed:
             wait = self._tried_at + FETCH_EVERY_SECONDS - monotonic()
-            raise IssuerUnavailable(retry_after=max(1, round(wait)))
+            raise IssuerUnavailable(
+                "The key of this token cannot be fetched from its issuer now. Send the same request again.",
+                retry_after=max(1, round(wait)),
+            )
         raise TokenRefused("The issuer has no key of the identifier that this token names.")
 
     def _known(self, identifier: str | None) -> PublicKey | None:

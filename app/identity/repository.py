@@ -9,7 +9,7 @@ from sqlmodel import col
 
 from app.core.driver import Driver, Prepared
 from app.core.paging import PageQuery, fetch_page
-from app.identity.models import ApiKey, KeyScope, Organisation, OrganisationKind, OrganisationLabel, Person, Role
+from app.identity.models import ApiKey, KeyScope, Organisation, OrganisationKind, OrganisationLabel, Role
 
 
 class LiveKey(NamedTuple):
@@ -91,12 +91,6 @@ async def organisation_named(session: AsyncSession, name: str) -> Organisation |
 async def organisation_names(session: AsyncSession) -> list[str]:
     """Return the names of all organisations."""
     return list(await session.scalars(select(col(Organisation.name)).order_by(col(Organisation.name))))
-
-
-async def person_with_email(session: AsyncSession, email: str) -> Person | None:
-    """Return the person with this address, or None."""
-    found: Person | None = await session.scalar(select(Person).where(col(Person.email) == email))
-    return found
 
 
 async def lock_organisation(session: AsyncSession, organisation_id: UUID) -> None:

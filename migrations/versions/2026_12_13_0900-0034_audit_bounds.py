@@ -15,8 +15,8 @@ branch_labels = None
 depends_on = None
 
 COLUMNS = (
-    "at, actor, person_id, api_key_id, job, organisation_id, action, object_type, object_id, before, after,"
-    " reason_code, reason_text, request_id"
+    "at, actor, person_id, api_key_id, token_client_id, job, organisation_id, action, object_type, object_id,"
+    " before, after, reason_code, reason_text, request_id"
 )
 """What the service writes of a record: all but its identifier."""
 

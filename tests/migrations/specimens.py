@@ -1,6 +1,6 @@
 """One valid row of every table: what each constraint lets pass, before a test changes one thing about it."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
 from sqlmodel import SQLModel
@@ -51,9 +51,9 @@ from app.identity.models import ApiKey, ApiKeyUse, Organisation, OrganisationKin
 from app.identity.token_client_models import TokenClient
 from app.jobs.models import JobAttempt, Outcome
 from app.requests.models import Alert, AlertHit, Feasibility, Product, Qualification, QualificationLevel, Request
+from tests.migrations.ways_in import INSTANT, ways_in
 from tests.support.world import day
 
-INSTANT = datetime(2030, 1, 1, tzinfo=UTC)
 YEAR = period(day(0), day(365))
 MODALITY = "monoclonal_antibody"
 OTHER_DECISION = new_id()
@@ -121,7 +121,8 @@ def _parties() -> list[SQLModel]:
         finished_at=INSTANT,
         outcome=Outcome.DONE,
     )
-    return [organisation, person, key, use, client, label, trail, seal, checkpoint, answered, attempt]
+    ways = ways_in(person)
+    return [organisation, person, key, use, client, *ways, label, trail, seal, checkpoint, answered, attempt]
 
 
 def _supply(parties: list[SQLModel]) -> list[SQLModel]:

@@ -29,6 +29,7 @@ APPEND_ONLY = {
     "waiting_lines",
 }
 OTHER_TRIGGERS = {
+    "tr_api_keys_person_active",
     "tr_bookings_calendar",
     "tr_bookings_freed",
     "tr_bookings_in_slot",
@@ -41,6 +42,7 @@ OTHER_TRIGGERS = {
     "tr_line_modalities_noted",
     "tr_organisations_noted",
     "tr_production_lines_noted",
+    "tr_sessions_person_active",
     "tr_sites_noted",
     "tr_units_noted",
     "tr_slots_calendar",

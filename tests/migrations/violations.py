@@ -62,6 +62,25 @@ EXAMPLES: dict[str, Violation] = {
     **_named("audit_records", id={"id": 0}, at={"id": 9, "at": "0044-03-15T00:00:00Z BC"}),
     **_named("audit_checkpoints", made_at={"made_at": "infinity"}),
     "ex_audit_seals_overlap": Violation("audit_seals", SECOND_SEAL | {"first_record_id": 2, "record_ids": [2, 4]}),
+    **_named(
+        "invitations",
+        email_folded={"email": "Q@example.org"},
+        accepted={"person_id": None},
+        ended_once={"withdrawn_at": "2030-01-01T00:00:00Z"},
+    ),
+    **_named(
+        "sign_in_links",
+        email_folded={"email": "Q@example.org"},
+        secret_sha256={"secret_sha256": "\\x00"},
+        used_at={"secret_sha256": None},
+    ),
+    **_named("sign_in_attempts", secret_sha256={"secret_sha256": "\\x00"}),
+    **_named(
+        "sessions",
+        secret_sha256={"secret_sha256": "\\x00"},
+        expires_at={"expires_at": "2000-01-01T00:00:00Z"},
+        ended_at={"end_reason": "revoked"},
+    ),
     **_named("idempotency_keys", request_sha256={"request_sha256": "\\x00"}),
     **_named(
         "agreements",
@@ -228,6 +247,7 @@ AROUND: dict[tuple[str, str], dict[str, Any]] = {
     ("charges", "agreement_id"): OF_A_QUARTER,
     ("runs", "kind"): {"round_id": None},
     ("runs", "crisis_id"): {"kind": "crisis", "round_id": None},
+    ("sessions", "end_reason"): {"ended_at": "2030-01-01T00:00:00Z"},
     ("waiting_decisions", "outcome"): {"reason_code": None},
     ("waiting_lines", "result"): {"offer_id": None},
     ("waiting_lines", "organisation_id"): {"decision_id": str(OTHER_DECISION)},

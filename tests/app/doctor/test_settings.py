@@ -16,7 +16,7 @@ from app.core.health import REPOSITORY
 from app.core.known_secrets import DEMONSTRATION_DOMAIN, DEMONSTRATION_KEY, KNOWN, is_known
 from app.core.settings import Settings
 from app.doctor.deployment import Deployment
-from app.doctor.examination import OF_DATABASE, OF_DEPLOYMENT, examine
+from app.doctor.examination import OF_DATABASE, OF_DEPLOYMENT, WHERE_SET, examine
 from app.doctor.findings import Finding, Level
 from app.doctor.settings_checks import check_disk
 from app.identity.keys import new_key
@@ -179,3 +179,23 @@ def test_the_registry_names_each_check_once() -> None:
     checks: list[Callable[..., Any]] = [*OF_DATABASE.values(), *OF_DEPLOYMENT.values()]
     assert len({check.__name__ for check in checks}) == len(checks)
     assert not set(OF_DATABASE) & set(OF_DEPLOYMENT)
+
+
+@pytest.mark.parametrize(
+    ("check", "given"),
+    [
+        ("mail server", {"smtp_url": "smtp://127.0.0.1:9", "mail_from": "a@creneau.fr"}),
+        ("sender of mail", {"smtp_url": "smtp://127.0.0.1:9", "mail_from": "a@example.org"}),
+        (
+            "issuer of identities",
+            {"oidc_issuer": "http://127.0.0.1:9", "oidc_client_id": "c", "oidc_client_secret": "s"},
+        ),
+    ],
+)
+async def test_the_ways_in_are_looked_at_where_there_are_any(check: str, given: dict[str, Any], tmp_path: Path) -> None:
+    async def found(**told: Any) -> list[Finding]:
+        deployment = Deployment(Settings(**told), tmp_path)
+        return [one.finding for one in await examine(deployment, {}, WHERE_SET) if one.check == check]
+
+    assert await found() == []
+    the(Level.FAULT, await found(public_url="http://localhost", **given))
