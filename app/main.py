@@ -38,6 +38,7 @@ from app.identity.key_router import router as keys
 from app.identity.key_uses import KeyUses
 from app.identity.known_keys import KnownKeys
 from app.identity.router import router as identity
+from app.indicators.router import router as indicators
 from app.requests.alert_router import router as alerts
 from app.requests.router import router as requests
 from app.web.audit_router import router as audit
@@ -87,6 +88,7 @@ ROUTERS = (
     offers,
     waiting,
     crises,
+    indicators,
     audit,
     web,
     docs,

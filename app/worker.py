@@ -30,6 +30,7 @@ from app.core.model import new_id
 from app.core.settings import Settings
 from app.crisis.ending import expire_crises
 from app.crisis.planning import take_up_plan
+from app.indicators.service import make_edition
 from app.jobs.queue import take_jobs
 from app.jobs.running import JobContext, Kind, Places, Runner
 from app.jobs.service import remove_old
@@ -85,6 +86,7 @@ SWEEPS: Mapping[str, Sweep] = {
     "readiness_days": record_readiness,
     "readiness_fees": partial(charge_readiness, author=Author.of_job("charge_readiness")),
     "audit_seals": seal_records,
+    "indicators": make_edition,
 }
 """What is done every few seconds, by one worker at a time; each says how much it did, and is called until it says 0."""
 
@@ -98,6 +100,7 @@ RARE_SWEEPS: Mapping[str, float] = {
     "readiness_fees": 3_600.0,
     "old_idempotency_keys": 60.0,
     "audit_seals": 60.0,
+    "indicators": 3_600.0,
 }
 """Seconds between two sweeps, of those that are done more rarely."""
 

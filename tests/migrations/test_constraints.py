@@ -23,12 +23,15 @@ APPEND_ONLY = {
     "audit_seals",
     "charges",
     "crisis_signatures",
+    "erasures",
+    "indicator_editions",
     "readiness_days",
     "slips",
     "waiting_decisions",
     "waiting_lines",
 }
 OTHER_TRIGGERS = {
+    "tr_audit_personal_values_erasure",
     "tr_bookings_calendar",
     "tr_bookings_freed",
     "tr_bookings_in_slot",
