@@ -7,6 +7,8 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.canonical import document_of, line_of
+from app.audit.personal import COMMITMENT, KEPT_APART
+from app.audit.personal_models import FITS
 from app.audit.seals import DIGEST_BYTES, Checkpoint, Seal, SealedRecord
 
 COLUMNS = (
@@ -45,6 +47,19 @@ RECORDS_BETWEEN = text(
 SEALS_AFTER = text(
     f"SELECT {_SEALS} FROM audit_seals"  # noqa: S608
     " WHERE sequence > :after AND sequence <= :through ORDER BY sequence LIMIT :most"
+)
+
+
+MISFITS = text(
+    f"SELECT encode(commitment, 'hex'), object_type || '.' || column_name FROM audit_personal_values"  # noqa: S608
+    f" WHERE NOT ({FITS}) ORDER BY commitment"
+)
+LOST = text(
+    "SELECT DISTINCT r.id, state.key FROM audit_records r CROSS JOIN LATERAL ("
+    " SELECT key, value FROM jsonb_each(r.before) UNION ALL SELECT key, value FROM jsonb_each(r.after)) state"
+    " WHERE r.object_type = ANY(CAST(:tables AS text[])) AND jsonb_typeof(state.value) = 'object'"
+    " AND NOT EXISTS (SELECT FROM audit_personal_values v"
+    " WHERE encode(v.commitment, 'hex') = state.value ->> :member) ORDER BY 1, 2"
 )
 
 
@@ -189,6 +204,17 @@ async def seals_of(session: AsyncSession, start: str | None, end: str | None) ->
     )
     first, last = (await session.execute(statement, {"start": start, "end": end})).one()
     return int(first), int(last)
+
+
+async def misfits(session: AsyncSession) -> list[tuple[str, str]]:
+    """Return commitment and place of the personal values that are not what their commitments were made of."""
+    return [(row[0], row[1]) for row in await session.execute(MISFITS)]
+
+
+async def lost(session: AsyncSession) -> list[tuple[int, str]]:
+    """Return record and column of the commitments behind which there is nothing, not even that it was erased."""
+    values = {"tables": list(KEPT_APART), "member": COMMITMENT}
+    return [(row[0], row[1]) for row in await session.execute(LOST, values)]
 
 
 async def count_after(session: AsyncSession, record_id: int) -> int:

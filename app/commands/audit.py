@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.audit.checking import Checker
 from app.audit.files import faults_of, lines_of, witnesses_in
 from app.audit.seals import Checkpoint, Item, SealedRecord
-from app.audit.trail import checkpoints_of, extent_of, read_trail, unsealed_records
+from app.audit.trail import checkpoints_of, extent_of, read_trail, unsealed_records, value_faults
 from app.commands.failure import CommandFailed, read_settings
 from app.commands.session import as_application
 from app.core.database import DATABASE_FAILURES
@@ -115,6 +115,7 @@ def _verify_database(checker: Checker) -> int:
                 if isinstance(item, SealedRecord):
                     advance(1)
         faults += _tell(checker.end())
+        faults += _tell(iter([fault async for fault in value_faults(session)]))
         typer.echo(f"{await unsealed_records(session, extent)} records are not sealed yet.")
         return faults
 
