@@ -39,6 +39,7 @@ from app.identity.key_uses import KeyUses
 from app.identity.known_keys import KnownKeys
 from app.identity.router import router as identity
 from app.indicators.router import router as indicators
+from app.privacy.router import router as privacy
 from app.requests.alert_router import router as alerts
 from app.requests.router import router as requests
 from app.web.audit_router import router as audit
@@ -89,6 +90,7 @@ ROUTERS = (
     waiting,
     crises,
     indicators,
+    privacy,
     audit,
     web,
     docs,

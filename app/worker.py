@@ -35,6 +35,7 @@ from app.jobs.queue import take_jobs
 from app.jobs.running import JobContext, Kind, Places, Runner
 from app.jobs.service import remove_old
 from app.jobs.sweeping import Sweep, Sweeper, tolerantly
+from app.privacy.service import forget_past
 from app.requests.alerting import evaluate_alerts, forget_openings
 
 RECONNECT_SECONDS = 1.0
@@ -87,6 +88,7 @@ SWEEPS: Mapping[str, Sweep] = {
     "readiness_fees": partial(charge_readiness, author=Author.of_job("charge_readiness")),
     "audit_seals": seal_records,
     "indicators": make_edition,
+    "past_their_time": forget_past,
 }
 """What is done every few seconds, by one worker at a time; each says how much it did, and is called until it says 0."""
 
@@ -101,6 +103,7 @@ RARE_SWEEPS: Mapping[str, float] = {
     "old_idempotency_keys": 60.0,
     "audit_seals": 60.0,
     "indicators": 3_600.0,
+    "past_their_time": 3_600.0,
 }
 """Seconds between two sweeps, of those that are done more rarely."""
 
