@@ -22,8 +22,10 @@ Headers = Mapping[str, str]
 PAIRS = (("A", "X"), ("B", "Y"))
 """Start-ups A and B, and their CDMOs X and Y: neither start-up deals with the other's."""
 
-READERS = ("A", "B", "X", "Y", "stranger", "observer", "authority", "nobody")
-BUYERS = frozenset({"A", "B", "authority"})
+READERS = ("A", "B", "asking", "X", "Y", "stranger", "observer", "authority", "nobody")
+"""Of the start-ups, `asking` has asked X whether its line would do, and no more."""
+
+BUYERS = frozenset({"A", "B", "asking", "authority"})
 
 
 @dataclass
@@ -70,6 +72,7 @@ async def played(client: httpx.AsyncClient, world: World, owner: AsyncEngine, cr
     for name, kind, role in (
         *((startup, OrganisationKind.STARTUP, Role.STARTUP_MEMBER) for startup, _ in PAIRS),
         *((cdmo, OrganisationKind.CDMO, Role.CDMO_PLANNER) for _, cdmo in PAIRS),
+        ("asking", OrganisationKind.STARTUP, Role.STARTUP_MEMBER),
         ("stranger", OrganisationKind.CDMO, Role.CDMO_PLANNER),
         ("observer", OrganisationKind.OBSERVER, Role.OBSERVER),
     ):
@@ -79,6 +82,7 @@ async def played(client: httpx.AsyncClient, world: World, owner: AsyncEngine, cr
     for startup, cdmo in PAIRS:
         await _supply(play, cdmo, startup)
         await _demand(play, startup, cdmo)
+    await _ask(play, "asking", "X")
     await _round(play)
     await _crisis(play, crises)
     await _note_identifiers(play)
@@ -189,6 +193,23 @@ async def _demand(play: Play, startup: str, cdmo: str) -> None:
     )
 
 
+async def _ask(play: Play, startup: str, cdmo: str) -> None:
+    """Ask for feasibility, and leave it at that: who asks, the CDMO learns with a hold or an offer."""
+    product = {"code_name": play.canary(f"code name of {startup}", startup), "modality": "monoclonal_antibody"}
+    product_id = (await play.send(startup, "/v1/products", product, expect=201))["id"]
+    body = {"product_id": product_id, "batches": 1, "gmp_phase": "phase_2"}
+    dates = {"earliest_on": iso(0), "latest_delivery_on": iso(90)}  # too soon for any place of the round
+    request_id = (await play.send(startup, "/v1/requests", body | dates, expect=201))["id"]
+    question = {
+        "request_id": request_id,
+        "line_id": min(play.ids[f"line {cdmo}"]),
+        "disclosed_summary": play.canary(f"what {startup} disclosed to {cdmo}", startup, cdmo),
+        "consent": True,
+    }
+    asked = (await play.send(startup, "/v1/feasibilities", question, expect=201))["id"]
+    await play.send(cdmo, f"/v1/feasibilities/{asked}/answer", {"status": "feasible"})
+
+
 async def _round(play: Play) -> None:
     """Let a round place requests on the reserve of either CDMO."""
     for _, cdmo in PAIRS:
@@ -249,6 +270,11 @@ _WHOSE: Mapping[str, str] = {
             WHERE o.status = 'published' AND b.kind IN ('startup', 'authority')""",
     "agreements": "SELECT id, organisation_id FROM agreements UNION SELECT id, funder_id FROM agreements",
     "crisis_orders": "SELECT id, organisation_id FROM crisis_orders",
+    "startups": """
+        SELECT id, id FROM organisations WHERE kind = 'startup'
+        UNION SELECT b.organisation_id, s.organisation_id FROM bookings b JOIN organisations o ON o.id = b.organisation_id
+            JOIN units u ON u.id = b.unit_id
+            JOIN production_lines l ON l.id = u.line_id JOIN sites s ON s.id = l.site_id WHERE o.kind = 'startup'""",
     "api_keys": "SELECT id, organisation_id FROM api_keys",
     "people": "SELECT id, organisation_id FROM people",
 }
