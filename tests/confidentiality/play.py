@@ -99,6 +99,8 @@ async def _supply(play: Play, cdmo: str, startup: str) -> None:
     play.ids[f"slot {cdmo}"] = {
         (await play.send(cdmo, "/v1/slots", {**place, "price_cents": slot_price}, expect=201))["id"]
     }
+    approving = {**place, "start": iso(260), "end": iso(340), "approval": "by_cdmo", "price_cents": slot_price}
+    play.ids[f"approving {cdmo}"] = {(await play.send(cdmo, "/v1/slots", approving, expect=201))["id"]}
     kept_back = play.price(f"price of a draft of {cdmo}", cdmo)
     draft = {**place, "start": iso(130), "end": iso(200), "status": "draft", "price_cents": kept_back}
     play.ids[f"draft {cdmo}"] = {(await play.send(cdmo, "/v1/slots", draft, expect=201))["id"]}
@@ -184,6 +186,10 @@ async def _demand(play: Play, startup: str, cdmo: str) -> None:
     await play.send(startup, f"/v1/bookings/{left}/confirm")
     why = {"reason_code": "funding", "reason_text": play.canary(f"why {startup} left a place", startup)}
     await play.send(startup, f"/v1/bookings/{left}/cancel", why)
+    later = {"slot_id": min(play.ids[f"approving {cdmo}"]), "start": iso(265), "request_id": await request()}
+    asked_for = (await play.send(startup, "/v1/bookings", later, expect=201))["id"]
+    await play.send(startup, f"/v1/bookings/{asked_for}/confirm")
+    await play.send(cdmo, f"/v1/bookings/{asked_for}/approve")
     reason = play.canary(f"why {cdmo} runs late for {startup}", *both)
     slip = await play.world.add(
         Slip(booking_id=booking, expected_end_on=day(60), reason_code="equipment_failure", reason_text=reason)
@@ -272,8 +278,8 @@ _WHOSE: Mapping[str, str] = {
     "crisis_orders": "SELECT id, organisation_id FROM crisis_orders",
     "startups": """
         SELECT id, id FROM organisations WHERE kind = 'startup'
-        UNION SELECT b.organisation_id, s.organisation_id FROM bookings b JOIN organisations o ON o.id = b.organisation_id
-            JOIN units u ON u.id = b.unit_id
+        UNION SELECT b.organisation_id, s.organisation_id FROM bookings b
+            JOIN organisations o ON o.id = b.organisation_id JOIN units u ON u.id = b.unit_id
             JOIN production_lines l ON l.id = u.line_id JOIN sites s ON s.id = l.site_id WHERE o.kind = 'startup'""",
     "api_keys": "SELECT id, organisation_id FROM api_keys",
     "people": "SELECT id, organisation_id FROM people",
