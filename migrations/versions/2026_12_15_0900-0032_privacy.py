@@ -19,6 +19,9 @@ depends_on = None
 
 INSTANT = sa.DateTime(timezone=True)
 TABLES = ("indicator_editions", "audit_personal_values", "erasures")
+ERASED_WHOLE = ("api_key_uses", "person_identities")
+"""Tables whose rows go with their person, where there are any such tables."""
+
 REASONS = ("asked_by_person", "purpose_ended", "consent_withdrawn", "unlawful", "retention")
 
 
@@ -91,21 +94,23 @@ def upgrade() -> None:
     )
     _let_the_service(f"GRANT SELECT, INSERT ON {', '.join(TABLES)} TO")
     _let_the_service("GRANT UPDATE (salt, value, erased_at) ON audit_personal_values TO")
-    _let_the_service("GRANT DELETE ON api_key_uses TO")
+    for table in ERASED_WHOLE:
+        _let_the_service(f"GRANT DELETE ON {table} TO", table)
 
 
 def downgrade() -> None:
-    _let_the_service("REVOKE DELETE ON api_key_uses FROM")
+    for table in ERASED_WHOLE:
+        _let_the_service(f"REVOKE DELETE ON {table} FROM", table)
     for table in reversed(TABLES):
         op.drop_table(table)
     op.execute("DROP FUNCTION refuse_all_but_erasure()")
 
 
-def _let_the_service(right: str) -> None:
+def _let_the_service(right: str, table: str = "people") -> None:
     op.execute(
         f"""
         DO $$ BEGIN
-            IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'creneau_app') THEN
+            IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'creneau_app') AND to_regclass('{table}') IS NOT NULL THEN
                 {right} creneau_app;
             END IF;
         END $$

@@ -7,11 +7,12 @@ from itertools import count
 from typing import Any
 
 import httpx
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.bookings.slip_models import Slip, SlipMove, SlipMoveStatus
 from app.capacity.models import Approval
+from app.core.model import metadata
 from app.core.vocabulary import Reserve
 from app.identity.models import Organisation, OrganisationKind, Role
 from tests.app.allocation.conftest import Rounds, planned_by_greed
@@ -306,5 +307,6 @@ async def _note_identifiers(play: Play) -> None:
                 extra = {"authority"} if kind == "crisis_orders" or signs else set()
                 play.readers_of[identifier] = frozenset(readers | extra)
                 play.meaning[identifier] = f"identifier of {kind}, known to {', '.join(sorted(readers))}"
-        for kind in ("sites", "production_lines", "units", "rounds", "runs", "organisations"):
-            play.ids[kind] = set(map(str, await connection.scalars(text(f"SELECT id FROM {kind}"))))  # noqa: S608
+        for table in metadata.sorted_tables:
+            if "id" in table.columns and table.name not in play.ids:
+                play.ids[table.name] = set(map(str, await connection.scalars(select(table.columns["id"]))))
