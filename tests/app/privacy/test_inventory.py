@@ -15,7 +15,7 @@ from app.privacy.parts import PARTS
 assert app.tables.metadata is metadata
 
 LOOKS_PERSONAL = re.compile(
-    r"email|mail|phone|first_name|last_name|birth|address|device|user|signatory|holder|person|_by_id"
+    r"email|phone|first_name|last_name|birth|address|device|user|signatory|holder|person|_by_id"
 )
 ABOUT_NO_PERSON = {"slot_freezes.holder", "slot_freezes.holder_id", "bookings.replaced_by_id"}
 """A freeze is held by a round or a crisis, and a booking is replaced by a booking."""
