@@ -45,6 +45,8 @@ from app.identity.people_router import router as people
 from app.identity.router import router as identity
 from app.identity.session_router import router as sessions
 from app.identity.token_client_router import router as token_clients
+from app.indicators.router import router as indicators
+from app.privacy.router import router as privacy
 from app.requests.alert_router import router as alerts
 from app.requests.router import router as requests
 from app.web import policy_docs
@@ -107,6 +109,8 @@ ROUTERS = (
     offers,
     waiting,
     crises,
+    indicators,
+    privacy,
     audit,
     sign_in,
     account,

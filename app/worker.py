@@ -32,10 +32,12 @@ from app.crisis.ending import expire_crises
 from app.crisis.planning import take_up_plan
 from app.identity.link_mail import mail_link
 from app.identity.links import forget_old_sign_ins
+from app.indicators.service import make_edition
 from app.jobs.queue import take_jobs
 from app.jobs.running import JobContext, Kind, Places, Runner
 from app.jobs.service import remove_old
 from app.jobs.sweeping import Sweep, Sweeper, tolerantly
+from app.privacy.service import forget_past
 from app.requests.alerting import evaluate_alerts, forget_openings
 
 RECONNECT_SECONDS = 1.0
@@ -89,6 +91,8 @@ SWEEPS: Mapping[str, Sweep] = {
     "readiness_days": record_readiness,
     "readiness_fees": partial(charge_readiness, author=Author.of_job("charge_readiness")),
     "audit_seals": seal_records,
+    "indicators": make_edition,
+    "past_their_time": forget_past,
 }
 """What is done every few seconds, by one worker at a time; each says how much it did, and is called until it says 0."""
 
@@ -103,6 +107,8 @@ RARE_SWEEPS: Mapping[str, float] = {
     "readiness_fees": 3_600.0,
     "old_idempotency_keys": 60.0,
     "audit_seals": 60.0,
+    "indicators": 3_600.0,
+    "past_their_time": 3_600.0,
 }
 """Seconds between two sweeps, of those that are done more rarely."""
 

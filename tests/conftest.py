@@ -26,6 +26,7 @@ LONG = (
     "tests/e2e/",
     "tests/races/",
     "tests/bench/",
+    "tests/confidentiality/",
     "tests/scheduler/test_cluster.py",
     "tests/scheduler/test_stopping.py",
     "tests/app/test_worker.py",

@@ -7,6 +7,8 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.canonical import document_of, line_of
+from app.audit.personal import COMMITMENT, KEPT_APART
+from app.audit.personal_models import FITS
 from app.audit.seals import DIGEST_BYTES, Checkpoint, Seal, SealedRecord
 
 COLUMNS = (
@@ -51,6 +53,19 @@ RECORDS_BETWEEN = text(
 SEALS_AFTER = text(
     f"SELECT {_SEALS} FROM audit_seals"  # noqa: S608
     " WHERE sequence > :after AND sequence <= :through ORDER BY sequence LIMIT :most"
+)
+
+
+MISFITS = text(
+    f"SELECT encode(commitment, 'hex'), object_type || '.' || column_name FROM audit_personal_values"  # noqa: S608
+    f" WHERE NOT ({FITS}) ORDER BY commitment"
+)
+LOST = text(
+    "SELECT DISTINCT r.id, state.key FROM audit_records r CROSS JOIN LATERAL ("
+    " SELECT key, value FROM jsonb_each(r.before) UNION ALL SELECT key, value FROM jsonb_each(r.after)) state"
+    " WHERE r.object_type = ANY(CAST(:tables AS text[])) AND jsonb_typeof(state.value) = 'object'"
+    " AND NOT EXISTS (SELECT FROM audit_personal_values v"
+    " WHERE encode(v.commitment, 'hex') = state.value ->> :member) ORDER BY 1, 2"
 )
 
 
@@ -224,3 +239,14 @@ async def strangers(session: AsyncSession, most: int) -> list[int]:
         " WHERE id < 1 OR id > (SELECT last_value FROM audit_records_id_seq) ORDER BY id LIMIT :most"
     )
     return list(await session.scalars(statement, {"most": most}))
+
+
+async def misfits(session: AsyncSession) -> list[tuple[str, str]]:
+    """Return commitment and place of the personal values that are not what their commitments were made of."""
+    return [(row[0], row[1]) for row in await session.execute(MISFITS)]
+
+
+async def lost(session: AsyncSession) -> list[tuple[int, str]]:
+    """Return record and column of the commitments behind which there is nothing, not even that it was erased."""
+    values = {"tables": list(KEPT_APART), "member": COMMITMENT}
+    return [(row[0], row[1]) for row in await session.execute(LOST, values)]

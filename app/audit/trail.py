@@ -118,6 +118,14 @@ async def faults_beside(session: AsyncSession, unsealed: Unsealed, most_minutes:
     return found
 
 
+async def value_faults(session: AsyncSession) -> AsyncIterator[str]:
+    """Yield what is wrong with the personal values that are kept beside the trail; an erased one is nothing wrong."""
+    for commitment, place in await repository.misfits(session):
+        yield f"the personal value of {place} behind {commitment} is altered: its record has another"
+    for record_id, column in await repository.lost(session):
+        yield f"the personal value of record {record_id}, {column}, is missing: it was not erased"
+
+
 async def checkpoints_of(session: AsyncSession) -> list[Checkpoint]:
     """Return all checkpoints, and the state at the last seal."""
     head, _ = await repository.last_seal(session)

@@ -157,9 +157,12 @@ async def cancel(session: DbSession, actor: CurrentActor, booking_id: UUID, comm
 @router.get("/v1/charges", summary="List charges", tags=["charges"])
 async def list_charges(request: Request, session: DbSession, actor: CurrentActor, query: Paging) -> Page[ChargeRead]:
     """What an organisation owes or is owed, line by line; all of it for the coordinator."""
-    everything = actor.role in {Role.COORDINATOR, Role.ADMIN}
-    rows, cursor = await ledger.list_charges(session, None if everything else actor.organisation_id, query)
-    return Page(items=[ChargeRead.model_validate(row) for row in rows], next=next_url(request, cursor))
+    party = None if actor.role in {Role.COORDINATOR, Role.ADMIN} else actor.organisation_id
+    rows, cursor = await ledger.list_charges(session, party, query)
+    items = [
+        ChargeRead.model_validate(row).model_copy(update={"detail": ledger.detail_told(row, party)}) for row in rows
+    ]
+    return Page(items=items, next=next_url(request, cursor))
 
 
 @router.get(

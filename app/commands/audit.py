@@ -22,6 +22,7 @@ from app.audit.trail import (
     faults_beside,
     read_trail,
     unsealed_records,
+    value_faults,
 )
 from app.commands.failure import CommandFailed, read_settings
 from app.commands.session import as_application, reading_application
@@ -137,6 +138,7 @@ def _verify_database(checker: Checker, unsealed_minutes: float) -> int:
         async with transaction(sessions) as session:
             unsealed = await unsealed_records(session)
             faults += _tell(await faults_beside(session, unsealed, unsealed_minutes))
+            faults += _tell([fault async for fault in value_faults(session)])
         waited = f", the oldest of them for {unsealed.waited_seconds:.0f} s" if unsealed.records else ""
         typer.echo(f"{unsealed.records} records are not sealed yet{waited}.")
         return faults

@@ -80,7 +80,7 @@ async def issue_key(session: AsyncSession, *, organisation: str, role: Role, per
         organisation_id=owner.id,
         person_id=holder.id,
         role=role,
-        name=f"Key of {holder.name}",
+        name="Personal key",
         prefix=key.prefix,
         secret_sha256=key.sha256,
     )

@@ -4,13 +4,13 @@ The service has written none that these refuse. Where the upgrade is refused for
 may go only by hand. Records are read in the order of their instants, each filter through an index.
 
 Revision ID: 0034
-Revises: 0031
+Revises: 0032
 """
 
 from alembic import op
 
 revision = "0034"
-down_revision = "0031"
+down_revision = "0032"
 branch_labels = None
 depends_on = None
 

@@ -1,6 +1,7 @@
 """One valid row of every table: what each constraint lets pass, before a test changes one thing about it."""
 
 from datetime import date
+from hashlib import sha256
 from typing import Any
 
 from sqlmodel import SQLModel
@@ -19,6 +20,7 @@ from app.allocation.models import (
     WaitingResult,
 )
 from app.audit.models import ActorKind, AuditRecord
+from app.audit.personal_models import AuditPersonalValue
 from app.audit.seal_models import AuditCheckpoint, AuditSeal
 from app.bookings.models import Booking, BookingSource, Charge, ChargeKind, FreedPeriod
 from app.bookings.slip_models import Slip, SlipMove
@@ -49,7 +51,9 @@ from app.crisis.models import (
 )
 from app.identity.models import ApiKey, ApiKeyUse, Organisation, OrganisationKind, OrganisationLabel, Person, Role
 from app.identity.token_client_models import TokenClient
+from app.indicators.models import IndicatorEdition
 from app.jobs.models import JobAttempt, Outcome
+from app.privacy.models import Erasure, ErasureReason
 from app.requests.models import Alert, AlertHit, Feasibility, Product, Qualification, QualificationLevel, Request
 from tests.migrations.ways_in import INSTANT, ways_in
 from tests.support.world import day
@@ -58,6 +62,8 @@ YEAR = period(day(0), day(365))
 MODALITY = "monoclonal_antibody"
 OTHER_DECISION = new_id()
 """A decision without a line, for a copy of the one that there is."""
+OTHER_PERSON = new_id()
+"""Somebody who has not been erased, for a copy of the erasure that there is."""
 
 
 def specimens() -> list[SQLModel]:
@@ -121,8 +127,22 @@ def _parties() -> list[SQLModel]:
         finished_at=INSTANT,
         outcome=Outcome.DONE,
     )
+    value = AuditPersonalValue(
+        commitment=sha256(b"3" * 32 + b"people.name=P").digest(),
+        subject_id=person.id,
+        object_type="people",
+        column_name="name",
+        salt=b"3" * 32,
+        value="P",
+    )
+    other = Person(
+        id=OTHER_PERSON, organisation_id=organisation.id, name="Q", email="q@example.org", role=Role.COORDINATOR
+    )
+    erased = Erasure(person_id=person.id, organisation_id=organisation.id, reason_code=ErasureReason.RETENTION)
+    edition = IndicatorEdition(quarter_on=day(0), made_at=INSTANT)
+    beside = [other, value, erased, edition]
     ways = ways_in(person)
-    return [organisation, person, key, use, client, *ways, label, trail, seal, checkpoint, answered, attempt]
+    return [organisation, person, key, use, client, *ways, label, trail, seal, checkpoint, answered, attempt, *beside]
 
 
 def _supply(parties: list[SQLModel]) -> list[SQLModel]:

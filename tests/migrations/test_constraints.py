@@ -23,6 +23,8 @@ APPEND_ONLY = {
     "audit_seals",
     "charges",
     "crisis_signatures",
+    "erasures",
+    "indicator_editions",
     "readiness_days",
     "slips",
     "waiting_decisions",
@@ -30,6 +32,7 @@ APPEND_ONLY = {
 }
 OTHER_TRIGGERS = {
     "tr_api_keys_person_active",
+    "tr_audit_personal_values_erasure",
     "tr_bookings_calendar",
     "tr_bookings_freed",
     "tr_bookings_in_slot",

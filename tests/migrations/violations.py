@@ -6,7 +6,7 @@ from sqlalchemy import CheckConstraint, Constraint, Enum, ForeignKeyConstraint, 
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 
 from app.core.model import new_id
-from tests.migrations.specimens import OTHER_DECISION
+from tests.migrations.specimens import OTHER_DECISION, OTHER_PERSON
 
 NOTHING = "empty"
 
@@ -61,6 +61,12 @@ EXAMPLES: dict[str, Violation] = {
     ),
     **_named("audit_records", id={"id": 0}, at={"id": 9, "at": "0044-03-15T00:00:00Z BC"}),
     **_named("audit_checkpoints", made_at={"made_at": "infinity"}),
+    **_named(
+        "audit_personal_values",
+        digest={"commitment": "\\x00", "value": None, "salt": None, "erased_at": "2030-01-01"},
+        erased={"erased_at": "2030-01-01"},
+        commitment={"value": "Q"},
+    ),
     "ex_audit_seals_overlap": Violation("audit_seals", SECOND_SEAL | {"first_record_id": 2, "record_ids": [2, 4]}),
     **_named(
         "invitations",
@@ -245,6 +251,7 @@ AROUND: dict[tuple[str, str], dict[str, Any]] = {
     ("bookings", "failure_cause"): {"status": "failed", "hold_expires_at": None},
     ("charges", "resale_id"): {"kind": "resale_credit"},
     ("charges", "agreement_id"): OF_A_QUARTER,
+    ("erasures", "organisation_id"): {"person_id": str(OTHER_PERSON)},
     ("runs", "kind"): {"round_id": None},
     ("runs", "crisis_id"): {"kind": "crisis", "round_id": None},
     ("sessions", "end_reason"): {"ended_at": "2030-01-01T00:00:00Z"},
@@ -265,7 +272,7 @@ def _dangling(table: Table, constraint: ForeignKeyConstraint) -> Violation:
         return Violation(table.name, changes | {"id": str(new_id()), "status": "draft"})
     if table.name == "crisis_signatures":
         return Violation(table.name, changes | {"id": str(new_id()), "role": "another"})
-    if table.name in {"charges", "slips", "waiting_decisions", "waiting_lines"}:
+    if table.name in {"charges", "erasures", "slips", "waiting_decisions", "waiting_lines"}:
         return Violation(table.name, changes | {"id": str(new_id())})
     return Violation(table.name, changes, copy=table.name in {"audit_checkpoints", "audit_seals", "readiness_days"})
 
