@@ -15,7 +15,7 @@ PYTEST := $(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 unexport PYTHONDONTWRITEBYTECODE
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-.PHONY: help setup up test prove soak lint format bench bench-engine demo lock clean
+.PHONY: help setup up test prove soak lint audit sbom format bench bench-engine demo lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -48,6 +48,13 @@ lint: setup ## the gate: format, lint, types, imports, dependencies
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/deptry .
+
+audit: setup ## our code by bandit's rules, and what is locked against known advisories
+	$(BIN)/python -m tests.supply bandit
+	$(BIN)/python -m tests.supply advisories
+
+sbom: setup ## what the service is made of, as CycloneDX: build/sbom.json
+	$(BIN)/python -m tests.supply sbom build/sbom.json
 
 format: setup ## put the code into the house's format
 	$(BIN)/ruff check --fix --quiet . || true

@@ -34,16 +34,29 @@ from app.core.security_headers import SecurityHeaders
 from app.core.settings import Settings, get_settings
 from app.core.sheets.reading import SheetReader
 from app.crisis.router import router as crises
+from app.identity.access_tokens import AccessTokens
+from app.identity.browser import Cookies
+from app.identity.invitation_router import router as invitations
 from app.identity.key_router import router as keys
 from app.identity.key_uses import KeyUses
-from app.identity.known_keys import KnownKeys
+from app.identity.known_keys import KnownKeys, KnownSessions
+from app.identity.oidc import Issuer
+from app.identity.people_router import router as people
 from app.identity.router import router as identity
+from app.identity.session_router import router as sessions
+from app.identity.token_client_router import router as token_clients
+from app.indicators.router import router as indicators
+from app.privacy.router import router as privacy
 from app.requests.alert_router import router as alerts
 from app.requests.router import router as requests
+from app.web import policy_docs
+from app.web.account_router import router as account
 from app.web.audit_router import router as audit
 from app.web.docs_router import router as docs
 from app.web.metrics_router import router as metrics
 from app.web.router import router as web
+from app.web.sign_in_limit import SignInLimit
+from app.web.sign_in_router import router as sign_in
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
@@ -61,6 +74,11 @@ coordinator allocates the reserved part of it; in a health crisis, production mo
 * **Limits**: `RateLimit` tells how many requests are left, `RateLimit-Policy` of how many; then 429 with `Retry-After`.
 * **Keys**: `Authorization: Bearer crn_...`. A key with the scope `read` alone may GET, and is refused all else with
   403 and the `scope` that it lacks; `/v1/keys` makes, rotates and revokes those of one's own organisation.
+* **Tokens**: access tokens of the issuer that the service is set up with (RFC 9068) do as well as keys; the coordinator
+  says at `/v1/token-clients` for whom each client of the issuer acts, and a token's `scope` can only narrow that.
+* **Sessions**: a browser in which a person is signed in (`/sign-in`) may do what they may, by its cookie. Whatever
+  changes anything then needs `X-CSRF-Token`, which `GET /v1/me` answers, and must come from a page of this service;
+  else it is refused with 403, `cross-site-request`. A key that is sent too wins.
 * What belongs to someone else does not exist for you: the answer is 404.
 * **Once**: whatever creates or moves capacity or money needs an `Idempotency-Key`; sent again within a day, the same
   request has one effect and gets the same answer.
@@ -76,6 +94,10 @@ ROUTERS = (
     slot_parts,
     identity,
     keys,
+    token_clients,
+    people,
+    invitations,
+    sessions,
     catalogue,
     commitments,
     agreements,
@@ -87,7 +109,11 @@ ROUTERS = (
     offers,
     waiting,
     crises,
+    indicators,
+    privacy,
     audit,
+    sign_in,
+    account,
     web,
     docs,
     metrics,
@@ -102,7 +128,12 @@ def _equip(app: FastAPI, settings: Settings, engine: AsyncEngine) -> None:
     app.state.engine = engine
     app.state.sessions = make_session_factory(engine)
     app.state.known_keys = KnownKeys()
+    app.state.known_sessions = KnownSessions(settings.session_idle_minutes)
+    app.state.cookies = Cookies(settings.public_url)
+    app.state.issuer = Issuer(settings) if settings.has_issuer else None
+    app.state.sign_in_limit = SignInLimit(settings.sign_in_links_from_a_network)
     app.state.key_uses = KeyUses(app.state.sessions)
+    app.state.access_tokens = AccessTokens.of(settings)
     app.state.desk = Desk(settings.solver_memory_bytes)
     app.state.sheet_reader = SheetReader(settings)
 
@@ -173,4 +204,5 @@ def create_app(settings: Settings | None = None, tracer: "TracerProvider | None"
         # As its own routes: to find one through an included router takes FastAPI longer.
         app.router.routes.extend(router.routes)
     problem_docs.install(app)
+    policy_docs.install(app)
     return app

@@ -2,6 +2,7 @@
 
 from app.allocation import models as allocation
 from app.audit import models as audit
+from app.audit import personal_models as personal
 from app.audit import seal_models as seals
 from app.bookings import models as bookings
 from app.bookings import slip_models as slips
@@ -11,7 +12,11 @@ from app.core import heartbeats, idempotency
 from app.core.model import metadata
 from app.crisis import models as crisis
 from app.identity import models as identity
+from app.identity import sign_in_models as sign_in
+from app.identity import token_client_models as token_clients
+from app.indicators import models as indicators
 from app.jobs import models as jobs
+from app.privacy import models as privacy
 from app.requests import models as requests
 
 __all__ = [
@@ -24,9 +29,14 @@ __all__ = [
     "heartbeats",
     "idempotency",
     "identity",
+    "indicators",
     "jobs",
     "metadata",
+    "personal",
+    "privacy",
     "requests",
     "seals",
+    "sign_in",
     "slips",
+    "token_clients",
 ]

@@ -31,10 +31,14 @@ from app.core.settings import Settings
 from app.core.tenancy import EVERYBODY, acting_for
 from app.crisis.ending import expire_crises
 from app.crisis.planning import take_up_plan
+from app.identity.link_mail import mail_link
+from app.identity.links import forget_old_sign_ins
+from app.indicators.service import make_edition
 from app.jobs.queue import take_jobs
 from app.jobs.running import JobContext, Kind, Places, Runner
 from app.jobs.service import remove_old
 from app.jobs.sweeping import Sweep, Sweeper, tolerantly
+from app.privacy.service import forget_past
 from app.requests.alerting import evaluate_alerts, forget_openings
 
 RECONNECT_SECONDS = 1.0
@@ -68,6 +72,7 @@ JOBS: Mapping[str, Kind] = {
         given_up=partial(give_up_run, follow_ups=FOLLOW_UPS),
     ),
     Entrypoint.WAITING: Kind(_ask_waiting_list),
+    Entrypoint.SIGN_IN_MAIL: Kind(mail_link),
     Entrypoint.CERTIFY: Kind(make_certificate, ENGINE, tries=3, seconds=None, given_up=give_up_certificate),
 }
 """How each kind of job is run; a new one is a line here, and one in `Entrypoint`."""
@@ -80,12 +85,15 @@ SWEEPS: Mapping[str, Sweep] = {
     "lost_runs": requeue_lost,
     "old_idempotency_keys": forget_old_keys,
     "old_attempts": remove_old,
+    "old_sign_ins": forget_old_sign_ins,
     "freed_periods": ask_again,
     "alerts": evaluate_alerts,
     "old_openings": forget_openings,
     "readiness_days": record_readiness,
     "readiness_fees": partial(charge_readiness, author=Author.of_job("charge_readiness")),
     "audit_seals": seal_records,
+    "indicators": make_edition,
+    "past_their_time": forget_past,
 }
 """What is done every few seconds, by one worker at a time; each says how much it did, and is called until it says 0."""
 
@@ -95,10 +103,13 @@ OF_ONE_MOMENT = frozenset({"alerts"})
 RARE_SWEEPS: Mapping[str, float] = {
     "old_attempts": 3_600.0,
     "old_openings": 3_600.0,
+    "old_sign_ins": 600.0,
     "readiness_days": 3_600.0,
     "readiness_fees": 3_600.0,
     "old_idempotency_keys": 60.0,
     "audit_seals": 60.0,
+    "indicators": 3_600.0,
+    "past_their_time": 3_600.0,
 }
 """Seconds between two sweeps, of those that are done more rarely."""
 

@@ -17,19 +17,19 @@ from sqlmodel import col
 
 from app.capacity.models import Slot
 from app.catalogue.models import ProductionLine, Site, Unit
+from app.core.known_secrets import DEMONSTRATION_DOMAIN, DEMONSTRATION_KEY
 from app.core.vocabulary import Reserve
 from app.identity.keys import digest, new_key
 from app.identity.models import ApiKey, Organisation, OrganisationKind, Person, Role
 from app.requests.models import Feasibility, FeasibilityStatus, Request, RequestStatus
 from seed.identifiers import identifier
 
-_KEY_NAME = "Demonstration key"
-
 
 class DemoKey(TypedDict):
     """An entry of the keys file."""
 
     key: str
+    email: str
     organisation_id: str
     organisation: str
 
@@ -76,7 +76,7 @@ async def ensure_keys(connection: AsyncConnection, file: Path) -> dict[str, Demo
         return None
     await connection.execute(
         update(ApiKey)
-        .where(col(ApiKey.name) == _KEY_NAME, col(ApiKey.revoked_at).is_(None))
+        .where(col(ApiKey.name) == DEMONSTRATION_KEY, col(ApiKey.revoked_at).is_(None))
         .values(revoked_at=datetime.now(UTC))
     )
     return {name: await _issue(connection, name, holder) for name, holder in HOLDERS.items()}
@@ -127,10 +127,12 @@ async def _issue(connection: AsyncConnection, name: str, holder: Holder) -> Demo
             "id": person_id,
             "organisation_id": organisation_id,
             "name": holder.person,
-            "email": f"{name.replace('_', '-')}@example.org",
+            "email": _address(name),
             "role": holder.role,
         }
         await connection.execute(insert(Person).values(person))
+    else:  # whoever has left a demonstration comes back with the next one
+        await connection.execute(update(Person).where(col(Person.id) == person_id).values(deactivated_at=None))
     organisation = await connection.scalar(
         select(col(Organisation.name)).where(col(Organisation.id) == organisation_id)
     )
@@ -140,12 +142,18 @@ async def _issue(connection: AsyncConnection, name: str, holder: Holder) -> Demo
             organisation_id=organisation_id,
             person_id=person_id,
             role=holder.role,
-            name=_KEY_NAME,
+            name=DEMONSTRATION_KEY,
             prefix=key.prefix,
             secret_sha256=key.sha256,
         )
     )
-    return DemoKey(key=key.plain, organisation_id=str(organisation_id), organisation=str(organisation))
+    return DemoKey(
+        key=key.plain, email=_address(name), organisation_id=str(organisation_id), organisation=str(organisation)
+    )
+
+
+def _address(name: str) -> str:
+    return f"{name.replace('_', '-')}{DEMONSTRATION_DOMAIN}"
 
 
 async def _choose(connection: AsyncConnection, holder: Holder) -> UUID:

@@ -19,6 +19,7 @@ from app.core.tenancy import EVERYBODY, act_for
 from app.main import create_app
 from tests.support import server
 from tests.support.client import Client
+from tests.support.visitors import HERE, Post, Visitors
 from tests.support.world import World
 
 LONG = (
@@ -26,6 +27,7 @@ LONG = (
     "tests/e2e/",
     "tests/races/",
     "tests/bench/",
+    "tests/confidentiality/",
     "tests/scheduler/test_cluster.py",
     "tests/scheduler/test_stopping.py",
     "tests/app/test_worker.py",
@@ -152,3 +154,22 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with Client(transport=transport, base_url="http://test") as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def welcoming(settings: Settings) -> FastAPI:
+    """The application where people can sign in, not started."""
+    return create_app(settings.model_copy(update={"public_url": HERE, "mail_to_console": True}))
+
+
+@pytest.fixture
+async def visitors(
+    welcoming: FastAPI, settings: Settings, world: World, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Visitors]:
+    """People who sign in, with browsers, and mail that goes nowhere else."""
+    logs.configure(settings)
+    async with welcoming.router.lifespan_context(welcoming):
+        made = Visitors(welcoming, world, Post(welcoming.state.sessions, welcoming.state.settings))
+        monkeypatch.setattr("app.identity.link_mail.send_mail", made.post.take)
+        yield made
+        await made.close()

@@ -112,9 +112,9 @@ async def _require_seen(session: AsyncSession, actor: Actor, run_id: UUID, reque
 
 async def _authorised(session: AsyncSession, actor: Actor, run_id: UUID, request_id: UUID) -> _Asked:
     run = await statements_repository.planned(session, run_id)
+    owner_id = await statements_repository.owner_in_run(session, run_id, request_id)
     if run is None:
         raise NotFound.of("run", run_id)
-    owner_id = await statements_repository.owner_in_round(session, run.round_id, request_id)
     reads_all = actor.role in READERS[run.kind]
     reads_own = actor.role is Role.STARTUP_MEMBER and owner_id == actor.organisation_id and run.plan_sha256 is not None
     if not reads_all and not reads_own:

@@ -10,7 +10,7 @@ from app.allocation.entrants import end_offer
 from app.allocation.errors import OfferExpired
 from app.allocation.models import Offer, OfferSource, OfferStatus, RoundStatus
 from app.allocation.schemas import Decline
-from app.allocation.service import COORDINATES, change_status, is_coordinator
+from app.allocation.service import change_status, is_coordinator
 from app.audit.author import Author
 from app.audit.service import record, snapshot
 from app.bookings.models import BookingStatus
@@ -65,13 +65,11 @@ async def _to_answer(session: AsyncSession, actor: Actor, offer_id: UUID) -> Off
     StateConflict
         If it has been answered.
     """
-    actor.require(Role.STARTUP_MEMBER, *COORDINATES)
+    actor.require(Role.STARTUP_MEMBER)
     offer = await repository.lock_offer(session, offer_id)
     if offer is None or not actor.sees(offer.organisation_id):
         raise NotFound.of("offer", offer_id)
     require_seen(session, offer)
-    if offer.organisation_id != actor.organisation_id:
-        raise StateConflict("An offer is answered by the start-up that it was made to.")
     ran_out = offer.status is OfferStatus.OFFERED and offer.expires_at <= now()
     if ran_out or offer.status is OfferStatus.EXPIRED:
         raise OfferExpired(

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 from sqlmodel import col
 
-from app.allocation.models import Offer, OfferStatus, Round, RoundRequest, RoundStatus, Run, RunState
+from app.allocation.models import Offer, OfferStatus, Round, RoundRequest, RoundStatus, Run, RunKind, RunState
 from app.bookings.models import Booking, BookingStatus
 from app.capacity.models import SlotFreeze
 from app.core.jobs import QUEUE, Entrypoint
@@ -111,10 +111,11 @@ async def get_run(session: AsyncSession, run_id: UUID) -> Run | None:
     return await session.get(Run, run_id)
 
 
-async def get_run_in_brief(session: AsyncSession, run_id: UUID) -> Run | None:
-    """Return the run, or None; its bulky input only if it has a plan, which is read with it."""
+async def get_run_in_brief(session: AsyncSession, run_id: UUID, kinds: Collection[RunKind]) -> Run | None:
+    """Return the run if it is of one of these kinds, or None; its bulky input only if it has a plan."""
     bulky = (defer(Run.problem), defer(Run.references))  # type: ignore[arg-type]
-    run = await session.get(Run, run_id, options=bulky)
+    statement = select(Run).options(*bulky).where(col(Run.id) == run_id, col(Run.kind).in_(list(kinds)))
+    run: Run | None = (await session.scalars(statement)).one_or_none()
     if run is not None and run.solution is not None:
         await session.refresh(run, ["problem", "references"])
     return run

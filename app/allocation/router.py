@@ -23,7 +23,7 @@ from app.allocation.schemas import (
     RoundUpdate,
     Solve,
 )
-from app.core.http import DbSession, next_url
+from app.core.http import DbSession, address_of, next_url
 from app.core.paging import Page
 from app.core.preconditions import tag_of
 from app.core.routing import ApiRouter, if_match
@@ -106,6 +106,8 @@ async def close_round(session: DbSession, actor: CurrentActor, round_id: UUID) -
 
 @router.post("/{round_id}/solve", status_code=202, summary="Solve a round", dependencies=[ONCE_IF_ASKED])
 async def solve(
+    *,
+    request: Request,
     session: DbSession,
     actor: CurrentActor,
     response: Response,
@@ -114,7 +116,7 @@ async def solve(
 ) -> RunRead:
     """Have a worker find the best plan; the run, in `Location`, tells how far it is and what it found."""
     run = await solve_round(session, actor, round_id, command or Solve())
-    response.headers["Location"] = f"/v1/runs/{run.id}"
+    response.headers["Location"] = address_of(request, f"/v1/runs/{run.id}")
     return await read_run(session, run)
 
 

@@ -1,6 +1,6 @@
 """A run's progress as server-sent events."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from uuid import UUID
 
 import structlog
@@ -14,22 +14,31 @@ from app.core.sse import ServerSentEvent
 SILENT_LOOKS = 10
 """Looks without news after which a comment keeps the connection alive."""
 
+LOOKS_A_KEY = 5
+"""Looks after which it is asked again whether the key of who follows is alive."""
+
 log = structlog.get_logger(__name__)
 
 
 async def run_events(
-    sessions: SessionFactory, run_id: UUID, is_stopping: Callable[[], bool]
+    sessions: SessionFactory,
+    run_id: UUID,
+    is_stopping: Callable[[], bool],
+    still_acting: Callable[[], Awaitable[bool]],
 ) -> AsyncIterator[ServerSentEvent]:
     """Yield `progress` each time that it has changed, then one `end`; comments when there is nothing to tell.
 
     Whoever comes back, with a `Last-Event-ID` or without, is told the present state first. When this server stops, or
-    the database is away, the stream ends without an `end`: a client comes back by itself.
+    the database is away, the stream ends without an `end`: a client comes back by itself. It ends so too once the key
+    of who follows has ended, who is refused then.
     """
-    shown, silent = None, 0
+    shown, silent, looks = None, 0, 0
     yield ServerSentEvent(comment="the run is watched")
     try:
         async for standing in watch(sessions, run_id):
-            silent += 1
+            silent, looks = silent + 1, looks + 1
+            if looks % LOOKS_A_KEY == 0 and not await still_acting():
+                return
             if standing.progress is not None and standing.progress != shown:
                 shown, silent = standing.progress, 0
                 yield ServerSentEvent(event="progress", data={"attempt": standing.attempt, **shown})

@@ -57,12 +57,13 @@ async def adjustments_of(session: AsyncSession, run_id: UUID) -> list[dict[str, 
     return list(found or ())
 
 
-async def owner_in_round(session: AsyncSession, round_id: UUID | None, request_id: UUID) -> UUID | None:
-    """Return whose a request of a round is, or None if it takes no part in it."""
+async def owner_in_run(session: AsyncSession, run_id: UUID, request_id: UUID) -> UUID | None:
+    """Return whose a request of a run's round is, or None if it takes no part in it."""
     statement = (
         select(col(Request.organisation_id))
         .join(RoundRequest, col(RoundRequest.request_id) == col(Request.id))
-        .where(col(RoundRequest.round_id) == round_id, col(Request.id) == request_id)
+        .join(Run, col(Run.round_id) == col(RoundRequest.round_id))
+        .where(col(Run.id) == run_id, col(Request.id) == request_id)
     )
     return (await session.scalars(statement)).one_or_none()
 

@@ -26,7 +26,9 @@ class FreedRead(BaseModel):
     slot_id: UUID
     start: date
     end: date
-    reason_code: str = Field(description="Why the booking ended, or `moved`")
+    reason_code: str | None = Field(
+        description="Why the booking ended, or `moved`; null for a start-up: why another left is not its to know"
+    )
 
 
 class PlaceRead(BaseModel):

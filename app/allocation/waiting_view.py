@@ -57,7 +57,7 @@ async def read_request_waiting(session: AsyncSession, actor: Actor, request_id: 
         points=own.points,
         lines=lines,
         ahead=ahead,
-        decisions=await _decided(session, request_id),
+        decisions=await _decided(session, request_id, tell_why=is_coordinator(actor)),
     )
 
 
@@ -81,9 +81,9 @@ def _could_take(waiting: Waiting, unit: UnitFacts, policy: RoundPolicy) -> bool:
     return not match_line(waiting.wanted, unit, today(), match_policy(policy)).reasons
 
 
-async def _decided(session: AsyncSession, request_id: UUID) -> list[DecidedRead]:
+async def _decided(session: AsyncSession, request_id: UUID, *, tell_why: bool) -> list[DecidedRead]:
     rows = await waiting_list.lines_about(session, request_id, MOST_SHOWN)
-    places = await _places(session, [decision for _, decision in rows])
+    places = await _places(session, [decision for _, decision in rows], tell_why=tell_why)
     return [
         DecidedRead(
             decision_id=decision.id,
@@ -111,8 +111,13 @@ def _sentence(reason: Mapping[str, Any]) -> str:
     return sentence(Reason(ReasonCode(reason["code"]), asked, offered))
 
 
-async def _places(session: AsyncSession, decisions: Sequence[WaitingDecision]) -> dict[UUID, PlaceRead]:
-    """Return what each decision was about; there is no decision without freed days."""
+async def _places(
+    session: AsyncSession, decisions: Sequence[WaitingDecision], *, tell_why: bool
+) -> dict[UUID, PlaceRead]:
+    """Return what each decision was about; there is no decision without freed days.
+
+    Why another start-up has left them is for the coordinator alone to know.
+    """
     freed = await waiting_list.freed_by(session, [decision.id for decision in decisions])
     names = await named_places(session, {one.slot_id for one in freed})
     found: dict[UUID, PlaceRead] = {}
@@ -124,7 +129,12 @@ async def _places(session: AsyncSession, decisions: Sequence[WaitingDecision]) -
             PlaceRead(unit_id=named.unit_id, unit=named.unit, line=named.line, site=named.site, freed=[]),
         )
         place.freed.append(
-            FreedRead(slot_id=one.slot_id, start=days.start_on, end=days.end_on, reason_code=one.reason_code)
+            FreedRead(
+                slot_id=one.slot_id,
+                start=days.start_on,
+                end=days.end_on,
+                reason_code=one.reason_code if tell_why else None,
+            )
         )
     return found
 
@@ -142,7 +152,7 @@ async def page_decisions(
     if not is_coordinator(actor):
         raise NotFound("There is no waiting list among what you can see: each request tells its own part.")
     decisions, cursor = await waiting_list.page_decisions(session, paging)
-    places = await _places(session, decisions)
+    places = await _places(session, decisions, tell_why=True)
     lines: dict[UUID, list[WaitingLine]] = defaultdict(list)
     for line in await waiting_list.lines_of(session, [decision.id for decision in decisions]):
         lines[line.decision_id].append(line)

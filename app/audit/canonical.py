@@ -9,11 +9,14 @@ keeps, and `kind` saying what the line is.
   JSON's own null in `before` or `after`, which the service never writes, is not; and one that is nested deeper than 100
   levels, which it never writes either, is the text that PostgreSQL makes of it.
 * `seal`: `sequence` from 1 without gaps; `record_ids`, ascending, of the records that it seals, and their
-  `record_digests` in the same order; `total_records` sealed so far; `first_at` and `last_at` of its records;
-  `sealed_at`; the `previous_digest`, which the first seal has not; and its own `digest`.
+  `record_digests` in the same order; `total_records` sealed so far; `first_at` and `last_at` of those of its records
+  that are from the years 2000 to 2999, as all are that the service writes, and without any `sealed_at`; `sealed_at`;
+  the `previous_digest`, which the first seal has not; and its own `digest`.
 * `checkpoint`, and `head` at the end of every export: the `sequence`, `digest` and `total_records` of one seal.
 
-Instants are UTC with six decimals, `2030-01-31T08:00:00.000000Z`. Digests are SHA-256 in lower-case hexadecimal.
+Instants are UTC with six decimals, `2030-01-31T08:00:00.000000Z`. The service writes no others, but whoever may do
+anything can: those before Christ end with ` BC`, and the infinite ones are `infinity` and `-infinity`. Digests are
+SHA-256 in lower-case hexadecimal.
 
 * The digest of a record is that of its line without the line break.
 * The digest of a seal is that of its line without the line break and without its member `digest`. It contains that of

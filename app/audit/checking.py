@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import permutations
 
 from app.audit.canonical import canonical, digest_of, read
-from app.audit.seals import Checkpoint, Item, Seal, SealedRecord
+from app.audit.seals import SEALS_A_CHECKPOINT, Checkpoint, Item, Seal, SealedRecord
 
 COMPARED_FOR_SWAPS = 40
 """Altered records of one seal among which swaps are looked for; of more, each is told by itself."""
@@ -29,20 +29,26 @@ class Checker:
         The state at the last seal that was taken.
     begins_after
         Number of the last seal before the first one that was taken.
+    is_joined
+        Whether a witness told of the state before that first one, which follows from it.
     """
 
     witnesses: Mapping[int, Checkpoint]
     is_file: bool = False
     reached: Checkpoint | None = None
     begins_after: int = 0
+    is_joined: bool = False
     records: int = 0
     _has_head: bool = False
     _waiting: dict[int, SealedRecord] = field(default_factory=dict)
     _last_id: int = 0
     _vouched: bool = True
+    _last_checkpoint: int = 0
 
     def take(self, item: Item) -> Iterator[str]:
         """Take the next item."""
+        if not isinstance(item, Checkpoint) or item.is_head:
+            yield from self._lost_checkpoint()
         if self._has_head:
             yield "something stands behind the head, which is the end"
         if isinstance(item, SealedRecord):
@@ -55,6 +61,8 @@ class Checker:
 
     def end(self) -> Iterator[str]:
         """Conclude: nothing comes after this."""
+        if not self._has_head:
+            yield from self._lost_checkpoint()
         last = self.reached.sequence if self.reached else 0
         if self._waiting:
             yield f"{len(self._waiting)} records at the end have no seal, from record {min(self._waiting)} on"
@@ -78,7 +86,10 @@ class Checker:
         self._waiting[record.id] = record
 
     def _seal(self, seal: Seal) -> Iterator[str]:
+        is_first = self.reached is None
         before = self._before(seal)
+        if is_first:
+            yield from self._uncompared()
         intact, follows = seal.is_intact, seal.sequence == before.sequence + 1
         yield from _order(before, seal)
         if intact:
@@ -95,13 +106,31 @@ class Checker:
             yield f"seal {seal.sequence} is not what a kept checkpoint tells of: the trail up to it was made anew"
 
     def _before(self, seal: Seal) -> Checkpoint:
-        """Return the state before a seal: of the first one of a file, as it says itself."""
+        """Return the state before a seal: of the first one of a file, as a witness tells, or else as it says itself."""
         if self.reached is not None:
             return self.reached
-        if not self.is_file:
+        number = seal.sequence - 1
+        if not self.is_file or number == 0:
             return Checkpoint(0, b"", 0)
-        self.begins_after = seal.sequence - 1
-        return Checkpoint(seal.sequence - 1, seal.previous_digest or b"", seal.total_records - len(seal.record_ids))
+        self.begins_after, kept = number, self.witnesses.get(number)
+        self.is_joined = kept is not None
+        return kept or Checkpoint(number, seal.previous_digest or b"", seal.total_records - len(seal.record_ids))
+
+    def _uncompared(self) -> Iterator[str]:
+        """Yield that nothing shows whether a file continues what was kept from before its beginning."""
+        earlier = [number for number in self.witnesses if number < self.begins_after]
+        if earlier and not self.is_joined:
+            yield (
+                f"the beginning is cut: the file begins behind seal {self.begins_after}, and has nothing to compare"
+                f" with the checkpoint that was kept of seal {max(earlier)}"
+            )
+
+    def _lost_checkpoint(self) -> Iterator[str]:
+        """Yield that the last seal has not the checkpoint that the first one has, and then every so many."""
+        at = self.reached.sequence if self.reached else 0
+        if at > self._last_checkpoint and (at == 1 or at % SEALS_A_CHECKPOINT == 0):
+            self._last_checkpoint = at
+            yield f"checkpoint {at} is missing"
 
     def _checkpoint(self, told: Checkpoint) -> Iterator[str]:
         at = self.reached
@@ -114,6 +143,12 @@ class Checker:
             yield f"{name} is out of order: it stands behind seal {at.sequence}"
         elif (told.digest, told.total_records) != (at.digest, at.total_records):
             yield f"{name} does not agree with seal {at.sequence}: one of them is altered"
+        elif self._waiting and not told.is_head:
+            yield f"{name} is out of order: it stands behind record {max(self._waiting)}"
+        elif self._last_checkpoint == told.sequence and not told.is_head:
+            yield f"{name} is there twice"
+        if not told.is_head:
+            self._last_checkpoint = max(self._last_checkpoint, told.sequence)
 
 
 def _order(before: Checkpoint, seal: Seal) -> Iterator[str]:

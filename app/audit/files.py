@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Iterable, Iterator
 
 from app.audit.checking import Checker
-from app.audit.seals import DIGEST_BYTES, Checkpoint, Item, Seal, item_of
+from app.audit.seals import DIGEST_BYTES, Checkpoint, Item, Seal, item_of, logged
 
 
 async def lines_of(items: AsyncIterator[Item]) -> AsyncIterator[str]:
@@ -29,19 +29,22 @@ def faults_of(lines: Iterable[str], checker: Checker) -> Iterator[str]:
 
 
 def witnesses_in(lines: Iterable[str]) -> dict[int, Checkpoint]:
-    """Return the checkpoints and the head in lines of an export, or in those of its lines that were kept.
+    """Return the checkpoints and the head in lines of an export, or in those that were kept of it, or of a log.
 
     Raises
     ------
     ValueError
-        If a line is none of an export; names it.
+        If a line is none of these, or two say different things of one seal; names it.
     """
     kept: dict[int, Checkpoint] = {}
     for number, line in enumerate(lines, start=1):
         try:
-            item = item_of(line.removesuffix("\n"))
+            item = logged(line) or item_of(line.removesuffix("\n"))
         except ValueError as error:
             raise ValueError(f"line {number} cannot be read: {error}") from None
-        if isinstance(item, Checkpoint) and item.sequence:
-            kept[item.sequence] = item
+        if not isinstance(item, Checkpoint) or not item.sequence:
+            continue
+        other = kept.setdefault(item.sequence, item)
+        if (other.digest, other.total_records) != (item.digest, item.total_records):
+            raise ValueError(f"line {number} contradicts an earlier one on seal {item.sequence}")
     return kept

@@ -5,15 +5,15 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, DateTime, Identity, Index, Uuid, text
+from sqlalchemy import BigInteger, CheckConstraint, DateTime, Identity, Index, Uuid, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
-from app.core.model import metadata, one_of
+from app.core.model import metadata, one_of, plausible
 
 
 class ActorKind(StrEnum):
-    """Who acted: a person by a key in their hands, a program's key, or a job of the service itself."""
+    """Who acted: a person, signed in or by a key in their hands; a program by its key or token; or a job of ours."""
 
     PERSON = "person"
     KEY = "key"
@@ -23,14 +23,21 @@ class ActorKind(StrEnum):
 class AuditRecord(SQLModel, table=True):
     """One write: when, who, what before and after, why.
 
+    The identifier is the database's to give: the application has no right to write one.
+
     Source: EU GMP Annex 11, section 9 (audit trails); 21 CFR 11.10(e).
     """
 
     __tablename__ = "audit_records"
     metadata = metadata
     __table_args__ = (
-        Index("ix_audit_records_object", "object_type", "object_id"),
-        Index("ix_audit_records_organisation_id", "organisation_id", "id"),
+        CheckConstraint("id > 0", name="id"),
+        CheckConstraint(plausible("at"), name="at"),
+        Index("ix_audit_records_at", "at", "id"),
+        Index("ix_audit_records_organisation_id", "organisation_id", "at", "id"),
+        Index("ix_audit_records_object_id", "object_id"),
+        # There are few combinations, each kept once: to read all of it for one of the later columns is little too.
+        Index("ix_audit_records_kind", "action", "object_type", "actor"),
     )
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger, sa_column_args=(Identity(always=True),))
@@ -43,6 +50,7 @@ class AuditRecord(SQLModel, table=True):
     actor: ActorKind = one_of(ActorKind)
     person_id: UUID | None = Field(default=None, sa_type=Uuid)
     api_key_id: UUID | None = Field(default=None, sa_type=Uuid)
+    token_client_id: UUID | None = Field(default=None, sa_type=Uuid)
     job: str | None = Field(default=None, max_length=80)
     organisation_id: UUID | None = Field(default=None, sa_type=Uuid)
     action: str = Field(max_length=80)

@@ -1,6 +1,6 @@
 """Reading the trail: whoever acted reads what they did, the coordinator reads all."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -8,8 +8,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit import reading_repository as repository
 from app.audit.models import AuditRecord
+from app.audit.personal import KEPT_APART, commitment_in
 from app.audit.schemas import AuditFilter, AuditRecordRead
 
+PEOPLE = "people"
 OF_CDMOS = frozenset({"commitments", "line_modalities", "production_lines", "slots", "units"})
 """Kinds of rows that name no organisation, and that of all organisations only CDMOs write: each its own."""
 
@@ -23,7 +25,28 @@ async def list_records(
     """
     rows, cursor = await repository.page_records(session, wanted, organisation_id)
     kinds = OF_CDMOS if is_cdmo else frozenset()
-    return [_read(row, organisation_id, kinds) for row in rows], cursor
+    told = [_read(row, organisation_id, kinds) for row in rows]
+    await _put_personal_values(session, told)
+    return told, cursor
+
+
+async def _put_personal_values(session: AsyncSession, told: Sequence[AuditRecordRead]) -> None:
+    """Put what is kept apart where its commitment stands, and null where it is erased.
+
+    Of people who have been erased, records from before values were kept apart are not told either.
+    """
+    states = [(one.object_type, one.object_id, state) for one in told for state in (one.before, one.after) if state]
+    places = [
+        (state, name, found) for _, _, state in states for name, it in state.items() if (found := commitment_in(it))
+    ]
+    values = await repository.personal_values(session, {found for _, _, found in places}) if places else {}
+    for state, name, found in places:
+        state[name] = values.get(found)
+    people = {identifier for kind, identifier, _ in states if kind == PEOPLE}
+    erased = await repository.erased_people(session, people) if people else set()
+    for kind, identifier, state in states:
+        if kind == PEOPLE and identifier in erased:
+            state.update(dict.fromkeys(KEPT_APART[PEOPLE].keys() & state.keys()))
 
 
 def _read(row: AuditRecord, reader_id: UUID | None, kinds: frozenset[str]) -> AuditRecordRead:

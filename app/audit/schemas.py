@@ -34,6 +34,7 @@ class AuditRecordRead(BaseModel):
     actor: ActorKind
     person_id: UUID | None
     api_key_id: UUID | None
+    token_client_id: UUID | None = Field(description="The client of the issuer whose access token it was")
     job: str | None
     organisation_id: UUID | None = Field(description="For whom it was done; null: by the service itself")
     action: str

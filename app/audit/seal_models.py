@@ -14,7 +14,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlmodel import Field, SQLModel
 
-from app.core.model import instant, metadata
+from app.core.model import instant, metadata, plausible
 
 
 class AuditSeal(SQLModel, table=True):
@@ -37,6 +37,7 @@ class AuditSeal(SQLModel, table=True):
         CheckConstraint("octet_length(record_digests) = 32 * cardinality(record_ids)", name="record_digests"),
         CheckConstraint("total_records >= cardinality(record_ids)", name="total_records"),
         CheckConstraint("octet_length(digest) = 32", name="digest"),
+        CheckConstraint(plausible("first_at", "last_at", "sealed_at"), name="instants"),
         ExcludeConstraint(
             (literal_column("int8range(first_record_id, last_record_id, '[]')"), "&&"),
             name="ex_audit_seals_overlap",
@@ -63,7 +64,10 @@ class AuditCheckpoint(SQLModel, table=True):
 
     __tablename__ = "audit_checkpoints"
     metadata = metadata
-    __table_args__ = (ForeignKeyConstraint(["sequence", "digest"], ["audit_seals.sequence", "audit_seals.digest"]),)
+    __table_args__ = (
+        ForeignKeyConstraint(["sequence", "digest"], ["audit_seals.sequence", "audit_seals.digest"]),
+        CheckConstraint(plausible("made_at"), name="made_at"),
+    )
 
     sequence: int = Field(primary_key=True, sa_type=BigInteger, sa_column_kwargs={"autoincrement": False})
     digest: bytes = Field(sa_type=LargeBinary, nullable=False)

@@ -1,12 +1,14 @@
 """Queries on sealed records, seals and checkpoints."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.canonical import document_of, line_of
+from app.audit.personal import COMMITMENT, KEPT_APART
+from app.audit.personal_models import FITS
 from app.audit.seals import DIGEST_BYTES, Checkpoint, Seal, SealedRecord
 
 COLUMNS = (
@@ -15,6 +17,7 @@ COLUMNS = (
     "actor",
     "person_id",
     "api_key_id",
+    "token_client_id",
     "job",
     "organisation_id",
     "action",
@@ -29,13 +32,18 @@ COLUMNS = (
 """Every column of an audit record."""
 
 _DOCUMENTS = frozenset({"before", "after"})
-_INSTANT = "to_char({} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') AS {}"
-_AS_TEXT = {"at": _INSTANT.format("at", "at"), "id": "id"}
+INSTANT = (
+    "coalesce(to_char({0} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+    " || CASE WHEN {0} < '0001-01-01 00:00:00+00' THEN ' BC' ELSE '' END, {0}::text) AS {0}"
+)
+"""One text for each instant, those that no record may have too: before Christ with the era, and the infinite ones."""
+
+_AS_TEXT = {"at": INSTANT.format("at"), "id": "id"}
 _RECORDS = ", ".join(_AS_TEXT.get(name, f'"{name}"::text AS "{name}"') for name in COLUMNS)
 _SEALS = ", ".join(
     [
         "sequence, previous_digest, record_ids, record_digests, total_records, digest",
-        *(_INSTANT.format(name, name) for name in ("first_at", "last_at", "sealed_at")),
+        *(INSTANT.format(name) for name in ("first_at", "last_at", "sealed_at")),
     ]
 )
 
@@ -45,6 +53,19 @@ RECORDS_BETWEEN = text(
 SEALS_AFTER = text(
     f"SELECT {_SEALS} FROM audit_seals"  # noqa: S608
     " WHERE sequence > :after AND sequence <= :through ORDER BY sequence LIMIT :most"
+)
+
+
+MISFITS = text(
+    f"SELECT encode(commitment, 'hex'), object_type || '.' || column_name FROM audit_personal_values"  # noqa: S608
+    f" WHERE NOT ({FITS}) ORDER BY commitment"
+)
+LOST = text(
+    "SELECT DISTINCT r.id, state.key FROM audit_records r CROSS JOIN LATERAL ("
+    " SELECT key, value FROM jsonb_each(r.before) UNION ALL SELECT key, value FROM jsonb_each(r.after)) state"
+    " WHERE r.object_type = ANY(CAST(:tables AS text[])) AND jsonb_typeof(state.value) = 'object'"
+    " AND NOT EXISTS (SELECT FROM audit_personal_values v"
+    " WHERE encode(v.commitment, 'hex') = state.value ->> :member) ORDER BY 1, 2"
 )
 
 
@@ -191,6 +212,41 @@ async def seals_of(session: AsyncSession, start: str | None, end: str | None) ->
     return int(first), int(last)
 
 
-async def count_after(session: AsyncSession, record_id: int) -> int:
-    """Return how many records have a higher identifier."""
-    return int(await session.scalar(text("SELECT count(*) FROM audit_records WHERE id > :id"), {"id": record_id}) or 0)
+class Unsealed(NamedTuple):
+    """Records that have no seal yet: how many, the first of them, and for how long the oldest has waited."""
+
+    records: int
+    first_id: int | None
+    waited_seconds: float
+
+
+async def unsealed(session: AsyncSession) -> Unsealed:
+    """Return what is not sealed yet."""
+    statement = text(
+        "SELECT count(*), min(id),"
+        " coalesce(extract(epoch FROM clock_timestamp() - min(at) FILTER (WHERE isfinite(at))), 0)"
+        " FROM audit_records WHERE id > coalesce((SELECT max(last_record_id) FROM audit_seals), 0)"
+        " AND id <= (SELECT last_value FROM audit_records_id_seq)"
+    )
+    count, first_id, waited = (await session.execute(statement)).one()
+    return Unsealed(count, first_id, max(0.0, float(waited)))
+
+
+async def strangers(session: AsyncSession, most: int) -> list[int]:
+    """Return so many identifiers of records at most that the sequence has never given out."""
+    statement = text(
+        "SELECT id FROM audit_records"
+        " WHERE id < 1 OR id > (SELECT last_value FROM audit_records_id_seq) ORDER BY id LIMIT :most"
+    )
+    return list(await session.scalars(statement, {"most": most}))
+
+
+async def misfits(session: AsyncSession) -> list[tuple[str, str]]:
+    """Return commitment and place of the personal values that are not what their commitments were made of."""
+    return [(row[0], row[1]) for row in await session.execute(MISFITS)]
+
+
+async def lost(session: AsyncSession) -> list[tuple[int, str]]:
+    """Return record and column of the commitments behind which there is nothing, not even that it was erased."""
+    values = {"tables": list(KEPT_APART), "member": COMMITMENT}
+    return [(row[0], row[1]) for row in await session.execute(LOST, values)]

@@ -17,11 +17,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit import seal_repository as repository
 from app.audit.canonical import instant_text
-from app.audit.seals import Seal, make_seal
+from app.audit.seals import SEALS_A_CHECKPOINT, Seal, make_seal
 from app.core.clock import now
 
 RECORDS_A_SEAL = 1_000
-SEALS_A_CHECKPOINT = 100
 CHECKPOINT_SECONDS = 86_400.0
 LONGEST_WAIT_SECONDS = 5.0
 _LOOK_AGAIN_SECONDS = 0.02
@@ -46,6 +45,7 @@ async def seal_records(session: AsyncSession, *, most: int = RECORDS_A_SEAL) -> 
     records, instants = zip(*found, strict=True)
     seal = make_seal(previous, records, instants, instant_text(now()))
     await repository.add_seal(session, seal)
+    _log("audit_sealed", seal)
     if seal.sequence % SEALS_A_CHECKPOINT == 0 or await repository.checkpoint_is_due(session, CHECKPOINT_SECONDS):
         await _make_checkpoint(session, seal)
     return len(records)
@@ -61,8 +61,11 @@ async def _all_have_ended(session: AsyncSession) -> bool:
 
 
 async def _make_checkpoint(session: AsyncSession, seal: Seal) -> None:
-    """Store the state of the trail, and log it: logs that are kept elsewhere are witnesses too."""
+    """Store the state of the trail."""
     await repository.add_checkpoint(session, seal.sequence)
-    log.info(
-        "audit_checkpoint", sequence=seal.sequence, total_records=seal.total_records, trail_digest=seal.digest.hex()
-    )
+    _log("audit_checkpoint", seal)
+
+
+def _log(event: str, seal: Seal) -> None:
+    """Log the state of the trail at a seal: logs that are kept elsewhere are witnesses, a minute old at most."""
+    log.info(event, sequence=seal.sequence, total_records=seal.total_records, trail_digest=seal.digest.hex())

@@ -8,6 +8,10 @@ from typing import Any, TypeVar
 from app.audit.canonical import Number, digest_of, line_of, read
 
 DIGEST_BYTES = 32
+SEALS_A_CHECKPOINT = 100
+EARLIEST, LATEST = "2000-01-01T00:00:00.000000Z", "3000-01-01T00:00:00.000000Z"
+"""Between these lie the instants that a seal may have, as texts too if they are of this length."""
+
 _WHOLE = re.compile(r"-?[0-9]{1,19}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -72,20 +76,25 @@ def make_seal(
     Parameters
     ----------
     instants
-        When the records were written.
+        When the records were written. One that no seal may have is passed over: it must not keep all from being sealed.
     """
+    plausible = [one for one in instants if _is_plausible(one)] or [sealed_at]
     stated: dict[str, Any] = {
         "sequence": previous.sequence + 1 if previous else 1,
         "previous_digest": previous.digest if previous else None,
         "record_ids": [one.id for one in records],
         "record_digests": [digest_of(one.line) for one in records],
         "total_records": (previous.total_records if previous else 0) + len(records),
-        "first_at": min(instants),
-        "last_at": max(instants),
+        "first_at": min(plausible),
+        "last_at": max(plausible),
         "sealed_at": sealed_at,
     }
     unsigned = Seal(**stated, digest=b"")
     return Seal(**stated, digest=digest_of(line_of("seal", _members(unsigned))))
+
+
+def _is_plausible(instant: str) -> bool:
+    return len(instant) == len(EARLIEST) and EARLIEST <= instant < LATEST
 
 
 def _members(seal: Seal) -> dict[str, object]:
@@ -121,6 +130,19 @@ def item_of(line: str) -> Item:
     except (KeyError, TypeError) as error:
         raise ValueError(f"it is not a whole {kind}: {error}") from None
     raise ValueError("it is neither a record, a seal, nor a checkpoint")
+
+
+def logged(line: str) -> Checkpoint | None:
+    """Return the state of the trail that a line of the worker's log tells, or None if it tells of none."""
+    if '"trail_digest"' not in line:
+        return None
+    told = read(line)
+    if not isinstance(told, Mapping) or "kind" in told:
+        return None
+    try:
+        return Checkpoint(_whole(told["sequence"]), _digest(told["trail_digest"]), _whole(told["total_records"]))
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"it tells of no seal: {error}") from None
 
 
 Stated = TypeVar("Stated", Seal, Checkpoint)

@@ -11,6 +11,8 @@ from sqlmodel import SQLModel
 
 from app.audit.author import Author
 from app.audit.models import AuditRecord
+from app.audit.personal import KEPT_APART, committed, marked
+from app.audit.personal_models import AuditPersonalValue
 from app.core.bulk import spelt, written_columns
 
 UNRECORDED = frozenset({"secret_sha256", "previous_sha256", "problem", "solution", "references"})
@@ -18,9 +20,13 @@ UNRECORDED = frozenset({"secret_sha256", "previous_sha256", "problem", "solution
 
 
 def snapshot(row: SQLModel) -> dict[str, Any]:
-    """Return a row's columns as JSON: periods as {start, end}, secrets and bulky documents left out."""
+    """Return a row's columns as JSON: periods as {start, end}, secrets and bulky documents left out.
+
+    Personal texts are marked, for the record to have commitments in their place.
+    """
     columns = type(row).__table__.columns.keys()  # type: ignore[attr-defined]
-    return {name: _jsonable(getattr(row, name)) for name in columns if name not in UNRECORDED}
+    state = {name: _jsonable(getattr(row, name)) for name in columns if name not in UNRECORDED}
+    return marked(str(row.__tablename__), state)
 
 
 def _jsonable(value: object) -> Any:
@@ -53,13 +59,17 @@ async def record(
         Coded reason; free text stands beside it in `reason_text`, never instead.
     """
     await session.flush()
-    entry = _entry(author, action, row, before=before, after=snapshot(row))
+    entry, *kept = _entry(author, action, row, before=before, after=snapshot(row))
     entry.reason_code, entry.reason_text = reason_code, reason_text
-    session.add(entry)
+    session.add_all([entry, *kept])
 
 
 def creation(author: Author, action: str, row: SQLModel) -> dict[str, Any]:
-    """Return the record of a row that is about to be added, by column: for whoever writes both at once, as JSON."""
+    """Return the record of a row that is about to be added, by column: for whoever writes both at once, as JSON.
+
+    Not for rows with personal texts, which are written beside the record.
+    """
+    assert row.__tablename__ not in KEPT_APART  # noqa: S101 - nobody does
     state = {name: value for name, value in spelt(row).items() if name not in UNRECORDED}
     for name in written_columns(type(row)).periods:
         state[name] = _spelt(state[name])
@@ -68,6 +78,7 @@ def creation(author: Author, action: str, row: SQLModel) -> dict[str, Any]:
         "actor": author.kind,
         "person_id": author.person_id,
         "api_key_id": author.api_key_id,
+        "token_client_id": author.token_client_id,
         "job": author.job,
         "organisation_id": author.organisation_id,
         "action": action,
@@ -89,7 +100,7 @@ async def record_all(
     for row in rows:
         state = snapshot(row)
         before, after = (state, None) if gone else (None, state)
-        session.add(_entry(author, action, row, before=before, after=after))
+        session.add_all(_entry(author, action, row, before=before, after=after))
 
 
 async def record_changes(
@@ -97,7 +108,8 @@ async def record_changes(
 ) -> None:
     """Add the audit record of each of many writes: its verb, the row as it stands after it, and as it was before."""
     await session.flush()
-    session.add_all(_entry(author, action, row, before=before, after=snapshot(row)) for action, row, before in changes)
+    for action, row, before in changes:
+        session.add_all(_entry(author, action, row, before=before, after=snapshot(row)))
 
 
 def _entry(
@@ -107,18 +119,21 @@ def _entry(
     *,
     before: Mapping[str, Any] | None,
     after: Mapping[str, Any] | None,
-) -> AuditRecord:
-    """Return the record of one write, without a reason."""
-    return AuditRecord(
+) -> tuple[AuditRecord, *tuple[AuditPersonalValue, ...]]:
+    """Return the record of one write, without a reason, and what of it is kept apart."""
+    (told_before, told_after), kept = committed(before, after)
+    entry = AuditRecord(
         actor=author.kind,
         person_id=author.person_id,
         api_key_id=author.api_key_id,
+        token_client_id=author.token_client_id,
         job=author.job,
         organisation_id=author.organisation_id,
         action=action,
         object_type=str(row.__tablename__),
         object_id=row.id,  # type: ignore[attr-defined]
-        before=dict(before) if before is not None else None,
-        after=dict(after) if after is not None else None,
+        before=told_before,
+        after=told_after,
         request_id=author.request_id,
     )
+    return entry, *kept

@@ -15,10 +15,10 @@ from app.core.clock import now
 
 OVERDUE = "approval_overdue"
 ENDINGS = {
-    BookingStatus.HELD: (BookingStatus.EXPIRED, "hold_expired"),
-    BookingStatus.AWAITING_CDMO: (BookingStatus.DECLINED, OVERDUE),
+    BookingStatus.HELD: (BookingStatus.EXPIRED, "hold_expired", "expire_holds"),
+    BookingStatus.AWAITING_CDMO: (BookingStatus.DECLINED, OVERDUE, "decline_overdue"),
 }
-"""How what has run out ends, and for which reason."""
+"""How what has run out ends, for which reason, and as the work of which job."""
 
 
 async def change_status(
@@ -64,8 +64,13 @@ def has_run_out(booking: Booking) -> bool:
 
 
 async def end_run_out(session: AsyncSession, author: Author, booking: Booking) -> None:
-    """End a locked booking that has run out."""
-    status, reason = ENDINGS[booking.status]
+    """End a locked booking that has run out.
+
+    Time has ended it, and that is the service's own doing whoever came upon it: in the trail of that one it would tell
+    of a competitor's booking.
+    """
+    status, reason, job = ENDINGS[booking.status]
+    author = Author.of_job(job, request_id=author.request_id)
     changes = {"ended_reason_code": reason}
     await change_status(session, author, booking, status, reason_code=reason, changes=changes)
 

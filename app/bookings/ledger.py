@@ -136,6 +136,20 @@ async def charged_cents(session: AsyncSession, booking_id: UUID) -> int:
     return sum(charged.get(kind, 0) for kind in (ChargeKind.RESERVATION_FEE, ChargeKind.CANCELLATION_FEE))
 
 
+TOLD_TO_ITS_CDMO_ALONE: Mapping[str, frozenset[str]] = {
+    "resale_cancelled": frozenset({"resale_fee_cents", "given_cents"}),
+}
+"""By code, figures of a charge that are another start-up's: what it paid for leaving, and what all were given."""
+
+
+def detail_told(charge: Charge, reader_id: UUID | None) -> dict[str, Any]:
+    """Return how an amount came about, as a party to it may know; None stands for who sees everything."""
+    hidden = TOLD_TO_ITS_CDMO_ALONE.get(str(charge.detail.get("code")), frozenset())
+    if reader_id != charge.organisation_id or not hidden:
+        return dict(charge.detail)
+    return {name: value for name, value in charge.detail.items() if name not in hidden}
+
+
 async def list_charges(
     session: AsyncSession, organisation_id: UUID | None, paging: PageQuery
 ) -> tuple[list[Charge], str | None]:

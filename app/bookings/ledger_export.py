@@ -1,14 +1,15 @@
 """The ledger as a file: what each organisation owes or is owed, in euros and in cents."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
-from typing import IO
+from typing import IO, Any
 from uuid import UUID
 
 from pydantic_core import to_json
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.bookings import ledger_repository as repository
+from app.bookings.ledger import detail_told
 from app.bookings.models import Charge
 from app.core.sheets.formats import Delimiter, FileFormat
 from app.core.sheets.writing import Value, write_table
@@ -48,10 +49,10 @@ async def export_charges(
 
 async def _rows(session: AsyncSession, organisation_id: UUID | None) -> AsyncIterator[Sequence[Value]]:
     async for charge, organisation, counterparty in repository.stream_charges(session, organisation_id):
-        yield _row(charge, organisation, counterparty)
+        yield _row(charge, organisation, counterparty, detail_told(charge, organisation_id))
 
 
-def _row(charge: Charge, organisation: str, counterparty: str | None) -> Sequence[Value]:
+def _row(charge: Charge, organisation: str, counterparty: str | None, detail: Mapping[str, Any]) -> Sequence[Value]:
     return (
         str(charge.id),
         charge.created_at,
@@ -64,7 +65,7 @@ def _row(charge: Charge, organisation: str, counterparty: str | None) -> Sequenc
         _text(charge.crisis_id),
         Decimal(charge.amount_cents) / 100,
         charge.amount_cents,
-        to_json(charge.detail).decode() if charge.detail else None,
+        to_json(detail).decode() if detail else None,
         _text(charge.agreement_id),
         charge.quarter_on,
     )

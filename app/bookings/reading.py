@@ -15,6 +15,19 @@ from app.capacity.supply import Span
 from app.core.errors import NotFound
 from app.identity.actor import Actor
 from app.identity.models import Role
+from app.requests.visibility import Stage, is_told
+
+_CDMO_READS = {
+    name: is_told(name, Stage.PLACED)
+    for name in (
+        "products.id",
+        "products.code_name",
+        "products.modality",
+        "requests.gmp_phase",
+        "feasibilities.disclosed_summary",
+    )
+}
+"""Of what a booking shows of its product and request: whether its CDMO reads it."""
 
 
 class Sides(NamedTuple):
@@ -62,8 +75,8 @@ async def get_booking(session: AsyncSession, actor: Actor, booking_id: UUID) -> 
 
 
 def as_seen_by(actor: Actor, view: BookingView) -> BookingRead:
-    """Return a booking without what its CDMO is not told: which product it is, least of all its code name."""
-    booking, confidential = view.booking, actor.sees(view.booking.organisation_id)
+    """Return a booking without what its CDMO is not told, as `app.requests.visibility` says."""
+    booking, sees_all = view.booking, actor.sees(view.booking.organisation_id)
     days = span_of(booking.period)
     if booking.move is not None:
         offer = MoveOffer.model_validate(booking.move)
@@ -79,11 +92,13 @@ def as_seen_by(actor: Actor, view: BookingView) -> BookingRead:
         organisation_id=booking.organisation_id,
         cdmo_id=view.cdmo_id,
         request_id=booking.request_id,
-        product_id=booking.product_id if confidential else None,
-        product_code_name=view.code_name if confidential else None,
-        modality=view.modality,
-        gmp_phase=view.gmp_phase,
-        disclosed_summary=view.disclosed_summary,
+        product_id=booking.product_id if sees_all or _CDMO_READS["products.id"] else None,
+        product_code_name=view.code_name if sees_all or _CDMO_READS["products.code_name"] else None,
+        modality=view.modality if sees_all or _CDMO_READS["products.modality"] else None,
+        gmp_phase=view.gmp_phase if sees_all or _CDMO_READS["requests.gmp_phase"] else None,
+        disclosed_summary=view.disclosed_summary
+        if sees_all or _CDMO_READS["feasibilities.disclosed_summary"]
+        else None,
         crisis_id=booking.crisis_id,
         source=booking.source,
         batches=booking.batches,

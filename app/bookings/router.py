@@ -18,7 +18,7 @@ from app.bookings.schemas import (
 )
 from app.bookings.views import BookingView
 from app.core.errors import DomainError
-from app.core.http import DbSession, Paging, next_url
+from app.core.http import DbSession, Paging, address_of, next_url
 from app.core.idempotency import KeptAnswer, required_key
 from app.core.paging import Page
 from app.core.preconditions import tag_of
@@ -43,19 +43,23 @@ async def _hold_at_once(request: Request) -> Response | None:
         async with acting_at_once(request) as (driver, actor):
             claim = await claim_of(request, actor.holder_id, key)
             kept = await direct.hold_at_once(
-                driver, actor, command, lambda view: claim.answered(_held(actor, view)), hold_minutes=minutes
+                driver, actor, command, lambda view: claim.answered(_held(request, actor, view)), hold_minutes=minutes
             )
     except (ValidationError, DomainError):
         return None
     return None if kept is None else Response(kept.body, status_code=kept.status, headers=kept.headers)
 
 
-def _held(actor: Actor, view: BookingView) -> KeptAnswer:
+def _address(request: Request, booking_id: UUID) -> str:
+    return address_of(request, f"/v1/bookings/{booking_id}")
+
+
+def _held(request: Request, actor: Actor, view: BookingView) -> KeptAnswer:
     """Return the answer to a hold."""
     read = reading.as_seen_by(actor, view)
     headers = {
         "content-type": "application/json",
-        "location": f"/v1/bookings/{read.id}",
+        "location": _address(request, read.id),
         "etag": tag_of(read.version),
     }
     return KeptAnswer(201, headers, read.model_dump_json().encode())
@@ -72,7 +76,7 @@ async def hold(
     """
     minutes: int = request.app.state.settings.hold_minutes
     view = await direct.hold(session, actor, command, hold_minutes=minutes)
-    response.headers["Location"] = f"/v1/bookings/{view.booking.id}"
+    response.headers["Location"] = _address(request, view.booking.id)
     return reading.as_seen_by(actor, view)
 
 
@@ -153,9 +157,12 @@ async def cancel(session: DbSession, actor: CurrentActor, booking_id: UUID, comm
 @router.get("/v1/charges", summary="List charges", tags=["charges"])
 async def list_charges(request: Request, session: DbSession, actor: CurrentActor, query: Paging) -> Page[ChargeRead]:
     """What an organisation owes or is owed, line by line; all of it for the coordinator."""
-    everything = actor.role in {Role.COORDINATOR, Role.ADMIN}
-    rows, cursor = await ledger.list_charges(session, None if everything else actor.organisation_id, query)
-    return Page(items=[ChargeRead.model_validate(row) for row in rows], next=next_url(request, cursor))
+    party = None if actor.role in {Role.COORDINATOR, Role.ADMIN} else actor.organisation_id
+    rows, cursor = await ledger.list_charges(session, party, query)
+    items = [
+        ChargeRead.model_validate(row).model_copy(update={"detail": ledger.detail_told(row, party)}) for row in rows
+    ]
+    return Page(items=items, next=next_url(request, cursor))
 
 
 @router.get(

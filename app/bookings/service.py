@@ -92,9 +92,8 @@ async def place_booking(
 
 def writing_of(author: Author, booking: Booking, slot: Slot, request: Request | None) -> writing_repository.Writing:
     """Return all that is written with a booking: the request made for it, if any, and the audit records of both."""
-    records = [creation(author, f"booking.{booking.status.value}", booking)]
-    if request is not None:
-        records.insert(0, creation(author, "request.created", request))
+    records = [] if request is None else [creation(author, "request.created", request)]
+    records.append(creation(author, f"booking.{booking.status.value}", booking))
     return writing_repository.Writing(slot.version, booking, request, records)
 
 

@@ -122,13 +122,12 @@ async def decline(session: AsyncSession, actor: Actor, slip_move_id: UUID, comma
 async def _to_answer(session: AsyncSession, actor: Actor, slip_move_id: UUID) -> tuple[Booking, SlipMove]:
     """Return an open proposal to a booking of the actor's start-up, both locked."""
     seen = await repository.find_move(session, slip_move_id)
-    if seen is None:
-        raise NotFound.of("slip move", slip_move_id)
+    booking_id = seen.booking_id if seen else slip_move_id  # no booking has it: what is not there takes as long
     try:
-        await access.view_for(session, actor, seen.booking_id, "make_way")
+        await access.view_for(session, actor, booking_id, "make_way")
     except NotFound:
         raise NotFound.of("slip move", slip_move_id) from None
-    booking = await service.locked(session, seen.booking_id)
+    booking = await service.locked(session, booking_id)
     proposal = require_seen(session, await repository.lock_move(session, slip_move_id))
     require_in_time(booking)
     if proposal.status is not SlipMoveStatus.PROPOSED:

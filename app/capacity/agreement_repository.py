@@ -1,6 +1,6 @@
 """Queries on agreements and on the slots that count towards them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -47,6 +47,12 @@ async def agreements_by_id(session: AsyncSession, agreement_ids: Collection[UUID
     """Return these agreements; one that does not exist is left out."""
     found = await session.scalars(select(Agreement).where(col(Agreement.id).in_(agreement_ids)))
     return {one.id: one for one in found}
+
+
+async def agreements_over(session: AsyncSession, days: Span) -> Sequence[Agreement]:
+    """Return the agreements that cover some of these days, in their order."""
+    statement = select(Agreement).where(overlaps(col(Agreement.period), *days)).order_by(col(Agreement.id))
+    return (await session.scalars(statement)).all()
 
 
 async def published_spans(session: AsyncSession, agreement: Agreement) -> list[Span]:

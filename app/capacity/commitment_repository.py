@@ -10,6 +10,7 @@ from sqlmodel import col
 from app.capacity.calendar_repository import first_day, overlaps
 from app.capacity.commitment_schemas import CommitmentFilter
 from app.capacity.models import Commitment
+from app.capacity.repository import units_of_owner
 from app.catalogue.models import ProductionLine, Site, Unit
 from app.core.paging import fetch_page
 
@@ -38,6 +39,9 @@ async def page_commitments(
     return await fetch_page(session, statement, query, keys)
 
 
-async def find_commitment(session: AsyncSession, commitment_id: UUID) -> Commitment | None:
-    """Return the commitment as the database has it now, or None."""
-    return await session.get(Commitment, commitment_id, populate_existing=True)
+async def find_commitment(session: AsyncSession, commitment_id: UUID, *, owner_id: UUID) -> Commitment | None:
+    """Return the commitment as the database has it now, or None; None too if it is on another's unit."""
+    statement = select(Commitment).where(
+        col(Commitment.id) == commitment_id, col(Commitment.unit_id).in_(units_of_owner(owner_id))
+    )
+    return (await session.scalars(statement.execution_options(populate_existing=True))).one_or_none()

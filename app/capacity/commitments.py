@@ -12,7 +12,6 @@ from app.capacity.models import Commitment
 from app.capacity.occupancy import span_of
 from app.capacity.slots import own_place
 from app.capacity.supply import Span
-from app.catalogue.service import place_of
 from app.core.errors import FieldFault, Invalid, NotFound
 from app.core.model import period
 from app.core.preconditions import require_seen
@@ -46,8 +45,8 @@ async def get_commitment(session: AsyncSession, actor: Actor, commitment_id: UUI
         If there is none, or it is another's.
     """
     actor.require(Role.CDMO_PLANNER)
-    found = await commitment_repository.find_commitment(session, commitment_id)
-    if found is None or (await place_of(session, found.unit_id)).organisation_id != actor.organisation_id:
+    found = await commitment_repository.find_commitment(session, commitment_id, owner_id=actor.organisation_id)
+    if found is None:
         raise NotFound.of("commitment", commitment_id)
     return found
 

@@ -40,8 +40,11 @@ async def place_facts(driver: Driver, slot_id: UUID) -> Place | None:
 
 
 def state_of_row(found: PlaceRow | None) -> UUID | None:
-    """Return the name of the state of the catalogue in which the row of a place was read; None without one."""
-    return found[-1] if found else None
+    """Return the name of the state of the catalogue in which the row of a place was read; None without one.
+
+    None for a draft too, which takes as many statements as a slot that is not there: nobody is told of one.
+    """
+    return found[-1] if found and found[0].status is not SlotStatus.DRAFT else None
 
 
 def place_of_row(directory: Directory, found: PlaceRow | None) -> Place | None:

@@ -7,13 +7,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.capacity import agreement_repository
 from app.capacity import readiness_repository as repository
-from app.capacity.agreement_rules import QuarterCompliance, compliance, promised_over
+from app.capacity.agreement_rules import QuarterCompliance, compliance, promised_over, shared
 from app.capacity.agreements import get_agreement
 from app.capacity.models import Agreement
 from app.capacity.occupancy import span_of
 from app.capacity.supply import Span
 from app.core.clock import today
 from app.core.savepoints import each_apart
+from app.core.vocabulary import Reserve
 from app.identity.actor import Actor
 
 
@@ -80,3 +81,22 @@ async def compliance_of(session: AsyncSession, actor: Actor, agreement_id: UUID)
         await agreement_repository.published_spans(session, agreement),
         await repository.recorded_quarters(session, agreement_id, past),
     )
+
+
+async def kept_in(session: AsyncSession, quarter: Span) -> list[tuple[Reserve, UUID, int, int]]:
+    """Return reserve, maker, promised and published batch-days of every agreement over a quarter that is past."""
+    found = []
+    for agreement in await agreement_repository.agreements_over(session, quarter):
+        covered = shared(span_of(agreement.period), quarter)
+        if covered is None:
+            continue
+        [kept] = compliance(
+            covered,
+            agreement.batch_days_per_quarter,
+            await agreement_repository.published_spans(session, agreement),
+            await repository.recorded_quarters(session, agreement.id, covered),
+        )
+        found.append(
+            (agreement.reserve, agreement.organisation_id, kept.promised_batch_days, kept.published_batch_days)
+        )
+    return found

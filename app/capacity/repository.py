@@ -3,11 +3,12 @@
 from collections.abc import Collection
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import Select, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.capacity.models import CalendarVersion, Slot, SlotFreeze
+from app.catalogue.models import ProductionLine, Site, Unit
 from app.core import metrics
 
 # DISTINCT keeps the subquery whole, so that the locks are taken one by one in the order of their keys.
@@ -32,9 +33,22 @@ async def calendar_versions(session: AsyncSession, unit_ids: Collection[UUID]) -
     return {row.unit_id: row.version for row in await session.execute(statement)}
 
 
-async def find_slot(session: AsyncSession, slot_id: UUID) -> Slot | None:
-    """Return the slot as the database has it now, or None."""
-    return await session.get(Slot, slot_id, populate_existing=True)
+async def find_slot(session: AsyncSession, slot_id: UUID, *, owner_id: UUID | None = None) -> Slot | None:
+    """Return the slot as the database has it now, or None; with an owner, None too if it is on another's unit."""
+    statement = select(Slot).where(col(Slot.id) == slot_id)
+    if owner_id is not None:
+        statement = statement.where(col(Slot.unit_id).in_(units_of_owner(owner_id)))
+    return (await session.scalars(statement.execution_options(populate_existing=True))).one_or_none()
+
+
+def units_of_owner(owner_id: UUID) -> Select[UUID]:
+    """Return the query for an organisation's units: with it, what is another's takes as long as what is not there."""
+    return (
+        select(col(Unit.id))
+        .join(ProductionLine, col(ProductionLine.id) == col(Unit.line_id))
+        .join(Site, col(Site.id) == col(ProductionLine.site_id))
+        .where(col(Site.organisation_id) == owner_id)
+    )
 
 
 async def find_slots(session: AsyncSession, slot_ids: Collection[UUID]) -> list[Slot]:

@@ -115,12 +115,10 @@ async def read_slot(session: AsyncSession, actor: Actor, slot_id: UUID) -> Slot:
         If there is none, it is another CDMO's, or it is not published and not one's own.
     """
     owner_id = _owner_filter(actor)
-    slot = await repository.find_slot(session, slot_id)
-    if slot is not None:
-        owned = owner_id is not None and (await place_of(session, slot.unit_id)).organisation_id == owner_id
-        if owned or (owner_id is None and slot.status is SlotStatus.PUBLISHED):
-            return slot
-    raise NotFound.of("slot", slot_id)
+    slot = await repository.find_slot(session, slot_id, owner_id=owner_id)
+    if slot is None or (owner_id is None and slot.status is not SlotStatus.PUBLISHED):
+        raise NotFound.of("slot", slot_id)
+    return slot
 
 
 async def own_place(session: AsyncSession, actor: Actor, unit_id: UUID) -> UnitPlace:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,15 +11,22 @@ from typing import IO, Annotated
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.checking import Checker
 from app.audit.files import faults_of, lines_of, witnesses_in
 from app.audit.seals import Checkpoint, Item, SealedRecord
-from app.audit.trail import checkpoints_of, extent_of, read_trail, unsealed_records
+from app.audit.trail import (
+    LONGEST_UNSEALED_MINUTES,
+    checkpoints_of,
+    extent_of,
+    faults_beside,
+    read_trail,
+    unsealed_records,
+    value_faults,
+)
 from app.commands.failure import CommandFailed, read_settings
-from app.commands.session import as_application
-from app.core.database import DATABASE_FAILURES
+from app.commands.session import as_service, reading_application
+from app.core.database import DATABASE_FAILURES, SessionFactory, transaction
 
 EXAMPLE = "creneau audit verify --checkpoints kept.jsonl"
 FAULTY = 1
@@ -31,12 +38,16 @@ KeptFile = Annotated[
         "--checkpoints",
         exists=True,
         dir_okay=False,
-        help="An earlier export, or the output of `creneau audit checkpoints`, kept elsewhere: shows a tail cut since.",
+        help="An earlier export, the output of `creneau audit checkpoints`, or lines of the worker's log with a "
+        "`trail_digest`, kept elsewhere: shows a tail cut since, and joins an export to the one before it.",
     ),
 ]
 TrailFile = Annotated[
     Path | None,
     typer.Option("--file", exists=True, dir_okay=False, help="Check this export, with no database."),
+]
+Minutes = Annotated[
+    float, typer.Option("--unsealed-minutes", min=0, help="How long a record may wait for its seal; longer is a fault.")
 ]
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", dir_okay=False, help="The file to write; standard output if left out.")
@@ -54,16 +65,18 @@ audit = typer.Typer(
 
 
 @audit.command(epilog="Example: creneau audit verify --checkpoints kept.jsonl")
-def verify(*, checkpoints: KeptFile = None, file: TrailFile = None) -> None:
+def verify(
+    *, checkpoints: KeptFile = None, file: TrailFile = None, unsealed_minutes: Minutes = LONGEST_UNSEALED_MINUTES
+) -> None:
     """Recompute the sealed trail, and name each fault; needs DATABASE_URL, or a file.
 
     Ends with 0 if it is sound, with 1 if there are faults, and with 2 if it could not be checked.
     """
     checker = Checker(witnesses=_kept(checkpoints), is_file=file is not None)
     try:
-        faults = _verify_database(checker) if file is None else _verify_file(checker, file)
+        faults = _verify_database(checker, unsealed_minutes) if file is None else _verify_file(checker, file)
     except (CommandFailed, KeyboardInterrupt, *DATABASE_FAILURES) as failure:
-        reason = " ".join(str(failure).split()) or "interrupted"
+        reason = _reason(failure) or "interrupted"
         typer.echo(f"creneau: the trail could not be checked: {reason}", err=True)
         raise typer.Exit(NOT_CHECKED) from None
     if faults:
@@ -75,6 +88,7 @@ def verify(*, checkpoints: KeptFile = None, file: TrailFile = None) -> None:
 def _sound(checker: Checker) -> str:
     through = checker.reached.sequence if checker.reached else 0
     begun = f" from behind seal {checker.begins_after}" if checker.begins_after else ""
+    begun += ", which a kept checkpoint tells of" if checker.is_joined else ""
     return f"The trail is sound{begun}: {checker.records} records, up to seal {through}."
 
 
@@ -105,23 +119,34 @@ def _counted(lines: IO[str], advance: Advance) -> Iterator[str]:
         yield line
 
 
-def _verify_database(checker: Checker) -> int:
-    async def check(session: AsyncSession) -> int:
+def _reason(failure: BaseException) -> str:
+    """Return in one line why something failed: of the database its own words, without the statement."""
+    return " ".join(str(getattr(failure, "orig", None) or failure).split())
+
+
+def _verify_database(checker: Checker, unsealed_minutes: float) -> int:
+    async def check(sessions: SessionFactory) -> int:
         faults = 0
-        extent = await extent_of(session)
+        async with transaction(sessions) as session:
+            extent = await extent_of(session)
         with _progress(extent.records) as advance:
-            async for item in read_trail(session, extent):
+            async for item in read_trail(sessions, extent):
                 faults += _tell(checker.take(item))
                 if isinstance(item, SealedRecord):
                     advance(1)
         faults += _tell(checker.end())
-        typer.echo(f"{await unsealed_records(session, extent)} records are not sealed yet.")
+        async with transaction(sessions) as session:
+            unsealed = await unsealed_records(session)
+            faults += _tell(await faults_beside(session, unsealed, unsealed_minutes))
+            faults += _tell([fault async for fault in value_faults(session)])
+        waited = f", the oldest of them for {unsealed.waited_seconds:.0f} s" if unsealed.records else ""
+        typer.echo(f"{unsealed.records} records are not sealed yet{waited}.")
         return faults
 
-    return as_application(read_settings(), check)
+    return reading_application(read_settings(), check)
 
 
-def _tell(faults: Iterator[str]) -> int:
+def _tell(faults: Iterable[str]) -> int:
     count = 0
     for fault in faults:
         typer.echo(fault)
@@ -156,20 +181,32 @@ def export(
     if begin and before and begin >= before:
         raise typer.BadParameter("it must be later than --from", param_hint="--to")
 
-    async def write(session: AsyncSession) -> None:
-        extent = await extent_of(session, begin, before)
+    async def write(sessions: SessionFactory) -> None:
+        async with transaction(sessions) as session:
+            extent = await extent_of(session, begin, before)
         with _target(output) as target, _progress(extent.records) as advance:
-            async for line in lines_of(_advancing(read_trail(session, extent), advance)):
+            async for line in lines_of(_advancing(read_trail(sessions, extent), advance)):
                 target.write(f"{line}\n".encode())
 
-    as_application(read_settings(), write)
+    with _told_in_a_line():
+        reading_application(read_settings(), write)
 
 
 @audit.command(epilog="Example: creneau audit checkpoints > kept.jsonl")
 def checkpoints() -> None:
     """Print the checkpoints and the state of the last seal, to be kept elsewhere; needs DATABASE_URL."""
-    for one in as_application(read_settings(), checkpoints_of):
+    with _told_in_a_line():
+        kept = as_service(read_settings(), checkpoints_of)
+    for one in kept:
         typer.echo(one.line)
+
+
+@contextmanager
+def _told_in_a_line() -> Iterator[None]:
+    try:
+        yield
+    except DATABASE_FAILURES as error:
+        raise CommandFailed(f"the trail could not be read: {_reason(error)}") from error
 
 
 def _in_utc(moment: datetime | None) -> datetime | None:

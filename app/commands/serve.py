@@ -8,7 +8,7 @@ import uvicorn
 
 from app.commands.checks import ensure_port_free
 from app.commands.failure import CommandFailed, read_settings
-from app.commands.session import ensure_migrated
+from app.commands.starting import ensure_fit_to_start
 
 EXAMPLE = "creneau serve --host 0.0.0.0 --port 8000"
 _LAST_REQUESTS_SECONDS = 5
@@ -20,9 +20,10 @@ def serve(
 ) -> None:
     """Serve the API; any number of these may run behind a balancer.
 
-    Needs DATABASE_URL, and a database that `creneau migrate` has brought to the present schema.
+    Needs DATABASE_URL, and a database that `creneau migrate` has brought to the present schema. Refuses to start with a
+    password or token of the examples, and under a role that stands above rights and policies.
     """
-    ensure_migrated(read_settings())
+    ensure_fit_to_start(read_settings())
     ensure_port_free(host, port)
     typer.echo(f"Serving on http://{host}:{port}")
     from app.main import create_app  # noqa: PLC0415 - other commands start quicker without the whole service

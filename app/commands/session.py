@@ -1,4 +1,4 @@
-"""The one transaction of a command that reads or writes the database."""
+"""The one transaction, or the few, of a command that reads or writes the database."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,7 +12,7 @@ from sqlalchemy.pool import NullPool
 from app.commands.checks import ensure_reachable
 from app.commands.failure import CommandFailed, database_of, owned_database_of, read_settings
 from app.core.constraints import UNDEFINED_TABLE, sqlstate_of
-from app.core.database import make_engine, make_session_factory, transaction
+from app.core.database import SessionFactory, make_engine, make_session_factory, transaction
 from app.core.errors import DomainError
 from app.core.health import schema_fault
 from app.core.settings import Settings
@@ -38,15 +38,43 @@ def in_transaction(
     CommandFailed
         The database cannot be reached or is not migrated, or the service refuses.
     """
+
+    async def transact(sessions: SessionFactory) -> Done:
+        async with transaction(sessions) as session:
+            return await act(session)
+
+    return _with_sessions(settings, variable, url, transact)
+
+
+def _with_sessions(
+    settings: Settings, variable: str, url: SecretStr, act: Callable[[SessionFactory], Awaitable[Done]]
+) -> Done:
     ensure_reachable(variable, url.get_secret_value())
     try:
-        return asyncio.run(_transact(settings, url, act))
+        return asyncio.run(_connected(settings, url, act))
     except DomainError as refusal:
         raise CommandFailed(refusal.detail) from refusal
     except DBAPIError as error:
         if sqlstate_of(error) != UNDEFINED_TABLE:
             raise
         raise CommandFailed("the database is not at the present schema: run `creneau migrate`") from error
+
+
+def reading_application(settings: Settings, act: Callable[[SessionFactory], Awaitable[Done]]) -> Done:
+    """Do something in as many transactions as it takes under DATABASE_URL, for all organisations; return the same.
+
+    Raises
+    ------
+    CommandFailed
+        If no such database is named, or it is not migrated; and as for `in_transaction`.
+    """
+
+    async def act_across(sessions: SessionFactory) -> Done:
+        async with transaction(sessions) as session:
+            await _go_across(session)
+        return await act(sessions)
+
+    return _with_sessions(settings, "DATABASE_URL", database_of(settings), act_across)
 
 
 def as_owner(act: Callable[[AsyncSession], Awaitable[Done]]) -> Done:
@@ -62,6 +90,19 @@ def as_owner(act: Callable[[AsyncSession], Awaitable[Done]]) -> Done:
 
 
 def as_application(settings: Settings, act: Callable[[AsyncSession], Awaitable[Done]]) -> Done:
+    """Do something in a transaction of its own under DATABASE_URL, and return what it returns.
+
+    It sees what everybody may see.
+
+    Raises
+    ------
+    CommandFailed
+        If no such database is named; and as for `in_transaction`.
+    """
+    return in_transaction(settings, "DATABASE_URL", database_of(settings), act)
+
+
+def as_service(settings: Settings, act: Callable[[AsyncSession], Awaitable[Done]]) -> Done:
     """Do something in a transaction of its own under DATABASE_URL, for all organisations; return what it returns.
 
     Raises
@@ -71,31 +112,22 @@ def as_application(settings: Settings, act: Callable[[AsyncSession], Awaitable[D
     """
 
     async def act_across(session: AsyncSession) -> Done:
-        if fault := await schema_fault(session):
-            raise CommandFailed(fault)
-        await go_across(session)
+        await _go_across(session)
         return await act(session)
 
-    return in_transaction(settings, "DATABASE_URL", database_of(settings), act_across)
+    return as_application(settings, act_across)
 
 
-def ensure_migrated(settings: Settings) -> None:
-    """Make sure that the database of DATABASE_URL is there, at the schema that this version was written for.
-
-    Raises
-    ------
-    CommandFailed
-        If it is not; and as for `in_transaction`.
-    """
-    if fault := in_transaction(settings, "DATABASE_URL", database_of(settings), schema_fault):
+async def _go_across(session: AsyncSession) -> None:
+    if fault := await schema_fault(session):
         raise CommandFailed(fault)
+    await go_across(session)
 
 
-async def _transact(settings: Settings, url: SecretStr, act: Callable[[AsyncSession], Awaitable[Done]]) -> Done:
+async def _connected(settings: Settings, url: SecretStr, act: Callable[[SessionFactory], Awaitable[Done]]) -> Done:
     is_owner = url == settings.database_owner_url
     engine = make_engine(url, settings, application_name="creneau-command", is_owner=is_owner, poolclass=NullPool)
     try:
-        async with transaction(make_session_factory(engine)) as session:
-            return await act(session)
+        return await act(make_session_factory(engine))
     finally:
         await engine.dispose()

@@ -20,6 +20,7 @@ from app.commands.welcome import say_welcome
 from app.core.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from app.core.processes import Children
 from app.core.settings import Settings
+from app.core.sign_in_settings import is_safe_address
 
 EXAMPLE = "creneau up --port 8123 --data-dir /srv/creneau"
 _HOST = "127.0.0.1"
@@ -68,13 +69,16 @@ class _Up:
         self._console = console
         self._server: EmbeddedPostgres | None = None
         self._children = Children()
-        self._environment = {**os.environ, "DATA": str(data_dir), "PYTHONUNBUFFERED": "1"}
+        self._environment = {**os.environ, "DATA": str(data_dir), "PYTHONUNBUFFERED": "1", "CRENEAU_LOCAL": "1"}
+        self._environment["PUBLIC_URL"] = self._environment.get("PUBLIC_URL") or self._url
         if console.is_terminal:
             self._environment.setdefault("LOG_JSON", "false")
 
     def run(self) -> None:
         """Start everything in order, then watch it until told to stop; what started last stops first."""
         settings = read_settings()
+        if not settings.has_mail and is_safe_address(self._environment["PUBLIC_URL"]):
+            self._environment["MAIL_TO_CONSOLE"] = "true"
         ensure_port_free(_HOST, self._port)
         with ExitStack() as stack:
             database, addresses = self._prepare_database(settings, stack)
@@ -93,6 +97,7 @@ class _Up:
                 database=database,
                 addresses=addresses,
                 keys_file=self._keys_file,
+                mail_to_console=self._environment.get("MAIL_TO_CONSOLE") == "true",
             )
             while True:
                 self._check_all_alive()

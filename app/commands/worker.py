@@ -3,7 +3,7 @@
 import asyncio
 
 from app.commands.failure import read_settings
-from app.commands.session import ensure_migrated
+from app.commands.starting import ensure_fit_to_start
 from app.worker import run
 
 EXAMPLE = "DATABASE_URL=postgresql://creneau_app@/creneau creneau worker"
@@ -14,8 +14,9 @@ def worker() -> None:
 
     Any number of workers may run, anywhere.
 
-    Needs DATABASE_URL, and a database that `creneau migrate` has brought to the present schema.
+    Needs DATABASE_URL, and a database that `creneau migrate` has brought to the present schema. Refuses to start with a
+    password of the examples, and under a role that stands above rights and policies.
     """
     settings = read_settings()
-    ensure_migrated(settings)
+    ensure_fit_to_start(settings)
     asyncio.run(run(settings))

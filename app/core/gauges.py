@@ -18,6 +18,13 @@ from app.core.metrics import REGISTRY
 FRESH_SECONDS = 5.0
 PATIENCE_SECONDS = 2.0
 
+OLDEST_UNSEALED = text(
+    "SELECT extract(epoch FROM clock_timestamp() - at) FROM audit_records"
+    " WHERE id > coalesce((SELECT last_record_id FROM audit_seals ORDER BY sequence DESC LIMIT 1), 0)"
+    " AND isfinite(at) ORDER BY id LIMIT 1"
+)
+"""For how many seconds the first audit record without a seal has waited for it."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -28,6 +35,7 @@ class Standing:
     reached: bool = False
     jobs: JobCounts = field(default_factory=lambda: JobCounts({}, 0.0))
     workers: int = 0
+    unsealed_seconds: float = 0.0
     looked_at: float = -FRESH_SECONDS
 
 
@@ -57,6 +65,7 @@ class Gauges:
                     ),
                     {"lately": SEEN_LATELY_SECONDS},
                 )
+                found.unsealed_seconds = max(0.0, float(await session.scalar(OLDEST_UNSEALED) or 0.0))
                 found.reached = True
         except DATABASE_FAILURES as error:
             log.warning("database_not_measured", error=error)
@@ -75,6 +84,8 @@ class Gauges:
         gauge("database_pool_in_use", "Connections in use.").set(connections.checkedout())
         if standing.reached:
             gauge("workers", f"Workers seen in the last {SEEN_LATELY_SECONDS} s.").set(standing.workers)
+            waiting = gauge("audit_unsealed_seconds", "How long the first audit record without a seal has waited.")
+            waiting.set(standing.unsealed_seconds)
             jobs = gauge("jobs", "Jobs in the queue.", "kind", "state")
             for (kind, state), count in standing.jobs.counts.items():
                 jobs.labels(kind, state).set(count)

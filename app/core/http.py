@@ -75,6 +75,12 @@ Paging = Annotated[PageQuery, Query()]
 """The paging of a list without filters; a list with filters takes its own subclass of `PageQuery`."""
 
 
+def address_of(request: Request, path: str) -> str:
+    """Return where callers find what this service has at a path: as the settings say that they reach it, if they do."""
+    public_url: str | None = request.app.state.settings.public_url
+    return f"{public_url}{path}" if public_url else path
+
+
 def next_url(request: Request, cursor: str | None) -> str | None:
     """Return the address of the next page of this very request, or None at the end; the answer links to it too.
 

@@ -33,6 +33,7 @@ class Entrypoint(StrEnum):
     SOLVE = "solve"
     CERTIFY = "certify"
     WAITING = "waiting"
+    SIGN_IN_MAIL = "sign_in_mail"
 
 
 class JobState(StrEnum):

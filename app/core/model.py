@@ -116,6 +116,12 @@ def one_of(values: type[StrEnum], *, name: str = "", **field: Any) -> Any:
     return Field(sa_type=kind, nullable=field.pop("nullable", False), **field)
 
 
+def plausible(*columns: str) -> str:
+    """Return the condition that instants lie between the years 2000 and 3000: neither before Christ nor infinite."""
+    span = "'2000-01-01 00:00:00+00' AND {0} < '3000-01-01 00:00:00+00'"
+    return " AND ".join(f"{column} >= {span.format(column)}" for column in columns)
+
+
 def real_period(column: str = "period") -> CheckConstraint:
     """Return the CHECK that a period is neither empty nor unbounded."""
     return CheckConstraint(
@@ -136,6 +142,7 @@ __all__ = [
     "new_id",
     "one_of",
     "period",
+    "plausible",
     "real_period",
     "texts",
     "uuids",

@@ -1,9 +1,10 @@
 """How many requests a minute a key, or an address without one, may make.
 
 The counters are this process's own: behind several processes a client may make as many times more. A key is
-counted by its digest once it has proved to be one; until then, and whenever it is refused, its address is
-counted, so that keys cannot be guessed at leisure. The address is the server's word: uvicorn believes
-`X-Forwarded-For` only of the proxies that its `FORWARDED_ALLOW_IPS` names.
+counted by its identifier, whatever secret of it is sent, once that has proved to be one, and an access token by its
+client; until then, and whenever it is refused, its address is counted, so that keys cannot be guessed at leisure, nor
+the token of `/metrics`. The address is the server's word: uvicorn believes `X-Forwarded-For` only of the proxies that
+its `FORWARDED_ALLOW_IPS` names.
 
 Source: draft-ietf-httpapi-ratelimit-headers-11; RFC 6585, section 4; RFC 9110, section 10.2.3.
 """
@@ -28,7 +29,9 @@ from app.core.http import problem
 from app.core.request_context import notes
 from app.core.settings import Settings
 
-EXEMPT = frozenset({"/healthz", "/readyz", "/metrics"})
+EXEMPT = frozenset({"/healthz", "/readyz"})
+FIGURES = "/metrics"
+"""Its refusals alone are counted, so that nothing but guesses keeps an operator from the figures."""
 WINDOW_SECONDS = 60
 _MOST_KEYS_REMEMBERED = 10_000
 _SWEEP_SECONDS = 10.0
@@ -102,26 +105,40 @@ class RateLimit:
         self.app = app
         self.policies = policies
         self.limiter = SlidingWindowCounterRateLimiter(Counters())
-        self.known: OrderedDict[str, None] = OrderedDict()
+        self.known: OrderedDict[str, str] = OrderedDict()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, unless its sender has made too many."""
         if scope["type"] != "http" or scope["path"] in EXEMPT:
             await self.app(scope, receive, send)
             return
-        key = _digest_of_key(scope)
-        if key is not None and key in self.known:
-            self.known.move_to_end(key)
+        if scope["path"] == FIGURES:
+            await self._guard_figures(scope, receive, send)
+            return
+        secret = _digest_of_secret(scope)
+        if secret is not None and secret in self.known:
+            self.known.move_to_end(secret)
             policy = self.policies.get("reads" if scope["method"] in metrics.READS else "writes")
-            refusal = await self._hit(policy, key)
+            refusal = await self._hit(policy, self.known[secret])
         else:
-            refusal = await self._hit(self.policies.get("address"), _network_of(scope))
+            refusal = await self._hit(self.policies.get("address"), network_of(scope))
         if refusal is not None:
             await problem(refusal, instance=scope["path"])(scope, receive, send)
             return
         await self.app(scope, receive, send)
-        if key is not None:
-            self._learn(key)
+        if secret is not None:
+            self._learn(secret)
+
+    async def _guard_figures(self, scope: Scope, receive: Receive, send: Send) -> None:
+        policy, who = self.policies.get("address"), f"{FIGURES} {network_of(scope)}"
+        is_open = policy is None or await self.limiter.test(policy.item, who)
+        refusal = None if is_open else await self._hit(policy, who)
+        if refusal is not None:
+            await problem(refusal, instance=scope["path"])(scope, receive, send)
+            return
+        await self.app(scope, receive, send)
+        if policy is not None and notes().facts.get("problem") == NotAuthenticated.type:
+            await self.limiter.hit(policy.item, who)
 
     async def _hit(self, policy: Policy | None, who: str) -> RateLimited | None:
         """Count a request, and return its refusal if it is one too many."""
@@ -138,26 +155,27 @@ class RateLimit:
         metrics.RATE_LIMITED.labels(policy.name).inc()
         return RateLimited(policy.name, policy.item.amount, seconds)
 
-    def _learn(self, key: str) -> None:
-        """Remember a key that has proved to be one, and forget one that has been refused."""
+    def _learn(self, secret: str) -> None:
+        """Remember of which key or client a secret has proved to be, and forget one that has been refused."""
         facts = notes().facts
-        if "api_key_id" in facts:
-            self.known[key] = None
+        if proved := facts.get("api_key_id") or facts.get("token_client_id"):
+            self.known[secret] = proved
             if len(self.known) > _MOST_KEYS_REMEMBERED:
                 self.known.popitem(last=False)
         elif facts.get("problem") == NotAuthenticated.type:
-            self.known.pop(key, None)
+            self.known.pop(secret, None)
 
 
-def _digest_of_key(scope: Scope) -> str | None:
-    """Return the digest of the key that a request carries, or None without one."""
+def _digest_of_secret(scope: Scope) -> str | None:
+    """Return the digest of the secret that a request carries, however its header is spelt, or None without one."""
     for name, value in scope["headers"]:
         if name == b"authorization":
-            return blake2b(value, digest_size=16).hexdigest()
+            scheme, _, secret = value.partition(b" ")
+            return blake2b(scheme.lower() + b" " + secret.strip(), digest_size=16).hexdigest()
     return None
 
 
-def _network_of(scope: Scope) -> str:
+def network_of(scope: Scope) -> str:
     """Return whom an address stands for: itself, or with IPv6 its whole network."""
     host: str = (scope.get("client") or ("unknown",))[0]
     if ":" not in host:

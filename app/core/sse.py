@@ -16,7 +16,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 """The description of an operation that answers a stream."""
 
-_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 """Neither kept nor held back on the way."""
 
 

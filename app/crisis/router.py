@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import Query, Request, Response
 
 from app.allocation.plan_view import RunRead, read_run
-from app.core.http import DbSession, Paging, next_url, problem
+from app.core.http import DbSession, Paging, address_of, next_url, problem
 from app.core.paging import Page
 from app.core.routing import ApiRouter, if_match
 from app.crisis import activation, ending, orders, planning, reading, service, signing
@@ -60,6 +60,8 @@ async def update_crisis(session: DbSession, actor: CurrentActor, crisis_id: UUID
 
 @router.post("/{crisis_id}/plan", status_code=202, summary="Plan a crisis", dependencies=[ONCE_IF_ASKED])
 async def plan_crisis(
+    *,
+    request: Request,
     response: Response,
     session: DbSession,
     actor: CurrentActor,
@@ -71,7 +73,7 @@ async def plan_crisis(
     From then to activation the slots in scope take no other booking.
     """
     run = await planning.request_plan(session, actor, crisis_id, command or PlanCommand())
-    response.headers["Location"] = f"/v1/runs/{run.id}"
+    response.headers["Location"] = address_of(request, f"/v1/runs/{run.id}")
     return await read_run(session, run)
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.author import Author
-from app.audit.service import record, snapshot
+from app.audit.service import record, record_all, snapshot
 from app.capacity.occupancy import span_of
 from app.core.clock import today
 from app.core.errors import FieldFault, Invalid, NotFound, StateConflict
@@ -68,7 +68,7 @@ async def update_crisis(session: AsyncSession, actor: Actor, crisis_id: UUID, co
         setattr(crisis, name, value)
     await record(session, actor, "crisis.updated", crisis, before=before)
     if command.powers is not None:
-        await repository.remove_powers(session, crisis.id)
+        await _withdraw_powers(session, actor, crisis.id)
         await _add_powers(session, actor, crisis.id, command.powers)
     return crisis
 
@@ -127,6 +127,12 @@ async def _add_powers(session: AsyncSession, actor: Actor, crisis_id: UUID, powe
         )
         session.add(row)
         await record(session, actor, "crisis_power.declared", row)
+
+
+async def _withdraw_powers(session: AsyncSession, actor: Actor, crisis_id: UUID) -> None:
+    powers = (await repository.powers_of(session, [crisis_id]))[crisis_id]
+    await record_all(session, actor, "crisis_power.withdrawn", powers, gone=True)
+    await repository.remove_powers(session, crisis_id)
 
 
 async def _check(session: AsyncSession, command: CrisisCreate, as_of_on: date) -> None:
@@ -227,10 +233,9 @@ async def get_crisis(session: AsyncSession, actor: Actor, crisis_id: UUID) -> Cr
     NotFound
         If there is none, or it concerns others.
     """
-    crisis = await repository.get_crisis(session, crisis_id)
+    concerns = actor.role in SEES_ALL or await repository.has_order(session, crisis_id, actor.organisation_id)
+    crisis = await repository.get_crisis(session, crisis_id) if concerns else None
     if crisis is None:
-        raise NotFound.of("crisis", crisis_id)
-    if actor.role not in SEES_ALL and not await repository.has_order(session, crisis_id, actor.organisation_id):
         raise NotFound.of("crisis", crisis_id)
     return crisis
 

@@ -1,6 +1,5 @@
 """Giving a person a key, and their organisation its first entry: what a new installation starts with."""
 
-import re
 from difflib import get_close_matches
 from typing import NamedTuple
 
@@ -8,15 +7,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.author import Author
 from app.audit.service import record
+from app.core.addresses import is_address
 from app.core.errors import Conflict, Invalid
-from app.identity import repository
+from app.identity import people_repository, repository
 from app.identity.key_rules import KIND_OF, belongs
 from app.identity.keys import NewKey, new_key
 from app.identity.models import ApiKey, Organisation, OrganisationKind, Person, Role
 
 AUTHOR = Author.of_job("key_create")
-
-_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 
 
 class Issued(NamedTuple):
@@ -51,9 +49,10 @@ async def issue_key(session: AsyncSession, *, organisation: str, role: Role, per
     Invalid
         The address is none.
     Conflict
-        The organisation is not of the kind of the role, or the person belongs to another or has another role.
+        The organisation is not of the kind of the role, or the person belongs to another, has another role,
+        or has left.
     """
-    if not _ADDRESS.fullmatch(email):
+    if not is_address(email):
         raise Invalid.field("email", f"{email!r} is no address of a person: write one such as a.martin@example.org.")
     owner = await repository.organisation_named(session, organisation)
     is_new = owner is None
@@ -67,19 +66,21 @@ async def issue_key(session: AsyncSession, *, organisation: str, role: Role, per
         raise Conflict(
             f"{organisation} is a {owner.kind.value}: the role {role.value} belongs to a {KIND_OF[role].value}."
         )
-    holder = await repository.person_with_email(session, email)
+    holder = await people_repository.person_of_address(session, email)
     if holder is None:
         holder = Person(organisation_id=owner.id, name=person, email=email, role=role)
         session.add(holder)
         await record(session, AUTHOR, "person.created", holder)
     elif (holder.organisation_id, holder.role) != (owner.id, role):
         raise Conflict(f"{email} acts for another organisation, or in another role.")
+    elif holder.deactivated_at is not None:
+        raise Conflict(f"{email} is deactivated: let them back in first, with POST /v1/people/{holder.id}/reactivate.")
     key = new_key()
     row = ApiKey(
         organisation_id=owner.id,
         person_id=holder.id,
         role=role,
-        name=f"Key of {holder.name}",
+        name="Personal key",
         prefix=key.prefix,
         secret_sha256=key.sha256,
     )

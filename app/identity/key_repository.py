@@ -1,16 +1,16 @@
 """Queries on an organisation's keys and their last use."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import func, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.core.paging import PageQuery, fetch_page
-from app.identity.models import ApiKey, ApiKeyUse
+from app.identity.models import ApiKey, ApiKeyUse, Organisation
 
 
 class UsedKey(NamedTuple):
@@ -35,6 +35,25 @@ async def find_key(session: AsyncSession, organisation_id: UUID, key_id: UUID) -
     statement = select(ApiKey).where(col(ApiKey.organisation_id) == organisation_id, col(ApiKey.id) == key_id)
     row: ApiKey | None = await session.scalar(statement)
     return None if row is None else UsedKey(row, (await _last_uses(session, [key_id])).get(key_id))
+
+
+async def lock_keys(session: AsyncSession, key_ids: Collection[UUID]) -> dict[UUID, ApiKey]:
+    """Return keys as they are now, locked in their order until the transaction ends, by identifier."""
+    statement = select(ApiKey).where(col(ApiKey.id).in_(key_ids)).order_by(col(ApiKey.id))
+    statement = statement.with_for_update(key_share=True).execution_options(populate_existing=True)
+    return {row.id: row for row in await session.scalars(statement)}
+
+
+async def count_live(session: AsyncSession, organisation_id: UUID) -> int:
+    """Return how many live keys an organisation has; nobody else counts them until the transaction ends."""
+    owner = select(col(Organisation.id)).where(col(Organisation.id) == organisation_id)
+    await session.execute(owner.with_for_update(key_share=True))
+    statement = select(func.count()).where(
+        col(ApiKey.organisation_id) == organisation_id,
+        col(ApiKey.revoked_at).is_(None),
+        or_(col(ApiKey.expires_at).is_(None), col(ApiKey.expires_at) > func.now()),
+    )
+    return int(await session.scalar(statement) or 0)
 
 
 async def _last_uses(session: AsyncSession, key_ids: list[UUID]) -> dict[UUID, datetime]:

@@ -8,6 +8,7 @@ from app.core.clock import now
 from app.core.http import DbSession, Paging, next_url
 from app.core.paging import Page
 from app.core.routing import ApiRouter, if_match
+from app.core.settings import Settings
 from app.identity import own_keys
 from app.identity.dependencies import ONCE_IF_ASKED, CurrentActor
 from app.identity.key_repository import UsedKey
@@ -61,10 +62,14 @@ async def make_key(request: Request, session: DbSession, actor: CurrentActor, co
 
     `secret` is shown in this answer and never again: not even where the request is repeated for its `Idempotency-Key`,
     which makes no second key and answers `null` there. Whoever has lost it rotates the key. A key without `write` is
-    refused, with 403 and the `scope` that it lacks, whatever it would change.
+    refused, with 403 and the `scope` that it lacks, whatever it would change. What a program makes ends with its own
+    key at the latest; a secret that a rotation has replaced makes, rotates and revokes no keys.
     """
-    days: int = request.app.state.settings.key_longest_days
-    return _made(await own_keys.make_key(session, actor, command, longest_days=days))
+    settings: Settings = request.app.state.settings
+    made = await own_keys.make_key(
+        session, actor, command, longest_days=settings.key_longest_days, most_live=settings.key_most_live
+    )
+    return _made(made)
 
 
 @router.post("/{key_id}/rotate", summary="Rotate a key", dependencies=[ONCE_IF_ASKED, if_match("key_id")])
@@ -74,7 +79,7 @@ async def rotate_key(
     """A new secret for the same key; the present one holds for `overlap_minutes` more, a day unless said otherwise.
 
     Of two rotations in that time the second ends what the first has kept: no key has more than two secrets. A key
-    in a person's hands is rotated by that person alone.
+    in a person's hands is rotated by that person alone. A program makes no key last longer than its own.
     """
     days: int = request.app.state.settings.key_longest_days
     return _made(await own_keys.rotate_key(session, actor, key_id, command, longest_days=days))

@@ -46,7 +46,12 @@ def latest_end(at: datetime, longest_days: int) -> datetime | None:
     return at + timedelta(days=longest_days) if longest_days else None
 
 
+def earliest(*ends: datetime | None) -> datetime | None:
+    """Return the first of some ends; None is no end."""
+    return min((end for end in ends if end is not None), default=None)
+
+
 def end_of_overlap(at: datetime, minutes: int, expires_at: datetime | None) -> datetime:
     """Return when the secret before the new one ends: so many minutes from now, but never after its own expiry."""
     end = at + timedelta(minutes=minutes)
-    return end if expires_at is None else min(end, expires_at)
+    return earliest(end, expires_at) or end

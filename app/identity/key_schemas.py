@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints
 
 from app.core.schemas import SHOWN_ONCE, Body, Instant
 from app.identity.key_rules import LONGEST_OVERLAP_MINUTES, USUAL_OVERLAP_MINUTES, KeyStatus
@@ -13,10 +13,23 @@ from app.identity.models import KeyScope, Role
 Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=120)]
 
 
-def _each_once(scopes: list[KeyScope]) -> list[KeyScope]:
+def each_once(scopes: list[KeyScope]) -> list[KeyScope]:
+    """Return scopes in their order, of which none is named twice.
+
+    Raises
+    ------
+    ValueError
+        If one is.
+    """
     if len(set(scopes)) < len(scopes):
         raise ValueError("must name each scope once")
     return sorted(scopes)
+
+
+def _number(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("must be a number of minutes")  # noqa: TRY004 - what validators of a field raise
+    return value
 
 
 class KeyRead(BaseModel):
@@ -53,21 +66,22 @@ class KeyCreate(Body):
 
     label: Label = Field(description="What it is for, such as `ERP, production`")
     role: Role | None = Field(default=None, description="The caller's own if left out; another takes an administrator")
-    scopes: Annotated[list[KeyScope], AfterValidator(_each_once)] = Field(
+    scopes: Annotated[list[KeyScope], AfterValidator(each_once)] = Field(
         default=[KeyScope.READ],
         min_length=1,
         max_length=len(KeyScope),
         description="`read` for GET, HEAD and OPTIONS, `write` for all other methods; none that the caller's key lacks",
     )
     expires_at: Instant | None = Field(
-        default=None, description="Left out: as late as the service allows, which may be never"
+        default=None,
+        description="Left out: as late as the service allows, or never; or with the key of the program that asks",
     )
 
 
 class KeyRotate(Body):
     """How a key goes over to a new secret."""
 
-    overlap_minutes: int = Field(
+    overlap_minutes: Annotated[int, BeforeValidator(_number)] = Field(
         default=USUAL_OVERLAP_MINUTES,
         ge=0,
         le=LONGEST_OVERLAP_MINUTES,

@@ -1,4 +1,4 @@
-"""When keys were last used: noted in memory at each request, and written beside all requests once a minute."""
+"""When keys and sessions were last used: noted in memory, and written beside all requests once a minute."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,7 +11,7 @@ import structlog
 from app.core.clock import now
 from app.core.database import DATABASE_FAILURES, SessionFactory, transaction
 from app.core.tenancy import EVERYBODY, acting_for
-from app.identity import key_repository
+from app.identity import key_repository, session_repository
 from app.identity.actor import Actor
 
 WRITE_SECONDS = 60.0
@@ -22,29 +22,39 @@ log = structlog.get_logger(__name__)
 
 
 class KeyUses:
-    """The last use of each key that this process has served since it last wrote them."""
+    """The last use of each key and session that this process has served since it last wrote them."""
 
     def __init__(self, sessions: SessionFactory) -> None:
         self._sessions = sessions
         self._noted: dict[UUID, datetime] = {}
+        self._seen: dict[UUID, datetime] = {}
 
     def note(self, actor: Actor) -> None:
-        """Note that an actor's key is used now."""
+        """Note that an actor's key, or session, is used now."""
         if actor.api_key_id is not None:
             self._noted[actor.api_key_id] = now()
+        elif actor.session_id is not None:
+            self._seen[actor.session_id] = now()
 
     async def write(self) -> None:
         """Write what was noted; if that fails it is logged, and tried again with what is noted meanwhile."""
         noted, self._noted = self._noted, {}
-        if not noted:
+        seen, self._seen = self._seen, {}
+        if not noted and not seen:
             return
         try:
             with acting_for(EVERYBODY):
                 async with transaction(self._sessions) as session:
-                    await key_repository.write_uses(session, noted)
+                    if noted:
+                        await key_repository.write_uses(session, noted)
+                    if seen:
+                        await session_repository.write_seen(session, seen)
+        except asyncio.CancelledError:
+            self._noted, self._seen = noted | self._noted, seen | self._seen
+            raise
         except DATABASE_FAILURES as error:
             log.warning("key_uses_not_written", error=error)
-            self._noted = noted | self._noted
+            self._noted, self._seen = noted | self._noted, seen | self._seen
         except Exception:
             log.exception("key_uses_not_written")
 

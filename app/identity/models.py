@@ -88,7 +88,11 @@ class Person(Versioned, table=True):
     """Somebody who acts for an organisation, in one role."""
 
     __tablename__ = "people"
-    __table_args__ = (UniqueConstraint("email"), Index("ix_people_organisation_id", "organisation_id"))
+    __table_args__ = (
+        UniqueConstraint("email"),
+        Index("uq_people_email_folded", text("lower(email)"), unique=True),
+        Index("ix_people_organisation_id", "organisation_id"),
+    )
 
     organisation_id: UUID = Field(foreign_key="organisations.id")
     name: str = Field(max_length=200)

@@ -9,7 +9,7 @@ from sqlmodel import col
 
 from app.core.driver import Driver, Prepared
 from app.core.paging import PageQuery, fetch_page
-from app.identity.models import ApiKey, KeyScope, Organisation, OrganisationKind, OrganisationLabel, Person, Role
+from app.identity.models import ApiKey, KeyScope, Organisation, OrganisationKind, OrganisationLabel, Role
 
 
 class LiveKey(NamedTuple):
@@ -93,7 +93,6 @@ async def organisation_names(session: AsyncSession) -> list[str]:
     return list(await session.scalars(select(col(Organisation.name)).order_by(col(Organisation.name))))
 
 
-async def person_with_email(session: AsyncSession, email: str) -> Person | None:
-    """Return the person with this address, or None."""
-    found: Person | None = await session.scalar(select(Person).where(col(Person.email) == email))
-    return found
+async def lock_organisation(session: AsyncSession, organisation_id: UUID) -> None:
+    """Lock an organisation until the transaction ends, against others who would do the same."""
+    await session.execute(select(col(Organisation.id)).where(col(Organisation.id) == organisation_id).with_for_update())

@@ -31,7 +31,8 @@ async def authenticate(driver: Driver, known: KnownKeys, key: str, *, request_id
     NotAuthenticated
         If there is no such live key.
     """
-    found = await known.find(driver, digest(key))
+    sha256 = digest(key)
+    found = await known.find(driver, sha256)
     if found is None:
         raise NotAuthenticated("This key is unknown, expired or revoked.")
     return Actor(
@@ -41,6 +42,7 @@ async def authenticate(driver: Driver, known: KnownKeys, key: str, *, request_id
         api_key_id=found.api_key_id,
         role=found.role,
         scopes=found.scopes,
+        secret_sha256=sha256,
         request_id=request_id,
     )
 

@@ -9,6 +9,9 @@ from app.requests import feasibility_repository as repository
 from app.requests.models import Feasibility
 from app.requests.rules import feasibility_state
 from app.requests.schemas import FeasibilityRead
+from app.requests.visibility import Stage, columns_told
+
+_TOLD = columns_told("feasibilities", Stage.ASKED)
 
 
 async def feasibility_reads(session: AsyncSession, rows: Sequence[Feasibility]) -> list[FeasibilityRead]:
@@ -18,7 +21,7 @@ async def feasibility_reads(session: AsyncSession, rows: Sequence[Feasibility]) 
     statuses = await repository.request_statuses(session, {row.request_id for row in rows})
     return [
         FeasibilityRead(
-            **row.model_dump(exclude={"created_at"}),
+            **row.model_dump(include=_TOLD),
             line_name=names[row.line_id].line_name,
             site_name=names[row.line_id].site_name,
             state=feasibility_state(row.status, statuses[row.request_id], row.valid_until_on, row.answer_by_on, day),

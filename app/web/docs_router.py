@@ -30,7 +30,8 @@ class _Page(NamedTuple):
 
     def answer(self) -> HTMLResponse:
         """Return the answer that is this page."""
-        return HTMLResponse(self.content, headers={"Content-Security-Policy": self.policy})
+        headers = {"Content-Security-Policy": self.policy, "Cross-Origin-Opener-Policy": "same-origin"}
+        return HTMLResponse(self.content, headers=headers)
 
 
 def _page(answer: HTMLResponse, origin: str) -> _Page:

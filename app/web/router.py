@@ -1,12 +1,12 @@
 """The front door, and health."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, Field
 
 from app.core.errors import NotReady
 from app.core.health import readiness_faults
-from app.core.http import DbSession
+from app.core.http import DbSession, address_of
 
 router = APIRouter(tags=["service"])
 
@@ -18,9 +18,9 @@ class Health(BaseModel):
 
 
 @router.get("/", include_in_schema=False)
-async def front_door() -> RedirectResponse:
+async def front_door(request: Request) -> RedirectResponse:
     """Lead to the documentation of the interface."""
-    return RedirectResponse("/docs")
+    return RedirectResponse(address_of(request, "/docs"))
 
 
 @router.get("/healthz", summary="Is the process alive?")

@@ -86,6 +86,7 @@ OWN_LINE = "line_id = ANY ((SELECT own_lines())::uuid[])"
 AUTHORITY = "(SELECT acting_as('authority'))"
 BUYER = "(SELECT acting_as('startup_member', 'authority'))"
 FUNDER = "funder_id = (SELECT acting_organisation())"
+OF_PERSON = "EXISTS (SELECT FROM people AS one WHERE one.id = person_id)"
 ALL, NONE = "true", "false"
 
 SLOTS_SEEN = f"{OWN_UNIT} OR (status <> 'draft' AND {BUYER})"
@@ -146,6 +147,15 @@ POLICIES: dict[str, tuple[str, str]] = {
         " OR EXISTS (SELECT FROM crisis_orders AS one WHERE one.id = order_id)",
         NONE,
     ),
+    "sessions": (OF_PERSON, OF_PERSON),
+    "invitations": (OWN, OWN),
+    "person_identities": (NONE, NONE),
+    "sign_in_links": (NONE, NONE),
+    "sign_in_attempts": (NONE, NONE),
+    "token_clients": (OWN, OWN),
+    "audit_personal_values": (OWN, f"{OWN} OR organisation_id IS NULL"),
+    "erasures": (OWN, NONE),
+    "indicator_editions": (ALL, NONE),
     "job_attempts": (NONE, NONE),
     "sweep_turns": (NONE, NONE),
 }
@@ -158,6 +168,11 @@ DO $$ DECLARE one record; BEGIN
                oid::regclass::text AS object, acl.privilege_type AS privilege
           FROM pg_class, aclexplode(relacl) AS acl
          WHERE relnamespace IN ('public'::regnamespace, 'jobs'::regnamespace) AND relkind IN ('r', 'S', 'v', 'p')
+           AND acl.grantee = (SELECT oid FROM pg_roles WHERE rolname = 'creneau_app')
+        UNION ALL
+        SELECT DISTINCT 'TABLE', attrelid::regclass::text, format('%s (%I)', acl.privilege_type, attname)
+          FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid, aclexplode(attacl) AS acl
+         WHERE relnamespace IN ('public'::regnamespace, 'jobs'::regnamespace)
            AND acl.grantee = (SELECT oid FROM pg_roles WHERE rolname = 'creneau_app')
         UNION ALL
         SELECT 'FUNCTION', oid::regprocedure::text, 'EXECUTE'

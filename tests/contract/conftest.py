@@ -37,6 +37,7 @@ LISTS = {
     "feasibility_id": "/v1/feasibilities",
     "agreement_id": "/v1/agreements",
     "commitment_id": "/v1/commitments",
+    "token_client_id": "/v1/token-clients",
 }
 """Where identifiers of a kind are listed, so that a call can be about something that exists."""
 

@@ -1,6 +1,7 @@
 """`creneau up` from its start to its end, however that comes."""
 
 import json
+import re
 import signal
 import socket
 import stat
@@ -19,6 +20,7 @@ from tests.e2e.conftest import UP_SECONDS, Up
 from tests.support.processes import processes_of, still_at_work, wait_until, wait_until_none_of
 
 StartUp = Callable[..., Up]
+HIDDEN = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]*)">')
 ROLES = {"coordinator", "authority", "observer", "startup", "startup_2", "cdmo", "cdmo_2"}
 RUN_AS_CHILD = (sys.executable, "-c", "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:]))")
 
@@ -45,6 +47,7 @@ def test_it_serves_the_catalogue_says_where_things_are_and_finds_its_data_again(
     sites = httpx.get(f"{up.url}/v1/sites", headers=authorised, trust_env=False).json()
     assert len(sites["items"]) == 45
     assert httpx.get(f"{up.url}/", trust_env=False).headers["location"].endswith("/docs")
+    _sign_in(up, keys["cdmo"]["email"])
 
     up.process.send_signal(signal.SIGINT)
     assert up.wait_end() == 0, up.output
@@ -59,6 +62,24 @@ def test_it_serves_the_catalogue_says_where_things_are_and_finds_its_data_again(
     again.process.terminate()
     assert again.wait_end() == 0, again.output
     assert processes_of(up.data_dir) == []
+
+
+def _sign_in(up: Up, email: str) -> None:
+    """Sign in as the console says: by a link that is printed there."""
+    assert f"{up.url}/sign-in" in up.output
+    assert email in up.output
+    same = {"Origin": up.url, "Sec-Fetch-Site": "same-origin"}
+    with httpx.Client(base_url=up.url, trust_env=False) as browser:
+        form = dict(HIDDEN.findall(browser.get("/sign-in").text))
+        assert browser.post("/sign-in", data={**form, "email": email}, headers=same).status_code == 303
+        wait_until(lambda: "/sign-in/link?token=" in up.output, seconds=30, what="a link")
+        [link] = [line for line in up.output.splitlines() if "/sign-in/link?token=" in line]
+        form = dict(HIDDEN.findall(browser.get(link.strip()).text))
+        assert browser.post("/sign-in/link", data=form, headers=same).headers["location"] == "/account"
+        me = browser.get("/v1/me").json()
+        assert (me["person"]["email"], me["role"]) == (email, "cdmo_planner")
+    logs = [line for line in up.output.splitlines() if line.startswith("{")]
+    assert not any(link.partition("token=")[2].strip() in line for line in logs)
 
 
 def test_it_stops_at_an_interrupt_that_its_script_had_ignored(start_up: StartUp) -> None:

@@ -1,6 +1,7 @@
 """One valid row of every table: what each constraint lets pass, before a test changes one thing about it."""
 
-from datetime import UTC, date, datetime
+from datetime import date
+from hashlib import sha256
 from typing import Any
 
 from sqlmodel import SQLModel
@@ -19,6 +20,7 @@ from app.allocation.models import (
     WaitingResult,
 )
 from app.audit.models import ActorKind, AuditRecord
+from app.audit.personal_models import AuditPersonalValue
 from app.audit.seal_models import AuditCheckpoint, AuditSeal
 from app.bookings.models import Booking, BookingSource, Charge, ChargeKind, FreedPeriod
 from app.bookings.slip_models import Slip, SlipMove
@@ -48,15 +50,20 @@ from app.crisis.models import (
     PowerKind,
 )
 from app.identity.models import ApiKey, ApiKeyUse, Organisation, OrganisationKind, OrganisationLabel, Person, Role
+from app.identity.token_client_models import TokenClient
+from app.indicators.models import IndicatorEdition
 from app.jobs.models import JobAttempt, Outcome
+from app.privacy.models import Erasure, ErasureReason
 from app.requests.models import Alert, AlertHit, Feasibility, Product, Qualification, QualificationLevel, Request
+from tests.migrations.ways_in import INSTANT, ways_in
 from tests.support.world import day
 
-INSTANT = datetime(2030, 1, 1, tzinfo=UTC)
 YEAR = period(day(0), day(365))
 MODALITY = "monoclonal_antibody"
 OTHER_DECISION = new_id()
 """A decision without a line, for a copy of the one that there is."""
+OTHER_PERSON = new_id()
+"""Somebody who has not been erased, for a copy of the erasure that there is."""
 
 
 def specimens() -> list[SQLModel]:
@@ -85,6 +92,15 @@ def _parties() -> list[SQLModel]:
         previous_ends_at=INSTANT,
     )
     use = ApiKeyUse(api_key_id=key.id, last_used_at=INSTANT)
+    client = TokenClient(
+        organisation_id=organisation.id,
+        issuer="https://issuer.example.org",
+        client_id="erp",
+        subject="erp",
+        name="ERP",
+        role=Role.CDMO_PLANNER,
+        scopes=["read"],
+    )
     label = OrganisationLabel(organisation_id=organisation.id, name="MEARY", issuer="State")
     trail = AuditRecord(actor=ActorKind.JOB, action="row.made", object_type="rows", object_id=new_id())
     seal = AuditSeal(
@@ -111,7 +127,22 @@ def _parties() -> list[SQLModel]:
         finished_at=INSTANT,
         outcome=Outcome.DONE,
     )
-    return [organisation, person, key, use, label, trail, seal, checkpoint, answered, attempt]
+    value = AuditPersonalValue(
+        commitment=sha256(b"3" * 32 + b"people.name=P").digest(),
+        subject_id=person.id,
+        object_type="people",
+        column_name="name",
+        salt=b"3" * 32,
+        value="P",
+    )
+    other = Person(
+        id=OTHER_PERSON, organisation_id=organisation.id, name="Q", email="q@example.org", role=Role.COORDINATOR
+    )
+    erased = Erasure(person_id=person.id, organisation_id=organisation.id, reason_code=ErasureReason.RETENTION)
+    edition = IndicatorEdition(quarter_on=day(0), made_at=INSTANT)
+    beside = [other, value, erased, edition]
+    ways = ways_in(person)
+    return [organisation, person, key, use, client, *ways, label, trail, seal, checkpoint, answered, attempt, *beside]
 
 
 def _supply(parties: list[SQLModel]) -> list[SQLModel]:

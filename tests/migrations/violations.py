@@ -6,7 +6,7 @@ from sqlalchemy import CheckConstraint, Constraint, Enum, ForeignKeyConstraint, 
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 
 from app.core.model import new_id
-from tests.migrations.specimens import OTHER_DECISION
+from tests.migrations.specimens import OTHER_DECISION, OTHER_PERSON
 
 NOTHING = "empty"
 
@@ -49,6 +49,7 @@ SECOND_SEAL = {
 
 EXAMPLES: dict[str, Violation] = {
     **_named("api_keys", scopes={"scopes": []}, previous={"previous_ends_at": None}),
+    **_named("token_clients", scopes={"scopes": []}, named={"subject": ""}),
     **_named(
         "audit_seals",
         chained=SECOND_SEAL | {"previous_digest": None},
@@ -56,8 +57,36 @@ EXAMPLES: dict[str, Violation] = {
         record_digests=SECOND_SEAL | {"record_digests": "\\x00"},
         total_records=SECOND_SEAL | {"total_records": 1},
         digest=SECOND_SEAL | {"digest": "\\x00"},
+        instants=SECOND_SEAL | {"last_at": "infinity"},
+    ),
+    **_named("audit_records", id={"id": 0}, at={"id": 9, "at": "0044-03-15T00:00:00Z BC"}),
+    **_named("audit_checkpoints", made_at={"made_at": "infinity"}),
+    **_named(
+        "audit_personal_values",
+        digest={"commitment": "\\x00", "value": None, "salt": None, "erased_at": "2030-01-01"},
+        erased={"erased_at": "2030-01-01"},
+        commitment={"value": "Q"},
     ),
     "ex_audit_seals_overlap": Violation("audit_seals", SECOND_SEAL | {"first_record_id": 2, "record_ids": [2, 4]}),
+    **_named(
+        "invitations",
+        email_folded={"email": "Q@example.org"},
+        accepted={"person_id": None},
+        ended_once={"withdrawn_at": "2030-01-01T00:00:00Z"},
+    ),
+    **_named(
+        "sign_in_links",
+        email_folded={"email": "Q@example.org"},
+        secret_sha256={"secret_sha256": "\\x00"},
+        used_at={"secret_sha256": None},
+    ),
+    **_named("sign_in_attempts", secret_sha256={"secret_sha256": "\\x00"}),
+    **_named(
+        "sessions",
+        secret_sha256={"secret_sha256": "\\x00"},
+        expires_at={"expires_at": "2000-01-01T00:00:00Z"},
+        ended_at={"end_reason": "revoked"},
+    ),
     **_named("idempotency_keys", request_sha256={"request_sha256": "\\x00"}),
     **_named(
         "agreements",
@@ -222,8 +251,10 @@ AROUND: dict[tuple[str, str], dict[str, Any]] = {
     ("bookings", "failure_cause"): {"status": "failed", "hold_expires_at": None},
     ("charges", "resale_id"): {"kind": "resale_credit"},
     ("charges", "agreement_id"): OF_A_QUARTER,
+    ("erasures", "organisation_id"): {"person_id": str(OTHER_PERSON)},
     ("runs", "kind"): {"round_id": None},
     ("runs", "crisis_id"): {"kind": "crisis", "round_id": None},
+    ("sessions", "end_reason"): {"ended_at": "2030-01-01T00:00:00Z"},
     ("waiting_decisions", "outcome"): {"reason_code": None},
     ("waiting_lines", "result"): {"offer_id": None},
     ("waiting_lines", "organisation_id"): {"decision_id": str(OTHER_DECISION)},
@@ -241,7 +272,7 @@ def _dangling(table: Table, constraint: ForeignKeyConstraint) -> Violation:
         return Violation(table.name, changes | {"id": str(new_id()), "status": "draft"})
     if table.name == "crisis_signatures":
         return Violation(table.name, changes | {"id": str(new_id()), "role": "another"})
-    if table.name in {"charges", "slips", "waiting_decisions", "waiting_lines"}:
+    if table.name in {"charges", "erasures", "slips", "waiting_decisions", "waiting_lines"}:
         return Violation(table.name, changes | {"id": str(new_id())})
     return Violation(table.name, changes, copy=table.name in {"audit_checkpoints", "audit_seals", "readiness_days"})
 

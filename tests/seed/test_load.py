@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import SQLModel, col
 
@@ -115,7 +115,7 @@ async def test_keys_are_for_the_owner_alone_and_each_is_a_persons(
     assert list(keys) == list(HOLDERS)
     assert len({entry["organisation_id"] for entry in keys.values()}) == len(HOLDERS)
     for name, entry in keys.items():
-        assert set(entry) == {"key", "organisation_id", "organisation"}
+        assert set(entry) == {"key", "email", "organisation_id", "organisation"}
         async with owner.connect() as connection:
             query = (
                 select(col(ApiKey.role), col(Organisation.kind), col(Organisation.name), col(Person.email))
@@ -125,6 +125,7 @@ async def test_keys_are_for_the_owner_alone_and_each_is_a_persons(
             )
             row = (await connection.execute(query)).one()
         assert (row.role, row.kind, row.name) == (HOLDERS[name].role, HOLDERS[name].kind, entry["organisation"])
+        assert row.email == entry["email"]
         assert row.email.endswith("@example.org")
 
 
@@ -146,3 +147,19 @@ async def test_good_keys_stay_and_lost_ones_are_replaced_and_revoked(
         assert await _works(owner, after[name]["key"])
         assert not await _works(owner, before[name]["key"])
     assert await _count(owner, Person) == len(HOLDERS)
+
+
+async def test_whoever_has_left_the_demonstration_is_back_with_new_keys(
+    owner: AsyncEngine, settings: Settings, tmp_path: Path
+) -> None:
+    plan = replace(DEMO, if_empty=True, keys_file=tmp_path / "keys.json")
+    await load(settings, plan)
+    async with owner.begin() as connection:
+        await connection.execute(update(Person).values(deactivated_at=func.now()))
+        await connection.execute(update(ApiKey).values(revoked_at=func.now()))
+    assert (await load(settings, plan)).new_keys
+    for entry in _keys(tmp_path / "keys.json").values():
+        assert await _works(owner, entry["key"])
+    async with owner.connect() as connection:
+        left = await connection.scalar(select(func.count()).where(col(Person.deactivated_at).is_not(None)))
+    assert left == 0

@@ -53,7 +53,7 @@ async def following(
     async with client.stream("GET", path, headers=headers) as answer:
         assert answer.status_code == 200
         assert answer.headers["content-type"].startswith("text/event-stream")
-        assert answer.headers["cache-control"] == "no-cache"
+        assert answer.headers["cache-control"] == "no-store"
         yield _events(answer)
 
 
@@ -127,7 +127,7 @@ async def test_a_stream_of_which_only_the_head_is_asked_ends_at_once(
         answer = await served.head(f"/v1/runs/{run_id}/progress", headers={**rounds.headers, **STREAM})
     assert (answer.status_code, answer.content) == (200, b"")
     assert answer.headers["content-type"].startswith("text/event-stream")
-    assert answer.headers["cache-control"] == "no-cache"
+    assert answer.headers["cache-control"] == "no-store"
     async with asyncio.timeout(5):
         while REGISTRY.get_sample_value("creneau_http_requests_in_progress"):  # noqa: ASYNC110 - the server has no event for it
             await asyncio.sleep(0.02)
@@ -184,6 +184,23 @@ async def test_a_server_that_stops_is_not_held_up_by_its_streams(
     async with asyncio.timeout(5), asking(app, lambda: bool(told)), following(served, path, headers) as events:
         told.append("stop")
         assert [event async for event in events] == []
+
+
+@pytest.mark.parametrize("suffix", ["/progress", ""])
+async def test_a_stream_ends_soon_after_its_key(
+    served: httpx.AsyncClient, world: World, rounds: Rounds, suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.allocation.run_events.LOOKS_A_KEY", 2)
+    await contest(world)
+    run_id = await rounds.solve(await rounds.closed())
+    path, headers = f"/v1/runs/{run_id}{suffix}", {**rounds.headers, **STREAM}
+    async with asyncio.timeout(15), following(served, path, headers) as events:
+        told = asyncio.create_task(anext(events, "the end"))
+        await asyncio.sleep(3)
+        assert not told.done()
+        await world.revoke_all_keys()
+        assert await told == "the end"
+    assert (await served.get(path, headers=headers)).status_code == 401
 
 
 async def test_only_who_decides_on_a_run_may_follow_it(client: httpx.AsyncClient, world: World, rounds: Rounds) -> None:

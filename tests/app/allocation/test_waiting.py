@@ -46,6 +46,8 @@ async def test_a_freed_place_goes_to_the_best_passes_on_and_is_taken(room: Room,
     ]
     first = (await room.decisions())[0]
     assert (first["outcome"], first["place"]["freed"][0]["reason_code"]) == ("offered", "funding")
+    [told] = {one["place"]["freed"][0]["reason_code"] for one in (await room.own("late"))["decisions"]}
+    assert told is None  # why another start-up has left is not for those to know who wait for its place
     last = first["lines"][2]
     assert (last["position"], last["points"]) == (3, 2)
     assert last["facts"]["chosen"] == [{"position": 1, "tier": 3, "points": 3}]
@@ -148,6 +150,10 @@ async def test_what_a_start_up_reads_tells_how_many_are_ahead_and_never_who(room
         await room.get(headers, f"/v1/requests/{room.id_of('late')}/waiting", expect=404)
         await room.get(headers, "/v1/waiting-list", expect=404)
     by_coordinator = await room.get(room.coordinator, f"/v1/requests/{room.id_of('late')}/waiting")
+    for decision in by_coordinator["decisions"]:
+        for freed in decision["place"]["freed"]:
+            assert freed["reason_code"] == "funding"
+            freed["reason_code"] = None  # the coordinator knows why, and nothing else that the start-up does not
     assert by_coordinator == own
 
 

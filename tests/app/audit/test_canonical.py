@@ -55,4 +55,8 @@ def test_a_seal_of_nothing_in_a_file_is_taken_as_it_is() -> None:
     empty = make_seal(None, [], ["2030-01-01T00:00:00.000000Z"], "2030-01-01T00:00:00.000000Z")
     record = '{"id":1,"kind":"record"}'
     found = list(faults_of([record, empty.line], Checker(witnesses={}, is_file=True)))
-    assert [fault.partition(":")[0] for fault in found] == ["record 1 was added behind the seals", "the tail is cut"]
+    assert [fault.partition(":")[0] for fault in found] == [
+        "record 1 was added behind the seals",
+        "checkpoint 1 is missing",
+        "the tail is cut",
+    ]

@@ -6,18 +6,24 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
+from structlog.testing import CapturingLogger
 
+from app.audit import checking, sealing
 from app.audit.checking import Checker
 from app.audit.files import faults_of, witnesses_in
+from app.audit.seals import Checkpoint
 from app.core.database import SessionFactory
-from tests.app.audit.trails import exported, faults, seal_all, spoil, write
+from tests.app.audit.trails import exported, faults, record, seal_all, spoil, write
 
 pytestmark = pytest.mark.database
 
 
 @pytest.fixture
 async def ids(sessions: SessionFactory) -> list[int]:
-    """The identifiers of twelve records under the seals 1 to 4, each of three."""
+    """The identifiers of twelve records, the first of which is not 1, under the seals 1 to 4, each of three."""
+    async with sessions() as undone:
+        undone.add(record())
+        await undone.flush()
     written = await write(sessions, 12)
     await seal_all(sessions, most=3)
     return written
@@ -191,3 +197,89 @@ async def test_a_file_is_checked_alone(sessions: SessionFactory, ids: list[int],
 async def test_a_checkpoint_file_that_is_none_is_refused(sessions: SessionFactory, ids: list[int]) -> None:
     with pytest.raises(ValueError, match="line 2 cannot be read"):
         witnesses_in([(await exported(sessions))[-1], "seal"])
+
+
+def joined(lines: list[str], kept: list[str]) -> tuple[list[str], bool]:
+    checker = Checker(witnesses=witnesses_in(kept), is_file=True)
+    return list(faults_of(lines, checker)), checker.is_joined
+
+
+async def test_an_export_of_some_time_continues_the_one_before_it(
+    sessions: SessionFactory, superuser: AsyncEngine, ids: list[int]
+) -> None:
+    whole = await exported(sessions)
+    january = [*whole[:9], Checkpoint(2, *_state(whole[8]), is_head=True).line]
+    assert checked(january) == []
+    assert joined(whole[9:], january) == ([], True)
+    await spoil(superuser, "DELETE FROM audit_seals", "DELETE FROM audit_checkpoints")
+    await seal_all(sessions, most=3)
+    made_anew = (await exported(sessions))[9:]
+    assert checked(made_anew) == []
+    found, _ = joined(made_anew, january)
+    assert [fault.partition(":")[0] for fault in found] == ["seal 3 does not continue seal 2"]
+
+
+def _state(line: str) -> tuple[bytes, int]:
+    told = json.loads(line)
+    return bytes.fromhex(told["digest"]), told["total_records"]
+
+
+async def test_a_file_without_its_beginning_is_not_whole_where_earlier_checkpoints_are_kept(
+    sessions: SessionFactory, ids: list[int]
+) -> None:
+    whole = await exported(sessions)
+    [first] = [line for line in whole if '"kind":"checkpoint"' in line]
+    found, is_joined = joined(whole[9:], [first])
+    assert [fault.partition(":")[0] for fault in found] == ["the beginning is cut"]
+    assert not is_joined
+    assert joined(whole, [first]) == ([], False)
+    assert joined(whole[5:], [first]) == ([], True)
+
+
+@pytest.mark.parametrize(
+    ("edit", "told"),
+    [
+        (lambda lines: [*lines[:4], *lines[5:]], "checkpoint 1 is missing"),
+        (lambda lines: [*lines[:5], lines[4], *lines[5:]], "checkpoint 1 is there twice"),
+        (lambda lines: [*lines[:4], lines[5], lines[4], *lines[6:]], "checkpoint 1 is out of order"),
+        (lambda lines: [*lines[:4], *lines[5:9], lines[4], *lines[9:]], "checkpoint 1 is out of order"),
+        (lambda lines: [*lines[:9], *lines[10:]], "checkpoint 2 is missing"),
+    ],
+    ids=["missing", "doubled", "behind a record", "behind a seal", "a later one missing"],
+)
+async def test_a_checkpoint_that_is_missing_doubled_or_moved_is_named(
+    sessions: SessionFactory, edit: Edit, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sealing, "SEALS_A_CHECKPOINT", 2)
+    monkeypatch.setattr(checking, "SEALS_A_CHECKPOINT", 2)
+    await write(sessions, 9)
+    await seal_all(sessions, most=3)
+    lines = await exported(sessions)
+    kinds = [json.loads(line)["kind"] for line in lines]
+    assert [number for number, kind in enumerate(kinds) if kind == "checkpoint"] == [4, 9]
+    found = checked(edit(lines))
+    assert any(fault.startswith(told) for fault in found), found
+
+
+async def test_what_is_kept_may_be_lines_of_the_log(
+    sessions: SessionFactory, ids: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sealing, "log", logged := CapturingLogger())
+    await write(sessions, 3)
+    await seal_all(sessions)
+    told = [json.dumps({"event": call.args[0], "level": "info", **call.kwargs}) for call in logged.calls]
+    whole = await exported(sessions)
+    assert witnesses_in(told).keys() == {5}
+    assert joined(whole, told) == ([], False)
+    found, _ = joined([*whole[:-5], Checkpoint(4, *_state(whole[-6]), is_head=True).line], told)
+    assert [fault.partition(":")[0] for fault in found] == ["the tail is cut"]
+    with pytest.raises(ValueError, match="line 1 cannot be read: it tells of no seal"):
+        witnesses_in(['{"trail_digest":"00"}'])
+
+
+async def test_checkpoints_that_contradict_each_other_are_no_witness(sessions: SessionFactory, ids: list[int]) -> None:
+    head = (await exported(sessions))[-1]
+    other = head.replace('"total_records":12', '"total_records":13')
+    assert witnesses_in([head, head]).keys() == {4}
+    with pytest.raises(ValueError, match="line 2 contradicts an earlier one on seal 4"):
+        witnesses_in([head, other])

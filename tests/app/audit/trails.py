@@ -1,10 +1,9 @@
 """Trails for tests: records written as the service writes them, sealed, checked, and spoilt behind the triggers."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.audit.checking import Checker
 from app.audit.files import lines_of
@@ -53,19 +52,16 @@ async def faults(sessions: SessionFactory, witnesses: dict[int, Checkpoint] | No
     """Return what is wrong with the trail in the database."""
     checker = Checker(witnesses=witnesses or {})
     async with transaction(sessions) as session:
-        found = [one async for item in read_trail(session, await extent_of(session)) for one in checker.take(item)]
+        extent = await extent_of(session)
+    found = [one async for item in read_trail(sessions, extent) for one in checker.take(item)]
     return [*found, *checker.end()]
 
 
 async def exported(sessions: SessionFactory) -> list[str]:
     """Return the lines of an export of the whole trail."""
-
-    async def lines(session: AsyncSession) -> AsyncIterator[str]:
-        async for line in lines_of(read_trail(session, await extent_of(session))):
-            yield line
-
     async with transaction(sessions) as session:
-        return [line async for line in lines(session)]
+        extent = await extent_of(session)
+    return [line async for line in lines_of(read_trail(sessions, extent))]
 
 
 async def spoil(superuser: AsyncEngine, *statements: str) -> None:

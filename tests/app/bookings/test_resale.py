@@ -2,9 +2,11 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from app.bookings.models import Charge, ChargeKind
 from app.capacity.models import Slot
 from app.core.clock import today
 from tests.app.bookings.conftest import Headers, Market
@@ -104,3 +106,31 @@ async def test_who_left_at_no_fee_is_credited_nothing(market: Market, near: Slot
     await booked(market, near, by=market.buyer)
     assert await pays(market, first) == 0
     assert "resale_credit" not in [kind for kind, _ in await market.charges()]
+
+
+async def test_what_another_start_up_paid_for_leaving_is_for_its_cdmo_and_the_coordinator(
+    market: Market, near: Slot
+) -> None:
+    first = await booked(market, near)
+    await cancelled(market, first)
+    second = await booked(market, near, by=market.buyer)
+    figures = {"code": "resale_cancelled", "resale_fee_cents": 123_456, "given_cents": 654_321}
+    await market.world.add(
+        Charge(
+            organisation_id=market.startup.id,
+            counterparty_id=market.cdmo.id,
+            booking_id=UUID(first["id"]),
+            resale_id=UUID(second["id"]),
+            kind=ChargeKind.RESALE_CREDIT,
+            amount_cents=1,
+            detail=figures,
+        )
+    )
+    for headers, told in (
+        (market.buyer, {"code": "resale_cancelled"}),
+        (market.seller, figures),
+        (await market.world.coordinator(), figures),
+    ):
+        assert (await market.read("/v1/charges", headers))["items"][-1]["detail"] == told
+        file = await market.client.get("/v1/charges/export?format=csv", headers=headers)
+        assert ("123456" in file.text) == ("resale_fee_cents" in told)

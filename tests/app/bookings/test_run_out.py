@@ -71,6 +71,23 @@ async def test_a_booking_moves_to_where_a_hold_has_run_out(market: Market) -> No
     assert await status(market, stale) == "expired"
 
 
+async def test_whoever_comes_upon_what_has_run_out_does_not_read_of_it(market: Market) -> None:
+    """It is a competitor's, and time has ended it."""
+    stale = await market.hold(10)
+    await make_stale(market, stale)
+    rival, headers = await market.world.startup()
+    product = await market.world.product(rival)
+    body = {"slot_id": str(market.slot.id), "start": str(day(10)), "product_id": str(product.id)}
+    await market.send("/v1/bookings", body, headers={**headers, "X-Request-Id": "the-rivals"}, expect=201)
+    assert await status(market, stale) == "expired"
+    told = (await market.read("/v1/audit", headers))["items"]
+    assert {one["object_id"] for one in told}.isdisjoint({stale["id"], stale["request_id"]})
+    own = await market.world.coordinator()
+    [ended] = (await market.read(f"/v1/audit?object_id={stale['id']}&action=booking.expired", own))["items"]
+    assert (ended["actor"], ended["job"], ended["organisation_id"]) == ("job", "expire_holds", None)
+    assert (ended["api_key_id"], ended["request_id"]) == (None, "the-rivals")
+
+
 async def test_a_booking_makes_way_to_where_a_hold_has_run_out(market: Market) -> None:
     first = await market.confirmed(0)
     near, owner = await neighbour(market, 43)

@@ -2,18 +2,42 @@
 
 import csv
 import io
+from typing import BinaryIO
 
 import httpx
+import pytest
+from fastapi import FastAPI
 from sqlalchemy import select
 from sqlmodel import col
 
 from app.audit.models import AuditRecord
 from app.capacity.models import SlotStatus
 from app.core.database import transaction
+from app.core.sheets.reading import SheetReader
 from app.core.vocabulary import Reserve
 from tests.app.capacity.files import as_csv, faults, fetch, send
 from tests.app.capacity.rows import agreement, book, commitment, stored
 from tests.support.world import World, day
+
+
+async def test_a_key_that_ends_while_its_file_is_read_writes_nothing(
+    client: httpx.AsyncClient, app: FastAPI, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.identity.known_keys.TRUSTED_SECONDS", 0.0)
+    reader: SheetReader = app.state.sheet_reader
+    read = reader.read
+
+    async def slowly(file: BinaryIO) -> object:
+        found = await read(file)
+        await world.revoke_all_keys()
+        return found
+
+    monkeypatch.setattr(reader, "read", slowly)
+    cdmo, own = await world.cdmo()
+    await world.unit(cdmo)
+    refused = await send(client, as_csv([("start", "end"), (day(0), day(50))]), own)
+    assert refused.status_code == 401
+    assert await stored(world) == []
 
 
 async def test_a_file_is_tried_out_first_and_then_written_with_a_trail(client: httpx.AsyncClient, world: World) -> None:

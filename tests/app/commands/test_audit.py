@@ -3,12 +3,17 @@
 import asyncio
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
+from app.audit import seal_repository, trail
+from app.audit.files import lines_of
+from app.audit.seals import Item
 from app.cli import main
 from app.core.database import SessionFactory
 from app.core.settings import Settings
@@ -53,7 +58,7 @@ async def test_a_sound_trail_a_spoilt_one_and_a_cut_one(
     await write(sessions, 1)
     assert (await run(creneau, "verify"))[:2] == (
         0,
-        "1 records are not sealed yet.\nThe trail is sound: 6 records, up to seal 3.\n",
+        "1 records are not sealed yet, the oldest of them for 0 s.\nThe trail is sound: 6 records, up to seal 3.\n",
     )
     kept = tmp_path / "kept.jsonl"
     code, output, _ = await run(creneau, "checkpoints")
@@ -65,7 +70,7 @@ async def test_a_sound_trail_a_spoilt_one_and_a_cut_one(
     assert code == 1
     assert output.splitlines() == [
         f"record {written[2]} is altered: it is not what seal 2 has",
-        "1 records are not sealed yet.",
+        "1 records are not sealed yet, the oldest of them for 0 s.",
         "The trail has 1 fault.",
     ]
     await spoil(superuser, "DELETE FROM audit_seals WHERE sequence > 1")
@@ -108,6 +113,103 @@ async def test_an_export_is_checked_with_no_database(
     code, output, _ = await run(creneau, "verify", "--file", str(whole))
     assert code == 1
     assert output.endswith("The trail has 1 fault.\n")
+
+
+async def test_a_trail_that_is_not_sealed_any_more_is_not_called_sound(
+    creneau: Creneau, sessions: SessionFactory, superuser: AsyncEngine
+) -> None:
+    await write(sessions, 2)
+    await seal_all(sessions)
+    [waiting] = await write(sessions, 1)
+    verify = partial(asyncio.to_thread, creneau, "verify")
+    assert (await verify())[0] == 0
+    old = f"UPDATE audit_records SET at = now() - interval '11 minutes' WHERE id = {waiting}"  # noqa: S608
+    await spoil(superuser, old)
+    code, output, _ = await verify()
+    assert code == 1
+    assert output.startswith(f"sealing has stopped: nothing is sealed from record {waiting} on, and one of these has")
+    assert "the oldest of them for 66" in output
+    assert (await verify("--unsealed-minutes", "12"))[0] == 0
+
+
+async def test_records_that_the_sequence_never_numbered_are_named(
+    creneau: Creneau, sessions: SessionFactory, superuser: AsyncEngine
+) -> None:
+    await write(sessions, 2)
+    await seal_all(sessions)
+    forged = (
+        "INSERT INTO audit_records (id, actor, action, object_type, object_id) OVERRIDING SYSTEM VALUE"
+        " VALUES (%s, 'job', 'row.made', 'rows', gen_random_uuid())"
+    )
+    unchecked = "ALTER TABLE audit_records DROP CONSTRAINT ck_audit_records_id"
+    numbers = (-5, 0, 10**15)
+    try:
+        await spoil(superuser, unchecked, *(forged % number for number in numbers))
+        code, output, _ = await asyncio.to_thread(creneau, "verify")
+    finally:
+        delete = "DELETE FROM audit_records WHERE id < 1 OR id = 1000000000000000"
+        await spoil(superuser, delete, "ALTER TABLE audit_records ADD CONSTRAINT ck_audit_records_id CHECK (id > 0)")
+    assert code == 1
+    told = [line for line in output.splitlines() if "beside the service" in line]
+    assert [line.split()[1] for line in told] == [str(number) for number in numbers]
+
+
+async def test_an_export_of_some_time_is_checked_against_the_one_before_it(
+    creneau: Creneau, sessions: SessionFactory, superuser: AsyncEngine, tmp_path: Path
+) -> None:
+    run = asyncio.to_thread
+    for month in (1, 2):
+        ids = await write(sessions, 2)
+        await spoil(superuser, f"UPDATE audit_records SET at = '2029-0{month}-10' WHERE id >= {ids[0]}")  # noqa: S608
+        await seal_all(sessions)
+    january, february = tmp_path / "january.jsonl", tmp_path / "february.jsonl"
+    assert (await run(creneau, "export", "--to", "2029-02-01", "-o", str(january)))[0] == 0
+    assert (await run(creneau, "export", "--from", "2029-02-01", "-o", str(february)))[0] == 0
+    code, output, _ = await run(creneau, "verify", "--file", str(february), "--checkpoints", str(january))
+    assert (code, output) == (
+        0,
+        "The trail is sound from behind seal 1, which a kept checkpoint tells of: 2 records, up to seal 2.\n",
+    )
+
+
+async def test_no_transaction_stays_open_while_an_export_is_taken_slowly(
+    creneau: Creneau, sessions: SessionFactory, superuser: AsyncEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await write(sessions, 4)
+    await seal_all(sessions, most=1)
+    monkeypatch.setattr(trail, "SEALS_AT_A_TIME", 1)
+    state = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'creneau-command' AND state LIKE 'idle in%'"
+    open_meanwhile: list[object] = []
+
+    async def slowly(items: AsyncIterator[Item]) -> AsyncIterator[str]:
+        async for line in lines_of(items):
+            async with superuser.connect() as connection:
+                open_meanwhile.append(await connection.scalar(text(state)))
+            yield line
+
+    monkeypatch.setattr("app.commands.audit.lines_of", slowly)
+    assert (await asyncio.to_thread(creneau, "export", "-o", str(tmp_path / "slow.jsonl")))[0] == 0
+    assert open_meanwhile == [0] * 10
+
+
+async def test_a_database_that_goes_away_is_told_in_a_line(
+    creneau: Creneau, sessions: SessionFactory, superuser: AsyncEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await write(sessions, 2)
+    await seal_all(sessions, most=1)
+    whole, export = seal_repository.seals_after, ("export", "-o", str(tmp_path / "cut.jsonl"))
+
+    async def cut(session: AsyncSession, *given: int) -> object:
+        await session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+        return await whole(session, *given)
+
+    monkeypatch.setattr(seal_repository, "seals_after", cut)
+    for words, expected in ((export, 1), (("verify",), 2)):
+        code, _, errors = await asyncio.to_thread(creneau, *words)
+        assert code == expected
+        assert len(errors.splitlines()) == 1, errors
+        assert "SELECT" not in errors
+    assert not await asyncio.to_thread((tmp_path / "cut.jsonl").exists)
 
 
 async def test_what_is_in_an_export_of_some_time(

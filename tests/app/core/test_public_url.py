@@ -6,7 +6,10 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 
 from app.core.settings import Settings
-from tests.support.world import World
+from tests.app.bookings.conftest import Market, market
+from tests.support.world import World, day
+
+__all__ = ["market"]
 
 FORGED = {"Host": "elsewhere.example.net"}
 
@@ -35,6 +38,19 @@ async def test_the_link_is_as_the_request_was_sent_where_no_address_is_set(
     client: httpx.AsyncClient, world: World
 ) -> None:
     assert (await linked(client, world)).startswith("http://elsewhere.example.net/v1/organisations?")
+
+
+async def test_what_a_header_locates_is_where_the_address_says(
+    client: httpx.AsyncClient, app: FastAPI, market: Market, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = {"slot_id": str(market.slot.id), "start": str(day(0)), "product_id": str(market.product.id)}
+    plain = await client.post("/v1/bookings", json=body, headers=market.buyer)
+    assert plain.headers["location"] == f"/v1/bookings/{plain.json()['id']}"
+    changed = app.state.settings.model_copy(update={"public_url": "https://example.org/creneau"})
+    monkeypatch.setattr(app.state, "settings", changed)
+    held = await client.post("/v1/bookings", json=body | {"start": str(day(60))}, headers=market.buyer)
+    assert held.headers["location"] == f"https://example.org/creneau/v1/bookings/{held.json()['id']}"
+    assert (await client.get("/")).headers["location"] == "https://example.org/creneau/docs"
 
 
 @pytest.mark.parametrize(

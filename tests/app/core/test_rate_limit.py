@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 from fastapi import FastAPI
+from pydantic import SecretStr
 
 from app.core.rate_limit import WINDOW_SECONDS, Counters, RateLimit, policies
 from app.core.settings import Settings
@@ -141,3 +142,41 @@ async def test_counters_that_have_expired_are_forgotten(monkeypatch: pytest.Monk
     assert counters.storage == {"last": 1}
     assert counters.expirations.keys() == {"last"}
     assert await asyncio.gather(*(counters.incr("last", 60) for _ in range(3))) == [2, 3, 4]
+
+
+async def test_a_key_is_counted_once_however_it_is_spelt_and_whatever_secret_it_has(
+    limited: FastAPI, world: World
+) -> None:
+    key = await world.coordinator()
+    secret = key["Authorization"].removeprefix("Bearer ")
+    async with at(limited) as client:
+        assert await statuses(client, 1, key) == [200]
+        spelt = [{"Authorization": f"{scheme}{secret}"} for scheme in ("bearer ", "BEARER ", "Bearer  ", "bEARER \t")]
+        assert [(await statuses(client, 1, one))[0] for one in spelt] == [200] * 4
+        assert await statuses(client, 1, key) == [429]
+
+
+async def test_the_secrets_of_a_key_have_one_limit(limited: FastAPI, world: World) -> None:
+    key = await world.coordinator()
+    async with at(limited) as client, at(limited, "192.0.2.2") as other:
+        [own] = (await client.get("/v1/keys", headers=key)).json()["items"]
+        path = f"/v1/keys/{own['id']}/rotate"
+        rotated = await client.post(path, json={}, headers={**key, "If-Match": "*"})
+        assert rotated.status_code == 200, rotated.text
+        new = {"Authorization": f"Bearer {rotated.json()['secret']}"}
+        assert await statuses(other, 1, new) == [200]  # counts as the address's
+        assert [(await statuses(client, 1, one))[0] for one in (key, new, key, new)] == [200] * 4
+        assert [(await statuses(client, 1, one))[0] for one in (key, new)] == [429, 429]
+
+
+async def test_guesses_at_the_token_of_the_figures_are_limited(settings: Settings, world: World) -> None:
+    app = create_app(settings.model_copy(update=LIMITS | {"metrics_token": SecretStr("figures")}))
+    right = {"Authorization": "Bearer figures"}
+    async with app.router.lifespan_context(app), at(app) as client, at(app, "192.0.2.2") as operator:
+        assert {(await client.get("/metrics", headers=right)).status_code for _ in range(8)} == {200}
+        guessed = [(await client.get("/metrics", headers={"Authorization": f"Bearer {n}"})) for n in range(4)]
+        assert [one.status_code for one in guessed] == [401, 401, 401, 429]
+        assert guessed[-1].json()["violated-policies"] == ["address"]
+        assert (await client.get("/metrics", headers=right)).status_code == 429
+        assert (await operator.get("/metrics", headers=right)).status_code == 200
+        assert (await client.get("/v1/sites")).status_code == 200

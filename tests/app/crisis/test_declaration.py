@@ -89,6 +89,20 @@ async def test_what_is_declared_can_be_changed_and_is_checked_whole(crises: Cris
     assert (await crises.get(f"/{crisis_id}"))["end"] == iso(300)
 
 
+async def test_every_power_that_is_withdrawn_stays_in_the_trail(crises: Crises, world: World) -> None:
+    crisis_id = await crises.declared()
+    before = (await crises.get(f"/{crisis_id}"))["powers"]
+    await _patch(crises, crisis_id, {"powers": [power("voluntary")]}, expect=200)
+    answer = await crises.client.get("/v1/audit?object_type=crisis_powers", headers=crises.coordinator)
+    told = answer.json()["items"]
+    assert [one["action"].partition(".")[2] for one in told] == ["declared"] * len(before) + ["withdrawn"] * len(
+        before
+    ) + ["declared"]
+    gone = [one["before"]["act_reference"] for one in told if one["action"] == "crisis_power.withdrawn"]
+    assert gone == [one["act_reference"] for one in before]
+    assert all(one["after"] is None for one in told if one["action"] == "crisis_power.withdrawn")
+
+
 async def _patch(crises: Crises, crisis_id: str, body: dict[str, Any], *, expect: int) -> Any:
     answer: httpx.Response = await crises.client.patch(f"/v1/crises/{crisis_id}", json=body, headers=crises.coordinator)
     assert answer.status_code == expect, answer.text

@@ -4,12 +4,14 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlmodel import col, select
 
 from app.core.vocabulary import Reserve
 from app.crisis.body import plan_hash
 from app.identity.keys import new_key
 from app.identity.models import ApiKey, OrganisationKind, Person, Role
 from tests.app.crisis.conftest import Crises, Headers, maker, scalar
+from tests.support.visitors import Visitors
 from tests.support.world import World
 
 pytestmark = pytest.mark.database
@@ -126,3 +128,25 @@ async def test_a_superseded_plan_cannot_be_signed(crises: Crises, proposed: tupl
     await crises.sign(crisis_id, plan, by=crises.authority, expect=409)
     signed = await crises.sign(crisis_id, newer, by=crises.authority)
     assert [one["role"] for one in signed["signatures"]] == ["authority"]
+
+
+async def test_a_person_with_a_session_and_a_key_is_one_person(
+    crises: Crises, proposed: tuple[str, dict[str, object]], visitors: Visitors
+) -> None:
+    """Who has signed by a key does not sign again from a browser, nor for the other role."""
+    crisis_id, plan = proposed
+    await crises.sign(crisis_id, plan, by=crises.coordinator)
+    me = (await crises.client.get("/v1/me", headers=crises.coordinator)).json()["person"]
+    async with visitors.world.sessions() as session:
+        person = await session.get(Person, UUID(me["id"]))
+        authority = await session.scalar(select(Person).where(col(Person.role) == Role.AUTHORITY))
+    assert person is not None
+    assert authority is not None
+    browser = await visitors.signed_in(person)
+    body = {"plan_id": plan["id"], "plan_hash": plan["plan_hash"]}
+    headers = {"If-Match": "*", "Idempotency-Key": "again"}
+    again = await browser.post(f"/v1/crises/{crisis_id}/sign", json=body, headers={**headers, **await browser.csrf()})
+    assert (again.status_code, "You have signed this plan" in again.text) == (409, True), again.text
+    other = await visitors.signed_in(authority)
+    second = await other.post(f"/v1/crises/{crisis_id}/sign", json=body, headers={**headers, **await other.csrf()})
+    assert (second.status_code, second.json()["status"]) == (200, "signed"), second.text

@@ -1,4 +1,4 @@
-"""What tests of keys share."""
+"""What tests of keys and of people share."""
 
 import pytest
 

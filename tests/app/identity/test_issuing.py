@@ -68,7 +68,7 @@ def test_the_command_says_whether_it_found_the_organisation_or_made_it(
             "--person",
             "A",
             "--email",
-            f"{organisation[:3]}@b.fr",
+            f"a{len(organisation)}@b.fr",
         ]
         monkeypatch.setattr(sys, "argv", ["creneau", "key", *words])
         with pytest.raises(SystemExit) as ended:

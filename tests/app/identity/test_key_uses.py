@@ -1,5 +1,6 @@
 """When a key was last used: written beside the requests, once a minute at most, and told in the list of keys."""
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -13,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.core.clock import now
 from app.core.database import make_engine, make_session_factory
 from app.core.settings import Settings
+from app.identity import key_repository
 from app.identity.key_uses import KeyUses
 from tests.support.server import secret
 from tests.support.world import World
@@ -93,6 +95,29 @@ async def test_a_use_that_cannot_be_written_is_kept_for_the_next_time(
     await uses.write()
     assert await last_use(client, headers) is not None
     await gone.dispose()
+
+
+async def test_a_use_whose_writing_is_cut_short_is_written_at_the_end(
+    app: FastAPI, client: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, headers = await world.startup()
+    assert (await client.get("/v1/slots", headers=headers)).status_code == 200
+    uses: KeyUses = app.state.key_uses
+    writing = asyncio.Event()
+
+    async def never(*_: object) -> None:
+        writing.set()
+        await asyncio.Event().wait()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(key_repository, "write_uses", never)
+        task = asyncio.create_task(uses.write())
+        await writing.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    await uses.write()
+    assert await last_use(client, headers) is not None
 
 
 async def test_the_use_of_a_key_does_not_raise_its_version(

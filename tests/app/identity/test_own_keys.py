@@ -1,15 +1,18 @@
 """An organisation's own keys: seen, made and revoked by who acts for it, and by nobody else."""
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from pydantic import ValidationError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.clock import now
+from app.core.settings import Settings
 from app.identity.keys import digest
 from app.identity.models import OrganisationKind, Role
 from tests.app.identity.keyring import BOTH, KEYS, SLOTS, bearer, make, status
@@ -181,6 +184,31 @@ async def test_a_key_lasts_no_longer_than_the_service_allows(
         assert made["expires_at"] is None
     far = await client.post(KEYS, json={"label": "x", "expires_at": "2090-01-01T00:00:00Z"}, headers=headers)
     assert far.status_code == (422 if days else 201)
+
+
+async def test_an_organisation_has_a_bounded_number_of_live_keys(
+    client: httpx.AsyncClient, app: FastAPI, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each key has rates of its own: without a bound they would be multiplied at will."""
+    monkeypatch.setattr(app.state, "settings", app.state.settings.model_copy(update={"key_most_live": 3}))
+    _, headers = await world.startup()
+    _, others = await world.startup()
+    send = [client.post(KEYS, json={"label": "x"}, headers=headers) for _ in range(5)]
+    answers = await asyncio.gather(*send)
+    assert sorted(one.status_code for one in answers) == [201, 201, 409, 409, 409]
+    [refused] = {(one.json()["type"], one.json()["most"]) for one in answers if one.status_code == 409}
+    assert refused == ("urn:creneau:problem:too-many-keys", 3)
+    await make(client, others)
+    made = next(one.json() for one in answers if one.status_code == 201)
+    assert (await client.post(f"{KEYS}/{made['id']}/rotate", json={}, headers=headers)).status_code == 200
+    assert (await client.post(f"{KEYS}/{made['id']}/revoke", headers=headers)).status_code == 200
+    await make(client, headers)
+
+
+@pytest.mark.parametrize("days", [-1, 36_501, 10**9])
+def test_the_longest_life_of_a_key_is_a_sensible_number_of_days(days: int) -> None:
+    with pytest.raises(ValidationError, match="key_longest_days"):
+        Settings(key_longest_days=days)
 
 
 async def test_an_expired_key_is_refused_as_an_unknown_one(

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from uuid import UUID
 
 import httpx
@@ -10,10 +11,13 @@ from fastapi import FastAPI
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
+from app.audit.sealing import seal_records
+from app.core.clock import now
 from app.core.database import SessionFactory, transaction
 from app.core.jobs import Entrypoint, enqueue
 from app.core.settings import Settings
 from app.main import create_app
+from tests.app.audit.trails import record
 from tests.support.client import Client
 from tests.support.world import World
 
@@ -116,6 +120,24 @@ async def test_connections_jobs_and_workers_are_told(app: FastAPI, settings: Set
     assert value(samples, "database_pool_size") == settings.database_pool_size
     assert value(samples, "database_pool_in_use") == 0
     assert value(samples, "workers") == 0
+
+
+async def test_how_long_the_trail_waits_for_its_seal_is_told(
+    app: FastAPI, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.core.gauges.FRESH_SECONDS", 0.0)
+    sessions: SessionFactory = app.state.sessions
+    async with at(app) as client:
+        assert value(await scrape(client), "audit_unsealed_seconds") == 0
+        for age in (90, 30):
+            await world.add(record(at=now() - timedelta(seconds=age)))
+        assert 90 <= value(await scrape(client), "audit_unsealed_seconds") < 120
+        async with transaction(sessions) as session:
+            assert await seal_records(session, most=1) == 1
+        assert 30 <= value(await scrape(client), "audit_unsealed_seconds") < 60
+        async with transaction(sessions) as session:
+            assert await seal_records(session) == 1
+        assert value(await scrape(client), "audit_unsealed_seconds") == 0
 
 
 async def test_without_a_database_the_other_figures_are_still_there(settings: Settings) -> None:

@@ -1,0 +1,1 @@
+"""Figures of the sector for everybody, in which nobody in particular can be found."""

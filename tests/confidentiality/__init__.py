@@ -1,0 +1,1 @@
+"""What each reader may find in any answer: everything else is a canary."""

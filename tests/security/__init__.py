@@ -1,0 +1,1 @@
+"""What holds of the whole: that each promise has its test, and rules that no single part can be asked about."""
