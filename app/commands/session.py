@@ -19,6 +19,7 @@ from app.core.settings import Settings
 from app.core.tenancy import go_across
 
 Done = TypeVar("Done")
+OWNER_VARIABLE = "DATABASE_OWNER_URL"
 
 
 def in_transaction(
@@ -51,7 +52,7 @@ def _with_sessions(
 ) -> Done:
     ensure_reachable(variable, url.get_secret_value())
     try:
-        return asyncio.run(_connected(settings, url, act))
+        return asyncio.run(_connected(settings, url, act, is_owner=variable == OWNER_VARIABLE))
     except DomainError as refusal:
         raise CommandFailed(refusal.detail) from refusal
     except DBAPIError as error:
@@ -86,7 +87,7 @@ def as_owner(act: Callable[[AsyncSession], Awaitable[Done]]) -> Done:
         If no such database is named; and as for `in_transaction`.
     """
     settings = read_settings()
-    return in_transaction(settings, "DATABASE_OWNER_URL", owned_database_of(settings), act)
+    return in_transaction(settings, OWNER_VARIABLE, owned_database_of(settings), act)
 
 
 def as_application(settings: Settings, act: Callable[[AsyncSession], Awaitable[Done]]) -> Done:
@@ -124,8 +125,9 @@ async def _go_across(session: AsyncSession) -> None:
     await go_across(session)
 
 
-async def _connected(settings: Settings, url: SecretStr, act: Callable[[SessionFactory], Awaitable[Done]]) -> Done:
-    is_owner = url == settings.database_owner_url
+async def _connected(
+    settings: Settings, url: SecretStr, act: Callable[[SessionFactory], Awaitable[Done]], *, is_owner: bool
+) -> Done:
     engine = make_engine(url, settings, application_name="creneau-command", is_owner=is_owner, poolclass=NullPool)
     try:
         return await act(make_session_factory(engine))
