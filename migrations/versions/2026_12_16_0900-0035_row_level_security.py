@@ -67,8 +67,8 @@ CREATE FUNCTION is_real_crisis(crisis uuid) RETURNS boolean LANGUAGE sql STABLE 
 $$;
 """
 SIGNATURES = (
-    "is_real_crisis(uuid)",
     "is_told_of_product(uuid)",
+    "is_real_crisis(uuid)",
     "is_told_of_request(uuid)",
     "is_own_request(uuid)",
     "own_lines()",
@@ -89,6 +89,7 @@ FUNDER = "funder_id = (SELECT acting_organisation())"
 OF_PERSON = "EXISTS (SELECT FROM people AS one WHERE one.id = person_id)"
 ALL, NONE = "true", "false"
 
+PRODUCT_TOLD = f"(SELECT acting_across()) OR {OWN} OR is_told_of_product(id)"
 SLOTS_SEEN = f"{OWN_UNIT} OR (status <> 'draft' AND {BUYER})"
 
 POLICIES: dict[str, tuple[str, str]] = {
@@ -118,7 +119,7 @@ POLICIES: dict[str, tuple[str, str]] = {
     "calendar_versions": (ALL, NONE),
     "slot_freezes": ("EXISTS (SELECT FROM slots AS one WHERE one.id = slot_id)", NONE),
     "slot_openings": ("EXISTS (SELECT FROM slots AS one WHERE one.id = slot_id)", NONE),
-    "products": (f"{OWN} OR is_told_of_product(id)", OWN),
+    "products": (OWN, OWN),
     "qualifications": ("EXISTS (SELECT FROM products AS one WHERE one.id = product_id)", "EXISTS (SELECT FROM products AS one WHERE one.id = product_id AND one.organisation_id = (SELECT acting_organisation()))"),
     "requests": (f"{OWN} OR is_told_of_request(id)", OWN),
     "feasibilities": (f"{OWN_LINE} OR is_own_request(request_id)", f"{OWN_LINE} OR is_own_request(request_id)"),
@@ -191,7 +192,8 @@ def upgrade() -> None:
         op.execute(function if function.lstrip().startswith("CREATE") else f"CREATE{function}")
     op.execute("CREATE VIEW agreement_caps AS SELECT id, capped_price_cents, origin FROM agreements")
     op.execute(f"CREATE VIEW seen_slots AS SELECT * FROM slots WHERE (SELECT acting_across()) OR {SLOTS_SEEN}")
-    _let_the_service("GRANT SELECT ON agreement_caps, seen_slots TO")
+    op.execute(f"CREATE VIEW product_modalities AS SELECT id, modality FROM products WHERE {PRODUCT_TOLD}")
+    _let_the_service("GRANT SELECT ON agreement_caps, product_modalities, seen_slots TO")
     for signature in SIGNATURES:
         op.execute(f"REVOKE EXECUTE ON FUNCTION {signature} FROM PUBLIC")
         _let_the_service(f"GRANT EXECUTE ON FUNCTION {signature} TO")
@@ -213,7 +215,7 @@ def downgrade() -> None:
         op.execute(f"DROP POLICY seen ON {table}")
         op.execute(f"DROP POLICY trusted ON {table}")
         op.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY")
-    op.execute("DROP VIEW agreement_caps, seen_slots")
+    op.execute("DROP VIEW agreement_caps, product_modalities, seen_slots")
     for kind in ("TABLES", "SEQUENCES", "FUNCTIONS"):
         op.execute(f"REVOKE ALL ON ALL {kind} IN SCHEMA public, jobs FROM {SERVICE}")
     op.execute(f"REVOKE USAGE ON SCHEMA public, jobs FROM {SERVICE}")
