@@ -242,6 +242,7 @@ async def _request(session: AsyncSession, actor: Actor, command: BookingCreate, 
     except NotFound:
         raise placing.missing("request", command.request_id) from None
     if request.status is RequestStatus.BOOKED:
+        await go_across(session)
         await expiry.expire_for_request(session, actor, request.id, unit_id)
     await _require_unserved(session, request)
     return request

@@ -16,7 +16,7 @@ from app.core.database import SessionFactory, make_engine, make_session_factory,
 from app.core.errors import DomainError
 from app.core.health import schema_fault
 from app.core.settings import Settings
-from app.core.tenancy import go_across
+from app.core.tenancy import NOBODY, acting_for, go_across
 
 Done = TypeVar("Done")
 OWNER_VARIABLE = "DATABASE_OWNER_URL"
@@ -100,7 +100,8 @@ def as_application(settings: Settings, act: Callable[[AsyncSession], Awaitable[D
     CommandFailed
         If no such database is named; and as for `in_transaction`.
     """
-    return in_transaction(settings, "DATABASE_URL", database_of(settings), act)
+    with acting_for(NOBODY):
+        return in_transaction(settings, "DATABASE_URL", database_of(settings), act)
 
 
 def as_service(settings: Settings, act: Callable[[AsyncSession], Awaitable[Done]]) -> Done:
