@@ -1,6 +1,7 @@
 """`creneau migrate`: the schema and the application's role."""
 
 import asyncio
+from collections.abc import Sequence
 
 import asyncpg
 import typer
@@ -22,11 +23,7 @@ EXAMPLE = "DATABASE_OWNER_URL=postgresql://creneau_owner@/creneau creneau migrat
 
 PER_GRANT = 160000
 """Since when it is said with each grant whether rights are inherited; before, with the role that is granted to."""
-_LET = """
-    SELECT rolsuper OR pg_has_role(rolname, :service, '{}')
-           AND NOT (rolname = :application AND pg_has_role(rolname, :service, 'USAGE'))
-      FROM pg_roles WHERE rolname = :member
-"""
+POWERLESS = "NOINHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS"
 
 
 def migrate() -> None:
@@ -84,62 +81,62 @@ async def ensure_roles(owner: URL, application: URL) -> None:
     Raises
     ------
     CommandFailed
-        One is missing, and the owner's role may not make it.
+        One is missing, and the owner's role may not make it: with all that an administrator has to run.
     """
     password = application.password if application.username == APPLICATION_ROLE else None
     engine = create_async_engine(owner, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     try:
         async with engine.connect() as connection:
-            await _ensure_role(connection, APPLICATION_ROLE, "LOGIN", password)
-            await _ensure_role(connection, SERVICE_ROLE, "NOLOGIN", None)
-            for member in (APPLICATION_ROLE, str(await connection.scalar(text("SELECT current_user")))):
-                await _let_take_service_role(connection, member)
+            refusal = await _make(connection, await _missing(connection), password)
+            # What was refused may have been made meanwhile, by a migration of another database of this server.
+            if refusal is not None and (missing := await _missing(connection)):
+                raise CommandFailed(
+                    f"{connection.engine.url.username} may not make the roles of the service: have an administrator run"
+                    f"  {'; '.join(missing)}  and migrate again"
+                ) from refusal
     finally:
         await engine.dispose()
 
 
-async def _ensure_role(connection: AsyncConnection, role: str, login: str, password: str | None) -> None:
-    """Make a role unless it is there; of those that it is a member of, it has no rights until it takes one."""
-    if await _exists(connection, role):
-        return
-    words = f"CREATE ROLE %I {login} NOINHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS"
-    statement = await connection.scalar(
-        text("SELECT format(CAST(:words AS text), CAST(:role AS text), CAST(:password AS text))"),
-        {"words": words + (" PASSWORD %L" if password else ""), "role": role, "password": password or ""},
-    )
-    try:
-        await connection.exec_driver_sql(str(statement))
-    except DBAPIError as error:
-        if await _exists(connection, role):
-            return  # made meanwhile, by a migration of another database of this server
-        raise CommandFailed(
-            f"the role {role} is missing, and {connection.engine.url.username} may not make it: "
-            f"have an administrator run  CREATE ROLE {role} {login} NOINHERIT  and migrate again"
-        ) from error
+async def _make(connection: AsyncConnection, missing: Sequence[str], password: str | None) -> DBAPIError | None:
+    """Run what is missing, and return what refused the last of it that was refused."""
+    secret = await connection.scalar(text("SELECT quote_literal(:password)"), {"password": password or ""})
+    refusal = None
+    for statement in missing:
+        is_login = password and statement.startswith(f"CREATE ROLE {APPLICATION_ROLE} ")
+        try:
+            await connection.exec_driver_sql(f"{statement} PASSWORD {secret}" if is_login else statement)
+        except DBAPIError as error:
+            refusal = error
+    return refusal
 
 
-async def _exists(connection: AsyncConnection, role: str) -> bool:
-    query = text("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = :role)")
-    return bool(await connection.scalar(query, {"role": role}))
-
-
-async def _let_take_service_role(connection: AsyncConnection, member: str) -> None:
-    """Let a role take that of the service, without having its rights before it does."""
-    quoted = await connection.scalar(text("SELECT quote_ident(:member)"), {"member": member})
+async def _missing(connection: AsyncConnection) -> list[str]:
+    """Return the statements that would make the roles what they should be, where they are not."""
     version = int(await connection.scalar(text("SELECT current_setting('server_version_num')::int")) or 0)
-    steps = [f"GRANT {SERVICE_ROLE} TO {quoted}"]
-    if version >= PER_GRANT:
-        steps[0] += f" WITH INHERIT {str(member != APPLICATION_ROLE).upper()}, SET TRUE"
-    elif member == APPLICATION_ROLE:
-        steps.append(f"ALTER ROLE {quoted} NOINHERIT")
-    let = text(_LET.format("SET" if version >= PER_GRANT else "MEMBER"))
-    values = {"member": member, "service": SERVICE_ROLE, "application": APPLICATION_ROLE}
-    try:
-        for step in [] if await connection.scalar(let, values) else steps:
-            await connection.exec_driver_sql(step)
-    except DBAPIError as error:
-        if not await connection.scalar(let, values):  # nor was it let meanwhile, by a migration of another database
-            raise CommandFailed(
-                f"{member} may not take the role {SERVICE_ROLE}, and {connection.engine.url.username} may not let it: "
-                f"have an administrator run  {'; '.join(steps)}  and migrate again"
-            ) from error
+    owner = str(await connection.scalar(text("SELECT quote_ident(current_user)")))
+    roles = {APPLICATION_ROLE: "LOGIN", SERVICE_ROLE: "NOLOGIN"}
+    found = set(await connection.scalars(text("SELECT rolname FROM pg_roles")))
+    steps = [f"CREATE ROLE {role} {login} {POWERLESS}" for role, login in roles.items() if role not in found]
+    for member, inherits in ((APPLICATION_ROLE, False), (owner, True)):
+        if await _takes(connection, member, version, inherits=inherits):
+            continue
+        how = f" WITH INHERIT {str(inherits).upper()}, SET TRUE" if version >= PER_GRANT else ""
+        steps.append(f"GRANT {SERVICE_ROLE} TO {member}{how}")
+        if version < PER_GRANT and not inherits:
+            steps.append(f"ALTER ROLE {member} NOINHERIT")
+    return steps
+
+
+async def _takes(connection: AsyncConnection, member: str, version: int, *, inherits: bool) -> bool:
+    """Tell whether a role may take that of the service, and has its rights without that only if it should."""
+    found = await connection.execute(
+        text(
+            "SELECT rolsuper, pg_has_role(rolname, service, :taking), pg_has_role(rolname, service, 'USAGE')"
+            " FROM pg_roles, (SELECT rolname AS service FROM pg_roles WHERE rolname = :service) AS there"
+            " WHERE quote_ident(rolname) = :member"
+        ),
+        {"member": member, "service": SERVICE_ROLE, "taking": "SET" if version >= PER_GRANT else "MEMBER"},
+    )
+    row = found.one_or_none()
+    return row is not None and bool(row[0] or (row[1] and bool(row[2]) == inherits))

@@ -11,6 +11,7 @@ from sqlalchemy.pool import NullPool
 
 from app.core.constraints import UNDEFINED_TABLE, is_connection_refused, sqlstate_of
 from app.core.database import DATABASE_FAILURES, make_engine, make_session_factory, transaction
+from app.core.tenancy import NOBODY, acting_for
 from app.doctor import issuer_checks, mail_checks, role_checks, running_checks, settings_checks
 from app.doctor.deployment import Deployment
 from app.doctor.findings import Finding, fault, warning

@@ -1,6 +1,7 @@
 """`creneau migrate`: the role that owns nothing, and the schema, from an empty database."""
 
 import asyncio
+import re
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,10 +98,20 @@ def test_an_owner_that_may_not_make_roles_says_what_to_do(server: EmbeddedPostgr
     name = f"modest_{uuid.uuid4().hex}"
     ask(server.superuser_url, f"CREATE ROLE {name} LOGIN")
     modest = make_url(server.url(user=name))
-    with pytest.raises(CommandFailed, match=rf"{name} may not make it: have an administrator run"):
+    with pytest.raises(CommandFailed, match=rf"{name} may not make the roles of the service") as refused:
         asyncio.run(ensure_roles(modest, make_url(server.app_url())))
-    ask(server.superuser_url, "CREATE ROLE creneau_app LOGIN")
+    said = re.search("have an administrator run  (.*)  and migrate again", str(refused.value))
+    assert said is not None
+    ask(server.superuser_url, *said[1].split("; "))
     asyncio.run(ensure_roles(modest, make_url(server.app_url())))
+    assert ask(server.superuser_url, "SELECT pg_has_role('creneau_app', 'creneau_service', 'MEMBER')") is True
+    assert ask(server.superuser_url, "SELECT pg_has_role('creneau_app', 'creneau_service', 'USAGE')") is False
+
+
+def test_a_role_that_was_made_to_inherit_is_kept_from_it(server: EmbeddedPostgres) -> None:
+    ask(server.superuser_url, "CREATE ROLE creneau_app LOGIN INHERIT")
+    asyncio.run(ensure_roles(make_url(server.owner_url), make_url(server.app_url())))
+    assert ask(server.superuser_url, "SELECT pg_has_role('creneau_app', 'creneau_service', 'USAGE')") is False
 
 
 def test_a_server_that_is_gone_is_said(server: EmbeddedPostgres) -> None:
