@@ -28,6 +28,7 @@ from app.core.idempotency import forget_old_keys
 from app.core.jobs import Entrypoint
 from app.core.model import new_id
 from app.core.settings import Settings
+from app.core.tenancy import EVERYBODY, acting_for
 from app.crisis.ending import expire_crises
 from app.crisis.planning import take_up_plan
 from app.identity.link_mail import mail_link
@@ -149,10 +150,11 @@ async def work(settings: Settings, stop: asyncio.Event, kinds: Mapping[str, Kind
     sweeper = Sweeper(sessions, SWEEPS, lambda name: RARE_SWEEPS.get(name, SWEEP_SECONDS), stop, OF_ONE_MOMENT)
     log.info("worker_started", pid=os.getpid())
     try:
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(_say_alive(sessions, stop))
-            tasks.create_task(_sweep(sweeper))
-            tasks.create_task(_run_jobs(settings, runner))
+        with acting_for(EVERYBODY):
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(_say_alive(sessions, stop))
+                tasks.create_task(_sweep(sweeper))
+                tasks.create_task(_run_jobs(settings, runner))
     finally:
         await engine.dispose()
         await tracing.shut_down(tracer)

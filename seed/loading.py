@@ -67,7 +67,7 @@ async def load(settings: Settings, plan: LoadPlan) -> LoadReport:
     url = settings.database_owner_url
     if url is None:
         raise ValueError("DATABASE_OWNER_URL is not set")
-    engine = make_engine(url, settings, application_name="creneau seed", poolclass=NullPool)
+    engine = make_engine(url, settings, application_name="creneau seed", is_owner=True, poolclass=NullPool)
     try:
         async with engine.begin() as connection:
             rows = await _fill(connection, plan)

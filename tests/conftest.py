@@ -15,6 +15,7 @@ from app.core import logs
 from app.core.database import make_engine, make_session_factory
 from app.core.embedded import EmbeddedPostgres
 from app.core.settings import APPLICATION_ROLE, OWNER_ROLE, Settings
+from app.core.tenancy import EVERYBODY, act_for
 from app.main import create_app
 from tests.support import server
 from tests.support.client import Client
@@ -41,7 +42,11 @@ _running: list[EmbeddedPostgres] = []
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Start the server before the workers, for roles belong to the whole server."""
+    """Start the server before the workers, for roles belong to the whole server.
+
+    What a test calls without HTTP, it calls as a worker does: for all organisations.
+    """
+    act_for(EVERYBODY)
     if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
         _start()
 
@@ -99,7 +104,7 @@ def settings(database: str, owner_url: URL) -> Settings:
     return Settings(
         database_url=server.secret(server.address(database, APPLICATION_ROLE)),
         database_owner_url=server.secret(owner_url),
-        log_level="CRITICAL",
+        log_level="ERROR",
         **server.UNLIMITED,
     )
 
@@ -115,7 +120,7 @@ def empty(database: str) -> Iterator[Callable[[], None]]:
 async def owner(settings: Settings, empty: Callable[[], None]) -> AsyncIterator[AsyncEngine]:
     """An engine of the owner; afterwards every table is empty again."""
     assert settings.database_owner_url is not None
-    engine = make_engine(settings.database_owner_url, settings)
+    engine = make_engine(settings.database_owner_url, settings, is_owner=True)
     yield engine
     await engine.dispose()
     empty()

@@ -16,6 +16,7 @@ from app.allocation.statements import Case, asked
 from app.core.clock import now
 from app.core.errors import NotFound
 from app.core.jobs import Entrypoint, enqueue
+from app.core.tenancy import go_across
 from app.identity.actor import Actor
 from app.jobs.running import JobContext
 
@@ -50,6 +51,7 @@ async def get_certificate(session: AsyncSession, actor: Actor, run_id: UUID) -> 
     run = await statements_repository.planned(session, run_id)
     if run is None or actor.role not in READERS[run.kind]:
         raise NotFound.of("run", run_id)
+    await go_across(session)
     if run.plan_sha256 is None:
         raise WithoutPlan("The run has no plan that could be certified.")
     row = await statements_repository.certificate_of(session, run_id, run.plan_sha256)

@@ -22,11 +22,13 @@ from app.allocation.statements_repository import PlanFiles
 from app.capacity.occupancy import span_of
 from app.core.database import SessionFactory, transaction
 from app.core.errors import NotFound
+from app.core.tenancy import current, go_across
 from app.identity.actor import Actor
 from app.identity.models import Role
 from app.matching.outcome import Reason, ReasonCode, Value
 from app.matching.wording import sentence
 from app.requests.facts import request_facts
+from app.requests.service import get_request
 
 EXPLAIN_SECONDS = 4.0
 LOADING_SECONDS = 16.0
@@ -83,6 +85,9 @@ async def explain(sessions: SessionFactory, desk: Desk, actor: Actor, run_id: UU
         If the engine does not come to an answer in time.
     """
     async with transaction(sessions) as session:
+        if not current().across:
+            await _require_seen(session, actor, run_id, request_id)
+            await go_across(session)
         case = await _authorised(session, actor, run_id, request_id)
         kept = await statements_repository.get_explanation(session, run_id, request_id, case.plan_sha256)
         files = await _files(session, case) if kept is None else None
@@ -95,6 +100,14 @@ async def explain(sessions: SessionFactory, desk: Desk, actor: Actor, run_id: UU
         names = await _names(session, case, kept.document)
     withheld = dict.fromkeys(_fixed(kept.document))
     return Told(await asyncio.to_thread(told, kept.document, {**withheld, **names}, case.reader), names)
+
+
+async def _require_seen(session: AsyncSession, actor: Actor, run_id: UUID, request_id: UUID) -> None:
+    """Let pass only a request that the actor can see; of any other's, the run is not said to be there either."""
+    try:
+        await get_request(session, actor, request_id)
+    except NotFound:
+        raise NotFound.of("run", run_id) from None
 
 
 async def _authorised(session: AsyncSession, actor: Actor, run_id: UUID, request_id: UUID) -> _Asked:

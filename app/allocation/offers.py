@@ -20,6 +20,7 @@ from app.core.clock import now
 from app.core.errors import NotFound, StateConflict
 from app.core.paging import PageQuery
 from app.core.preconditions import require_seen
+from app.core.tenancy import go_across
 from app.identity.actor import Actor
 from app.identity.models import Role
 from app.requests.models import RequestStatus
@@ -76,6 +77,7 @@ async def _to_answer(session: AsyncSession, actor: Actor, offer_id: UUID) -> Off
         )
     if offer.status is not OfferStatus.OFFERED:
         raise StateConflict(f"This offer is {offer.status.value} already.", facts={"offer_status": offer.status.value})
+    await go_across(session)
     return offer
 
 

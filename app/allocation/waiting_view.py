@@ -22,6 +22,7 @@ from app.capacity.supply import UnitFacts
 from app.core.clock import today
 from app.core.errors import NotFound
 from app.core.paging import PageQuery
+from app.core.tenancy import go_across
 from app.identity.actor import Actor
 from app.matching.match import match_line
 from app.matching.outcome import Reason, ReasonCode
@@ -40,6 +41,7 @@ async def read_request_waiting(session: AsyncSession, actor: Actor, request_id: 
         If there is none, or it is another's.
     """
     request = await get_request(session, actor, request_id)
+    await go_across(session)
     policy, _ = await current_policy(session)
     [own] = await read_waiting(session, [request], policy, today())
     waits = request.waiting_since_at is not None

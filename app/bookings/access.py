@@ -9,6 +9,7 @@ from app.bookings.models import Booking, BookingSource, BookingStatus
 from app.bookings.rules import Party, who_may
 from app.bookings.views import BookingView
 from app.core.errors import NotAllowed, StateConflict
+from app.core.tenancy import go_across
 from app.identity.actor import Actor
 
 WHOSE = {Party.STARTUP: "the start-up whose lot it is", Party.CDMO: "the CDMO whose line it is"}
@@ -16,6 +17,8 @@ WHOSE = {Party.STARTUP: "the start-up whose lot it is", Party.CDMO: "the CDMO wh
 
 async def view_for(session: AsyncSession, actor: Actor, booking_id: UUID, verb: str) -> tuple[BookingView, Party]:
     """Return a booking, and the side on which the actor may do something to it.
+
+    What follows concerns both sides, and those behind and those who wait: the transaction goes on across organisations.
 
     Raises
     ------
@@ -29,6 +32,7 @@ async def view_for(session: AsyncSession, actor: Actor, booking_id: UUID, verb: 
     allowed = who_may(verb)
     for party, stands in ((Party.STARTUP, sides.buyer), (Party.CDMO, sides.seller)):
         if stands and party in allowed:
+            await go_across(session)
             return view, party
     told = " or ".join(words for party, words in WHOSE.items() if party in allowed)
     raise NotAllowed(f"Only {told} may do this: {verb}.", facts={"verb": verb, "allowed": sorted(allowed)})

@@ -29,6 +29,7 @@ from app.core.errors import DomainError, NotFound
 from app.core.idempotency import IdempotencyKey
 from app.core.model import period
 from app.core.schemas import LATEST_DAY
+from app.core.tenancy import go_across
 from app.core.vocabulary import Origin
 from app.identity.actor import Actor
 from app.identity.models import Role
@@ -65,6 +66,7 @@ async def hold(session: AsyncSession, actor: Actor, command: BookingCreate, *, h
         if command.latest_delivery_on is None:  # made for this start: a refusal may point to any other
             draft = replace(draft, starts_between=period(_first_start(made.option, made.place.unit), LATEST_DAY))
         await placing.refuse_taken(session, draft, made.place.facts)
+        await go_across(session)
         booking = await service.place_booking(session, actor, draft, made.place.slot, request=made.request)
         return made.view(booking)
     place = await placing.bookable_place(driver, command.slot_id, command.start)
@@ -73,6 +75,7 @@ async def hold(session: AsyncSession, actor: Actor, command: BookingCreate, *, h
     facts = (await request_facts(session, [request.id]))[request.id]
     _, draft = _drafted(facts, place, command, request.origin, judged, hold_minutes=hold_minutes)
     await placing.refuse_taken(session, draft, place.facts)
+    await go_across(session)
     # The unit before the request: whoever changes a booking locks them in this order too.
     await lock_units(session, [place.slot.unit_id])
     await expiry.lock_with_run_out(session, [place.slot.unit_id], [request.id])
@@ -239,6 +242,7 @@ async def _request(session: AsyncSession, actor: Actor, command: BookingCreate, 
     except NotFound:
         raise placing.missing("request", command.request_id) from None
     if request.status is RequestStatus.BOOKED:
+        await go_across(session)
         await expiry.expire_for_request(session, actor, request.id, unit_id)
     await _require_unserved(session, request)
     return request

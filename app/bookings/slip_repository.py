@@ -18,6 +18,7 @@ from app.catalogue.models import ProductionLine, Site, Unit
 from app.core.clock import today
 from app.core.model import Period
 from app.core.paging import fetch_page
+from app.core.tenancy import across_organisations
 
 OPEN = (SlipMoveStatus.PROPOSED, SlipMoveStatus.UNPLACED)
 
@@ -85,7 +86,8 @@ async def stands_in_the_way(session: AsyncSession, booking: Booking) -> bool:
         and_(col(Booking.status) == BookingStatus.IN_PRODUCTION, runs_on),
     )
     run_over = or_(exists().where(*before, going), exists().where(*before, col(Booking.free_from_on) > first_on))
-    return bool(await session.scalar(select(or_(asked, run_over))))
+    async with across_organisations(session):  # whose campaigns they are is not told
+        return bool(await session.scalar(select(or_(asked, run_over))))
 
 
 async def _locked(session: AsyncSession, condition: ColumnElement[bool]) -> list[SlipMove]:

@@ -19,6 +19,7 @@ from app.capacity.schemas import SlotSplit
 from app.capacity.slots import own_slot
 from app.capacity.supply import Span
 from app.core.errors import FieldFault, Invalid
+from app.core.tenancy import go_across
 from app.identity.actor import Actor
 
 
@@ -48,6 +49,7 @@ async def split_slot(session: AsyncSession, actor: Actor, slot_id: UUID, command
     ]
     if faults:
         raise Invalid("A cut does not lie inside the slot.", faults=faults)
+    await go_across(session)
     await expire(session, actor, {slot.unit_id})
     first, *others = parts_of(whole, command.at)
     bookings = await repository.bookings_of_slot(session, slot.id)

@@ -13,7 +13,7 @@ from app.bookings.schemas import BookingFilter
 from app.catalogue.models import ProductionLine, Site, Unit
 from app.core.paging import fetch_page
 from app.core.vocabulary import GmpPhase
-from app.requests.models import Feasibility, Product, Request
+from app.requests.models import PRODUCT_MODALITIES, Feasibility, Product, Request
 
 
 class BookingView(NamedTuple):
@@ -45,7 +45,8 @@ _ASKED = aliased(Booking)
 
 def _surroundings(statement: Select[Any]) -> Select[Any]:
     return (
-        statement.outerjoin(Product, col(Product.id) == col(Booking.product_id))
+        statement.outerjoin(Product, col(Product.id) == col(Booking.product_id))  # its owner alone sees it
+        .outerjoin(PRODUCT_MODALITIES, PRODUCT_MODALITIES.c.id == col(Booking.product_id))
         .outerjoin(Request, col(Request.id) == col(Booking.request_id))
         .outerjoin(
             Feasibility,
@@ -63,7 +64,7 @@ def _surroundings(statement: Select[Any]) -> Select[Any]:
             col(Site.id),
             col(Site.organisation_id),
             col(Product.code_name),
-            col(Product.modality),
+            PRODUCT_MODALITIES.c.modality,
             col(Request.gmp_phase),
             col(Feasibility.disclosed_summary),
             col(_ASKED.id),

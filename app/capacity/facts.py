@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.capacity import facts_repository as repository
-from app.capacity.models import Agreement, Approval, Slot
+from app.capacity.models import Approval, Slot
 from app.capacity.occupancy import occupied_periods, span_of
 from app.capacity.supply import ModalityTerms, SlotFacts, Span, UnitFacts
 from app.catalogue.models import LineModality, ProductionLine, Site, Unit
@@ -74,8 +74,8 @@ async def slot_facts(
         for one in periods:
             busy[one.slot_id].append(one.period)
     found: dict[UUID, list[SlotFacts]] = defaultdict(list)
-    for slot, agreement in rows:
-        found[slot.unit_id].append(slot_of(slot, agreement, tuple(busy.get(slot.id, ()))))
+    for slot, cap_cents in rows:
+        found[slot.unit_id].append(slot_of(slot, cap_cents, tuple(busy.get(slot.id, ()))))
     return dict(found)
 
 
@@ -135,7 +135,7 @@ def unit_of(unit: Unit, line: ProductionLine, site: Site, units: int, terms: dic
     )
 
 
-def slot_of(slot: Slot, agreement: Agreement | None, busy: tuple[Span, ...]) -> SlotFacts:
+def slot_of(slot: Slot, capped_price_cents: int | None, busy: tuple[Span, ...]) -> SlotFacts:
     """Return the facts of one slot, with the periods that bookings occupy in it."""
     return SlotFacts(
         slot_id=slot.id,
@@ -149,7 +149,7 @@ def slot_of(slot: Slot, agreement: Agreement | None, busy: tuple[Span, ...]) -> 
         divisible=slot.divisible,
         instant=slot.approval is Approval.INSTANT,
         price_cents=slot.price_cents,
-        capped_price_cents=agreement.capped_price_cents if agreement else None,
+        capped_price_cents=capped_price_cents,
         origin=slot.origin,
         busy=busy,
     )

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from app.capacity.models import Agreement, Slot, SlotStatus
+from app.capacity.models import AGREEMENT_CAPS, Slot, SlotStatus
 from app.capacity.release import in_reserves
 from app.capacity.supply import Span
 from app.catalogue.models import CatalogueState, LineModality, ProductionLine, Site, Unit
@@ -63,11 +63,11 @@ async def published_slots(
     reserves: Collection[Reserve] | None,
     as_of_on: date,
     within: Span | None,
-) -> list[tuple[Slot, Agreement | None]]:
-    """Return published slots with their agreement, by unit and in order of time."""
+) -> list[tuple[Slot, int | None]]:
+    """Return published slots with the cap of their agreement in cents, by unit and in order of time."""
     statement = (
-        select(Slot, Agreement)
-        .outerjoin(Agreement, col(Agreement.id) == col(Slot.agreement_id))
+        select(Slot, AGREEMENT_CAPS.c.capped_price_cents)
+        .outerjoin(AGREEMENT_CAPS, AGREEMENT_CAPS.c.id == col(Slot.agreement_id))
         .where(col(Slot.status) == SlotStatus.PUBLISHED)
         .order_by(col(Slot.unit_id), col(Slot.period))
     )
@@ -80,7 +80,7 @@ async def published_slots(
     if within is not None:
         span = Range(within.start_on, within.end_on, bounds="[)")
         statement = statement.where(col(Slot.period).overlaps(span))  # type: ignore[attr-defined]
-    return [(slot, agreement) for slot, agreement in await session.execute(statement)]
+    return [(slot, cap_cents) for slot, cap_cents in await session.execute(statement)]
 
 
 _OF_UNIT = (Unit, ProductionLine, Site)
@@ -128,9 +128,9 @@ async def catalogue_state(driver: Driver) -> UUID | None:
 
 
 _SLOT = (
-    select(*columns_of(Slot, Agreement))
+    select(*columns_of(Slot), AGREEMENT_CAPS.c.capped_price_cents)
     .select_from(Slot)
-    .outerjoin(Agreement, col(Agreement.id) == col(Slot.agreement_id))
+    .outerjoin(AGREEMENT_CAPS, AGREEMENT_CAPS.c.id == col(Slot.agreement_id))
     .where(col(Slot.id) == bindparam("slot_id"))
 )
 _BUSY = literal_column(
@@ -138,11 +138,11 @@ _BUSY = literal_column(
     " FROM slot_occupancy(ARRAY[slots.id]) busy, unnest(busy.days) stretch)",
     JSONB,
 )
-PLACE = PreparedRows(_SLOT.add_columns(_BUSY.label("busy"), STATE.label("state")), Slot, Agreement)
+PLACE = PreparedRows(_SLOT.add_columns(_BUSY.label("busy"), STATE.label("state")), Slot)
 """A slot, by its `slot_id`, with all that its facts are made of.
 
-In this order: slot, agreement, the occupied stretches of the slot as pairs of days, and the name of the state of the
-catalogue.
+In this order: slot, the cap of its agreement in cents, the occupied stretches of the slot as pairs of days, and the
+name of the state of the catalogue.
 """
-PLACE_AS_IF_FREE = PreparedRows(_SLOT.add_columns(null().label("busy"), STATE.label("state")), Slot, Agreement)
+PLACE_AS_IF_FREE = PreparedRows(_SLOT.add_columns(null().label("busy"), STATE.label("state")), Slot)
 """The same without what occupies it: to find that out is two thirds of the work, and the calendar decides anyway."""

@@ -8,7 +8,19 @@ from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, Uuid, literal_column, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Index,
+    MetaData,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    column,
+    literal_column,
+    table,
+    text,
+)
 from sqlalchemy.dialects.postgresql import INT4RANGE, ExcludeConstraint, Range
 from sqlmodel import Field, SQLModel
 from sqlmodel._compat import SQLModelConfig
@@ -91,6 +103,12 @@ class Agreement(Versioned, table=True):
     origin: Origin = one_of(Origin, default=Origin.REAL)
 
 
+AGREEMENT_CAPS = table(
+    "agreement_caps", column("id", Uuid), column("capped_price_cents", BigInteger), column("origin", Text)
+)
+"""A view of agreements: what those who buy are told of them, and no fee."""
+
+
 class ReadinessDay(SQLModel, table=True):
     """What was published of an agreement for one day, as it stood on that day; rows are only ever added.
 
@@ -163,6 +181,14 @@ class Slot(Versioned, table=True):
     price_cents: int | None = Field(default=None, sa_type=BigInteger)
     agreement_id: UUID | None = Field(default=None, foreign_key="agreements.id")
     origin: Origin = one_of(Origin, default=Origin.REAL)
+
+
+SEEN_SLOTS = Slot.__table__.to_metadata(MetaData(), name="seen_slots").alias("slots")  # type: ignore[attr-defined]
+"""A view of the slots that the acting organisation may see.
+
+Row-level security would show the same, but PostgreSQL trusts no condition on periods to be looked at before it: none
+could use an index.
+"""
 
 
 class Commitment(Versioned, table=True):

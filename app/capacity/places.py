@@ -51,7 +51,7 @@ def place_of_row(directory: Directory, found: PlaceRow | None) -> Place | None:
     """Return what the row of a place tells, in the state of the catalogue that it names; None without one."""
     if found is None:
         return None
-    slot, agreement, busy, _ = found
+    slot, cap_cents, busy, _ = found
     spans = tuple(Span(date.fromisoformat(first), date.fromisoformat(end)) for first, end in busy or ())
-    facts = slot_of(slot, agreement, spans) if slot.status is SlotStatus.PUBLISHED else None
+    facts = slot_of(slot, cap_cents, spans) if slot.status is SlotStatus.PUBLISHED else None
     return Place(slot, directory.units[slot.unit_id].facts, facts)

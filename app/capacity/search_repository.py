@@ -14,6 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     CTE,
+    Column,
     ColumnElement,
     CompoundSelect,
     Date,
@@ -37,11 +38,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, DATEMULTIRANGE, DATERANGE, JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.sql.visitors import replacement_traverse
 from sqlmodel import col
 
 from app.capacity.directory import Directory, with_directory
 from app.capacity.facts_repository import STATE
-from app.capacity.models import Slot, SlotStatus
+from app.capacity.models import SEEN_SLOTS, Slot, SlotStatus
 from app.capacity.release import in_reserves
 from app.capacity.schemas import SlotFilter
 from app.capacity.search_rules import Among, Shape, search_of
@@ -103,7 +105,7 @@ def page_of(shape: Shape) -> Prepared:
     candidates = _candidates(shape)
     shown = shown_of(candidates, _met(shape))
     if shape.available is None:
-        return Prepared(shown)
+        return Prepared(_seen(shown))
     met = shown.limit(bindparam("limit", type_=Integer)).cte("met")
     last = (
         select(candidates.c.start_on.label("reached_on"), candidates.c.id.label("reached_id"))
@@ -113,9 +115,22 @@ def page_of(shape: Shape) -> Prepared:
         .cte("last")
     )
     columns = [STATE.label(name) if name == "state" else one for name, one in met.c.items()]
-    return Prepared(
-        select(*columns, *last.c).select_from(met.outerjoin(last, true(), full=True)).order_by(met.c.start_on, met.c.id)
-    )
+    page: Select[Any] = select(*columns, *last.c).select_from(met.outerjoin(last, true(), full=True))
+    return Prepared(_seen(page.order_by(met.c.start_on, met.c.id)))
+
+
+def _seen(statement: Select[Any]) -> Select[Any]:
+    """Return a statement that reads, in place of all slots, those that the acting organisation may see."""
+    slots = inspect(Slot).local_table
+
+    def replaced(element: Any, **_: Any) -> Any:
+        if element is slots:
+            return SEEN_SLOTS
+        return SEEN_SLOTS.c[element.key] if isinstance(element, Column) and element.table is slots else None
+
+    found = replacement_traverse(statement, {}, replaced)
+    assert isinstance(found, Select)  # noqa: S101 - as what was given
+    return found
 
 
 async def slots_meeting(

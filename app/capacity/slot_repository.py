@@ -29,7 +29,7 @@ from sqlmodel import col
 
 from app.capacity.calendar_repository import first_day
 from app.capacity.facts_repository import STATE
-from app.capacity.models import Agreement, Slot
+from app.capacity.models import AGREEMENT_CAPS, Slot
 from app.capacity.release import effective_reserve
 from app.core.driver import Prepared
 from app.core.vocabulary import Reserve
@@ -111,14 +111,14 @@ def shown_of(slots: CTE, met: Condition | None = None) -> Select[Any]:
     from_today = func.daterange(TODAY, None, type_=DATERANGE)
     further: dict[str, SQLColumnExpression[Any]] = {
         "free": cast(free_part(slots.c.period, slots.c.divisible, from_today, booked), Text),
-        "cap_cents": case((slots.c.effective_reserve == Reserve.STARTUP, col(Agreement.capped_price_cents))),
-        "cap_origin": col(Agreement.origin),
+        "cap_cents": case((slots.c.effective_reserve == Reserve.STARTUP, AGREEMENT_CAPS.c.capped_price_cents)),
+        "cap_origin": AGREEMENT_CAPS.c.origin,
         "state": STATE,
     }
     shown = (
         select(*(further[name].label(name) if name in further else slots.c[name] for name in ShownSlot._fields))
         .select_from(slots)
-        .outerjoin(Agreement, col(Agreement.id) == slots.c.agreement_id)
+        .outerjoin(AGREEMENT_CAPS, AGREEMENT_CAPS.c.id == slots.c.agreement_id)
         .outerjoin(occupied, occupied.c.slot_id == slots.c.id)
         .order_by(slots.c.start_on, slots.c.id)
     )

@@ -25,7 +25,7 @@ from app.audit.trail import (
     value_faults,
 )
 from app.commands.failure import CommandFailed, read_settings
-from app.commands.session import as_application, reading_application
+from app.commands.session import as_service, reading_application
 from app.core.database import DATABASE_FAILURES, SessionFactory, transaction
 
 EXAMPLE = "creneau audit verify --checkpoints kept.jsonl"
@@ -196,7 +196,7 @@ def export(
 def checkpoints() -> None:
     """Print the checkpoints and the state of the last seal, to be kept elsewhere; needs DATABASE_URL."""
     with _told_in_a_line():
-        kept = as_application(read_settings(), checkpoints_of)
+        kept = as_service(read_settings(), checkpoints_of)
     for one in kept:
         typer.echo(one.line)
 

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.author import Author
 from app.commands.failure import CommandFailed, read_settings
-from app.commands.session import as_application
+from app.commands.session import as_service
 from app.core.clock import now
 from app.core.jobs import JobState
 from app.jobs.faults import headline
@@ -38,7 +38,7 @@ Done = TypeVar("Done")
 
 
 def _do(act: Callable[[AsyncSession], Awaitable[Done]]) -> Done:
-    return as_application(read_settings(), act)
+    return as_service(read_settings(), act)
 
 
 @jobs.callback(invoke_without_command=True)

@@ -1,6 +1,7 @@
 """`creneau migrate`: the schema and the application's role."""
 
 import asyncio
+from collections.abc import Sequence
 
 import asyncpg
 import typer
@@ -16,12 +17,17 @@ from sqlalchemy.pool import NullPool
 from app.commands.failure import CommandFailed, owned_database_of, read_settings
 from app.core.health import REPOSITORY
 from app.core.settings import APPLICATION_ROLE
+from app.core.tenancy import SERVICE_ROLE
 
 EXAMPLE = "DATABASE_OWNER_URL=postgresql://creneau_owner@/creneau creneau migrate"
 
+PER_GRANT = 160000
+"""Since when it is said with each grant whether rights are inherited; before, with the role that is granted to."""
+POWERLESS = "NOINHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS"
+
 
 def migrate() -> None:
-    """Bring the database to the present schema, and make the application's role if it is missing.
+    """Bring the database to the present schema, and make the roles of the service if they are missing.
 
     Runs under DATABASE_OWNER_URL, or DATABASE_URL where one role serves for both.
 
@@ -34,7 +40,7 @@ def migrate() -> None:
 
 
 def migrate_database(owner: SecretStr, application: SecretStr) -> None:
-    """Make the application's role, then run all migrations that are missing.
+    """Make the roles of the service, then run all migrations that are missing.
 
     Migrations of one database run one at a time, and wait a limited time for tables in use: the environment
     of the migrations sees to both.
@@ -54,9 +60,7 @@ def migrate_database(owner: SecretStr, application: SecretStr) -> None:
     config = Config(REPOSITORY / "alembic.ini")
     config.attributes["url"] = owner
     try:
-        asyncio.run(
-            ensure_application_role(make_url(owner.get_secret_value()), make_url(application.get_secret_value()))
-        )
+        asyncio.run(ensure_roles(make_url(owner.get_secret_value()), make_url(application.get_secret_value())))
         command.upgrade(config, "head")
     except (OSError, asyncpg.PostgresConnectionError) as error:
         raise CommandFailed(f"the database cannot be reached: {error}") from error
@@ -68,45 +72,71 @@ def migrate_database(owner: SecretStr, application: SecretStr) -> None:
         raise
 
 
-async def ensure_application_role(owner: URL, application: URL) -> None:
-    """Make the role that owns nothing, unless it is there; roles belong to the whole server.
+async def ensure_roles(owner: URL, application: URL) -> None:
+    """Make the roles of the service that are missing; they own nothing, and belong to the whole server.
+
+    Under `creneau_app` the service is connected; it may take `creneau_service` for a while, to see across
+    organisations, and has none of its rights otherwise.
 
     Raises
     ------
     CommandFailed
-        It is missing, and the owner's role may not make it.
+        One is missing, and the owner's role may not make it: with all that an administrator has to run.
     """
     password = application.password if application.username == APPLICATION_ROLE else None
     engine = create_async_engine(owner, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     try:
         async with engine.connect() as connection:
-            if not await _application_role_exists(connection):
-                await _make_application_role(connection, password)
+            refusal = await _make(connection, await _missing(connection), password)
+            # What was refused may have been made meanwhile, by a migration of another database of this server.
+            if refusal is not None and (missing := await _missing(connection)):
+                raise CommandFailed(
+                    f"{connection.engine.url.username} may not make the roles of the service: have an administrator run"
+                    f"  {'; '.join(missing)}  and migrate again"
+                ) from refusal
     finally:
         await engine.dispose()
 
 
-async def _make_application_role(connection: AsyncConnection, password: str | None) -> None:
-    words = "CREATE ROLE %I LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS"
-    statement = await connection.scalar(
-        text("SELECT format(CAST(:words AS text), CAST(:role AS text), CAST(:password AS text))"),
-        {
-            "words": words + (" PASSWORD %L" if password else ""),
-            "role": APPLICATION_ROLE,
-            "password": password or "",
-        },
+async def _make(connection: AsyncConnection, missing: Sequence[str], password: str | None) -> DBAPIError | None:
+    """Run what is missing, and return what refused the last of it that was refused."""
+    secret = await connection.scalar(text("SELECT quote_literal(:password)"), {"password": password or ""})
+    refusal = None
+    for statement in missing:
+        is_login = password and statement.startswith(f"CREATE ROLE {APPLICATION_ROLE} ")
+        try:
+            await connection.exec_driver_sql(f"{statement} PASSWORD {secret}" if is_login else statement)
+        except DBAPIError as error:
+            refusal = error
+    return refusal
+
+
+async def _missing(connection: AsyncConnection) -> list[str]:
+    """Return the statements that would make the roles what they should be, where they are not."""
+    version = int(await connection.scalar(text("SELECT current_setting('server_version_num')::int")) or 0)
+    owner = str(await connection.scalar(text("SELECT quote_ident(current_user)")))
+    roles = {APPLICATION_ROLE: "LOGIN", SERVICE_ROLE: "NOLOGIN"}
+    found = set(await connection.scalars(text("SELECT rolname FROM pg_roles")))
+    steps = [f"CREATE ROLE {role} {login} {POWERLESS}" for role, login in roles.items() if role not in found]
+    for member, inherits in ((APPLICATION_ROLE, False), (owner, True)):
+        if await _takes(connection, member, version, inherits=inherits):
+            continue
+        how = f" WITH INHERIT {str(inherits).upper()}, SET TRUE" if version >= PER_GRANT else ""
+        steps.append(f"GRANT {SERVICE_ROLE} TO {member}{how}")
+        if version < PER_GRANT and not inherits:
+            steps.append(f"ALTER ROLE {member} NOINHERIT")
+    return steps
+
+
+async def _takes(connection: AsyncConnection, member: str, version: int, *, inherits: bool) -> bool:
+    """Tell whether a role may take that of the service, and has its rights without that only if it should."""
+    found = await connection.execute(
+        text(
+            "SELECT rolsuper, pg_has_role(rolname, service, :taking), pg_has_role(rolname, service, 'USAGE')"
+            " FROM pg_roles, (SELECT rolname AS service FROM pg_roles WHERE rolname = :service) AS there"
+            " WHERE quote_ident(rolname) = :member"
+        ),
+        {"member": member, "service": SERVICE_ROLE, "taking": "SET" if version >= PER_GRANT else "MEMBER"},
     )
-    try:
-        await connection.exec_driver_sql(str(statement))
-    except DBAPIError as error:
-        if await _application_role_exists(connection):
-            return  # made meanwhile, by a migration of another database of this server
-        raise CommandFailed(
-            f"the role {APPLICATION_ROLE} is missing, and {connection.engine.url.username} may not make it: "
-            f"have an administrator run  CREATE ROLE {APPLICATION_ROLE} LOGIN  and migrate again"
-        ) from error
-
-
-async def _application_role_exists(connection: AsyncConnection) -> bool:
-    query = text("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = :role)")
-    return bool(await connection.scalar(query, {"role": APPLICATION_ROLE}))
+    row = found.one_or_none()
+    return row is not None and bool(row[0] or (row[1] and bool(row[2]) == inherits))

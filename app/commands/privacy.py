@@ -8,7 +8,7 @@ import typer
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.commands.failure import CommandFailed, read_settings
-from app.commands.session import as_application
+from app.commands.session import as_service
 from app.privacy import service
 from app.privacy.models import Erasure, ErasureReason
 from app.privacy.schemas import Export
@@ -38,7 +38,7 @@ def export(
     async def read(session: AsyncSession) -> Export:
         return await service.export_person(session, await service.person_called(session, person))
 
-    document = as_application(read_settings(), read).model_dump_json(indent=2)
+    document = as_service(read_settings(), read).model_dump_json(indent=2)
     if output is None:
         typer.echo(document)
         return
@@ -70,7 +70,7 @@ def erase(
     async def act(session: AsyncSession) -> Erasure:
         return await service.erase_person(session, await service.person_called(session, person), reason)
 
-    done = as_application(read_settings(), act)
+    done = as_service(read_settings(), act)
     counted = ", ".join(f"{table} {count}" for table, count in sorted(done.rows.items()))
     typer.echo(f"Erased {done.person_id}: {counted}.")
 
@@ -90,11 +90,11 @@ def retention(
         f"But {settings.batch_record_years} years after a batch that they decided on (BATCH_RECORD_YEARS), and"
         f" {settings.crisis_record_years} after a signature in a crisis (CRISIS_RECORD_YEARS)."
     )
-    for one in as_application(settings, service.past_their_time):
+    for one in as_service(settings, service.past_their_time):
         rules = ", ".join(f"{duty.rule.value} until {duty.until_on or 'it is over'}" for duty in one.duties)
         typer.echo(f"{one.person_id}: {f'kept: {rules}' if rules else 'due'}")
     done = 0
-    while apply and (some := as_application(settings, service.forget_past)):
+    while apply and (some := as_service(settings, service.forget_past)):
         done += some
     if apply:
         typer.echo(f"{done} erased.")

@@ -14,9 +14,12 @@ from app.commands.failure import CommandFailed, database_of, owned_database_of, 
 from app.core.constraints import UNDEFINED_TABLE, sqlstate_of
 from app.core.database import SessionFactory, make_engine, make_session_factory, transaction
 from app.core.errors import DomainError
+from app.core.health import schema_fault
 from app.core.settings import Settings
+from app.core.tenancy import NOBODY, acting_for, go_across
 
 Done = TypeVar("Done")
+OWNER_VARIABLE = "DATABASE_OWNER_URL"
 
 
 def in_transaction(
@@ -49,7 +52,7 @@ def _with_sessions(
 ) -> Done:
     ensure_reachable(variable, url.get_secret_value())
     try:
-        return asyncio.run(_connected(settings, url, act))
+        return asyncio.run(_connected(settings, url, act, is_owner=variable == OWNER_VARIABLE))
     except DomainError as refusal:
         raise CommandFailed(refusal.detail) from refusal
     except DBAPIError as error:
@@ -59,14 +62,20 @@ def _with_sessions(
 
 
 def reading_application(settings: Settings, act: Callable[[SessionFactory], Awaitable[Done]]) -> Done:
-    """Do something in as many transactions as it takes under DATABASE_URL, and return what it returns.
+    """Do something in as many transactions as it takes under DATABASE_URL, for all organisations; return the same.
 
     Raises
     ------
     CommandFailed
-        If no such database is named; and as for `in_transaction`.
+        If no such database is named, or it is not migrated; and as for `in_transaction`.
     """
-    return _with_sessions(settings, "DATABASE_URL", database_of(settings), act)
+
+    async def act_across(sessions: SessionFactory) -> Done:
+        async with transaction(sessions) as session:
+            await _go_across(session)
+        return await act(sessions)
+
+    return _with_sessions(settings, "DATABASE_URL", database_of(settings), act_across)
 
 
 def as_owner(act: Callable[[AsyncSession], Awaitable[Done]]) -> Done:
@@ -78,22 +87,49 @@ def as_owner(act: Callable[[AsyncSession], Awaitable[Done]]) -> Done:
         If no such database is named; and as for `in_transaction`.
     """
     settings = read_settings()
-    return in_transaction(settings, "DATABASE_OWNER_URL", owned_database_of(settings), act)
+    return in_transaction(settings, OWNER_VARIABLE, owned_database_of(settings), act)
 
 
 def as_application(settings: Settings, act: Callable[[AsyncSession], Awaitable[Done]]) -> Done:
     """Do something in a transaction of its own under DATABASE_URL, and return what it returns.
+
+    It sees what everybody may see.
 
     Raises
     ------
     CommandFailed
         If no such database is named; and as for `in_transaction`.
     """
-    return in_transaction(settings, "DATABASE_URL", database_of(settings), act)
+    with acting_for(NOBODY):
+        return in_transaction(settings, "DATABASE_URL", database_of(settings), act)
 
 
-async def _connected(settings: Settings, url: SecretStr, act: Callable[[SessionFactory], Awaitable[Done]]) -> Done:
-    engine = make_engine(url, settings, application_name="creneau-command", poolclass=NullPool)
+def as_service(settings: Settings, act: Callable[[AsyncSession], Awaitable[Done]]) -> Done:
+    """Do something in a transaction of its own under DATABASE_URL, for all organisations; return what it returns.
+
+    Raises
+    ------
+    CommandFailed
+        If no such database is named, or it is not migrated; and as for `in_transaction`.
+    """
+
+    async def act_across(session: AsyncSession) -> Done:
+        await _go_across(session)
+        return await act(session)
+
+    return as_application(settings, act_across)
+
+
+async def _go_across(session: AsyncSession) -> None:
+    if fault := await schema_fault(session):
+        raise CommandFailed(fault)
+    await go_across(session)
+
+
+async def _connected(
+    settings: Settings, url: SecretStr, act: Callable[[SessionFactory], Awaitable[Done]], *, is_owner: bool
+) -> Done:
+    engine = make_engine(url, settings, application_name="creneau-command", is_owner=is_owner, poolclass=NullPool)
     try:
         return await act(make_session_factory(engine))
     finally:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from asyncpg import InterfaceError, InternalClientError, PostgresError
+from asyncpg import Connection, InterfaceError, InternalClientError, PostgresError
 from pydantic import SecretStr
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError
@@ -12,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as NoFreeConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 from app.core.settings import Settings
+from app.core.tenancy import TenantConnection
 
 SessionFactory = async_sessionmaker[AsyncSession]
 
@@ -26,7 +27,7 @@ _AFTER_STATEMENT_TIMEOUT_SECONDS = 5
 
 
 def make_engine(
-    url: SecretStr, settings: Settings, *, application_name: str = "creneau", **options: Any
+    url: SecretStr, settings: Settings, *, application_name: str = "creneau", is_owner: bool = False, **options: Any
 ) -> AsyncEngine:
     """Return an engine whose every connection waits neither for a lock nor for a statement beyond the settings.
 
@@ -34,6 +35,8 @@ def make_engine(
 
     Parameters
     ----------
+    is_owner
+        Whether it is the owner's, to whom policies show everything; any other says for whom it asks.
     options
         Passed to SQLAlchemy's `create_async_engine`, such as `poolclass`.
     """
@@ -47,6 +50,7 @@ def make_engine(
         url.get_secret_value(),
         hide_parameters=True,
         connect_args={
+            "connection_class": Connection if is_owner else TenantConnection,
             "timeout": 5,
             "command_timeout": settings.statement_timeout_ms / 1000 + _AFTER_STATEMENT_TIMEOUT_SECONDS,
             "server_settings": {

@@ -14,6 +14,7 @@ from app.core.database import DATABASE_FAILURES, make_session_factory, transacti
 from app.core.heartbeats import SEEN_LATELY_SECONDS
 from app.core.jobs import JobCounts, job_counts
 from app.core.metrics import REGISTRY
+from app.core.tenancy import EVERYBODY, acting_for
 
 FRESH_SECONDS = 5.0
 PATIENCE_SECONDS = 2.0
@@ -57,19 +58,21 @@ class Gauges:
     async def _look(self) -> Standing:
         found = Standing(looked_at=time.monotonic())
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS), transaction(make_session_factory(self._engine)) as session:
-                found.jobs = await job_counts(session)
-                found.workers = await session.scalar(
-                    text(
-                        "SELECT count(*) FROM worker_heartbeats WHERE seen_at > now() - make_interval(secs => :lately)"
-                    ),
-                    {"lately": SEEN_LATELY_SECONDS},
-                )
-                found.unsealed_seconds = max(0.0, float(await session.scalar(OLDEST_UNSEALED) or 0.0))
-                found.reached = True
+            with acting_for(EVERYBODY):
+                await self._ask(found)
         except DATABASE_FAILURES as error:
             log.warning("database_not_measured", error=error)
         return found
+
+    async def _ask(self, found: Standing) -> None:
+        async with asyncio.timeout(PATIENCE_SECONDS), transaction(make_session_factory(self._engine)) as session:
+            found.jobs = await job_counts(session)
+            found.workers = await session.scalar(
+                text("SELECT count(*) FROM worker_heartbeats WHERE seen_at > now() - make_interval(secs => :lately)"),
+                {"lately": SEEN_LATELY_SECONDS},
+            )
+            found.unsealed_seconds = max(0.0, float(await session.scalar(OLDEST_UNSEALED) or 0.0))
+            found.reached = True
 
     def _gauges(self) -> CollectorRegistry:
         made = CollectorRegistry()

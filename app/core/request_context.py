@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.core import metrics
 from app.core.security_headers import SecurityHeaders
+from app.core.tenancy import NOBODY, acting_for
 
 HEADER = b"x-request-id"
 ACCEPTED = re.compile(rb"[A-Za-z0-9._-]{1,64}")
@@ -90,7 +91,7 @@ class RequestContext:
             await send(message)
 
         metrics.IN_PROGRESS.inc()
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        with structlog.contextvars.bound_contextvars(request_id=request_id), acting_for(NOBODY):
             try:
                 await self.app(scope, receive, send_with_headers)
             except Exception as error:

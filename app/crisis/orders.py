@@ -15,6 +15,7 @@ from app.core.clock import now
 from app.core.errors import Invalid, NotFound, StateConflict
 from app.core.paging import PageQuery
 from app.core.preconditions import require_seen
+from app.core.tenancy import go_across
 from app.crisis import repository
 from app.crisis.calendar_repository import bookings_by_id
 from app.crisis.effects import Outside, in_the_way
@@ -168,6 +169,7 @@ async def _to_answer(
     """Return an active crisis, its orders, and the one that the actor's organisation is to answer, all locked."""
     await get_crisis(session, actor, crisis_id)
     actor.require(Role.CDMO_PLANNER)
+    await go_across(session)
     crisis = await locked_crisis(session, crisis_id)
     orders = await repository.orders_of(session, crisis_id)
     order = next((one for one in orders if one.id == order_id and one.organisation_id == actor.organisation_id), None)

@@ -16,7 +16,6 @@ from app.catalogue.models import Modality, Site
 from app.core.paging import PageQuery, fetch_page
 from app.crisis.models import (
     Crisis,
-    CrisisMode,
     CrisisOrder,
     CrisisPlan,
     CrisisPower,
@@ -161,10 +160,8 @@ async def page_displacements(
     """Return one page of the displacements of a crisis: all, or of a real one, those of one owner's bookings."""
     statement: Select[Any] = select(Displacement).where(col(Displacement.crisis_id) == crisis_id)
     if owner_id is not None:
-        statement = (
-            statement.join(Booking, col(Booking.id) == col(Displacement.booking_id))
-            .join(Crisis, col(Crisis.id) == col(Displacement.crisis_id))
-            .where(col(Booking.organisation_id) == owner_id, col(Crisis.mode) == CrisisMode.REAL)
+        statement = statement.join(Booking, col(Booking.id) == col(Displacement.booking_id)).where(
+            col(Booking.organisation_id) == owner_id, func.is_real_crisis(col(Displacement.crisis_id))
         )
     return await fetch_page(session, statement, paging, [(col(Displacement.id), UUID)])
 

@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.service import record, snapshot
 from app.core.errors import NotFound, StateConflict
+from app.core.tenancy import go_across
 from app.crisis import repository
 from app.crisis.body import plan_hash
 from app.crisis.errors import AlreadySigned, NotAPerson, PlanChanged
@@ -35,6 +36,7 @@ async def sign_plan(session: AsyncSession, actor: Actor, crisis_id: UUID, comman
     actor.require(*SIGNATORIES)
     if actor.person_id is None:
         raise NotAPerson("This key is in nobody's hands: sign with a key that was issued to a person.")
+    await go_across(session)
     crisis = await locked_crisis(session, crisis_id)
     require_status(crisis, {CrisisStatus.PLANNED}, "be signed")
     plan = await _signable(session, crisis, command)

@@ -11,6 +11,7 @@ from sqlalchemy.pool import NullPool
 
 from app.core.constraints import UNDEFINED_TABLE, is_connection_refused, sqlstate_of
 from app.core.database import DATABASE_FAILURES, make_engine, make_session_factory, transaction
+from app.core.tenancy import NOBODY, acting_for
 from app.doctor import issuer_checks, mail_checks, role_checks, running_checks, settings_checks
 from app.doctor.deployment import Deployment
 from app.doctor.findings import Finding, fault, warning
@@ -99,13 +100,14 @@ async def _of_database(deployment: Deployment, checks: Mapping[str, OfDatabase])
         return [Result("database", fault("DATABASE_URL is not set.", advice))]
     engine = make_engine(url, deployment.settings, application_name="creneau-doctor", poolclass=NullPool)
     try:
-        if (away := await _away(engine, len(checks))) is not None:
-            return [Result("database", away)]
-        return [
-            Result(name, one)
-            for name, check in checks.items()
-            for one in await _in_transaction(engine, check, deployment)
-        ]
+        with acting_for(NOBODY):  # under the role that is looked at
+            if (away := await _away(engine, len(checks))) is not None:
+                return [Result("database", away)]
+            return [
+                Result(name, one)
+                for name, check in checks.items()
+                for one in await _in_transaction(engine, check, deployment)
+            ]
     finally:
         await engine.dispose()
 

@@ -9,6 +9,7 @@ from sqlmodel import col
 
 from app.core.jobs import QUEUE_SCHEMA
 from app.core.known_secrets import DEMONSTRATION_DOMAIN, DEMONSTRATION_KEY
+from app.core.tenancy import SERVICE_ROLE, go_across
 from app.identity.models import ApiKey, Person
 
 _OURS = f"('public', '{QUEUE_SCHEMA}')"
@@ -198,7 +199,21 @@ async def live_demonstration_keys(session: AsyncSession) -> int:
             or_(col(ApiKey.expires_at).is_(None), col(ApiKey.expires_at) > func.now()),
         )
     )
+    await go_across(session)
     return await session.scalar(statement) or 0
+
+
+async def inherits_service(session: AsyncSession) -> bool | None:
+    """Tell whether the role has the rights of the service's without taking it; None if it may not even take it."""
+    row = await _row(
+        session,
+        f"""
+        SELECT pg_has_role(current_user, oid, 'MEMBER'), pg_has_role(current_user, oid, 'USAGE')
+          FROM pg_roles WHERE rolname = '{SERVICE_ROLE}'
+        UNION ALL SELECT false, false LIMIT 1
+        """,  # noqa: S608 - a constant of ours
+    )
+    return bool(row[1]) if row[0] else None
 
 
 async def _row(session: AsyncSession, statement: str) -> tuple[Any, ...]:

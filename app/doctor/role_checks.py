@@ -4,6 +4,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.known_secrets import role_of
 from app.core.settings import APPLICATION_ROLE
+from app.core.tenancy import SERVICE_ROLE
 from app.doctor import repository
 from app.doctor.deployment import Deployment
 from app.doctor.findings import Finding, fault, ok, warning
@@ -100,6 +101,13 @@ async def check_policies(session: AsyncSession, _: Deployment) -> list[Finding]:
     ]
     if not tables:
         return [fault("There are no tables.", "Run `creneau migrate`.")]
+    inherits = await repository.inherits_service(session)
+    if inherits is None:
+        fact = f"The role may not take {SERVICE_ROLE}: whatever concerns several organisations fails."
+        found.append(fault(fact, "Run `creneau migrate`."))
+    elif inherits:
+        fact = f"The role has the rights of {SERVICE_ROLE} without taking it: it sees the rows of everybody."
+        found.append(fault(fact, "Run `creneau migrate`; with one role for both addresses, this stays unheld."))
     return found or [ok(f"All {len(tables)} tables keep the rows of organisations apart.")]
 
 

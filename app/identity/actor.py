@@ -1,12 +1,21 @@
 """Who is acting in a request, and for whom."""
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from uuid import UUID
 
 from app.audit.author import Author
 from app.core.errors import NotAllowed
+from app.core.tenancy import Tenancy
 from app.identity.errors import ScopeMissing
 from app.identity.models import KeyScope, Role
+
+_SEE_ALL = frozenset({Role.COORDINATOR, Role.ADMIN})
+
+
+@lru_cache(maxsize=10_000)
+def _tenancy(organisation_id: UUID, role: Role, holder_id: UUID) -> Tenancy:
+    return Tenancy(organisation_id, role.value, holder_id, across=role in _SEE_ALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +38,11 @@ class Actor(Author):
     def holder_id(self) -> UUID:
         """Who repeats a request: the key it came with, the client of its token, or the person who is signed in."""
         return self.api_key_id or self.token_client_id or self.person_id or self.organisation_id
+
+    @property
+    def tenancy(self) -> Tenancy:
+        """For whom the database is asked: for all by whoever allocates, or runs the service."""
+        return _tenancy(self.organisation_id, self.role, self.holder_id)
 
     def require(self, *roles: Role) -> None:
         """Let pass only an actor in one of these roles.
@@ -70,4 +84,4 @@ class Actor(Author):
 
     def sees(self, organisation_id: UUID) -> bool:
         """Tell whether what belongs to an organisation may be seen: one's own, or anybody's by the coordinator."""
-        return self.organisation_id == organisation_id or self.role in {Role.COORDINATOR, Role.ADMIN}
+        return self.organisation_id == organisation_id or self.role in _SEE_ALL

@@ -18,6 +18,7 @@ from app.core.media_types import SAFE_METHODS
 from app.core.request_context import notes, route_template
 from app.core.routing import REQUIRED, claim_key
 from app.core.sheets.http import DryRun
+from app.core.tenancy import EVERYBODY, act_for, acting_for
 from app.identity.access_tokens import AccessTokens, Claims, is_token
 from app.identity.actor import Actor
 from app.identity.browser import CSRF_HEADER, SESSION, Cookies, require_own_page
@@ -74,15 +75,18 @@ async def _known(request: Request, driver: Driver, shown: str | Claims) -> Actor
     request_id: str | None = request.scope.get("request_id")
     if isinstance(shown, Claims):
         tokens: AccessTokens = request.app.state.access_tokens
-        actor = await tokens.actor_of(driver, shown, request_id=request_id)
+        with acting_for(EVERYBODY):
+            actor = await tokens.actor_of(driver, shown, request_id=request_id)
         notes().facts["token_client_id"] = str(actor.token_client_id)
     else:
         known: KnownKeys = request.app.state.known_keys
         uses: KeyUses = request.app.state.key_uses
-        actor = await authenticate(driver, known, shown, request_id=request_id)
+        with acting_for(EVERYBODY):
+            actor = await authenticate(driver, known, shown, request_id=request_id)
         notes().facts["api_key_id"] = str(actor.api_key_id)
         uses.note(actor)
     notes().facts["organisation_id"] = str(actor.organisation_id)
+    act_for(actor.tenancy)
     _require_policy(request, actor)
     return actor
 
@@ -108,7 +112,8 @@ async def signed_in(request: Request, driver: Driver) -> Actor | None:
     cookies: Cookies = request.app.state.cookies
     secret = cookies.read(request, SESSION)
     known: KnownSessions = request.app.state.known_sessions
-    found = await known.find(driver, digest(secret)) if secret is not None else None
+    with acting_for(EVERYBODY):
+        found = await known.find(driver, digest(secret)) if secret is not None else None
     if secret is None or found is None:
         return None
     actor = Actor(
@@ -125,6 +130,7 @@ async def signed_in(request: Request, driver: Driver) -> Actor | None:
         require_own_page(request, secret, await _token_of(request))
     uses: KeyUses = request.app.state.key_uses
     uses.note(actor)
+    act_for(actor.tenancy)
     return actor
 
 

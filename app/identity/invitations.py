@@ -12,6 +12,7 @@ from app.core.jobs import Entrypoint, enqueue
 from app.core.paging import PageQuery
 from app.core.preconditions import lock_seen
 from app.core.sign_in_settings import SignInSettings
+from app.core.tenancy import go_across
 from app.identity import people_repository as repository
 from app.identity import repository as organisations
 from app.identity.actor import Actor
@@ -73,6 +74,7 @@ async def invite(
     if not belongs(role, organisation.kind):
         raise Invalid.field("role", f"The role {role.value} does not belong to a {organisation.kind.value}.")
     require_to_give(actor, role, organisation)
+    await go_across(session)  # whoever has the address may act for any organisation
     await repository.lock_address(session, command.email)
     known = await repository.person_of_address(session, command.email)
     if known is not None and known.organisation_id == organisation.id:

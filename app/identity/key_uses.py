@@ -10,6 +10,7 @@ import structlog
 
 from app.core.clock import now
 from app.core.database import DATABASE_FAILURES, SessionFactory, transaction
+from app.core.tenancy import EVERYBODY, acting_for
 from app.identity import key_repository, session_repository
 from app.identity.actor import Actor
 
@@ -42,11 +43,12 @@ class KeyUses:
         if not noted and not seen:
             return
         try:
-            async with transaction(self._sessions) as session:
-                if noted:
-                    await key_repository.write_uses(session, noted)
-                if seen:
-                    await session_repository.write_seen(session, seen)
+            with acting_for(EVERYBODY):
+                async with transaction(self._sessions) as session:
+                    if noted:
+                        await key_repository.write_uses(session, noted)
+                    if seen:
+                        await session_repository.write_seen(session, seen)
         except asyncio.CancelledError:
             self._noted, self._seen = noted | self._noted, seen | self._seen
             raise

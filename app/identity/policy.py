@@ -114,6 +114,21 @@ POST   /v1/token-clients                                 write -       -    all 
 GET    /v1/token-clients/{token_client_id}               read  own     own  all         own       own      all   -
 POST   /v1/token-clients/{token_client_id}/revoke        write own     own  all         own       own      all   -
 
+GET    /v1/me                                            read  any     any  any         any       any      any   -
+GET    /v1/people                                        read  own     own  all         own       own      all   -
+GET    /v1/people/{person_id}                            read  own     own  all         own       own      all   -
+PATCH  /v1/people/{person_id}                            write own     own  all         own       own      all   -
+POST   /v1/people/{person_id}/deactivate                 write own     own  all         own       own      all   -
+POST   /v1/people/{person_id}/reactivate                 write own     own  all         own       own      all   -
+GET    /v1/people/{person_id}/export                     read  own     own  all         own       own      all   -
+GET    /v1/invitations                                   read  own     own  all         own       own      all   -
+POST   /v1/invitations                                   write own     own  all         own       own      all   -
+GET    /v1/invitations/{invitation_id}                   read  own     own  all         own       own      all   -
+DELETE /v1/invitations/{invitation_id}                   write own     own  all         own       own      all   -
+GET    /v1/sessions                                      read  own     own  all         own       own      all   -
+DELETE /v1/sessions                                      write own     own  all         own       own      all   -
+DELETE /v1/sessions/{session_id}                         write own     own  all         own       own      all   -
+
 GET    /v1/products                                      read  own     own  all         own       own      all   -
 POST   /v1/products                                      write any     -    -           -         -        -     -
 GET    /v1/products/{product_id}                         read  own     own  all         own       own      all   -
@@ -179,8 +194,20 @@ GET    /v1/crises/{crisis_id}/displacements              read  own     own  all 
 POST   /v1/crises/{crisis_id}/stand-down                 write -       -    all         -         -        -     -
 
 GET    /v1/audit                                         read  own     own  all         own       own      all   -
+GET    /v1/indicators                                    read  any     any  any         any       any      any   any
 
 GET    /                                                 *     any     any  any         any       any      any   any
+GET    /sign-in                                          *     any     any  any         any       any      any   any
+POST   /sign-in                                          *     any     any  any         any       any      any   any
+GET    /sign-in/sent                                     *     any     any  any         any       any      any   any
+GET    /sign-in/link                                    *     any     any  any         any       any      any   any
+POST   /sign-in/link                                    *     any     any  any         any       any      any   any
+GET    /sign-in/oidc                                     *     any     any  any         any       any      any   any
+GET    /sign-in/oidc/callback                           *     any     any  any         any       any      any   any
+GET    /account                                          *     any     any  any         any       any      any   any
+POST   /account/sign-out                                 *     any     any  any         any       any      any   any
+POST   /account/sign-out-everywhere                      *     any     any  any         any       any      any   any
+POST   /account/sessions/{session_id}/end                *     own     own  own         own       own      own   none
 GET    /docs                                             *     any     any  any         any       any      any   any
 GET    /redoc                                            *     any     any  any         any       any      any   any
 GET    /openapi.json                                     *     any     any  any         any       any      any   any

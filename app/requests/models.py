@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, Index, Text, UniqueConstraint, Uuid, column, table, text
 from sqlmodel import Field
 
 from app.core.model import Table, Versioned, document, instant, one_of, texts, uuids
@@ -91,6 +91,10 @@ class Product(Versioned, table=True):
     containment: list[str] = texts()
     theme: Theme | None = one_of(Theme, default=None, nullable=True)
     origin: Origin = one_of(Origin, default=Origin.REAL)
+
+
+PRODUCT_MODALITIES = table("product_modalities", column("id", Uuid), column("modality", Text))
+"""A view of products: all that the CDMO of a booking is told of its product."""
 
 
 class Qualification(Table, table=True):

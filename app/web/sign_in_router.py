@@ -3,7 +3,7 @@
 import re
 from typing import Annotated
 
-from fastapi import Form, Query, Request, Response
+from fastapi import Depends, Form, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.addresses import folded
@@ -12,6 +12,7 @@ from app.core.driver import driver_of
 from app.core.errors import NotFound
 from app.core.http import DbSession, Sessions
 from app.core.settings import Settings
+from app.core.tenancy import EVERYBODY, act_for
 from app.identity import arrivals, links, oidc_sign_in
 from app.identity.browser import ATTEMPT, SESSION, VISIT, Cookies, require_own_page
 from app.identity.dependencies import signed_in
@@ -25,7 +26,13 @@ from app.web.pages import PageRouter, go_to, language_of, page
 from app.web.sign_in_limit import SignInLimit
 from app.web.words import WORDS
 
-router = PageRouter()
+
+async def _by_the_service() -> None:
+    """Ask the database across organisations: nobody is known yet, and to find out who it is is the service's own."""
+    act_for(EVERYBODY)
+
+
+router = PageRouter(dependencies=[Depends(_by_the_service)])
 
 _SECRET = re.compile(r"[\w-]{43}", re.ASCII)
 

@@ -150,7 +150,7 @@ def _plain(url: URL) -> str:
 
 
 async def _prepare_database(owner: SecretStr) -> BenchData:
-    engine = make_engine(owner, Settings(), poolclass=NullPool)
+    engine = make_engine(owner, Settings(), is_owner=True, poolclass=NullPool)
     data = await prepare(make_session_factory(engine))
     await engine.dispose()
     connection = await asyncpg.connect(_plain(server.address(DATABASE, OWNER_ROLE)))

@@ -91,7 +91,7 @@ def _answers(url: str) -> bool:
 async def _administrator(settings: Settings, organisation: str) -> str:
     """Return a key of an administrator, for whom the scenario has none."""
     assert settings.database_owner_url is not None
-    engine = make_engine(settings.database_owner_url, settings)
+    engine = make_engine(settings.database_owner_url, settings, is_owner=True)
     try:
         async with transaction(make_session_factory(engine)) as session:
             issued = await issue_key(

@@ -47,7 +47,7 @@ class Machine(Buying, Producing):
         assert self.last is not None
         path, headers, body, answer = self.last
         if other:
-            path, body = "/v1/slots", {"unit_id": self.scene.units[0], "start": iso(1_000_000), "end": iso(1_000_010)}
+            path, body = "/v1/keys", {"name": "another"}  # which every role may ask for
         again = self.stage.send("POST", path, headers, body)
         if other:
             assert again.json()["type"] == "urn:creneau:problem:idempotency-key-reused"

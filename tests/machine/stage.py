@@ -203,7 +203,7 @@ def on(settings: Settings, database: str) -> Iterator[Stage]:
 @asynccontextmanager
 async def _on(settings: Settings, database: str, portal: BlockingPortal) -> AsyncIterator[Stage]:
     assert settings.database_owner_url is not None
-    owner = make_engine(settings.database_owner_url, settings)
+    owner = make_engine(settings.database_owner_url, settings, is_owner=True)
     app = create_app(settings)
     url = server.secret(server.address(database)).get_secret_value().replace("+asyncpg", "")
     superuser = await asyncpg.connect(url)

@@ -89,7 +89,7 @@ def test_up_in_step_down_to_nothing_and_up_again(scratch: URL) -> None:
 
 async def store(url: URL, settings: Settings, *statements: str) -> None:
     """Store a row of each kind, and change them."""
-    engine = make_engine(server.secret(url), settings)
+    engine = make_engine(server.secret(url), settings, is_owner=True)
     sessions = make_session_factory(engine)
     for row in specimens():
         await World(sessions).add(row)
@@ -210,7 +210,12 @@ def test_the_applications_role_owns_nothing_and_passes_no_rule(database: str) ->
         "SELECT rolcanlogin AND NOT (rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls OR rolreplication)"
         " FROM pg_roles WHERE rolname = 'creneau_app'",
     )
-    assert answer(url, "SELECT count(*) FROM pg_auth_members WHERE member = 'creneau_app'::regrole") == 0
+    assert answer(
+        url,
+        "SELECT array_agg(roleid::regrole::text) = ARRAY['creneau_service']"
+        " AND NOT pg_has_role('creneau_app', 'creneau_service', 'USAGE')"
+        " FROM pg_auth_members WHERE member = 'creneau_app'::regrole",
+    )
 
 
 ENDED = """

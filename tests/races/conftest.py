@@ -38,7 +38,7 @@ def scratch(database: str, worker_id: str) -> Iterator[Settings]:
 async def scratch_owner(scratch: Settings) -> AsyncIterator[AsyncEngine]:
     """An engine of the owner of the scratch database."""
     assert scratch.database_owner_url is not None
-    engine = make_engine(scratch.database_owner_url, scratch, poolclass=NullPool)
+    engine = make_engine(scratch.database_owner_url, scratch, poolclass=NullPool, is_owner=True)
     yield engine
     await engine.dispose()
 

@@ -61,7 +61,7 @@ class Service:
 
         async def read() -> set[str]:
             assert self.settings.database_owner_url is not None
-            engine = make_engine(self.settings.database_owner_url, self.settings)
+            engine = make_engine(self.settings.database_owner_url, self.settings, is_owner=True)
             async with engine.connect() as connection:
                 found = {str(one) for one in await connection.scalars(text("SELECT id FROM bookings"))}
             await engine.dispose()
@@ -73,7 +73,7 @@ class Service:
 async def prepare(settings: Settings) -> Market:
     """Make a market with a slot for each client."""
     assert settings.database_owner_url is not None
-    engine = make_engine(settings.database_owner_url, settings)
+    engine = make_engine(settings.database_owner_url, settings, is_owner=True)
     world = World(make_session_factory(engine))
     await world.add_modalities()
     cdmo, _ = await world.cdmo()

@@ -115,7 +115,7 @@ def signed(database: str) -> Iterator[Signed]:
 async def _sign(name: str) -> Signed:
     settings = settings_of(name)
     assert settings.database_owner_url is not None
-    engine = make_engine(settings.database_owner_url, settings)
+    engine = make_engine(settings.database_owner_url, settings, is_owner=True)
     world = World(make_session_factory(engine))
     await world.add_modalities()
     for _ in range(FREE_UNITS):

@@ -73,7 +73,7 @@ def _sample(service: Service) -> Sample:
 
 async def _counted(service: Service, question: object) -> int:
     assert service.settings.database_owner_url is not None
-    engine = make_engine(service.settings.database_owner_url, service.settings)
+    engine = make_engine(service.settings.database_owner_url, service.settings, is_owner=True)
     try:
         async with engine.connect() as connection:
             return int(await connection.scalar(question) or 0)  # type: ignore[call-overload]

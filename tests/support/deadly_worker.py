@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from app.core.database import make_engine, make_session_factory
 from app.core.settings import Settings
+from app.core.tenancy import EVERYBODY, act_for
 from app.jobs import queue
 from app.jobs.running import JobContext, Kind, Places, Runner
 
@@ -32,6 +33,7 @@ async def main() -> None:
     assert settings.database_url is not None
     sessions = make_session_factory(make_engine(settings.database_url, settings))
     kinds = {DEADLY: Kind(die, tries=TRIES), HARMLESS: Kind(live, Places(1))}
+    act_for(EVERYBODY)
     await queue.take_jobs(settings, Runner(sessions, settings, kinds, asyncio.Event()))
 
 

@@ -11,7 +11,7 @@ import pytest
 from app.cli import main
 from app.core.settings import APPLICATION_ROLE
 from app.doctor.examination import OF_DATABASE, OF_DEPLOYMENT
-from tests.app.doctor.conftest import A_WORKER, KEPT_APART, Patient
+from tests.app.doctor.conftest import A_WORKER, Patient
 from tests.support import server
 from tests.support.ports import free_port
 
@@ -26,7 +26,7 @@ def well(database: str, tmp_path: Path) -> Iterator[Patient]:
     """A database with nothing to be said against."""
     made = Patient(f"creneau_doctor_command_{os.getpid()}", tmp_path)
     server.copy_template(made.name)
-    made.sql(KEPT_APART, A_WORKER)
+    made.sql(A_WORKER)
     yield made
     server.drop(made.name)
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.cli import main
-from app.core.database import make_session_factory, transaction
+from app.core.database import make_engine, make_session_factory, transaction
 from app.core.jobs import enqueue
 from app.core.model import new_id
 from app.core.settings import Settings
@@ -32,7 +32,7 @@ def parked(settings: Settings, empty: Callable[[], None]) -> Iterator[int]:
 
     async def prepare() -> int:
         assert settings.database_url is not None
-        engine = create_async_engine(settings.database_url.get_secret_value())
+        engine = make_engine(settings.database_url, settings)
         sessions = make_session_factory(engine)
         subject = new_id()
 

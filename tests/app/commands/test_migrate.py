@@ -1,6 +1,7 @@
 """`creneau migrate`: the role that owns nothing, and the schema, from an empty database."""
 
 import asyncio
+import re
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.commands.failure import CommandFailed
-from app.commands.migrate import ensure_application_role, migrate_database
+from app.commands.migrate import ensure_roles, migrate_database
 from app.core.embedded import EmbeddedPostgres
 from app.core.health import expected_revision
 
@@ -70,7 +71,7 @@ def test_the_applications_role_owns_nothing_and_may_nothing(server: EmbeddedPost
 
 def test_a_password_in_the_applications_address_is_given_to_its_role(server: EmbeddedPostgres) -> None:
     owner, application = urls(server)
-    asyncio.run(ensure_application_role(owner, application.set(password="it's 100% 'sûr'")))
+    asyncio.run(ensure_roles(owner, application.set(password="it's 100% 'sûr'")))
     assert ask(
         server.superuser_url,
         "SELECT rolpassword LIKE 'SCRAM-SHA-256$%' FROM pg_authid WHERE rolname = 'creneau_app'",
@@ -79,7 +80,7 @@ def test_a_password_in_the_applications_address_is_given_to_its_role(server: Emb
 
 def test_the_password_of_another_role_is_not(server: EmbeddedPostgres) -> None:
     owner, _ = urls(server)
-    asyncio.run(ensure_application_role(owner, owner.set(password="the owner's")))
+    asyncio.run(ensure_roles(owner, owner.set(password="the owner's")))
     assert ask(server.superuser_url, "SELECT rolpassword FROM pg_authid WHERE rolname = 'creneau_app'") is None
 
 
@@ -87,7 +88,7 @@ def test_one_role_is_made_when_several_migrate_at_once(server: EmbeddedPostgres)
     owner, application = urls(server)
 
     async def race() -> None:
-        await asyncio.gather(*(ensure_application_role(owner, application) for _ in range(12)))
+        await asyncio.gather(*(ensure_roles(owner, application) for _ in range(12)))
 
     asyncio.run(race())
     assert ask(server.superuser_url, "SELECT count(*) FROM pg_roles WHERE rolname = 'creneau_app'") == 1
@@ -97,10 +98,20 @@ def test_an_owner_that_may_not_make_roles_says_what_to_do(server: EmbeddedPostgr
     name = f"modest_{uuid.uuid4().hex}"
     ask(server.superuser_url, f"CREATE ROLE {name} LOGIN")
     modest = make_url(server.url(user=name))
-    with pytest.raises(CommandFailed, match=rf"{name} may not make it: have an administrator run"):
-        asyncio.run(ensure_application_role(modest, make_url(server.app_url())))
-    ask(server.superuser_url, "CREATE ROLE creneau_app LOGIN")
-    asyncio.run(ensure_application_role(modest, make_url(server.app_url())))
+    with pytest.raises(CommandFailed, match=rf"{name} may not make the roles of the service") as refused:
+        asyncio.run(ensure_roles(modest, make_url(server.app_url())))
+    said = re.search("have an administrator run  (.*)  and migrate again", str(refused.value))
+    assert said is not None
+    ask(server.superuser_url, *said[1].split("; "))
+    asyncio.run(ensure_roles(modest, make_url(server.app_url())))
+    assert ask(server.superuser_url, "SELECT pg_has_role('creneau_app', 'creneau_service', 'MEMBER')") is True
+    assert ask(server.superuser_url, "SELECT pg_has_role('creneau_app', 'creneau_service', 'USAGE')") is False
+
+
+def test_a_role_that_was_made_to_inherit_is_kept_from_it(server: EmbeddedPostgres) -> None:
+    ask(server.superuser_url, "CREATE ROLE creneau_app LOGIN INHERIT")
+    asyncio.run(ensure_roles(make_url(server.owner_url), make_url(server.app_url())))
+    assert ask(server.superuser_url, "SELECT pg_has_role('creneau_app', 'creneau_service', 'USAGE')") is False
 
 
 def test_a_server_that_is_gone_is_said(server: EmbeddedPostgres) -> None:

@@ -46,7 +46,7 @@ async def make_keys(database: str) -> tuple[Mapping[str, str], Mapping[str, str]
     """Store a start-up and the coordinator; return their keys, and the start-up's id."""
     settings = Settings(database_owner_url=server.secret(server.address(database, OWNER_ROLE)))
     assert settings.database_owner_url is not None
-    engine = make_engine(settings.database_owner_url, settings)
+    engine = make_engine(settings.database_owner_url, settings, is_owner=True)
     world = World(make_session_factory(engine))
     await world.add_modalities()
     startup, member = await world.startup()

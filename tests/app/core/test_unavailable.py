@@ -116,7 +116,7 @@ async def test_a_connection_cut_in_the_middle_is_503(
 async def test_a_connection_cut_at_commit_is_503(
     client: httpx.AsyncClient, key: Mapping[str, str], owner: AsyncEngine
 ) -> None:
-    cut = "PERFORM pg_terminate_backend(pg_backend_pid())"
+    cut = "SET LOCAL ROLE NONE; PERFORM pg_terminate_backend(pg_backend_pid())"
     async with tripping(owner, cut, "DEFERRABLE INITIALLY DEFERRED"):
         is_unavailable(await client.post("/v1/organisations", json=BODY, headers=key))
     assert (await client.post("/v1/organisations", json=BODY, headers=key)).status_code == 201

@@ -15,16 +15,6 @@ from app.doctor.examination import OF_DATABASE, OF_DEPLOYMENT, examine
 from app.doctor.findings import Finding, Level
 from tests.support import server
 
-KEPT_APART = """
-DO $$ DECLARE one record; BEGIN
-    FOR one IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version' LOOP
-        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', one.tablename);
-        EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', one.tablename);
-        EXECUTE format('CREATE POLICY of_a_test ON %I USING (true)', one.tablename);
-    END LOOP;
-END $$
-"""
-"""Puts every table of ours under a policy."""
 A_WORKER = """
 INSERT INTO worker_heartbeats (worker_id, host, pid, started_at, seen_at)
 VALUES (gen_random_uuid(), 'h', 1, now(), now())

@@ -3,8 +3,9 @@
 import pytest
 
 from app.core.settings import APPLICATION_ROLE, OWNER_ROLE
+from app.core.tenancy import SERVICE_ROLE
 from app.doctor.findings import Level
-from tests.app.doctor.conftest import KEPT_APART, Patient, the
+from tests.app.doctor.conftest import Patient, the
 from tests.support import server
 
 pytestmark = pytest.mark.database
@@ -95,7 +96,6 @@ def test_a_trigger_that_is_off_or_gone_is_a_fault(patient: Patient) -> None:
 
 
 def test_every_table_under_a_forced_policy_is_well(patient: Patient) -> None:
-    patient.sql(KEPT_APART)
     assert patient.is_well("row-level security")
 
 
@@ -109,10 +109,21 @@ def test_every_table_under_a_forced_policy_is_well(patient: Patient) -> None:
     ],
 )
 def test_a_table_whose_rows_are_open_is_a_fault(patient: Patient, change: str, fact: str) -> None:
-    patient.sql(KEPT_APART, change)
+    patient.sql(change)
     findings = patient.found("row-level security")
     assert {one.level for one in findings} == {Level.FAULT}
     assert fact in findings[0].fact
+
+
+@pytest.mark.parametrize(
+    ("is_member", "fact"),
+    [(False, "may not take creneau_service"), (True, "has the rights of creneau_service without taking it")],
+)
+def test_the_services_role_is_there_to_be_taken_and_not_inherited(patient: Patient, is_member: bool, fact: str) -> None:
+    role = patient.role()
+    if is_member:
+        patient.sql(f"GRANT {SERVICE_ROLE} TO {role}")
+    assert fact in the(Level.FAULT, patient.found("row-level security", role)).fact
 
 
 def test_one_role_for_both_addresses_is_a_fault_and_the_owners_address_beside_it_a_warning(patient: Patient) -> None:
