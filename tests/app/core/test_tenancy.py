@@ -238,6 +238,7 @@ async def test_a_statement_by_itself_is_told_for_whom_it_is(engine: AsyncEngine)
         assert not driver.is_in_transaction()
 
 
+@pytest.mark.races
 async def test_no_request_that_is_cut_off_leaves_its_organisation_to_the_next(
     client: httpx.AsyncClient, world: World
 ) -> None:
