@@ -31,12 +31,15 @@ async def end_session(session: AsyncSession, actor: Actor, session_id: UUID) -> 
     Raises
     ------
     NotFound
-        If there is none, or it is of a person whom the actor may not put out.
+        If there is none of anybody whom the actor sees.
+    NotAllowed
+        If it is of a person whom the actor may not put out.
     """
     people.require_person(actor)
-    row = await sessions.find_session(session, session_id)
-    if row is None:
+    found = await sessions.find_session(session, session_id)
+    if found is None or not actor.sees(found.organisation_id):
         raise NotFound.of("session", session_id)
+    row = found.session
     if row.person_id != actor.person_id:
         await people.require_say_on(session, actor, row.person_id)
     reason = SessionEnd.SIGNED_OUT if row.person_id == actor.person_id else SessionEnd.REVOKED
