@@ -18,10 +18,13 @@ async def list_sessions(
 
     Raises
     ------
+    NotAPersonYet
+        If a program's key asks.
     NotFound, NotAllowed
         If the person is another whom the actor may not put out.
     """
-    row = await people.require_say_on(session, actor, person_id or people.require_person(actor))
+    own_id = people.require_person(actor)
+    row = await people.require_say_on(session, actor, person_id or own_id)
     return await sessions.list_sessions(session, row.id, paging, idle_minutes=idle_minutes)
 
 
@@ -30,6 +33,8 @@ async def end_session(session: AsyncSession, actor: Actor, session_id: UUID) -> 
 
     Raises
     ------
+    NotAPersonYet
+        If a program's key asks.
     NotFound
         If there is none of anybody whom the actor sees.
     NotAllowed
@@ -51,9 +56,12 @@ async def end_all(session: AsyncSession, actor: Actor, person_id: UUID | None) -
 
     Raises
     ------
+    NotAPersonYet
+        If a program's key asks.
     NotFound, NotAllowed
         If the person is another whom the actor may not put out.
     """
-    row = await people.require_say_on(session, actor, person_id or people.require_person(actor))
+    own_id = people.require_person(actor)
+    row = await people.require_say_on(session, actor, person_id or own_id)
     reason = SessionEnd.SIGNED_OUT if row.id == actor.person_id else SessionEnd.REVOKED
     return await sessions.end_all_of(session, actor, row.id, reason)

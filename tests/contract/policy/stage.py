@@ -30,7 +30,8 @@ from app.identity.models import Organisation, OrganisationKind, Role
 from app.requests.models import Alert, Feasibility, RequestStatus
 from tests.app.allocation.conftest import Rounds, planned_by_greed
 from tests.app.crisis.conftest import countermeasure, iso
-from tests.contract.policy.programs import program_key, token_client
+from tests.contract.policy.people import people_of
+from tests.contract.policy.programs import program_headers, program_key, token_client
 from tests.support.world import World, day
 
 Ids = Mapping[str, UUID]
@@ -79,8 +80,11 @@ class Stage:
 
     keys: dict[Role, Headers]
     known: Ids
-    own: dict[Role, Ids]
-    foreign: dict[Role, Ids]
+    own: dict[Role, Ids] = field(default_factory=dict)
+    foreign: dict[Role, Ids] = field(default_factory=dict)
+    seen: Mapping[Role, Ids] = field(default_factory=dict)
+    """What it sees, and has no say about."""
+    programs: dict[Role, Headers] = field(default_factory=dict)
 
     @staticmethod
     def missing() -> Ids:
@@ -98,6 +102,12 @@ _NAMES = {
     "draft_round_id",
     "run_id",
     "crisis_id",
+    "person_id",
+    "self_id",
+    "session_id",
+    "invitation_id",
+    "startup_id",
+    "authority_id",
 }
 
 
@@ -128,21 +138,31 @@ async def staged(world: World, client: httpx.AsyncClient) -> Stage:
     hidden = await _draft_slot(world, theirs)
     known = {f"known_{name}": value for name, value in ours.ids.items()}
     of_nobody = {"draft_round_id": draft.id, "organisation_id": ours.startup.id}
-    stage = Stage(keys, {**ours.ids, **known, **of_nobody}, {}, {})
+    stage = Stage(keys, {**ours.ids, **known, **of_nobody})
     _tell(stage, ours, theirs, draft.id, hidden)
+    rivals = {role: theirs.cdmo if role is Role.CDMO_PLANNER else theirs.startup for role in Role}
+    for role in (Role.AUTHORITY, Role.OBSERVER):
+        rivals[role] = await world.organisation(owners[role].kind)
+    acting = {role: await _acting(client, key) for role, key in keys.items()}
+    people = await people_of(world, owners, rivals, acting)
+    stage.known, stage.seen = {**stage.known, **people.known}, people.seen
     for role, owner in owners.items():
         funds = role in {Role.AUTHORITY, Role.OBSERVER}
         funded: Ids = await _agreement(world, ours, owner) if funds else {}
-        key = {"key_id": await program_key(world, owner, role), "organisation_id": owner.id}
-        key |= {"token_client_id": await token_client(world, owner, role)}
-        stage.own[role] = {**stage.own[role], **funded, **key}
-        stage.foreign[role] = {
-            **stage.foreign[role],
-            "key_id": await program_key(world, theirs.startup, role),
-            "token_client_id": await token_client(world, theirs.startup, role),
-            "organisation_id": theirs.startup.id,
-        }
+        own, foreign = await _programs(world, owner, role), await _programs(world, theirs.startup, role)
+        stage.own[role] = {**stage.own[role], **funded, **own, **people.own[role]}
+        stage.foreign[role] = {**stage.foreign[role], **foreign, **people.foreign[role]}
+        stage.programs[role] = await program_headers(world, owner, role)
     return stage
+
+
+async def _acting(client: httpx.AsyncClient, key: Headers) -> UUID:
+    return UUID((await client.get("/v1/me", headers=key)).json()["person"]["id"])
+
+
+async def _programs(world: World, owner: Organisation, role: Role) -> Ids:
+    key, token = await program_key(world, owner, role), await token_client(world, owner, role)
+    return {"key_id": key, "token_client_id": token, "organisation_id": owner.id}
 
 
 def _tell(stage: Stage, ours: Side, theirs: Side, draft_round: UUID, draft_slot: UUID) -> None:
