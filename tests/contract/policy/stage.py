@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 
-from app.allocation.models import Round, Run, RunKind, RunState
+from app.allocation.models import Round
 from app.bookings.models import Booking, BookingStatus
 from app.bookings.slip_models import Slip, SlipMove
 from app.capacity.models import Agreement, Approval, Commitment, Slot, SlotStatus
@@ -17,19 +16,10 @@ from app.core.clock import now
 from app.core.database import transaction
 from app.core.model import period
 from app.core.vocabulary import Reserve
-from app.crisis.models import (
-    Crisis,
-    CrisisMode,
-    CrisisOrder,
-    CrisisPlan,
-    CrisisStatus,
-    Displacement,
-    DisplacementKind,
-)
 from app.identity.models import Organisation, OrganisationKind, Role
 from app.requests.models import Alert, Feasibility, RequestStatus
 from tests.app.allocation.conftest import Rounds, planned_by_greed
-from tests.app.crisis.conftest import countermeasure, iso
+from tests.contract.policy.crises import crisis_of
 from tests.contract.policy.people import people_of
 from tests.contract.policy.programs import program_headers, program_key, token_client
 from tests.support.world import World, day
@@ -131,7 +121,7 @@ async def staged(world: World, client: httpx.AsyncClient) -> Stage:
         [offer] = (await client.get("/v1/offers", headers=side.buyer)).json()["items"]
         side.ids |= {"offer_id": UUID(offer["id"]), "round_id": UUID(round_id), "run_id": UUID(run["id"])}
         await _booked(world, side, UUID(offer["booking_id"]))
-        await _crisis(world, side)
+        side.ids |= await crisis_of(world, side.cdmo, side.ids)
     draft = await world.add(
         Round(name="Draft", horizon=period(day(0), day(9)), as_of_on=day(0), policy={}, policy_version="round/1")
     )
@@ -273,50 +263,3 @@ async def _booking(world: World, side: Side, start: int, terms: dict[str, Any]) 
 async def _draft_slot(world: World, side: Side) -> UUID:
     row = Slot(unit_id=side.ids["unit_id"], period=period(day(400), day(500)), status=SlotStatus.DRAFT)
     return (await world.add(row)).id
-
-
-async def _crisis(world: World, side: Side) -> None:
-    """Store an active crisis with an order to the side's CDMO, to which its start-up's booking is to give way."""
-    declared: dict[str, Any] = {
-        "countermeasure": countermeasure(),
-        "targets": [{"by": iso(86), "quantity": 60_000}],
-        "scope": {},
-        "rules": {},
-    }
-    crisis = await world.add(
-        Crisis(
-            title="Outbreak",
-            mode=CrisisMode.REAL,
-            status=CrisisStatus.ACTIVE,
-            validity=period(day(-2000), day(400)),
-            as_of_on=day(0),
-            **declared,
-        )
-    )
-    run = await world.add(Run(kind=RunKind.CRISIS, crisis_id=crisis.id, state=RunState.CANCELLED))
-    plan = await world.add(CrisisPlan(crisis_id=crisis.id, run_id=run.id, tier=1, plan_hash="0" * 64))
-    order = await world.add(
-        CrisisOrder(
-            crisis_id=crisis.id,
-            plan_id=plan.id,
-            organisation_id=side.cdmo.id,
-            slot_id=side.ids["crisis_slot_id"],
-            unit_id=side.ids["crisis_unit_id"],
-            period=period(day(110), day(150)),
-            batches=1,
-            output=1,
-            delivery_on=day(160),
-            price_cents=1,
-            tier=1,
-            respond_by_at=now() + timedelta(days=1),
-        )
-    )
-    await world.add(
-        Displacement(
-            crisis_id=crisis.id,
-            order_id=order.id,
-            booking_id=side.ids["booking_id"],
-            kind=DisplacementKind.DISPLACED,
-        )
-    )
-    side.ids |= {"crisis_id": crisis.id, "crisis_run_id": run.id, "plan_id": plan.id, "order_id": order.id}
