@@ -86,7 +86,7 @@ def _about_others(operation: str, access: Access, role: Role | None, call: Call,
 async def test_what_is_refused(walker: Walker, owner: AsyncEngine) -> None:
     """Foreign is as missing, to the letter and to the statement; and nothing of all that leaves a trace."""
     for call in CALLS["POST /v1/bookings"]:  # the first to ask reads the directory of units for all
-        await walker.send("POST /v1/bookings", call, Role.STARTUP_MEMBER, slot_id=uuid4())
+        await walker.send("POST /v1/bookings", call, Role.STARTUP_MEMBER, {"slot_id": uuid4()})
     async with owner.connect() as connection:
         before = await connection.scalar(text("SELECT count(*) FROM audit_records"))
     faults = [fault for one in OPERATIONS for call in calls_of(one) for fault in await _refusals(walker, one, call)]
@@ -121,7 +121,7 @@ async def _varied(
 ) -> list[str]:
     """Return where an operation tells another's from what is not there, or does not refuse it."""
     faults, stage = [], walker.stage
-    missing = await walker.send(operation, call, role, **{name: stage.missing()[name]})
+    missing = await walker.send(operation, call, role, {name: stage.missing()[name]})
     first = name == call.names(operation.split(" ")[1])[0]
     wanted = _about_missing(access, role, call, first=first)
     if missing.status != wanted:
@@ -130,16 +130,16 @@ async def _varied(
     is_others = access is Access.NONE or (role in call.vacuous) or (role and name not in stage.own[role])
     if is_others:
         others.append(stage.known[name])
+    status = _about_others(operation, access, role, call, name)
+    if status is None:
+        return faults  # it is carried out: see below
     for other in others:
-        wanted = _about_others(operation, access, role, call, name)
-        if wanted is None:
-            continue  # it is carried out: see below
-        foreign = await walker.send(operation, call, role, **{name: other})
-        if foreign.status != wanted:
-            faults.append(f"{operation} by {role}: foreign {name} {foreign.status} for {wanted}: {foreign.problem}")
-        if wanted == call.refusal and foreign.told != missing.told:
+        foreign = await walker.send(operation, call, role, {name: other})
+        if foreign.status != status:
+            faults.append(f"{operation} by {role}: foreign {name} {foreign.status} for {status}: {foreign.problem}")
+        if status == call.refusal and foreign.told != missing.told:
             faults.append(f"{operation} by {role}: foreign {foreign.problem}, missing {missing.problem}")
-        if wanted == call.refusal and name not in PUBLIC_KINDS and foreign.statements != missing.statements:
+        if status == call.refusal and name not in PUBLIC_KINDS and foreign.statements != missing.statements:
             more = [one for one in foreign.statements if one not in missing.statements]
             faults.append(
                 f"{operation} by {role}: {name} takes {len(foreign.statements)} statements if foreign,"
@@ -154,7 +154,7 @@ async def _without_a_say(walker: Walker, operation: str, call: Call, role: Role)
     for name in call.names(operation.split(" ")[1]):
         if name not in seen:
             continue
-        refused = await walker.send(operation, call, role, **{name: seen[name]})
+        refused = await walker.send(operation, call, role, {name: seen[name]})
         if (refused.status, refused.type) != (403, NOT_ALLOWED):
             faults.append(f"{operation} by {role}: seen {name} {refused.status} {refused.problem}")
     program = await walker.send(operation, call, role, headers=walker.stage.programs[role])

@@ -54,8 +54,8 @@ class Walker:
         operation: str,
         call: Call,
         role: Role | None,
+        varied: Mapping[str, UUID] | None = None,
         headers: Mapping[str, str] | None = None,
-        **varied: UUID,
     ) -> Answered:
         """Try an operation on what is the role's own, but for the identifiers that are varied.
 
@@ -66,7 +66,10 @@ class Walker:
         """
         method, path = operation.split(" ")
         own = self.stage.own[role] if role else {}
-        ids = {name: str(one) for name, one in {**self.stage.missing(), **self.stage.known, **own, **varied}.items()}
+        ids = {
+            name: str(one)
+            for name, one in {**self.stage.missing(), **self.stage.known, **own, **(varied or {})}.items()
+        }
         options: dict[str, Any] = {"headers": dict(headers or (self.stage.keys[role] if role else {}))}
         if call.rows is not None:
             options["files"] = {"file": ("a.csv", "\n".join(call.rows(ids)).encode())}
