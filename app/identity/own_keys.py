@@ -1,5 +1,6 @@
 """An organisation's own keys: seen by all who act for it, made, rotated and revoked in their own role."""
 
+import hmac
 from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
@@ -179,7 +180,7 @@ async def _acting_key(session: AsyncSession, actor: Actor, changed: ApiKey | Non
     acting = locked.get(actor.api_key_id)
     if acting is None or status_at(now(), expires_at=acting.expires_at, revoked_at=acting.revoked_at) != KeyStatus.LIVE:
         raise NotAuthenticated("This key is unknown, expired or revoked.")
-    if acting.secret_sha256 != actor.secret_sha256:
+    if not hmac.compare_digest(acting.secret_sha256, actor.secret_sha256):
         raise SecretReplaced("Send the secret that the last rotation gave: the one before it changes no keys.")
     return acting
 

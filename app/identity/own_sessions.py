@@ -18,10 +18,13 @@ async def list_sessions(
 
     Raises
     ------
+    NotAPersonYet
+        If a program's key asks.
     NotFound, NotAllowed
         If the person is another whom the actor may not put out.
     """
-    row = await people.require_say_on(session, actor, person_id or people.require_person(actor))
+    own_id = people.require_person(actor)
+    row = await people.require_say_on(session, actor, person_id or own_id)
     return await sessions.list_sessions(session, row.id, paging, idle_minutes=idle_minutes)
 
 
@@ -30,13 +33,18 @@ async def end_session(session: AsyncSession, actor: Actor, session_id: UUID) -> 
 
     Raises
     ------
+    NotAPersonYet
+        If a program's key asks.
     NotFound
-        If there is none, or it is of a person whom the actor may not put out.
+        If there is none of anybody whom the actor sees.
+    NotAllowed
+        If it is of a person whom the actor may not put out.
     """
     people.require_person(actor)
-    row = await sessions.find_session(session, session_id)
-    if row is None:
+    found = await sessions.find_session(session, session_id)
+    if found is None or not actor.sees(found.organisation_id):
         raise NotFound.of("session", session_id)
+    row = found.session
     if row.person_id != actor.person_id:
         await people.require_say_on(session, actor, row.person_id)
     reason = SessionEnd.SIGNED_OUT if row.person_id == actor.person_id else SessionEnd.REVOKED
@@ -48,9 +56,12 @@ async def end_all(session: AsyncSession, actor: Actor, person_id: UUID | None) -
 
     Raises
     ------
+    NotAPersonYet
+        If a program's key asks.
     NotFound, NotAllowed
         If the person is another whom the actor may not put out.
     """
-    row = await people.require_say_on(session, actor, person_id or people.require_person(actor))
+    own_id = people.require_person(actor)
+    row = await people.require_say_on(session, actor, person_id or own_id)
     reason = SessionEnd.SIGNED_OUT if row.id == actor.person_id else SessionEnd.REVOKED
     return await sessions.end_all_of(session, actor, row.id, reason)

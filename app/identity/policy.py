@@ -21,6 +21,8 @@ class Access(StrEnum):
     CRISES = "crises"
     ALL = "all"
     SEES = "sees"
+    SELF = "self"
+    SAY = "say"
     NONE = "none"
     HERE = "here"
 
@@ -33,6 +35,11 @@ MEANING: Mapping[Access, str] = {
     Access.CRISES: "about what belongs to a crisis; all else does not exist for it",
     Access.ALL: "about everything there is",
     Access.SEES: "refused about what it may see; all else does not exist for it",
+    Access.SELF: "about the person who asks; all else does not exist for it",
+    Access.SAY: (
+        "by a person alone, about themself and those whose role they may give; refused about others whom they may see; "
+        "all else does not exist for it"
+    ),
     Access.NONE: "there is nothing that exists for it",
     Access.HERE: "on this very machine, or with the token of `METRICS_TOKEN`",
 }
@@ -117,17 +124,17 @@ POST   /v1/token-clients/{token_client_id}/revoke        write own     own  all 
 GET    /v1/me                                            read  any     any  any         any       any      any   -
 GET    /v1/people                                        read  own     own  all         own       own      all   -
 GET    /v1/people/{person_id}                            read  own     own  all         own       own      all   -
-PATCH  /v1/people/{person_id}                            write own     own  all         own       own      all   -
-POST   /v1/people/{person_id}/deactivate                 write own     own  all         own       own      all   -
-POST   /v1/people/{person_id}/reactivate                 write own     own  all         own       own      all   -
-GET    /v1/people/{person_id}/export                     read  own     own  all         own       own      all   -
+PATCH  /v1/people/{person_id}                            write say     say  say         say       say      say   -
+POST   /v1/people/{person_id}/deactivate                 write say     say  say         say       say      say   -
+POST   /v1/people/{person_id}/reactivate                 write say     say  say         say       say      say   -
+GET    /v1/people/{person_id}/export                     read  self    self all         self      self     all   -
 GET    /v1/invitations                                   read  own     own  all         own       own      all   -
-POST   /v1/invitations                                   write own     own  all         own       own      all   -
+POST   /v1/invitations                                   write say     say  say         say       say      say   -
 GET    /v1/invitations/{invitation_id}                   read  own     own  all         own       own      all   -
-DELETE /v1/invitations/{invitation_id}                   write own     own  all         own       own      all   -
-GET    /v1/sessions                                      read  own     own  all         own       own      all   -
-DELETE /v1/sessions                                      write own     own  all         own       own      all   -
-DELETE /v1/sessions/{session_id}                         write own     own  all         own       own      all   -
+DELETE /v1/invitations/{invitation_id}                   write say     say  say         say       say      say   -
+GET    /v1/sessions                                      read  say     say  say         say       say      say   -
+DELETE /v1/sessions                                      write say     say  say         say       say      say   -
+DELETE /v1/sessions/{session_id}                         write say     say  say         say       say      say   -
 
 GET    /v1/products                                      read  own     own  all         own       own      all   -
 POST   /v1/products                                      write any     -    -           -         -        -     -
@@ -200,14 +207,14 @@ GET    /                                                 *     any     any  any 
 GET    /sign-in                                          *     any     any  any         any       any      any   any
 POST   /sign-in                                          *     any     any  any         any       any      any   any
 GET    /sign-in/sent                                     *     any     any  any         any       any      any   any
-GET    /sign-in/link                                    *     any     any  any         any       any      any   any
-POST   /sign-in/link                                    *     any     any  any         any       any      any   any
+GET    /sign-in/link                                     *     any     any  any         any       any      any   any
+POST   /sign-in/link                                     *     any     any  any         any       any      any   any
 GET    /sign-in/oidc                                     *     any     any  any         any       any      any   any
-GET    /sign-in/oidc/callback                           *     any     any  any         any       any      any   any
-GET    /account                                          *     any     any  any         any       any      any   any
-POST   /account/sign-out                                 *     any     any  any         any       any      any   any
-POST   /account/sign-out-everywhere                      *     any     any  any         any       any      any   any
-POST   /account/sessions/{session_id}/end                *     own     own  own         own       own      own   none
+GET    /sign-in/oidc/callback                            *     any     any  any         any       any      any   any
+GET    /account                                          *     self    self self        self      self     self  -
+POST   /account/sign-out                                 *     self    self self        self      self     self  -
+POST   /account/sign-out-everywhere                      *     self    self self        self      self     self  -
+POST   /account/sessions/{session_id}/end                *     say     say  say         say       say      say   -
 GET    /docs                                             *     any     any  any         any       any      any   any
 GET    /redoc                                            *     any     any  any         any       any      any   any
 GET    /openapi.json                                     *     any     any  any         any       any      any   any

@@ -109,8 +109,8 @@ async def list_sessions(
     return await repository.page_live_sessions(session, person_id, paging, idle_minutes=idle_minutes)
 
 
-async def find_session(session: AsyncSession, session_id: UUID) -> PersonSession | None:
-    """Return a session, live or not, or None."""
+async def find_session(session: AsyncSession, session_id: UUID) -> repository.OwnedSession | None:
+    """Return a session, live or not, and whose it is, or None."""
     return await repository.get_session(session, session_id)
 
 

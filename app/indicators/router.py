@@ -35,7 +35,7 @@ async def get_indicators(
     """
     body = (await read_indicators(session, actor)).model_dump_json().encode()
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    headers = {"ETag": tag, "Vary": "Authorization"}
+    headers = {"ETag": tag}
     if actor is None and "authorization" not in request.headers:
         headers["Cache-Control"] = f"public, max-age={FRESH_SECONDS}"
     if _still_holds(tag, seen):

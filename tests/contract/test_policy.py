@@ -4,104 +4,40 @@ What the table of the policy says is what happens; what is another's cannot be t
 the answer nor by what the service asks the database.
 """
 
-import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import event, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.routing import Route
 
 from app.bookings import direct
 from app.capacity import slots
-from app.core.driver import Prepared
 from app.identity import dependencies
 from app.identity.models import KeyScope, Role
 from app.identity.policy import POLICY, Access
 from tests.contract.policy.calls import CALLS, Call, calls_of
 from tests.contract.policy.stage import Stage, staged
+from tests.contract.policy.walker import Walker
 from tests.support.world import World
 
-OPERATIONS = tuple(" ".join(key) for key in POLICY)
+PAGES = ("/sign-in", "/account")
+"""Where pages are: `test_policy_pages.py` tries them in browsers."""
+
+OPERATIONS = tuple(" ".join(key) for key in POLICY if not key[1].startswith(PAGES))
 SAFE = {"GET", "HEAD", "OPTIONS"}
 SEE_ALL = {Role.COORDINATOR, Role.ADMIN}
-LIMITED = {Access.OWN, Access.PUBLIC, Access.CRISES}
-PUBLIC_KINDS = {"organisation_id", "cdmo_id", "site_id", "line_id"}
+LIMITED = {Access.OWN, Access.PUBLIC, Access.CRISES, Access.SELF, Access.SAY}
+PUBLIC_KINDS = {"organisation_id", "startup_id", "authority_id", "cdmo_id", "site_id", "line_id"}
 """Whoever asks may read these: that one exists is no secret, and how long it takes to refuse it tells nothing."""
+
+NOT_ALLOWED = "urn:creneau:problem:not-allowed"
 
 ALSO = {"/readyz": (503,)}
 """What an operation may answer besides, where it is carried out: no worker is there in these tests."""
-
-_IDENTIFIER = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """An answer, and the statements that it took."""
-
-    status: int
-    problem: Any
-    statements: tuple[str, ...]
-
-    @property
-    def told(self) -> Any:
-        """What the caller is told, but for the identifiers."""
-        if not isinstance(self.problem, dict):
-            return self.problem
-        return _IDENTIFIER.sub("ID", str(sorted(self.problem.items())))
-
-
-@dataclass(frozen=True, slots=True)
-class Walker:
-    """Sends what is to be tried."""
-
-    app: FastAPI
-    client: httpx.AsyncClient
-    stage: Stage
-
-    async def send(self, operation: str, call: Call, role: Role | None, **varied: UUID) -> Answered:
-        """Try an operation on what is the role's own, but for the identifiers that are varied."""
-        method, path = operation.split(" ")
-        own = self.stage.own[role] if role else {}
-        ids = {name: str(one) for name, one in {**self.stage.missing(), **self.stage.known, **own, **varied}.items()}
-        options: dict[str, Any] = {"headers": dict(self.stage.keys[role]) if role else {}}
-        if call.rows is not None:
-            options["files"] = {"file": ("a.csv", "\n".join(call.rows(ids)).encode())}
-        elif call.body is not None:
-            options["json"] = call.body(ids)
-        if call.content_type is not None:
-            options["headers"]["Content-Type"] = call.content_type
-        with _noted(self.app.state.engine) as statements:
-            answer = await self.client.request(method, call.address(path, ids), **options)
-        is_json = answer.headers.get("content-type", "").endswith("json")
-        return Answered(answer.status_code, answer.json() if is_json else answer.text, tuple(statements))
-
-
-@contextmanager
-def _noted(engine: AsyncEngine) -> Iterator[list[str]]:
-    """Collect the statements that are sent meanwhile, by SQLAlchemy or past it, but for that which looks a key up."""
-    statements: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_others: Any) -> None:
-        statements.append(statement)
-
-    def note_prepared(self: Prepared, values: Mapping[str, Any]) -> list[Any]:
-        if "secret_sha256" not in self.sql:
-            statements.append(self.sql)
-        return arguments(self, values)
-
-    arguments = Prepared.arguments
-    event.listen(engine.sync_engine, "before_cursor_execute", note)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Prepared, "arguments", note_prepared)
-        yield statements
-    event.remove(engine.sync_engine, "before_cursor_execute", note)
 
 
 @pytest.fixture
@@ -125,25 +61,32 @@ def test_what_changes_anything_takes_the_scope_write(composed: FastAPI) -> None:
             method,
             path,
         )
-        assert guarded or set(rule.access.values()) <= {Access.ANY, Access.HERE}
+        assert guarded or path.startswith(PAGES) or set(rule.access.values()) <= {Access.ANY, Access.HERE}
 
 
-def _expected(access: Access, role: Role | None, call: Call, *, foreign: bool, first: bool) -> int | None:
-    """Return the status of the answer about what is another's or not there; None where it is carried out."""
+def _about_missing(access: Access, role: Role | None, call: Call, *, first: bool) -> int:
+    """Return the status of the answer about what is not there."""
     if role is None and access is Access.REFUSED:
         return 401
-    if access is Access.REFUSED or (access is Access.SEES and not first):
+    return 403 if access is Access.REFUSED or (access is Access.SEES and not first) else call.refusal
+
+
+def _about_others(operation: str, access: Access, role: Role | None, call: Call, name: str) -> int | None:
+    """Return the status of the answer about what is another's; None where it is carried out."""
+    if access is Access.SEES and (role in SEE_ALL or (role is Role.AUTHORITY and "/crises" in operation)):
         return 403
-    if foreign and access in {Access.ANY, Access.ALL}:
+    if access in {Access.ANY, Access.ALL} or (access is Access.SAY and role in SEE_ALL):
         return None
-    return call.refusal
+    if access is Access.SAY and name in PUBLIC_KINDS:
+        return 403
+    return _about_missing(access, role, call, first=name == call.names(operation.split(" ")[1])[0])
 
 
 @pytest.mark.timeout(600)
 async def test_what_is_refused(walker: Walker, owner: AsyncEngine) -> None:
     """Foreign is as missing, to the letter and to the statement; and nothing of all that leaves a trace."""
     for call in CALLS["POST /v1/bookings"]:  # the first to ask reads the directory of units for all
-        await walker.send("POST /v1/bookings", call, Role.STARTUP_MEMBER, slot_id=uuid4())
+        await walker.send("POST /v1/bookings", call, Role.STARTUP_MEMBER, {"slot_id": uuid4()})
     async with owner.connect() as connection:
         before = await connection.scalar(text("SELECT count(*) FROM audit_records"))
     faults = [fault for one in OPERATIONS for call in calls_of(one) for fault in await _refusals(walker, one, call)]
@@ -163,7 +106,9 @@ async def _refusals(walker: Walker, operation: str, call: Call) -> list[str]:
             if own.status != (403 if role else 401):
                 faults.append(f"{operation} by {role}: own {own.status} {own.problem}")
         for name in names:
-            faults += await _varied(walker, operation, call, role, access, name, first=name == names[0])
+            faults += await _varied(walker, operation, call, role, access, name)
+        if access is Access.SAY and role is not None:
+            faults += await _without_a_say(walker, operation, call, role)
         if access is Access.NONE and not names:
             none = await walker.send(operation, call, role)
             if none.status != 404:
@@ -172,35 +117,49 @@ async def _refusals(walker: Walker, operation: str, call: Call) -> list[str]:
 
 
 async def _varied(
-    walker: Walker, operation: str, call: Call, role: Role | None, access: Access, name: str, *, first: bool
+    walker: Walker, operation: str, call: Call, role: Role | None, access: Access, name: str
 ) -> list[str]:
     """Return where an operation tells another's from what is not there, or does not refuse it."""
     faults, stage = [], walker.stage
-    missing = await walker.send(operation, call, role, **{name: stage.missing()[name]})
-    wanted = _expected(access, role, call, foreign=False, first=first)
-    if wanted is not None and missing.status != wanted:
+    missing = await walker.send(operation, call, role, {name: stage.missing()[name]})
+    first = name == call.names(operation.split(" ")[1])[0]
+    wanted = _about_missing(access, role, call, first=first)
+    if missing.status != wanted:
         faults.append(f"{operation} by {role}: missing {name} {missing.status} for {wanted}: {missing.problem}")
     others = [stage.foreign[role][name]] if role else [stage.known.get(name, uuid4())]
     is_others = access is Access.NONE or (role in call.vacuous) or (role and name not in stage.own[role])
     if is_others:
         others.append(stage.known[name])
+    status = _about_others(operation, access, role, call, name)
+    if status is None:
+        return faults  # it is carried out: see below
     for other in others:
-        wanted = _expected(access, role, call, foreign=True, first=first)
-        if access is Access.SEES and (role in SEE_ALL or (role is Role.AUTHORITY and "/crises" in operation)):
-            wanted = 403
-        if wanted is None:
-            continue  # it is carried out: see below
-        foreign = await walker.send(operation, call, role, **{name: other})
-        if foreign.status != wanted:
-            faults.append(f"{operation} by {role}: foreign {name} {foreign.status} for {wanted}: {foreign.problem}")
-        if wanted == call.refusal and foreign.told != missing.told:
+        foreign = await walker.send(operation, call, role, {name: other})
+        if foreign.status != status:
+            faults.append(f"{operation} by {role}: foreign {name} {foreign.status} for {status}: {foreign.problem}")
+        if status == call.refusal and foreign.told != missing.told:
             faults.append(f"{operation} by {role}: foreign {foreign.problem}, missing {missing.problem}")
-        if wanted == call.refusal and name not in PUBLIC_KINDS and foreign.statements != missing.statements:
+        if status == call.refusal and name not in PUBLIC_KINDS and foreign.statements != missing.statements:
             more = [one for one in foreign.statements if one not in missing.statements]
             faults.append(
                 f"{operation} by {role}: {name} takes {len(foreign.statements)} statements if foreign,"
                 f" {len(missing.statements)} if missing: {more}"
             )
+    return faults
+
+
+async def _without_a_say(walker: Walker, operation: str, call: Call, role: Role) -> list[str]:
+    """Return where an operation does not refuse what a role sees and has no say about, or lets a program have one."""
+    faults, seen = [], walker.stage.seen[role]
+    for name in call.names(operation.split(" ")[1]):
+        if name not in seen:
+            continue
+        refused = await walker.send(operation, call, role, {name: seen[name]})
+        if (refused.status, refused.type) != (403, NOT_ALLOWED):
+            faults.append(f"{operation} by {role}: seen {name} {refused.status} {refused.problem}")
+    program = await walker.send(operation, call, role, headers=walker.stage.programs[role])
+    if (program.status, program.type) != (403, "urn:creneau:problem:person-required"):
+        faults.append(f"{operation} by a program as {role}: {program.status} {program.problem}")
     return faults
 
 
@@ -268,7 +227,7 @@ async def test_an_operation_without_a_rule_is_refused_to_everybody(
     monkeypatch.setattr(dependencies, "POLICY", {})
     for role in Role:
         answer = await walker.send("GET /v1/bookings", Call(), role)
-        assert (answer.status, answer.problem["type"]) == (403, "urn:creneau:problem:not-allowed")
+        assert (answer.status, answer.type) == (403, NOT_ALLOWED)
 
 
 def test_the_description_says_who_may_do_what(composed: FastAPI) -> None:

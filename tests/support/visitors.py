@@ -25,6 +25,11 @@ _HIDDEN = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]*)">')
 _TOKEN = re.compile(r"\?token=([\w-]+)")
 
 
+def hidden_fields(page: httpx.Response) -> dict[str, str]:
+    """Return what the forms of a page send along."""
+    return dict(_HIDDEN.findall(page.text))
+
+
 class Browser(httpx.AsyncClient):
     """A browser: it keeps cookies, says where its forms come from, and follows nothing by itself."""
 
@@ -40,8 +45,7 @@ class Browser(httpx.AsyncClient):
         """Load a page, and send its first form with some fields filled in."""
         loaded = await self.get(page)
         assert loaded.status_code == 200, loaded.text
-        hidden = dict(_HIDDEN.findall(loaded.text))
-        return await self.send_form(action or page.partition("?")[0], **{**hidden, **fields})
+        return await self.send_form(action or page.partition("?")[0], **{**hidden_fields(loaded), **fields})
 
     async def send_form(self, action: str, **fields: str) -> httpx.Response:
         """Send a form as a page of this service would."""

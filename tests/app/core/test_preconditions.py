@@ -29,6 +29,8 @@ UNCONDITIONAL = {
     "post /v1/products/{product_id}/qualifications": "adds a qualification",
     "delete /v1/alerts/{alert_id}": "removes what has no version",
     "delete /v1/commitments/{commitment_id}": "removes it, whatever it says; may name a version",
+    "delete /v1/invitations/{invitation_id}": "ends it for good, whatever it says; may name a version",
+    "delete /v1/sessions/{session_id}": "ends what has no version",
 }
 """Operations on one object that need no version of it, and why."""
 

@@ -25,7 +25,7 @@ def assert_guarded(answer: httpx.Response) -> None:
     told = answer.headers
     assert told.get_list("x-content-type-options") == ["nosniff"]
     assert told.get_list("referrer-policy") == ["no-referrer"]
-    assert told["vary"] == "authorization"  # one ETag stands for what anybody reads and for what the owner reads
+    assert told["vary"] == "authorization, cookie"  # one ETag stands for what anybody and its owner read
     assert len(told.get_list("content-security-policy")) == 1
     assert "default-src 'none'" in told["content-security-policy"]
     assert "frame-ancestors 'none'" in told["content-security-policy"]
@@ -90,8 +90,8 @@ async def test_what_an_answer_says_itself_stands(client: httpx.AsyncClient, worl
     said = SecurityHeaders(None).beside([(b"cache-control", b"no-cache")], [(b"authorization", b"Bearer x")])
     assert [name for name, _ in said] == [
         b"x-content-type-options",
-        b"referrer-policy",
         b"vary",
+        b"referrer-policy",
         b"content-security-policy",
     ]
 

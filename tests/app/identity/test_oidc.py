@@ -109,6 +109,23 @@ async def test_an_answer_is_taken_once_whatever_the_issuer_does(
     assert await count(visitors, "sessions") == 1
 
 
+async def test_no_token_of_the_issuer_is_kept_or_told(visitors: Visitors, stub: StubIssuer, known: Person) -> None:
+    stub.claims = GOOD
+    browser = visitors.browser()
+    told = stub.code_for((await browser.get(START)).headers["location"])
+    stub.raw = stub.id_token(stub.challenges[told["code"]])
+    answer = await browser.get(CALLBACK_PATH, params=told)
+    assert answer.status_code == 303
+    assert stub.raw not in f"{answer.headers}{answer.text}{(await browser.get('/account')).text}"
+    async with visitors.world.sessions() as session:
+        tables = (await session.scalars(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"))).all()
+        for table in tables:
+            kept = await session.scalar(text(f"SELECT string_agg(t::text, E'\\n') FROM {table} t"))  # noqa: S608
+            assert stub.raw not in (kept or ""), table
+            assert stub.raw.encode().hex() not in (kept or ""), table
+    assert len(tables) > 30
+
+
 async def test_the_answer_of_another_browser_signs_nobody_in(
     visitors: Visitors, stub: StubIssuer, known: Person
 ) -> None:

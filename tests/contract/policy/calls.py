@@ -55,14 +55,17 @@ class Call:
         return tuple((self.alias or {}).get(name, name) for name in names)
 
     def address(self, path: str, ids: Mapping[str, str]) -> str:
-        """Return the path with its identifiers."""
-        return (
-            path.format_map({**ids, **{name: ids[stands] for name, stands in (self.alias or {}).items()}}) + self.query
-        )
+        """Return the path with its identifiers, and the query with its."""
+        stands = {name: ids[other] for name, other in (self.alias or {}).items()}
+        return (path + self.query).format_map({**ids, **stands})
 
 
 def _whole(**body: Any) -> Body:
     return lambda _: body
+
+
+def _guest(**given: str) -> dict[str, str]:
+    return {"email": f"{uuid4()}@example.org", "name": "A. Guest", **given}
 
 
 SLOT = {"start": str(day(600)), "end": str(day(700))}
@@ -90,6 +93,9 @@ PROMISE = {
 }
 UNORDERED = frozenset({Role.STARTUP_MEMBER, Role.OBSERVER})
 """Roles whose organisations get no orders in a crisis."""
+NOT_SELF = frozenset(Role) - {Role.COORDINATOR, Role.ADMIN}
+"""Roles that may not have a copy of what is held of a colleague."""
+OF_PERSON: dict[str, Any] = {"query": "?person_id={person_id}", "subjects": ("person_id",)}
 
 HOLD: Body = lambda ids: {"slot_id": ids["slot_id"], "start": str(day(180)), "request_id": ids["request_id"]}  # noqa: E731
 HOLD_NEW: Body = lambda ids: {"slot_id": ids["slot_id"], "start": str(day(180)), "product_id": ids["product_id"]}  # noqa: E731
@@ -179,6 +185,23 @@ CALLS: Mapping[str, tuple[Call, ...]] = {
             subjects=("cdmo_id",),
         ),
     ),
+    "GET /v1/people": (Call(listed="person_id"),),
+    "PATCH /v1/people/{person_id}": (Call(_whole(name="A. Other")),),
+    "GET /v1/people/{person_id}/export": (Call(alias={"person_id": "self_id"}), Call(vacuous=NOT_SELF)),
+    "GET /v1/invitations": (Call(listed="invitation_id"),),
+    "POST /v1/invitations": (
+        Call(lambda _: _guest()),
+        Call(
+            lambda ids: _guest(organisation_id=ids["startup_id"], role="startup_member"),
+            subjects=("startup_id",),
+        ),
+        Call(
+            lambda ids: _guest(organisation_id=ids["authority_id"], role="authority"),
+            subjects=("authority_id",),
+        ),
+    ),
+    "GET /v1/sessions": (Call(), Call(listed="session_id", **OF_PERSON)),
+    "DELETE /v1/sessions": (Call(), Call(**OF_PERSON)),
     "GET /v1/products": (Call(listed="product_id"),),
     "POST /v1/products": (Call(_whole(code_name="NEW-1", modality="monoclonal_antibody")),),
     "PATCH /v1/products/{product_id}": (Call(_whole(theme="oncology")),),

@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 
-from app.allocation.models import Round, Run, RunKind, RunState
+from app.allocation.models import Round
 from app.bookings.models import Booking, BookingStatus
 from app.bookings.slip_models import Slip, SlipMove
 from app.capacity.models import Agreement, Approval, Commitment, Slot, SlotStatus
@@ -17,20 +16,12 @@ from app.core.clock import now
 from app.core.database import transaction
 from app.core.model import period
 from app.core.vocabulary import Reserve
-from app.crisis.models import (
-    Crisis,
-    CrisisMode,
-    CrisisOrder,
-    CrisisPlan,
-    CrisisStatus,
-    Displacement,
-    DisplacementKind,
-)
 from app.identity.models import Organisation, OrganisationKind, Role
 from app.requests.models import Alert, Feasibility, RequestStatus
 from tests.app.allocation.conftest import Rounds, planned_by_greed
-from tests.app.crisis.conftest import countermeasure, iso
-from tests.contract.policy.programs import program_key, token_client
+from tests.contract.policy.crises import crisis_of
+from tests.contract.policy.people import people_of
+from tests.contract.policy.programs import program_headers, program_key, token_client
 from tests.support.world import World, day
 
 Ids = Mapping[str, UUID]
@@ -79,8 +70,11 @@ class Stage:
 
     keys: dict[Role, Headers]
     known: Ids
-    own: dict[Role, Ids]
-    foreign: dict[Role, Ids]
+    own: dict[Role, Ids] = field(default_factory=dict)
+    foreign: dict[Role, Ids] = field(default_factory=dict)
+    seen: Mapping[Role, Ids] = field(default_factory=dict)
+    """What it sees, and has no say about."""
+    programs: dict[Role, Headers] = field(default_factory=dict)
 
     @staticmethod
     def missing() -> Ids:
@@ -98,6 +92,12 @@ _NAMES = {
     "draft_round_id",
     "run_id",
     "crisis_id",
+    "person_id",
+    "self_id",
+    "session_id",
+    "invitation_id",
+    "startup_id",
+    "authority_id",
 }
 
 
@@ -121,28 +121,38 @@ async def staged(world: World, client: httpx.AsyncClient) -> Stage:
         [offer] = (await client.get("/v1/offers", headers=side.buyer)).json()["items"]
         side.ids |= {"offer_id": UUID(offer["id"]), "round_id": UUID(round_id), "run_id": UUID(run["id"])}
         await _booked(world, side, UUID(offer["booking_id"]))
-        await _crisis(world, side)
+        side.ids |= await crisis_of(world, side.cdmo, side.ids)
     draft = await world.add(
         Round(name="Draft", horizon=period(day(0), day(9)), as_of_on=day(0), policy={}, policy_version="round/1")
     )
     hidden = await _draft_slot(world, theirs)
     known = {f"known_{name}": value for name, value in ours.ids.items()}
     of_nobody = {"draft_round_id": draft.id, "organisation_id": ours.startup.id}
-    stage = Stage(keys, {**ours.ids, **known, **of_nobody}, {}, {})
+    stage = Stage(keys, {**ours.ids, **known, **of_nobody})
     _tell(stage, ours, theirs, draft.id, hidden)
+    rivals = {role: theirs.cdmo if role is Role.CDMO_PLANNER else theirs.startup for role in Role}
+    for role in (Role.AUTHORITY, Role.OBSERVER):
+        rivals[role] = await world.organisation(owners[role].kind)
+    acting = {role: await _acting(client, key) for role, key in keys.items()}
+    people = await people_of(world, owners, rivals, acting)
+    stage.known, stage.seen = {**stage.known, **people.known}, people.seen
     for role, owner in owners.items():
         funds = role in {Role.AUTHORITY, Role.OBSERVER}
         funded: Ids = await _agreement(world, ours, owner) if funds else {}
-        key = {"key_id": await program_key(world, owner, role), "organisation_id": owner.id}
-        key |= {"token_client_id": await token_client(world, owner, role)}
-        stage.own[role] = {**stage.own[role], **funded, **key}
-        stage.foreign[role] = {
-            **stage.foreign[role],
-            "key_id": await program_key(world, theirs.startup, role),
-            "token_client_id": await token_client(world, theirs.startup, role),
-            "organisation_id": theirs.startup.id,
-        }
+        own, foreign = await _programs(world, owner, role), await _programs(world, theirs.startup, role)
+        stage.own[role] = {**stage.own[role], **funded, **own, **people.own[role]}
+        stage.foreign[role] = {**stage.foreign[role], **foreign, **people.foreign[role]}
+        stage.programs[role] = await program_headers(world, owner, role)
     return stage
+
+
+async def _acting(client: httpx.AsyncClient, key: Headers) -> UUID:
+    return UUID((await client.get("/v1/me", headers=key)).json()["person"]["id"])
+
+
+async def _programs(world: World, owner: Organisation, role: Role) -> Ids:
+    key, token = await program_key(world, owner, role), await token_client(world, owner, role)
+    return {"key_id": key, "token_client_id": token, "organisation_id": owner.id}
 
 
 def _tell(stage: Stage, ours: Side, theirs: Side, draft_round: UUID, draft_slot: UUID) -> None:
@@ -253,50 +263,3 @@ async def _booking(world: World, side: Side, start: int, terms: dict[str, Any]) 
 async def _draft_slot(world: World, side: Side) -> UUID:
     row = Slot(unit_id=side.ids["unit_id"], period=period(day(400), day(500)), status=SlotStatus.DRAFT)
     return (await world.add(row)).id
-
-
-async def _crisis(world: World, side: Side) -> None:
-    """Store an active crisis with an order to the side's CDMO, to which its start-up's booking is to give way."""
-    declared: dict[str, Any] = {
-        "countermeasure": countermeasure(),
-        "targets": [{"by": iso(86), "quantity": 60_000}],
-        "scope": {},
-        "rules": {},
-    }
-    crisis = await world.add(
-        Crisis(
-            title="Outbreak",
-            mode=CrisisMode.REAL,
-            status=CrisisStatus.ACTIVE,
-            validity=period(day(-2000), day(400)),
-            as_of_on=day(0),
-            **declared,
-        )
-    )
-    run = await world.add(Run(kind=RunKind.CRISIS, crisis_id=crisis.id, state=RunState.CANCELLED))
-    plan = await world.add(CrisisPlan(crisis_id=crisis.id, run_id=run.id, tier=1, plan_hash="0" * 64))
-    order = await world.add(
-        CrisisOrder(
-            crisis_id=crisis.id,
-            plan_id=plan.id,
-            organisation_id=side.cdmo.id,
-            slot_id=side.ids["crisis_slot_id"],
-            unit_id=side.ids["crisis_unit_id"],
-            period=period(day(110), day(150)),
-            batches=1,
-            output=1,
-            delivery_on=day(160),
-            price_cents=1,
-            tier=1,
-            respond_by_at=now() + timedelta(days=1),
-        )
-    )
-    await world.add(
-        Displacement(
-            crisis_id=crisis.id,
-            order_id=order.id,
-            booking_id=side.ids["booking_id"],
-            kind=DisplacementKind.DISPLACED,
-        )
-    )
-    side.ids |= {"crisis_id": crisis.id, "crisis_run_id": run.id, "plan_id": plan.id, "order_id": order.id}

@@ -1,0 +1,69 @@
+"""A crisis, with all that comes of one."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from app.allocation.models import Run, RunKind, RunState
+from app.core.clock import now
+from app.core.model import period
+from app.crisis.models import (
+    Crisis,
+    CrisisMode,
+    CrisisOrder,
+    CrisisPlan,
+    CrisisStatus,
+    Displacement,
+    DisplacementKind,
+)
+from app.identity.models import Organisation
+from tests.app.crisis.conftest import countermeasure, iso
+from tests.support.world import World, day
+
+
+async def crisis_of(world: World, cdmo: Organisation, ids: Mapping[str, UUID]) -> dict[str, UUID]:
+    """Store an active crisis with an order to a CDMO, to which a booking is to give way."""
+    declared: dict[str, Any] = {
+        "countermeasure": countermeasure(),
+        "targets": [{"by": iso(86), "quantity": 60_000}],
+        "scope": {},
+        "rules": {},
+    }
+    crisis = await world.add(
+        Crisis(
+            title="Outbreak",
+            mode=CrisisMode.REAL,
+            status=CrisisStatus.ACTIVE,
+            validity=period(day(-2000), day(400)),
+            as_of_on=day(0),
+            **declared,
+        )
+    )
+    run = await world.add(Run(kind=RunKind.CRISIS, crisis_id=crisis.id, state=RunState.CANCELLED))
+    plan = await world.add(CrisisPlan(crisis_id=crisis.id, run_id=run.id, tier=1, plan_hash="0" * 64))
+    order = await world.add(
+        CrisisOrder(
+            crisis_id=crisis.id,
+            plan_id=plan.id,
+            organisation_id=cdmo.id,
+            slot_id=ids["crisis_slot_id"],
+            unit_id=ids["crisis_unit_id"],
+            period=period(day(110), day(150)),
+            batches=1,
+            output=1,
+            delivery_on=day(160),
+            price_cents=1,
+            tier=1,
+            respond_by_at=now() + timedelta(days=1),
+        )
+    )
+    await world.add(
+        Displacement(
+            crisis_id=crisis.id,
+            order_id=order.id,
+            booking_id=ids["booking_id"],
+            kind=DisplacementKind.DISPLACED,
+        )
+    )
+    return {"crisis_id": crisis.id, "crisis_run_id": run.id, "plan_id": plan.id, "order_id": order.id}
