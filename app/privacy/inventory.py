@@ -80,53 +80,55 @@ FREE_TEXT = frozenset(
 )
 """Texts that people write, which are for no personal data and could be given some; their authors are told so."""
 
-_OTHER: Mapping[str, str] = {
-    "agreements": "funder",
-    "alerts": "filters",
-    "api_keys": "prefix scopes secret_sha256 previous_sha256",
-    "audit_personal_values": "commitment object_type column_name salt",
-    "audit_records": "job action object_type reason_code request_id",
-    "audit_seals": "record_ids record_digests digest",
-    "audit_checkpoints": "digest",
-    "bookings": "terms ended_reason_code move",
-    "charges": "detail",
-    "crises": "title scope countermeasure targets rules ended_reason_code",
-    "crisis_orders": "counter_reason_code",
-    "crisis_plans": "plan_hash body",
-    "crisis_powers": "act_reference",
-    "crisis_signatures": "role plan_hash",
-    "displacements": "replacement",
-    "erasures": "rows",
-    "freed_periods": "reason_code",
-    "idempotency_keys": "key request_sha256 headers",
-    "indicator_editions": "figures",
-    "invitations": "",
-    "job_attempts": "kind worker error",
-    "line_modalities": "yield_unit modality",
-    "modalities": "code name_en name_fr",
-    "organisation_labels": "name issuer",
-    "organisations": "name city region country",
-    "person_identities": "issuer",
-    "production_lines": "name modalities platforms gmp_phases phases_basis containment sourced_fields declared_fields",
-    "products": "code_name platform containment modality",
-    "requests": "quantity_unit",
-    "round_requests": "derivation",
-    "rounds": "name reserves modalities regions policy policy_version",
-    "run_certificates": "plan_sha256 document error",
-    "run_explanations": "plan_sha256 document",
-    "runs": "problem references calendar_versions parameters progress solution baselines error replay",
-    "sessions": "secret_sha256",
-    "sign_in_attempts": "secret_sha256",
-    "sign_in_links": "secret_sha256",
-    "sites": "name city department_code region country clusters modalities platforms gmp_phases containment",
-    "slip_moves": "unplaced_code",
-    "slips": "reason_code",
-    "sweep_turns": "name",
-    "units": "name",
-    "waiting_decisions": "policy reason_code",
-    "waiting_lines": "reason_code facts",
-    "worker_heartbeats": "host",
-}
+_OTHER = """
+agreements            funder
+alerts                filters
+api_keys              prefix scopes secret_sha256 previous_sha256
+audit_personal_values commitment object_type column_name salt
+audit_records         job action object_type reason_code request_id
+audit_seals           record_ids record_digests digest
+audit_checkpoints     digest
+bookings              terms ended_reason_code move
+charges               detail
+crises                title scope countermeasure targets rules ended_reason_code
+crisis_orders         counter_reason_code
+crisis_plans          plan_hash body
+crisis_powers         act_reference
+crisis_signatures     role plan_hash
+displacements         replacement
+erasures              rows
+freed_periods         reason_code
+idempotency_keys      key request_sha256 headers
+indicator_editions    figures
+job_attempts          kind worker error
+line_modalities       yield_unit modality
+modalities            code name_en name_fr
+organisation_labels   name issuer
+organisations         name city region country
+person_identities     issuer
+production_lines      name modalities platforms gmp_phases phases_basis containment sourced_fields declared_fields
+products              code_name platform containment modality
+requests              quantity_unit
+round_requests        derivation
+rounds                name reserves modalities regions policy policy_version
+run_certificates      plan_sha256 document error
+run_explanations      plan_sha256 document
+runs                  problem references calendar_versions parameters progress solution baselines error replay
+sessions              secret_sha256
+sign_in_attempts      secret_sha256
+sign_in_links         secret_sha256
+sites                 name city department_code region country clusters modalities platforms gmp_phases containment
+slip_moves            unplaced_code
+slips                 reason_code
+sweep_turns           name
+token_clients         name issuer client_id subject scopes
+units                 name
+waiting_decisions     policy reason_code
+waiting_lines         reason_code facts
+worker_heartbeats     host
+"""
 
-NOT_PERSONAL = frozenset(f"{table}.{name}" for table, names in _OTHER.items() for name in names.split())
+NOT_PERSONAL = frozenset(
+    f"{table}.{name}" for table, *names in map(str.split, _OTHER.strip().splitlines()) for name in names
+)
 """Texts about organisations, products, machines and the service itself."""

@@ -3,10 +3,7 @@
 A table that is added with personal data gets an entry here, and its columns one in `inventory`.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-
-from app.core.model import metadata
 
 ERASED_NAME = "Erased person"
 
@@ -83,14 +80,4 @@ PARTS: tuple[Part, ...] = (
 """In the order in which erasure goes through them; the person and the values of the trail it does by itself, last."""
 
 INVITED_SUBJECTS = f"SELECT id FROM invitations WHERE {_INVITED}"  # noqa: S608
-"""Whose values of the trail are the person's too, where there are invitations."""
-
-
-def present() -> Iterator[Part]:
-    """Yield the parts whose tables this version has."""
-    return (part for part in PARTS if has(part.table))
-
-
-def has(table: str) -> bool:
-    """Tell whether this version has a table."""
-    return table in metadata.tables
+"""Whose values of the trail are the person's too."""

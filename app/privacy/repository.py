@@ -11,7 +11,7 @@ from sqlmodel import col
 
 from app.identity.models import Person
 from app.privacy.models import Erasure
-from app.privacy.parts import INVITED_SUBJECTS, Part, has
+from app.privacy.parts import INVITED_SUBJECTS, Part
 from app.privacy.rules import Deeds
 
 _CRISES = text(
@@ -57,8 +57,6 @@ async def erase(session: AsyncSession, part: Part, person_id: UUID) -> int:
 
 async def subjects_of(session: AsyncSession, person_id: UUID) -> list[UUID]:
     """Return under which identifiers the trail has values of a person: their own, and those of their invitations."""
-    if not has("invitations"):
-        return [person_id]
     found = await session.scalars(text(INVITED_SUBJECTS), {"person": person_id})
     return [person_id, *found]
 

@@ -17,7 +17,7 @@ from app.privacy import repository
 from app.privacy.errors import AlreadyErased, ErasureRefused
 from app.privacy.inventory import PERSONAL
 from app.privacy.models import Erasure, ErasureReason
-from app.privacy.parts import ERASED_NAME, erased_email, has, present
+from app.privacy.parts import ERASED_NAME, PARTS, erased_email
 from app.privacy.rules import TOLD, Duty, Periods, duties
 from app.privacy.schemas import Export, ExportedPart, UseRead
 
@@ -63,7 +63,7 @@ async def export_person(session: AsyncSession, person_id: UUID) -> Export:
             ],
             rows=await repository.rows_of(session, part, person_id),
         )
-        for part in present()
+        for part in PARTS
     ]
     return Export(person_id=person_id, made_at=now(), parts=[part for part in parts if part.rows])
 
@@ -94,7 +94,7 @@ async def erase_person(
     if found := await duties_of(session, person):
         raise _refusal(found)
     subjects = await repository.subjects_of(session, person_id)
-    counts = {part.table: await repository.erase(session, part, person_id) for part in present() if part.erase}
+    counts = {part.table: await repository.erase(session, part, person_id) for part in PARTS if part.erase}
     before = snapshot(person)
     person.name, person.email = ERASED_NAME, erased_email(person_id)
     person.deactivated_at = person.deactivated_at or now()
@@ -180,8 +180,6 @@ async def forget_past(session: AsyncSession) -> int:
 
 
 async def _forget_invitations(session: AsyncSession) -> int:
-    if not has("invitations"):
-        return 0
     before = now() - timedelta(days=get_settings().invitation_retention_days)
     forgotten = await repository.forget_invitations(session, before, ERASED_NAME, MOST_INVITATIONS)
     await repository.erase_values(session, forgotten)

@@ -71,7 +71,7 @@ async def test_nothing_but_the_database_says_for_whom_and_as_what(
     }
     answer = await client.post("/v1/organisations", json={}, headers=bearer(issuer.token(**wishes)))
     assert answer.status_code == 403
-    assert "this key's role is startup_member" in answer.json()["detail"]
+    assert "yours is startup_member" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,6 @@ from app.core.database import SessionFactory, transaction
 from app.core.model import metadata
 from app.identity.models import Person, Role
 from app.privacy.models import ErasureReason
-from app.privacy.parts import has
 from app.privacy.service import erase_person, export_person, forget_past
 from tests.app.audit.conftest import sessions
 from tests.app.privacy.test_privacy import EMAIL, NAME, everything, issued
@@ -20,10 +19,7 @@ from tests.support.world import World
 
 WAYS_IN = ("invitations", "person_identities", "sessions", "sign_in_links")
 
-pytestmark = [
-    pytest.mark.database,
-    pytest.mark.skipif(not all(map(has, WAYS_IN)), reason="people come in by keys alone"),
-]
+pytestmark = pytest.mark.database
 
 __all__ = ["sessions"]
 
