@@ -49,13 +49,13 @@ Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 async def _optional_actor(request: Request, session: DbSession, credentials: Credentials) -> Actor | None:
     """Return who is acting, or None without a key or a live session; a wrong key is refused all the same."""
     if credentials is None:
-        return await _permitted(request, await driver_of(session)) if "cookie" in request.headers else None
+        return await permitted_person(request, await driver_of(session)) if "cookie" in request.headers else None
     shown = await _shown(request, credentials)
     return await _known(request, await driver_of(session), shown)
 
 
-async def _permitted(request: Request, driver: Driver) -> Actor | None:
-    """Return the person who is signed in, if the policy does not refuse this operation to them at once."""
+async def permitted_person(request: Request, driver: Driver) -> Actor | None:
+    """Return the person who is signed in, or None; whom the policy refuses this operation is refused at once."""
     actor = await signed_in(request, driver)
     if actor is not None:
         _require_policy(request, actor)
@@ -176,7 +176,7 @@ async def acting_at_once(request: Request) -> AsyncIterator[tuple[Driver, Actor]
         _given(sent)
     shown = None if sent is None else await _shown(request, sent)
     async with driver_at_once(request) as driver:
-        acting = _permitted(request, driver) if shown is None else _known(request, driver, shown)
+        acting = permitted_person(request, driver) if shown is None else _known(request, driver, shown)
         yield driver, _given(await acting)
 
 

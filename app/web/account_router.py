@@ -11,7 +11,7 @@ from app.core.paging import MAX_LIMIT, PageQuery
 from app.identity import own_sessions, people
 from app.identity.actor import Actor
 from app.identity.browser import SESSION, Cookies
-from app.identity.dependencies import signed_in
+from app.identity.dependencies import permitted_person
 from app.identity.secrets_of_browsers import FORM, derived
 from app.web.pages import PageRouter, SignInFirst, go_to, page
 
@@ -19,7 +19,7 @@ router = PageRouter(prefix="/account")
 
 
 async def _page_actor(request: Request, session: DbSession) -> Actor:
-    actor = await signed_in(request, await driver_of(session))
+    actor = await permitted_person(request, await driver_of(session))
     if actor is None:
         raise SignInFirst
     return actor

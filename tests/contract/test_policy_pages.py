@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from app.identity import dependencies
 from app.identity.key_rules import KIND_OF
 from app.identity.models import Organisation, OrganisationKind, Role
 from app.identity.policy import POLICY, Access
@@ -128,3 +129,12 @@ async def test_nobody_has_no_account(signed: Signed, operation: str) -> None:
     for headers in ({}, dict(key)):
         answer = await signed.visitors.browser().request(method, address, headers=headers)
         assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in")
+
+
+async def test_what_has_no_rule_is_refused_to_whoever_is_signed_in(
+    signed: Signed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pages and operations go by the same table."""
+    monkeypatch.setattr(dependencies, "POLICY", {})
+    for browser in signed.browsers.values():
+        assert [(await browser.get(path)).status_code for path in ("/account", "/v1/bookings")] == [403, 403]

@@ -179,6 +179,7 @@ async def test_what_one_has_still_holds_and_the_public_answer_may_be_kept(
     assert first.headers["cache-control"] == "public, max-age=3600"
     again = await client.get("/v1/indicators", headers={"If-None-Match": f'"other", W/{first.headers["etag"]}'})
     assert (again.status_code, again.content) == (304, b"")
+    assert [one.headers.get_list("vary") for one in (first, again)] == [["authorization, cookie"]] * 2
     for_one = await client.get("/v1/indicators", headers=await world.coordinator())
     assert for_one.headers["cache-control"] == "no-store"
     await supplied(world, "Bretagne", 5)
