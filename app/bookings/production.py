@@ -122,6 +122,8 @@ async def fail(session: AsyncSession, actor: Actor, booking_id: UUID, command: F
     BookingRefused
         If the place of the repeat is not free, or its slot is not open to the start-up.
     """
+    named = command.repeat_slot_id
+    is_seen = named is not None and bool(await repository.slots_by_id(session, [named]))
     view, _ = await view_for(session, actor, booking_id, "fail")
     if (command.repeat_slot_id is None) != (command.repeat_start is None):
         missing = "repeat_start" if command.repeat_start is None else "repeat_slot_id"
@@ -129,7 +131,9 @@ async def fail(session: AsyncSession, actor: Actor, booking_id: UUID, command: F
     repeat = None
     if command.repeat_slot_id is not None and command.repeat_start is not None:
         require_not_ordered(view.booking)
-        repeat = await repeats.place_of_repeat(session, view, command.repeat_slot_id, command.repeat_start)
+        repeat = await repeats.place_of_repeat(
+            session, view, command.repeat_slot_id, command.repeat_start, is_seen=is_seen
+        )
         await lock_units(session, {view.booking.unit_id, repeat.slot.unit_id})
     booking = await service.locked(session, booking_id)
     if repeat is not None:

@@ -50,8 +50,15 @@ class RepeatPlace(NamedTuple):
     reserve: Reserve
 
 
-async def place_of_repeat(session: AsyncSession, view: BookingView, slot_id: UUID, start_on: date) -> RepeatPlace:
+async def place_of_repeat(
+    session: AsyncSession, view: BookingView, slot_id: UUID, start_on: date, *, is_seen: bool
+) -> RepeatPlace:
     """Return the place in a slot in which the same line can repeat a campaign from a day.
+
+    Parameters
+    ----------
+    is_seen
+        Whether the slot is one that the caller can see: of a competitor's nothing is told, not even that it is there.
 
     Raises
     ------
@@ -63,6 +70,8 @@ async def place_of_repeat(session: AsyncSession, view: BookingView, slot_id: UUI
         If the rules of its reserve stand against it: what a CDMO offers does not open a reserve.
     """
     with _about_the_repeat():
+        if not is_seen:
+            raise placing.missing("slot", slot_id)
         slot = await placing.bookable_slot(session, slot_id, start_on)
         unit = (await unit_facts(session, unit_ids=[slot.unit_id])).get(slot.unit_id)
         if unit is None or unit.line_id != view.line_id:

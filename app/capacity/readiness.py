@@ -14,6 +14,7 @@ from app.capacity.occupancy import span_of
 from app.capacity.supply import Span
 from app.core.clock import today
 from app.core.savepoints import each_apart
+from app.core.tenancy import across_organisations
 from app.core.vocabulary import Reserve
 from app.identity.actor import Actor
 
@@ -74,11 +75,13 @@ async def compliance_of(session: AsyncSession, actor: Actor, agreement_id: UUID)
     """
     agreement = await get_agreement(session, actor, agreement_id)
     covered = span_of(agreement.period)
+    async with across_organisations(session):  # a funder sees neither slots nor what else they count towards
+        published = await agreement_repository.published_spans(session, agreement)
     past = Span(covered.start_on, min(covered.end_on, today()))
     return compliance(
         covered,
         agreement.batch_days_per_quarter,
-        await agreement_repository.published_spans(session, agreement),
+        published,
         await repository.recorded_quarters(session, agreement_id, past),
     )
 

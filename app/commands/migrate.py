@@ -88,8 +88,9 @@ async def ensure_roles(owner: URL, application: URL) -> None:
     try:
         async with engine.connect() as connection:
             refusal = await _make(connection, await _missing(connection), password)
-            # What was refused may have been made meanwhile, by a migration of another database of this server.
-            if refusal is not None and (missing := await _missing(connection)):
+            # What was refused may have been made meanwhile, by a migration of another database of this server; and a
+            # grant that somebody else has made stands beside one's own.
+            if missing := await _missing(connection):
                 raise CommandFailed(
                     f"{connection.engine.url.username} may not make the roles of the service: have an administrator run"
                     f"  {'; '.join(missing)}  and migrate again"
@@ -121,11 +122,28 @@ async def _missing(connection: AsyncConnection) -> list[str]:
     for member, inherits in ((APPLICATION_ROLE, False), (owner, True)):
         if await _takes(connection, member, version, inherits=inherits):
             continue
+        if not inherits:
+            steps += await _revocations(connection, member, version)
         how = f" WITH INHERIT {str(inherits).upper()}, SET TRUE" if version >= PER_GRANT else ""
         steps.append(f"GRANT {SERVICE_ROLE} TO {member}{how}")
         if version < PER_GRANT and not inherits:
             steps.append(f"ALTER ROLE {member} NOINHERIT")
     return steps
+
+
+async def _revocations(connection: AsyncConnection, member: str, version: int) -> list[str]:
+    """Return what takes back the grants by which a role has the rights of the service's without taking it."""
+    if version < PER_GRANT:
+        return []
+    grantors = await connection.scalars(
+        text(
+            "SELECT grantor::regrole::text FROM pg_auth_members WHERE inherit_option"
+            " AND roleid = (SELECT oid FROM pg_roles WHERE rolname = :service)"
+            " AND member = (SELECT oid FROM pg_roles WHERE quote_ident(rolname) = :member)"
+        ),
+        {"service": SERVICE_ROLE, "member": member},
+    )
+    return [f"REVOKE {SERVICE_ROLE} FROM {member} GRANTED BY {grantor}" for grantor in grantors]
 
 
 async def _takes(connection: AsyncConnection, member: str, version: int, *, inherits: bool) -> bool:

@@ -107,7 +107,12 @@ async def check_policies(session: AsyncSession, _: Deployment) -> list[Finding]:
         found.append(fault(fact, "Run `creneau migrate`."))
     elif inherits:
         fact = f"The role has the rights of {SERVICE_ROLE} without taking it: it sees the rows of everybody."
-        found.append(fault(fact, "Run `creneau migrate`; with one role for both addresses, this stays unheld."))
+        found.append(
+            fault(
+                fact,
+                "Run `creneau migrate`, which says what to take back. With one role for both addresses, this stays so.",
+            )
+        )
     return found or [ok(f"All {len(tables)} tables keep the rows of organisations apart.")]
 
 

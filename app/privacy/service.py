@@ -11,6 +11,7 @@ from app.audit.service import record, snapshot
 from app.core.clock import now, today
 from app.core.errors import NotFound
 from app.core.settings import Settings, get_settings
+from app.core.tenancy import go_across
 from app.identity.actor import Actor
 from app.identity.models import Person, Role
 from app.privacy import repository
@@ -42,6 +43,8 @@ async def export_for(session: AsyncSession, actor: Actor, person_id: UUID) -> Ex
     """
     if actor.person_id != person_id and actor.role not in {Role.COORDINATOR, Role.ADMIN}:
         raise NotFound.of("person", person_id)
+    await _person(session, person_id)
+    await go_across(session)  # what is held of a person may be held for others too
     return await export_person(session, person_id)
 
 

@@ -50,16 +50,18 @@ CREATE FUNCTION is_own_request(request uuid) RETURNS boolean LANGUAGE sql STABLE
     SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT EXISTS (SELECT FROM requests WHERE id = request AND organisation_id = acting_organisation())
 $$;
-CREATE FUNCTION is_told_of_request(request uuid) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
+CREATE FUNCTION own_requests() RETURNS SETOF uuid LANGUAGE sql STABLE PARALLEL SAFE
     SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    SELECT EXISTS (SELECT FROM feasibilities WHERE request_id = request AND line_id = ANY (own_lines()))
-        OR EXISTS (SELECT FROM bookings WHERE request_id = request AND unit_id = ANY (own_units()))
+    SELECT id FROM requests WHERE organisation_id = acting_organisation()
 $$;
-CREATE FUNCTION is_told_of_product(product uuid) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
+CREATE FUNCTION told_requests() RETURNS SETOF uuid LANGUAGE sql STABLE PARALLEL SAFE
     SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    SELECT EXISTS (
-        SELECT FROM requests WHERE product_id = product AND is_told_of_request(id)
-    )
+    SELECT request_id FROM feasibilities WHERE line_id = ANY ((SELECT own_lines())::uuid[])
+    UNION SELECT request_id FROM bookings WHERE unit_id = ANY ((SELECT own_units())::uuid[]) AND request_id IS NOT NULL
+$$;
+CREATE FUNCTION told_products() RETURNS SETOF uuid LANGUAGE sql STABLE PARALLEL SAFE
+    SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT product_id FROM requests WHERE id IN (SELECT told_requests())
 $$;
 CREATE FUNCTION is_real_crisis(crisis uuid) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE
     SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -67,9 +69,10 @@ CREATE FUNCTION is_real_crisis(crisis uuid) RETURNS boolean LANGUAGE sql STABLE 
 $$;
 """
 SIGNATURES = (
-    "is_told_of_product(uuid)",
+    "told_products()",
+    "told_requests()",
+    "own_requests()",
     "is_real_crisis(uuid)",
-    "is_told_of_request(uuid)",
     "is_own_request(uuid)",
     "own_lines()",
     "own_units()",
@@ -87,14 +90,20 @@ AUTHORITY = "(SELECT acting_as('authority'))"
 BUYER = "(SELECT acting_as('startup_member', 'authority'))"
 FUNDER = "funder_id = (SELECT acting_organisation())"
 OF_PERSON = "EXISTS (SELECT FROM people AS one WHERE one.id = person_id)"
+OWN_FEASIBILITY = f"{OWN_LINE} OR request_id IN (SELECT own_requests())"
+OWN_KIND = "(kind NOT IN ('coordinator', 'authority') OR acting_as(kind))"
+OWN_ROLE = "(role NOT IN ('coordinator', 'authority', 'admin') OR acting_as(role))"
+"""Nobody makes of themselves what sees everything."""
 ALL, NONE = "true", "false"
 
-PRODUCT_TOLD = f"(SELECT acting_across()) OR {OWN} OR is_told_of_product(id)"
+PRODUCT_TOLD = f"(SELECT acting_across()) OR {OWN} OR id IN (SELECT told_products())"
+CAP_TOLD = f"(SELECT acting_across()) OR {BUYER} OR {OWN} OR {FUNDER}"
 SLOTS_SEEN = f"{OWN_UNIT} OR (status <> 'draft' AND {BUYER})"
 
-POLICIES: dict[str, tuple[str, str]] = {
-    # table: (which rows are seen, which may be written)
-    "organisations": (ALL, "id = (SELECT acting_organisation())"),
+POLICIES: dict[str, tuple[str, str] | tuple[str, str, str]] = {
+    # table: (which rows are seen, which may be written), or (seen, added, changed): what is changed across
+    # organisations, as most of what follows from a booking is, needs no word here.
+    "organisations": (ALL, NONE, f"id = (SELECT acting_organisation()) AND {OWN_KIND}"),
     "organisation_labels": (ALL, NONE),
     "modalities": (ALL, NONE),
     "sites": (ALL, OWN),
@@ -104,8 +113,8 @@ POLICIES: dict[str, tuple[str, str]] = {
     "catalogue_state": (ALL, NONE),
     "alembic_version": (ALL, NONE),
     "worker_heartbeats": (ALL, NONE),
-    "people": (OWN, OWN),
-    "api_keys": (OWN, OWN),
+    "people": (OWN, f"{OWN} AND {OWN_ROLE}"),
+    "api_keys": (OWN, f"{OWN} AND {OWN_ROLE}"),
     "api_key_uses": ("EXISTS (SELECT FROM api_keys AS one WHERE one.id = api_key_id)", NONE),
     "idempotency_keys": ("holder_id = (SELECT acting_holder())", "holder_id = (SELECT acting_holder())"),
     "audit_records": (OWN, OWN),
@@ -121,28 +130,32 @@ POLICIES: dict[str, tuple[str, str]] = {
     "slot_openings": ("EXISTS (SELECT FROM slots AS one WHERE one.id = slot_id)", NONE),
     "products": (OWN, OWN),
     "qualifications": ("EXISTS (SELECT FROM products AS one WHERE one.id = product_id)", "EXISTS (SELECT FROM products AS one WHERE one.id = product_id AND one.organisation_id = (SELECT acting_organisation()))"),
-    "requests": (f"{OWN} OR is_told_of_request(id)", OWN),
-    "feasibilities": (f"{OWN_LINE} OR is_own_request(request_id)", f"{OWN_LINE} OR is_own_request(request_id)"),
+    "requests": (f"{OWN} OR id IN (SELECT told_requests())", OWN),
+    "feasibilities": (OWN_FEASIBILITY, "is_own_request(request_id)", OWN_FEASIBILITY),
     "alerts": (OWN, OWN),
     "alert_hits": ("EXISTS (SELECT FROM alerts AS one WHERE one.id = alert_id)", "EXISTS (SELECT FROM alerts AS one WHERE one.id = alert_id)"),
-    "bookings": (f"{OWN} OR {OWN_UNIT}", f"{OWN} OR {OWN_UNIT}"),
-    "charges": (f"{OWN} OR counterparty_id = (SELECT acting_organisation())", f"{OWN} OR counterparty_id = (SELECT acting_organisation())"),
+    "bookings": (f"{OWN} OR {OWN_UNIT}", f"{OWN} AND (request_id IS NULL OR is_own_request(request_id))", NONE),
+    "charges": (f"{OWN} OR counterparty_id = (SELECT acting_organisation())", NONE),
     "freed_periods": (NONE, NONE),
-    "slips": ("EXISTS (SELECT FROM bookings AS one WHERE one.id = booking_id) OR EXISTS (SELECT FROM slip_moves AS one WHERE one.slip_id = slips.id)", "EXISTS (SELECT FROM bookings AS one WHERE one.id = booking_id)"),
-    "slip_moves": ("EXISTS (SELECT FROM bookings AS one WHERE one.id = booking_id)", "EXISTS (SELECT FROM bookings AS one WHERE one.id = booking_id)"),
+    "slips": (
+        "EXISTS (SELECT FROM bookings AS one WHERE one.id = booking_id)"
+        " OR EXISTS (SELECT FROM slip_moves AS one WHERE one.slip_id = slips.id)",
+        NONE,
+    ),
+    "slip_moves": ("EXISTS (SELECT FROM bookings AS one WHERE one.id = booking_id)", NONE),
     "rounds": ("status NOT IN ('draft', 'cancelled') AND (SELECT acting_organisation()) IS NOT NULL", NONE),
     "round_requests": ("is_own_request(request_id)", NONE),
     "runs": (f"kind = 'crisis' AND {AUTHORITY}", NONE),
     "run_explanations": ("is_own_request(request_id)", NONE),
     "run_certificates": (NONE, NONE),
-    "offers": (OWN, OWN),
+    "offers": (OWN, NONE, OWN),
     "waiting_decisions": (NONE, NONE),
     "waiting_lines": (OWN, NONE),
     "crises": (f"{AUTHORITY} OR EXISTS (SELECT FROM crisis_orders AS one WHERE one.crisis_id = crises.id)", NONE),
     "crisis_powers": (AUTHORITY, NONE),
     "crisis_plans": (AUTHORITY, NONE),
-    "crisis_signatures": (AUTHORITY, AUTHORITY),
-    "crisis_orders": (f"{OWN} OR {AUTHORITY}", OWN),
+    "crisis_signatures": (AUTHORITY, NONE),
+    "crisis_orders": (f"{OWN} OR {AUTHORITY}", NONE),
     "displacements": (
         f"{AUTHORITY} OR (is_real_crisis(crisis_id) AND EXISTS (SELECT FROM bookings AS one WHERE one.id = booking_id))"
         " OR EXISTS (SELECT FROM crisis_orders AS one WHERE one.id = order_id)",
@@ -190,7 +203,9 @@ END $$
 def upgrade() -> None:
     for function in FUNCTIONS.split(";\nCREATE"):
         op.execute(function if function.lstrip().startswith("CREATE") else f"CREATE{function}")
-    op.execute("CREATE VIEW agreement_caps AS SELECT id, capped_price_cents, origin FROM agreements")
+    op.execute(
+        f"CREATE VIEW agreement_caps AS SELECT id, capped_price_cents, origin FROM agreements WHERE {CAP_TOLD}"
+    )
     op.execute(f"CREATE VIEW seen_slots AS SELECT * FROM slots WHERE (SELECT acting_across()) OR {SLOTS_SEEN}")
     op.execute(f"CREATE VIEW product_modalities AS SELECT id, modality FROM products WHERE {PRODUCT_TOLD}")
     _let_the_service("GRANT SELECT ON agreement_caps, product_modalities, seen_slots TO")
@@ -198,22 +213,22 @@ def upgrade() -> None:
         op.execute(f"REVOKE EXECUTE ON FUNCTION {signature} FROM PUBLIC")
         _let_the_service(f"GRANT EXECUTE ON FUNCTION {signature} TO")
     op.execute(SAME_RIGHTS)
-    for table, (seen, written) in POLICIES.items():
+    for table, (seen, added, *changed) in POLICIES.items():
         op.execute(f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY")
         op.execute(f"CREATE POLICY trusted ON {table} TO CURRENT_USER, {SERVICE} USING (true) WITH CHECK (true)")
         op.execute(f"CREATE POLICY seen ON {table} FOR SELECT USING ({seen})")
-        if written != NONE:
-            op.execute(f"CREATE POLICY added ON {table} FOR INSERT WITH CHECK ({written})")
-            op.execute(f"CREATE POLICY changed ON {table} FOR UPDATE USING ({written}) WITH CHECK ({written})")
-            op.execute(f"CREATE POLICY removed ON {table} FOR DELETE USING ({written})")
+        [change] = changed or [added]
+        if added != NONE:
+            op.execute(f"CREATE POLICY added ON {table} FOR INSERT WITH CHECK ({added})")
+        if change != NONE:
+            op.execute(f"CREATE POLICY changed ON {table} FOR UPDATE USING ({change}) WITH CHECK ({change})")
+            op.execute(f"CREATE POLICY removed ON {table} FOR DELETE USING ({change})")
 
 
 def downgrade() -> None:
-    for table, (_, written) in reversed(POLICIES.items()):
-        for policy in ("removed", "changed", "added") if written != NONE else ():
-            op.execute(f"DROP POLICY {policy} ON {table}")
-        op.execute(f"DROP POLICY seen ON {table}")
-        op.execute(f"DROP POLICY trusted ON {table}")
+    for table in reversed(POLICIES):
+        for policy in ("removed", "changed", "added", "seen", "trusted"):
+            op.execute(f"DROP POLICY IF EXISTS {policy} ON {table}")
         op.execute(f"ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY")
     op.execute("DROP VIEW agreement_caps, product_modalities, seen_slots")
     for kind in ("TABLES", "SEQUENCES", "FUNCTIONS"):

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import update
@@ -71,6 +72,21 @@ async def test_a_repeat_that_cannot_be_held_fails_nothing_and_names_its_field(ma
         assert problem["errors"][0]["pointer"] == f"/{missing}"
     assert (await market.read(f"/v1/bookings/{booked['id']}", market.buyer))["status"] == "in_production"
     assert await market.charges() == [("reservation_fee", FEE)] * 2
+
+
+async def test_nothing_is_told_of_a_competitors_slot(market: Market) -> None:
+    rival, _ = await market.world.cdmo()
+    unit = await market.world.unit(rival)
+    slots = [await market.world.slot(unit, 0, 100), await market.world.slot(unit, 200, 300)]
+    booked = await market.confirmed(10)
+    await market.begin(booked)
+    told = set()
+    for slot_id in (*(one.id for one in slots), uuid4()):
+        for start in (20, 150, 220):
+            repeat = {"repeat_slot_id": str(slot_id), "repeat_start": str(day(start))}
+            answer = await market.step(booked, "fail", by=market.seller, cause="cdmo", expect=404, **FAILED, **repeat)
+            told.add(str(answer).replace(str(slot_id), ""))
+    assert len(told) == 1
 
 
 async def test_a_repeat_is_not_offered_where_the_campaign_does_not_fit(market: Market) -> None:

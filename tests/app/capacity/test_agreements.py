@@ -140,6 +140,25 @@ async def test_who_funds_it_reads_it_and_no_other_of_its_kind(
         assert ended.status_code == 403, ended.text
 
 
+async def test_whoever_may_read_the_compliance_reads_the_same(client: httpx.AsyncClient, world: World) -> None:
+    """A funder sees neither the slots that count, nor the other agreements that they count towards."""
+    cdmo, own = await world.cdmo()
+    unit = await world.unit(cdmo)
+    for kind, role in ((OrganisationKind.OBSERVER, Role.OBSERVER), (OrganisationKind.AUTHORITY, Role.AUTHORITY)):
+        funder = await world.organisation(kind)
+        older = await agreement(world, cdmo, line_id=unit.line_id)
+        made = await agreement(world, cdmo, funder_id=funder.id, line_id=unit.line_id)
+        if role is Role.OBSERVER:
+            await world.slot(unit, 0, 30, reserve=Reserve.STARTUP)
+            await world.slot(unit, 40, 60, reserve=Reserve.STARTUP, agreement_id=made.id)
+        assert older.id < made.id
+        readers = (own, await world.coordinator(), await world.headers(funder, role))
+        url = f"/v1/agreements/{made.id}/compliance"
+        answers = [(await client.get(url, headers=headers)).json() for headers in readers]
+        assert answers[0] == answers[1] == answers[2]
+        assert answers[0]["published_batch_days"] == (20 if role is Role.OBSERVER else 0)
+
+
 async def test_compliance_counts_published_days_of_the_reserve_once(client: httpx.AsyncClient, world: World) -> None:
     cdmo, own = await world.cdmo()
     other, _ = await world.cdmo()

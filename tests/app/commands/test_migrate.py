@@ -108,6 +108,16 @@ def test_an_owner_that_may_not_make_roles_says_what_to_do(server: EmbeddedPostgr
     assert ask(server.superuser_url, "SELECT pg_has_role('creneau_app', 'creneau_service', 'USAGE')") is False
 
 
+def test_a_grant_by_somebody_else_that_voids_policies_is_said(server: EmbeddedPostgres) -> None:
+    urls_of = make_url(server.owner_url), make_url(server.app_url())
+    asyncio.run(ensure_roles(*urls_of))
+    ask(server.superuser_url, "GRANT creneau_service TO creneau_app WITH INHERIT TRUE")
+    with pytest.raises(CommandFailed, match="REVOKE creneau_service FROM creneau_app GRANTED BY postgres"):
+        asyncio.run(ensure_roles(*urls_of))
+    ask(server.superuser_url, "REVOKE creneau_service FROM creneau_app GRANTED BY postgres")
+    asyncio.run(ensure_roles(*urls_of))
+
+
 def test_a_role_that_was_made_to_inherit_is_kept_from_it(server: EmbeddedPostgres) -> None:
     ask(server.superuser_url, "CREATE ROLE creneau_app LOGIN INHERIT")
     asyncio.run(ensure_roles(make_url(server.owner_url), make_url(server.app_url())))
