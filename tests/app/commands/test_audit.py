@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import sys
 from collections.abc import AsyncIterator, Callable
 from functools import partial
@@ -45,6 +46,11 @@ def creneau(settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     return run
 
 
+def without_age(output: str) -> str:
+    """Return what was said without for how long a record has waited, which is the machine's affair."""
+    return re.sub(r"for [0-9]+ s\b", "for a while", output)
+
+
 async def test_a_sound_trail_a_spoilt_one_and_a_cut_one(
     creneau: Creneau, sessions: SessionFactory, superuser: AsyncEngine, tmp_path: Path
 ) -> None:
@@ -56,9 +62,10 @@ async def test_a_sound_trail_a_spoilt_one_and_a_cut_one(
     written = await write(sessions, 6)
     await seal_all(sessions, most=2)
     await write(sessions, 1)
-    assert (await run(creneau, "verify"))[:2] == (
+    code, output, _ = await run(creneau, "verify")
+    assert (code, without_age(output)) == (
         0,
-        "1 records are not sealed yet, the oldest of them for 0 s.\nThe trail is sound: 6 records, up to seal 3.\n",
+        "1 records are not sealed yet, the oldest of them for a while.\nThe trail is sound: 6 records, up to seal 3.\n",
     )
     kept = tmp_path / "kept.jsonl"
     code, output, _ = await run(creneau, "checkpoints")
@@ -68,9 +75,9 @@ async def test_a_sound_trail_a_spoilt_one_and_a_cut_one(
     await spoil(superuser, f"UPDATE audit_records SET job = 'other' WHERE id = {written[2]}")  # noqa: S608
     code, output, _ = await run(creneau, "verify", "--checkpoints", str(kept))
     assert code == 1
-    assert output.splitlines() == [
+    assert without_age(output).splitlines() == [
         f"record {written[2]} is altered: it is not what seal 2 has",
-        "1 records are not sealed yet, the oldest of them for 0 s.",
+        "1 records are not sealed yet, the oldest of them for a while.",
         "The trail has 1 fault.",
     ]
     await spoil(superuser, "DELETE FROM audit_seals WHERE sequence > 1")
