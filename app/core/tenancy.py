@@ -131,10 +131,10 @@ class TenantConnection(asyncpg.Connection):  # type: ignore[misc]  # it comes wi
 
 
 async def go_across(session: AsyncSession) -> None:
-    """Let the service see and write the rows of every organisation from here on, to the end of the transaction.
+    """Let the service see and write the rows of every organisation from here on, to the end of the request.
 
-    For a change that touches both sides, or those who wait: once what the caller has named has been found as one of
-    those that it can see.
+    So it is in the transaction under way, and in those that the request begins after it. For a change that touches both
+    sides, or those who wait: once what the caller has named has been found as one of those that it can see.
     """
     tenancy = replace(current(), across=True)
     driver = await driver_of(session)
