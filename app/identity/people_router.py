@@ -1,5 +1,6 @@
 """People over HTTP."""
 
+from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
 
@@ -7,6 +8,7 @@ from fastapi import Query, Request
 
 from app.core.http import DbSession, next_url
 from app.core.paging import Page
+from app.core.problem_docs import refused
 from app.core.routing import ApiRouter, if_match
 from app.identity import people
 from app.identity.browser import SESSION, Cookies
@@ -34,7 +36,7 @@ async def me(request: Request, session: DbSession, actor: CurrentActor) -> MeRea
     )
 
 
-@router.get("/people", summary="List people")
+@router.get("/people", summary="List people", responses=refused(HTTPStatus.NOT_FOUND))
 async def list_people(
     request: Request, session: DbSession, actor: CurrentActor, query: Annotated[PeopleFilter, Query()]
 ) -> Page[PersonRead]:

@@ -1,5 +1,6 @@
 """Sessions over HTTP."""
 
+from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
 
@@ -7,6 +8,7 @@ from fastapi import Query, Request, Response
 
 from app.core.http import DbSession, next_url
 from app.core.paging import Page
+from app.core.problem_docs import refused
 from app.core.routing import ApiRouter
 from app.identity import own_sessions
 from app.identity.actor import Actor
@@ -23,7 +25,7 @@ def _read(row: PersonSession, actor: Actor) -> SessionRead:
     return SessionRead(**row.model_dump(), is_current=row.id == actor.session_id)
 
 
-@router.get("", summary="List sessions")
+@router.get("", summary="List sessions", responses=refused(HTTPStatus.NOT_FOUND))
 async def list_sessions(
     request: Request, session: DbSession, actor: CurrentActor, query: Annotated[SessionFilter, Query()]
 ) -> Page[SessionRead]:
@@ -40,7 +42,7 @@ async def end_session(session: DbSession, actor: CurrentActor, session_id: UUID)
     return Response(status_code=204)
 
 
-@router.delete("", summary="Sign out everywhere")
+@router.delete("", summary="Sign out everywhere", responses=refused(HTTPStatus.NOT_FOUND))
 async def end_all(session: DbSession, actor: CurrentActor, person_id: PersonId = None) -> Ended:
     """Every session of a person ends, this one too; keys stay."""
     return Ended(ended=await own_sessions.end_all(session, actor, person_id))
