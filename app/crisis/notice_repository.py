@@ -46,7 +46,7 @@ async def signed_displacements(
         )
         .order_by(col(CrisisPlan.id))
     )
-    return dict((await session.execute(statement)).tuples().all())
+    return {found: said for found, said in await session.execute(statement)}
 
 
 async def signed_campaigns(session: AsyncSession, plan_id: UUID) -> list[dict[str, Any]]:
