@@ -29,6 +29,7 @@ from app.crisis.models import (
     OrderStatus,
 )
 from app.crisis.notice_models import NoticeKind
+from app.crisis.places import settle_place
 from app.crisis.rules import ORDER_TRANSITIONS
 from app.crisis.schemas import CounterCommand
 from app.crisis.service import SEES_ALL, get_crisis, locked_crisis, require_status
@@ -75,6 +76,8 @@ async def accept_order(session: AsyncSession, actor: Actor, crisis_id: UUID, ord
         effective = await outside.displace(displacement, order)
         displacement.status = DisplacementStatus.EFFECTIVE if effective else DisplacementStatus.DROPPED
         displacement.effective_at = now() if effective else None
+        if effective:
+            await settle_place(outside, displacement, order)
         await record(session, actor, f"displacement.{displacement.status.value}", displacement, before=before)
     await tell_displaced(session, actor, crisis, pending)
     await outside.confirm_campaign(order)

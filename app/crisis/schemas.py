@@ -16,6 +16,7 @@ from app.crisis.models import (
     DisplacementKind,
     DisplacementStatus,
     OrderStatus,
+    PlaceAnswer,
     PlanStatus,
     PowerKind,
 )
@@ -244,4 +245,8 @@ class DisplacementRead(BaseModel):
     replacement_id: UUID | None
     compensation_cents: int
     effective_at: datetime | None
+    answer: PlaceAnswer | None = Field(description="What became of the place that was held for it")
+    answered_at: datetime | None
+    answer_by_at: datetime | None = Field(description="Until when its owner may answer; null until it has given way")
+    reminded_at: datetime | None
     version: int
