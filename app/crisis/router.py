@@ -9,7 +9,18 @@ from app.allocation.plan_view import RunRead, read_run
 from app.core.http import DbSession, Paging, address_of, next_url, problem
 from app.core.paging import Page
 from app.core.routing import ApiRouter, if_match
-from app.crisis import activation, ending, first_refusal, notices, orders, planning, reading, service, signing
+from app.crisis import (
+    activation,
+    ending,
+    first_refusal,
+    notices,
+    orders,
+    planning,
+    reading,
+    service,
+    signing,
+    withdrawing,
+)
 from app.crisis.errors import PlanOutdated
 from app.crisis.schemas import (
     CounterCommand,
@@ -25,6 +36,7 @@ from app.crisis.schemas import (
     PlanRead,
     SignCommand,
     StandDownCommand,
+    WithdrawCommand,
 )
 from app.identity.dependencies import ONCE, ONCE_IF_ASKED, CurrentActor
 
@@ -141,6 +153,19 @@ async def counter_order(
 ) -> OrderRead:
     """Its CDMO names the earliest day it could start: the place is freed, and nobody gives way to the order."""
     order = await orders.counter_order(session, actor, crisis_id, order_id, command)
+    return reading.read_order(*await orders.with_displacements(session, order))
+
+
+@router.post(
+    "/{crisis_id}/orders/{order_id}/withdraw",
+    summary="Withdraw from an accepted order",
+    dependencies=[ONCE, if_match("order_id")],
+)
+async def withdraw_order(
+    session: DbSession, actor: CurrentActor, crisis_id: UUID, order_id: UUID, command: WithdrawCommand
+) -> OrderRead:
+    """Its CDMO drops out before the campaign starts: its days are free, and who gave way to it stays moved."""
+    order = await withdrawing.withdraw_order(session, actor, crisis_id, order_id, command)
     return reading.read_order(*await orders.with_displacements(session, order))
 
 

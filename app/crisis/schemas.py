@@ -100,6 +100,12 @@ class CounterCommand(Body):
     reason_code: CounterReason
 
 
+class WithdrawCommand(Body):
+    """Why a CDMO drops out of an order that it had accepted, coded."""
+
+    reason_code: CounterReason
+
+
 class StandDownCommand(Body):
     """Why a crisis ends, coded."""
 
@@ -204,6 +210,10 @@ class OrderRead(BaseModel):
     counter_earliest_on: date | None
     counter_reason_code: str | None
     booking_id: UUID | None
+    reminded_at: datetime | None = Field(description="When its CDMO was reminded of it")
+    escalated_at: datetime | None = Field(description="When those who lead were told that nobody has answered it")
+    withdrawn_at: datetime | None
+    withdrawal_reason_code: str | None
     displacements: list[OrderDisplacement]
     version: int
 

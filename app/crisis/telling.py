@@ -119,6 +119,19 @@ def _to_owner(
     )
 
 
+async def remind_maker(session: AsyncSession, author: Author, crisis: Crisis, order: CrisisOrder) -> None:
+    """Remind a CDMO of an order that it has not answered, and until when it has to."""
+    campaigns = by_place(await notice_repository.signed_campaigns(session, order.plan_id))
+    draft = NoticeDraft(
+        organisation_id=order.organisation_id,
+        kind=NoticeKind.ORDER_REMINDER,
+        order_id=order.id,
+        facts=order_facts(order, campaigns),
+        respond_by_at=order.respond_by_at,
+    )
+    await notify_all(session, author, crisis, [draft])
+
+
 async def tell_leaders(
     session: AsyncSession,
     author: Author,
@@ -131,8 +144,10 @@ async def tell_leaders(
     """Tell the coordinator and the authority what has become of an order, and what they may do."""
     campaigns = by_place(await notice_repository.signed_campaigns(session, order.plan_id))
     answers = {OrderStatus.ACCEPTED, OrderStatus.COUNTERED}
+    escalated = kind is NoticeKind.ORDER_ESCALATED
     facts: Mapping[str, Any] = {
         **order_facts(order, campaigns),
+        **({"may": ["accept_late", "call", "plan_again"]} if escalated else {}),
         "cdmo": await notice_repository.name_of(session, order.organisation_id),
         **({"answer": order.status.value} if order.status in answers else {}),
         **({"earliest_on": order.counter_earliest_on.isoformat()} if order.counter_earliest_on else {}),
@@ -144,7 +159,7 @@ async def tell_leaders(
             order_id=order.id,
             reason_code=reason_code,
             facts=facts,
-            respond_by_at=order.respond_by_at if kind is NoticeKind.ORDER_ESCALATED else None,
+            respond_by_at=order.respond_by_at if escalated else None,
         )
         for leader in await notice_repository.signing_organisations(session, order.plan_id)
     ]

@@ -46,9 +46,9 @@ class Asked:
 
     async def hours_pass(self, hours: int) -> None:
         """Let the question be so many hours older, and sweep until nothing is left to do."""
-        back = "answer_by_at = answer_by_at - :hours * interval '1 hour', reminded_at = reminded_at - interval '1 hour'"
+        earlier = ", ".join(f"{one} = {one} - :hours * interval '1 hour'" for one in ("answer_by_at", "reminded_at"))
         async with self.owner.begin() as connection:
-            await connection.execute(text(f"UPDATE displacements SET {back}"), {"hours": hours})  # noqa: S608
+            await connection.execute(text(f"UPDATE displacements SET {earlier}"), {"hours": hours})  # noqa: S608
         with acting_for(EVERYBODY):
             for _ in range(10):
                 async with transaction(self.world.sessions) as session:
