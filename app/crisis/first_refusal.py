@@ -24,7 +24,7 @@ from app.crisis.models import CrisisOrder, Displacement, DisplacementStatus, Pla
 from app.crisis.notice_models import NoticeKind
 from app.crisis.orders import outside_of
 from app.crisis.places import answer_by, give_up_place, least_notice, take_place
-from app.crisis.service import SEES_ALL
+from app.crisis.service import SEES_ALL, get_whole_crisis
 from app.crisis.telling import tell_owner
 from app.identity.actor import Actor
 from app.identity.models import Role
@@ -124,10 +124,11 @@ async def _to_answer(
     session: AsyncSession, actor: Actor, crisis_id: UUID, displacement_id: UUID
 ) -> tuple[Outside, Displacement, CrisisOrder]:
     """Return what the actor's organisation is asked about, locked with all that its answer touches."""
-    owner_id = None if actor.role in SEES_ALL else actor.organisation_id
-    if not await refusal_repository.has_displacement(session, crisis_id, displacement_id, owner_id):
+    if actor.role in SEES_ALL:
+        await get_whole_crisis(session, actor, crisis_id)
+        actor.require(Role.STARTUP_MEMBER)
+    if not await refusal_repository.is_owners(session, crisis_id, displacement_id, actor.organisation_id):
         raise NotFound.of("displacement", displacement_id)
-    actor.require(Role.STARTUP_MEMBER)
     await go_across(session)
     outside, displacement, order = await _locked(session, actor, crisis_id, displacement_id)
     require_seen(session, displacement)

@@ -20,17 +20,18 @@ class Due(NamedTuple):
     crisis_id: UUID
 
 
-async def has_displacement(
-    session: AsyncSession, crisis_id: UUID, displacement_id: UUID, owner_id: UUID | None
-) -> bool:
-    """Tell whether a crisis has a displacement: any, or of a real one, of a booking of one owner."""
-    statement = select(col(Displacement.id)).where(
-        col(Displacement.id) == displacement_id, col(Displacement.crisis_id) == crisis_id
-    )
-    if owner_id is not None:
-        statement = statement.join(Booking, col(Booking.id) == col(Displacement.booking_id)).where(
-            col(Booking.organisation_id) == owner_id, func.is_real_crisis(col(Displacement.crisis_id))
+async def is_owners(session: AsyncSession, crisis_id: UUID, displacement_id: UUID, owner_id: UUID) -> bool:
+    """Tell whether a displacement of a real crisis is that of a booking of one owner."""
+    statement = (
+        select(col(Displacement.id))
+        .join(Booking, col(Booking.id) == col(Displacement.booking_id))
+        .where(
+            col(Displacement.id) == displacement_id,
+            col(Displacement.crisis_id) == crisis_id,
+            col(Booking.organisation_id) == owner_id,
+            func.is_real_crisis(col(Displacement.crisis_id)),
         )
+    )
     return (await session.scalar(statement)) is not None
 
 

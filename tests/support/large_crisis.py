@@ -20,7 +20,7 @@ from app.core.plain import new_row
 from app.core.settings import Settings
 from app.core.vocabulary import GmpPhase, Reserve
 from app.crisis.body import plan_hash
-from app.crisis.models import Crisis, CrisisPlan
+from app.crisis.models import Crisis, CrisisPlan, CrisisStatus
 from app.crisis.rules import Tier
 from app.identity.models import Organisation
 from app.main import create_app
@@ -171,7 +171,7 @@ class _Staging:
                 new_row(SlotFreeze, slot_id=one.id, holder=FreezeHolder.CRISIS, holder_id=crisis_id) for one in slots
             ]
             await insert_all(session, SlotFreeze, freezes)
-            crisis.status = "planned"
+            crisis.status = CrisisStatus.PLANNED
             return {"id": str(plan.id), "plan_hash": plan.plan_hash}
 
 
