@@ -28,9 +28,12 @@ from app.crisis.models import (
     DisplacementStatus,
     OrderStatus,
 )
+from app.crisis.notice_models import NoticeKind
+from app.crisis.places import settle_place
 from app.crisis.rules import ORDER_TRANSITIONS
 from app.crisis.schemas import CounterCommand
 from app.crisis.service import SEES_ALL, get_crisis, locked_crisis, require_status
+from app.crisis.telling import tell_displaced, tell_leaders
 from app.identity.actor import Actor
 from app.identity.models import Role
 
@@ -63,8 +66,8 @@ async def accept_order(session: AsyncSession, actor: Actor, crisis_id: UUID, ord
     BookingRefused
         If somebody whom the plan does not name holds the place by now.
     """
-    crisis, _, order = await _to_answer(session, actor, crisis_id, order_id)
-    _require_change(order, OrderStatus.ACCEPTED)
+    crisis, _, order = await order_to_answer(session, actor, crisis_id, order_id)
+    require_change(order, OrderStatus.ACCEPTED)
     outside = await outside_of(session, actor, crisis, order.plan_id)
     pending = await pending_of(session, order)
     await lock_for(session, crisis, [order], pending)
@@ -73,9 +76,12 @@ async def accept_order(session: AsyncSession, actor: Actor, crisis_id: UUID, ord
         effective = await outside.displace(displacement, order)
         displacement.status = DisplacementStatus.EFFECTIVE if effective else DisplacementStatus.DROPPED
         displacement.effective_at = now() if effective else None
+        if effective:
+            await settle_place(outside, displacement, order)
         await record(session, actor, f"displacement.{displacement.status.value}", displacement, before=before)
+    await tell_displaced(session, actor, crisis, pending)
     await outside.confirm_campaign(order)
-    return await _answered(session, actor, order, OrderStatus.ACCEPTED)
+    return await _answered(outside, order, OrderStatus.ACCEPTED)
 
 
 async def counter_order(
@@ -92,8 +98,8 @@ async def counter_order(
     Invalid
         If the day proposed is no later than the one ordered.
     """
-    crisis, orders, order = await _to_answer(session, actor, crisis_id, order_id)
-    _require_change(order, OrderStatus.COUNTERED)
+    crisis, orders, order = await order_to_answer(session, actor, crisis_id, order_id)
+    require_change(order, OrderStatus.COUNTERED)
     ordered_on = span_of(order.period).start_on
     if command.earliest <= ordered_on:
         raise Invalid.field("earliest", f"The order starts on {ordered_on}: accept it, or propose a later day.")
@@ -101,7 +107,7 @@ async def counter_order(
     pending = await pending_of(session, order)
     await lock_for(session, crisis, [order], pending)
     await outside.free_campaign(order, BookingStatus.DECLINED, "crisis_order_countered")
-    answered = await _answered(session, actor, order, OrderStatus.COUNTERED, command)
+    answered = await _answered(outside, order, OrderStatus.COUNTERED, command)
     await let_stand(outside, orders, pending, "crisis_order_countered")
     return answered
 
@@ -111,6 +117,7 @@ async def let_stand(
 ) -> None:
     """Drop pending displacements that no live order needs; one that another order needs now waits for that one."""
     session, author = outside.session, outside.author
+    dropped = []
     for displacement in pending:
         before = snapshot(displacement)
         needed_by = await _needed_by(session, displacement, orders)
@@ -121,6 +128,8 @@ async def let_stand(
         await outside.drop_replacement(displacement, reason_code)
         displacement.status = DisplacementStatus.DROPPED
         await record(session, author, "displacement.dropped", displacement, before=before, reason_code=reason_code)
+        dropped.append(displacement)
+    await tell_displaced(session, author, outside.crisis, dropped, reason_code=reason_code)
 
 
 async def _needed_by(
@@ -163,7 +172,7 @@ async def outside_of(session: AsyncSession, author: Author, crisis: Crisis, plan
     return Outside(session, author, crisis, authority_id)
 
 
-async def _to_answer(
+async def order_to_answer(
     session: AsyncSession, actor: Actor, crisis_id: UUID, order_id: UUID
 ) -> tuple[Crisis, list[CrisisOrder], CrisisOrder]:
     """Return an active crisis, its orders, and the one that the actor's organisation is to answer, all locked."""
@@ -180,7 +189,14 @@ async def _to_answer(
     return crisis, orders, order
 
 
-def _require_change(order: CrisisOrder, status: OrderStatus) -> None:
+def require_change(order: CrisisOrder, status: OrderStatus) -> None:
+    """Let pass only an order that may become so.
+
+    Raises
+    ------
+    StateConflict
+        For any other; its facts name its status, and what it may become.
+    """
     if status not in ORDER_TRANSITIONS[order.status]:
         raise StateConflict(
             f"This order is {order.status.value}: it cannot become {status.value}.",
@@ -189,12 +205,9 @@ def _require_change(order: CrisisOrder, status: OrderStatus) -> None:
 
 
 async def _answered(
-    session: AsyncSession,
-    author: Author,
-    order: CrisisOrder,
-    status: OrderStatus,
-    counter: CounterCommand | None = None,
+    outside: Outside, order: CrisisOrder, status: OrderStatus, counter: CounterCommand | None = None
 ) -> CrisisOrder:
+    session, author = outside.session, outside.author
     before = snapshot(order)
     order.status = status
     order.answered_at = now()
@@ -209,4 +222,6 @@ async def _answered(
         before=before,
         reason_code=order.counter_reason_code,
     )
+    kind = NoticeKind.ORDER_ANSWERED
+    await tell_leaders(session, author, outside.crisis, order, kind, reason_code=order.counter_reason_code)
     return order

@@ -16,9 +16,11 @@ from app.crisis.models import (
     DisplacementKind,
     DisplacementStatus,
     OrderStatus,
+    PlaceAnswer,
     PlanStatus,
     PowerKind,
 )
+from app.crisis.notice_models import NoticeKind
 
 AS_OF = AliasChoices("as_of_on", "as_of")
 """The second name is accepted as well."""
@@ -95,6 +97,12 @@ class CounterCommand(Body):
     """A CDMO's counter-proposal: the earliest day on which it could start, and why not before."""
 
     earliest: Day
+    reason_code: CounterReason
+
+
+class WithdrawCommand(Body):
+    """Why a CDMO drops out of an order that it had accepted, coded."""
+
     reason_code: CounterReason
 
 
@@ -202,8 +210,35 @@ class OrderRead(BaseModel):
     counter_earliest_on: date | None
     counter_reason_code: str | None
     booking_id: UUID | None
+    reminded_at: datetime | None = Field(description="When its CDMO was reminded of it")
+    escalated_at: datetime | None = Field(description="When those who lead were told that nobody has answered it")
+    withdrawn_at: datetime | None
+    withdrawal_reason_code: str | None
     displacements: list[OrderDisplacement]
     version: int
+
+
+class NoticeText(BaseModel):
+    """What a notice says, made from its facts."""
+
+    en: str
+    fr: str
+
+
+class NoticeRead(BaseModel):
+    """What an organisation was told about an order or a displacement, with the facts that it rests on."""
+
+    id: UUID
+    crisis_id: UUID
+    organisation_id: UUID = Field(description="Who is told")
+    kind: NoticeKind
+    order_id: UUID | None
+    displacement_id: UUID | None
+    reason_code: str | None
+    facts: dict[str, Any]
+    respond_by_at: datetime | None
+    created_at: datetime
+    text: NoticeText
 
 
 class DisplacementRead(BaseModel):
@@ -220,4 +255,8 @@ class DisplacementRead(BaseModel):
     replacement_id: UUID | None
     compensation_cents: int
     effective_at: datetime | None
+    answer: PlaceAnswer | None = Field(description="What became of the place that was held for it")
+    answered_at: datetime | None
+    answer_by_at: datetime | None = Field(description="Until when its owner may answer; null until it has given way")
+    reminded_at: datetime | None
     version: int
