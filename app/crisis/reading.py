@@ -11,9 +11,13 @@ from app.core.paging import PageQuery
 from app.crisis import repository
 from app.crisis.declaration import Countermeasure, CrisisRules, CrisisScope, CrisisTarget
 from app.crisis.models import Crisis, CrisisOrder, CrisisPlan, CrisisPower, CrisisSignature, Displacement
+from app.crisis.notice_models import Notice
+from app.crisis.notice_text import notice_text
 from app.crisis.schemas import (
     CrisisNotice,
     CrisisRead,
+    NoticeRead,
+    NoticeText,
     OrderDisplacement,
     OrderRead,
     PlanRead,
@@ -116,6 +120,12 @@ def read_order(row: CrisisOrder, displacements: Sequence[Displacement]) -> Order
             OrderDisplacement(booking_id=one.booking_id, kind=one.kind, status=one.status) for one in displacements
         ],
     )
+
+
+def read_notice(row: Notice) -> NoticeRead:
+    """Return one notice with its text in both languages."""
+    text = notice_text(row.kind, row.facts, row.reason_code, row.respond_by_at)
+    return NoticeRead(**row.model_dump(), text=NoticeText(en=text.en, fr=text.fr))
 
 
 async def list_displacements(

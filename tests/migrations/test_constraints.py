@@ -22,6 +22,7 @@ APPEND_ONLY = {
     "audit_records",
     "audit_seals",
     "charges",
+    "crisis_notices",
     "crisis_signatures",
     "erasures",
     "indicator_editions",

@@ -58,6 +58,7 @@ OF_BUYERS = {"slot_freezes", "slot_openings", "slots"}
 OF_THE_SIGNED_IN = {"round_requests", "rounds"}
 OF_THE_AUTHORITY = {
     "crises",
+    "crisis_notices",
     "crisis_orders",
     "crisis_plans",
     "crisis_powers",

@@ -16,6 +16,7 @@ OWN = {
     "crisis_signatures",
     "crisis_orders",
     "displacements",
+    "crisis_notices",
     "runs",
     "audit_records",
     "idempotency_keys",
