@@ -29,8 +29,9 @@ from app.core.jobs import Entrypoint
 from app.core.model import new_id
 from app.core.settings import Settings
 from app.core.tenancy import EVERYBODY, acting_for
+from app.crisis.campaign_ends import end_orders
 from app.crisis.ending import expire_crises
-from app.crisis.planning import take_up_plan
+from app.crisis.replanning import take_up_run
 from app.identity.link_mail import mail_link
 from app.identity.links import forget_old_sign_ins
 from app.indicators.service import make_edition
@@ -46,7 +47,7 @@ SWEEP_SECONDS = 5.0
 
 FOLLOW_UPS: Mapping[RunKind, FollowUp] = {
     RunKind.ROUND: round_run_ended,
-    RunKind.CRISIS: take_up_plan,
+    RunKind.CRISIS: take_up_run,
     RunKind.WAITING: offer_freed,
 }
 """What follows the end of a run, by its kind."""
@@ -82,6 +83,7 @@ SWEEPS: Mapping[str, Sweep] = {
     "stale_holds": partial(expire_stale_holds, author=Author.of_job("expire_holds")),
     "overdue_approvals": partial(decline_overdue, author=Author.of_job("decline_overdue")),
     "expired_crises": expire_crises,
+    "ended_campaigns": end_orders,
     "lost_runs": requeue_lost,
     "old_idempotency_keys": forget_old_keys,
     "old_attempts": remove_old,

@@ -1,6 +1,6 @@
 """Activating a signed plan: all its orders, holds and displacements in one transaction, or nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -39,9 +39,10 @@ from app.identity.models import Role
 
 @dataclass(frozen=True, slots=True)
 class Outdated:
-    """Nothing was activated: calendars in scope have changed, and the crisis is back in planning."""
+    """Nothing was activated: what was signed is out of date, and the crisis is back in planning, or stays active."""
 
     unit_ids: tuple[str, ...]
+    crisis_status: CrisisStatus = CrisisStatus.DECLARED
 
 
 async def activate(session: AsyncSession, actor: Actor, crisis_id: UUID) -> Crisis | Outdated:
@@ -62,7 +63,7 @@ async def activate(session: AsyncSession, actor: Actor, crisis_id: UUID) -> Cris
     actor.require(Role.COORDINATOR)
     crisis = await locked_crisis(session, crisis_id)
     require_status(crisis, {CrisisStatus.SIGNED}, "be activated")
-    plan, authority_id = await _signed_plan(session, crisis)
+    plan, authority_id = await signed_plan(session, crisis)
     seen: dict[str, int] = plan.body["calendar_versions"]
     if crisis.mode is CrisisMode.REAL:
         await lock_units(session, [UUID(unit) for unit in seen])
@@ -74,15 +75,15 @@ async def activate(session: AsyncSession, actor: Actor, crisis_id: UUID) -> Cris
     plan.status = PlanStatus.ACTIVATED
     await record(session, actor, "crisis_plan.activated", plan, before=before)
     outside = Outside(session, actor, crisis, authority_id)
-    orders = await _write_orders(outside, plan)
-    await _write_displacements(outside, plan, orders)
+    orders = await write_orders(outside, plan, waiting_of(plan))
+    await write_displacements(outside, plan, orders)
     await change_status(session, actor, crisis, CrisisStatus.ACTIVE)
     if crisis.mode is CrisisMode.REAL:
         await thaw(session, actor, crisis.id)
     return crisis
 
 
-async def _signed_plan(session: AsyncSession, crisis: Crisis) -> tuple[CrisisPlan, UUID]:
+async def signed_plan(session: AsyncSession, crisis: Crisis) -> tuple[CrisisPlan, UUID]:
     """Return the plan that both have signed, and the organisation for which the authority has."""
     plan = next((one for one in await repository.plans_of(session, crisis.id) if one.status is PlanStatus.SIGNED), None)
     if plan is None:
@@ -95,10 +96,14 @@ async def _signed_plan(session: AsyncSession, crisis: Crisis) -> tuple[CrisisPla
     return plan, authority_id
 
 
-async def _write_orders(outside: Outside, plan: CrisisPlan) -> list[CrisisOrder]:
-    """Write an order for each campaign, its place booked where no displaced booking still holds it."""
+def waiting_of(plan: CrisisPlan) -> set[int]:
+    """Return the campaigns, by their numbers, in whose place a booking is that the plan has give way."""
+    return {number for one in plan.body["displacements"] for number in one["campaigns"]}
+
+
+async def write_orders(outside: Outside, plan: CrisisPlan, waiting: Collection[int]) -> list[CrisisOrder]:
+    """Write an order for each campaign, its place booked unless a booking that gives way still holds it."""
     respond_by_at = now() + timedelta(hours=plan.body["rules"]["response_hours"])
-    waiting = {number for one in plan.body["displacements"] for number in one["campaigns"]}
     orders = []
     for campaign in plan.body["campaigns"]:
         order = CrisisOrder(
@@ -124,7 +129,7 @@ async def _write_orders(outside: Outside, plan: CrisisPlan) -> list[CrisisOrder]
     return orders
 
 
-async def _write_displacements(outside: Outside, plan: CrisisPlan, orders: Sequence[CrisisOrder]) -> None:
+async def write_displacements(outside: Outside, plan: CrisisPlan, orders: Sequence[CrisisOrder]) -> None:
     """Write who will give way to which order, with the place held for them; nobody gives way yet."""
     planned: list[dict[str, Any]] = plan.body["displacements"]
     bookings = await bookings_by_id(outside.session, [UUID(one["booking_id"]) for one in planned])

@@ -9,9 +9,12 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+from pydantic import BaseModel, ConfigDict
+
 from app.crisis.body import plan_body
 from app.crisis.campaigns import BatchDoses, Brief
-from app.crisis.references import References
+from app.crisis.declaration import CrisisTarget
+from app.crisis.references import CampaignReference, References
 from app.crisis.settling import PlannedCampaign, Settled
 from app.crisis.standing import Standing, StandingOrder, as_document
 
@@ -29,16 +32,32 @@ class PendingDisplacement:
     compensation_cents: int
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """What was asked for, and of which plan: kept with the run, and signed with the amendment."""
+class Amending(BaseModel):
+    """What an amendment was asked for, and from what it was made: kept with its run.
 
-    plan_id: str
+    Attributes
+    ----------
+    targets
+        New ones, or None where they stay.
+    orders
+        All orders of the crisis as they stood.
+    changing
+        The campaigns of the problem in which orders may be given up, if there is one.
+    batch_doses
+        What a batch gives, by unit, where orders stand.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    plan_id: UUID
     plan_hash: str
     reason_code: str
-    filling_from_on: date
-    targets: Sequence[Mapping[str, Any]] | None
-    unavailable_unit_ids: Sequence[str]
+    as_of_on: date
+    targets: tuple[CrisisTarget, ...] | None
+    unavailable_unit_ids: tuple[UUID, ...]
+    orders: list[dict[str, Any]]
+    changing: tuple[CampaignReference, ...] = ()
+    batch_doses: dict[UUID, BatchDoses] = {}
 
 
 def given_up(standing: Standing, campaigns: Iterable[PlannedCampaign]) -> tuple[StandingOrder, ...]:
@@ -60,13 +79,13 @@ def amendment_body(
     brief: Brief,
     references: References,
     settled: Settled,
+    asked: Amending,
+    *,
     standing: Standing,
     pending: Sequence[PendingDisplacement],
-    ask: Ask,
-    *,
     mode: str,
     tiers_tried: Sequence[Mapping[str, Any]],
-    batch_doses: Mapping[UUID, BatchDoses],
+    filling_from_on: date,
 ) -> dict[str, Any]:
     """Return the body of an amendment; the calendars that it touches are added by whoever knows their versions.
 
@@ -74,8 +93,8 @@ def amendment_body(
     ----------
     pending
         The displacements that have yet to take effect.
-    batch_doses
-        What a batch gives, by unit, for the totals of the orders that stand.
+    filling_from_on
+        The first day of the crisis, from which filling counts.
     """
     released = given_up(standing, settled.campaigns)
     left = standing.without_orders(one.order_id for one in released)
@@ -87,7 +106,7 @@ def amendment_body(
         tiers_tried=tiers_tried,
         calendar_versions={},
         standing=left.releases,
-        filling_from_on=ask.filling_from_on,
+        filling_from_on=filling_from_on,
     )
     gone = [*released, *standing.leaving]
     orders = _orders(references, settled.campaigns, left, gone, standing.lost)
@@ -95,11 +114,11 @@ def amendment_body(
     return {
         **body,
         "format": FORMAT,
-        "amends": {"plan_id": ask.plan_id, "plan_hash": ask.plan_hash},
-        "reason_code": ask.reason_code,
-        "declared_targets": list(ask.targets) if ask.targets is not None else None,
-        "unavailable_unit_ids": sorted(ask.unavailable_unit_ids),
-        "totals": _totals(body["totals"], brief, left.kept, batch_doses),
+        "amends": {"plan_id": str(asked.plan_id), "plan_hash": asked.plan_hash},
+        "reason_code": asked.reason_code,
+        "declared_targets": asked.model_dump(mode="json")["targets"],
+        "unavailable_unit_ids": [str(unit_id) for unit_id in asked.unavailable_unit_ids],
+        "totals": _totals(body["totals"], brief, left.kept, asked.batch_doses),
         "orders": orders,
         "changed_orders": sum(len(orders[name]) for name in ("changed", "released", "new")),
         "pending_displacements": displacements,
@@ -121,7 +140,9 @@ def _orders(
     """
     leaving = {one.order_id for one in gone}
     free = set(range(1, len(campaigns) + 1))
-    changed, released, lost_for_good = [], [], []
+    changed: list[dict[str, Any]] = []
+    released: list[dict[str, Any]] = []
+    lost_for_good: list[dict[str, Any]] = []
     for order in [*gone, *lost]:
         same_unit = [n for n in free if references.places[campaigns[n - 1].option.slot_id].unit_id == order.unit_id]
         if same_unit:

@@ -26,7 +26,7 @@ async def standing_displacements(session: AsyncSession, crisis_id: UUID) -> list
 
 
 async def ended_campaigns(session: AsyncSession, most: int) -> list[tuple[CrisisOrder, BookingStatus]]:
-    """Return accepted orders whose campaign has ended, locked, with how; those that somebody changes are passed over."""
+    """Return accepted orders whose campaign has ended, locked, with how; those being changed are passed over."""
     statement = (
         select(CrisisOrder, col(Booking.status))
         .join(Booking, col(Booking.id) == col(CrisisOrder.booking_id))
@@ -39,4 +39,4 @@ async def ended_campaigns(session: AsyncSession, most: int) -> list[tuple[Crisis
         .with_for_update(of=CrisisOrder, skip_locked=True)
         .execution_options(populate_existing=True)
     )
-    return list((await session.execute(statement)).tuples())
+    return [(order, status) for order, status in await session.execute(statement)]

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from itertools import pairwise
 from uuid import UUID
 
 from app.capacity.supply import SlotFacts, Span
@@ -119,7 +120,7 @@ def nothing_missing(board: Board) -> list[TierProblem]:
 
 
 def problems_anew(board: Board) -> list[TierProblem]:
-    """Return the problems of the tiers, every order fixed; of plans that reach the same, fewer new orders are better."""
+    """Return the problems of the tiers, every order fixed; fewer new orders are better."""
     return [
         replace(one, problem=_priced(one.problem, lambda option: option.cost + NEW_ORDER_CENTS))
         for one in tier_problems(board)
@@ -173,7 +174,8 @@ def _loosened(board: Board, orders: Sequence[StandingOrder]) -> Board:
         slots={key: _freed(slot, freed) for key, slot in board.slots.items()},
         bookings=tuple(one for one in board.bookings if one.booking_id not in gone),
         reserved={
-            key: tuple(span for span in spans if span not in freed.get(key, ())) for key, spans in board.reserved.items()
+            key: tuple(span for span in spans if span not in freed.get(key, ()))
+            for key, spans in board.reserved.items()
         },
     )
 
@@ -185,10 +187,7 @@ def _split(campaign: CampaignOption, orders: Sequence[StandingOrder]) -> list[Ca
     for order in orders:
         cuts |= {order.start_on - timedelta(days=campaign.duration_days) + after, order.end_on}
     starts = sorted(cut for cut in cuts if campaign.earliest_on <= cut <= campaign.latest_on + after)
-    return [
-        replace(campaign, earliest_on=first, latest_on=until - after)
-        for first, until in zip(starts, starts[1:], strict=False)
-    ]
+    return [replace(campaign, earliest_on=first, latest_on=until - after) for first, until in pairwise(starts)]
 
 
 def _cost(campaign: CampaignOption, orders: Sequence[StandingOrder]) -> int:

@@ -28,13 +28,14 @@ class Stock:
 
     Attributes
     ----------
-    plan
+    plan_id, plan_hash
         The plan that was activated last, amendments included.
     replaced
         The places that bookings have moved to, or will, by slot.
     """
 
-    plan: CrisisPlan
+    plan_id: UUID
+    plan_hash: str
     orders: tuple[StandingOrder, ...]
     pending: tuple[PendingDisplacement, ...]
     standing: Standing
@@ -82,7 +83,7 @@ async def take_stock(session: AsyncSession, crisis: Crisis, unavailable: Iterabl
         given_way=given_way,
         replacing=frozenset(one.replacement_id for one in displacements if one.replacement_id is not None),
     )
-    return Stock(plans[-1], orders, pending, standing, replaced)
+    return Stock(plans[-1].id, plans[-1].plan_hash, orders, pending, standing, replaced)
 
 
 def _planned(plans: Iterable[CrisisPlan]) -> dict[tuple[UUID, str, str], list[Release]]:
@@ -107,17 +108,13 @@ def _unavailable(plans: Iterable[CrisisPlan]) -> frozenset[UUID]:
     return frozenset(UUID(unit) for body in amendments for unit in body["unavailable_unit_ids"])
 
 
-def _pending(
-    displacements: Iterable[Displacement], bookings: Mapping[UUID, Booking]
-) -> Iterable[PendingDisplacement]:
+def _pending(displacements: Iterable[Displacement], bookings: Mapping[UUID, Booking]) -> Iterable[PendingDisplacement]:
     """Yield the displacements that have yet to take effect, but for bookings that have ended by themselves."""
     for one in displacements:
         booking = bookings[one.booking_id]
         if one.status is DisplacementStatus.PENDING and booking.status in LIVE:
             days = span_of(booking.period)
-            yield PendingDisplacement(
-                booking.id, booking.slot_id, days.start_on, days.end_on, one.compensation_cents
-            )
+            yield PendingDisplacement(booking.id, booking.slot_id, days.start_on, days.end_on, one.compensation_cents)
 
 
 def _order(
