@@ -11,7 +11,7 @@ from app.bookings.models import BookingStatus
 from app.bookings.service import lock_with_run_out
 from app.capacity.service import lock_units, thaw
 from app.crisis import activation, repository
-from app.crisis.activation import Outdated, signed_plan, waiting_of, write_displacements, write_orders
+from app.crisis.activation import Outdated, signed_plan, write
 from app.crisis.calendar_repository import bookings_by_id
 from app.crisis.effects import Outside
 from app.crisis.models import (
@@ -135,10 +135,9 @@ async def _apply(
     gone = {order.id for order in leaving}
     dropped = [one for one in pending if str(one.booking_id) in becomes["dropped"]]
     await let_stand(outside, (), dropped, REASON)
-    new = await write_orders(outside, amendment, waiting_of(amendment) | set(becomes["campaigns_waiting"]))
+    new = await write(outside, amendment, becomes["campaigns_waiting"])
     left = [one for one in pending if one.order_id in gone and one not in dropped]
     await let_stand(outside, [*orders.values(), *new], left, REASON)
-    await write_displacements(outside, amendment, new)
 
 
 async def _release(outside: Outside, leaving: Sequence[CrisisOrder]) -> None:

@@ -1,6 +1,6 @@
 """What a crisis does to the calendars and the ledger outside its own records: nothing at all in a drill."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.audit.author import Author
 from app.bookings.drafts import BookingDraft
 from app.bookings.ledger import add_charge
+from app.bookings.many import create_many
 from app.bookings.models import LIVE, Booking, BookingSource, BookingStatus, ChargeKind
 from app.bookings.service import approve, confirm, create_booking, end_booking
 from app.capacity.occupancy import span_of
@@ -54,7 +55,29 @@ class Outside:
         """Book the place of an order, and return the booking; `BookingRefused` if it is not free."""
         if not self.is_real:
             return None
-        draft = BookingDraft(
+        return (await create_booking(self.session, self.author, self.campaign_draft(order, status))).id
+
+    async def hold_replacement(self, booking: Booking, place: Mapping[str, Any], until_on: date) -> UUID | None:
+        """Hold the place to which a booking will move, at its own price and with nothing more to pay."""
+        if not self.is_real:
+            return None
+        return (await create_booking(self.session, self.author, self.replacement_draft(booking, place, until_on))).id
+
+    async def place_all(self, drafts: Sequence[BookingDraft]) -> list[UUID | None]:
+        """Take places for campaigns and replacements, all or none, and return the booking of each, in their order.
+
+        Raises
+        ------
+        BookingRefused
+            For the first that is not free.
+        """
+        if not self.is_real:
+            return [None for _ in drafts]
+        return [booking.id for booking in await create_many(self.session, self.author, drafts)]
+
+    def campaign_draft(self, order: CrisisOrder, status: BookingStatus) -> BookingDraft:
+        """Return the campaign of an order as a booking of the authority's."""
+        return BookingDraft(
             slot_id=order.slot_id,
             organisation_id=self.authority_id,
             period=order.period,
@@ -65,13 +88,10 @@ class Outside:
             status=status,
             crisis_id=self.crisis.id,
         )
-        return (await create_booking(self.session, self.author, draft)).id
 
-    async def hold_replacement(self, booking: Booking, place: Mapping[str, Any], until_on: date) -> UUID | None:
-        """Hold the place to which a booking will move, at its own price and with nothing more to pay."""
-        if not self.is_real:
-            return None
-        draft = BookingDraft(
+    def replacement_draft(self, booking: Booking, place: Mapping[str, Any], until_on: date) -> BookingDraft:
+        """Return the place to which a booking will move as a hold of its owner's, at the booking's own price."""
+        return BookingDraft(
             slot_id=UUID(place["slot_id"]),
             organisation_id=booking.organisation_id,
             period=period(date.fromisoformat(place["start"]), date.fromisoformat(place["end"])),
@@ -86,7 +106,6 @@ class Outside:
             contract_status=booking.contract_status,
             origin=booking.origin,
         )
-        return (await create_booking(self.session, self.author, draft)).id
 
     async def confirm_campaign(self, order: CrisisOrder) -> None:
         """Confirm the campaign of an accepted order, on the place that is free by now, and charge the order."""

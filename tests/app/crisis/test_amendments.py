@@ -100,9 +100,9 @@ async def test_a_calendar_that_changes_makes_an_amendment_out_of_date(
     await answer(crises, crisis_id, first, "counter", COUNTER)
     amendment = await crises.amended(crisis_id)
     await crises.signed_by_both(crisis_id, amendment)
-    touch = f"UPDATE slots SET price_cents = 7 WHERE unit_id = '{spare.unit.id}'"
+    touch = text("UPDATE slots SET price_cents = 7 WHERE unit_id = :unit_id")
     async with owner.begin() as connection:
-        await connection.execute(text(touch))
+        await connection.execute(touch, {"unit_id": spare.unit.id})
     told = await crises.post(f"/{crisis_id}/activate", expect=409)
     assert told["type"].endswith("plan-outdated")
     assert (told["unit_ids"], told["crisis_status"]) == ([str(spare.unit.id)], "active")

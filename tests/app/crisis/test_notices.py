@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import asyncpg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -96,8 +95,6 @@ async def test_the_notices_of_a_drill_go_to_nobody_outside(crises: Crises, world
 async def test_what_was_told_is_neither_altered_nor_removed(crises: Crises, world: World) -> None:
     await activated(crises, world)
     for change in ("UPDATE crisis_notices SET reason_code = 'other'", "DELETE FROM crisis_notices"):
-        with acting_for(EVERYBODY), pytest.raises(DBAPIError) as refused:
+        with acting_for(EVERYBODY), pytest.raises(DBAPIError, match="only ever added"):
             async with transaction(world.sessions) as session:
                 await session.execute(text(change))
-        cause = refused.value.orig.__cause__  # type: ignore[union-attr]
-        assert isinstance(cause, asyncpg.RestrictViolationError | asyncpg.InsufficientPrivilegeError), cause

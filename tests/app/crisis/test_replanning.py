@@ -262,8 +262,11 @@ async def test_an_unanswered_order_is_given_up_only_where_the_targets_cannot_be_
     ]
     bookings = "SELECT status, batches FROM bookings WHERE source = 'crisis' ORDER BY id"
     assert await rows(owner, bookings) == [("cancelled", 1), ("awaiting_cdmo", 3)]
-    told = "SELECT kind FROM crisis_notices WHERE order_id = '{}' ORDER BY id".format(order["id"])
-    assert [kind for (kind,) in await rows(owner, told)] == ["order_issued", "order_released"]
+    told = "SELECT order_id::text, kind FROM crisis_notices ORDER BY id"
+    assert [kind for about, kind in await rows(owner, told) if about == order["id"]] == [
+        "order_issued",
+        "order_released",
+    ]
 
 
 async def test_an_accepted_order_stays_even_where_the_targets_cannot_be_met_with_it(
