@@ -41,6 +41,8 @@ class Amending(BaseModel):
         New ones, or None where they stay.
     orders
         All orders of the crisis as they stood.
+    short
+        Tiers that were not tried, for they cannot meet a target: by which day, what is missing, and the most they make.
     changing
         The campaigns of the problem in which orders may be given up, if there is one.
     batch_doses
@@ -56,6 +58,7 @@ class Amending(BaseModel):
     targets: tuple[CrisisTarget, ...] | None
     unavailable_unit_ids: tuple[UUID, ...]
     orders: list[dict[str, Any]]
+    short: tuple[dict[str, Any], ...] = ()
     changing: tuple[CampaignReference, ...] = ()
     batch_doses: dict[UUID, BatchDoses] = {}
 
@@ -116,6 +119,7 @@ def amendment_body(
         "format": FORMAT,
         "amends": {"plan_id": str(asked.plan_id), "plan_hash": asked.plan_hash},
         "reason_code": asked.reason_code,
+        "tiers_too_short": list(asked.short),
         "declared_targets": asked.model_dump(mode="json")["targets"],
         "unavailable_unit_ids": [str(unit_id) for unit_id in asked.unavailable_unit_ids],
         "totals": _totals(body["totals"], brief, left.kept, asked.batch_doses),

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from app.crisis.campaigns import BatchDoses, Brief, doses_of_batch
 from app.crisis.planner import TierProblem
+from app.crisis.reach import Shortfall, within_reach
 from app.crisis.references import CampaignReference, References
 from app.crisis.replanner import (
     as_told,
@@ -26,6 +27,8 @@ class Work:
 
     Attributes
     ----------
+    short
+        Tiers that need not be solved, for they cannot meet a target.
     changing_references
         The campaigns of the last problem, where orders may be given up in it.
     is_idle
@@ -33,6 +36,7 @@ class Work:
     """
 
     problems: tuple[TierProblem, ...]
+    short: tuple[Shortfall, ...]
     references: References
     changing_references: tuple[CampaignReference, ...]
     batch_doses: Mapping[UUID, BatchDoses]
@@ -65,10 +69,12 @@ def work_on(brief: Brief, calendars: Calendars, stock: Stock, *, is_drill: bool,
             changing_references = references_of(changing.board, ()).campaigns
     else:
         board = replace(board, campaigns=(), movable={})
-        problems = nothing_missing(board)
+        problems = [nothing_missing(board)]
     references = references_of(board, reasons)
+    problems, short = within_reach(problems)
     return Work(
         problems=tuple(problems),
+        short=tuple(short),
         references=references,
         changing_references=changing_references,
         batch_doses=_batch_doses(brief, calendars, {one.unit_id for one in standing.kept}),

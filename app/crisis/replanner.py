@@ -114,9 +114,9 @@ def as_told(board: Board, standing: Standing) -> Board:
     return replace(board, campaigns=tuple(campaigns), movable=movable)
 
 
-def nothing_missing(board: Board) -> list[TierProblem]:
+def nothing_missing(board: Board) -> TierProblem:
     """Return the one problem of a crisis whose orders suffice: it asks for nothing, and so changes nothing."""
-    return [TierProblem(Tier.IDLE_CRISIS, problem_of(board, (), set()))]
+    return TierProblem(Tier.IDLE_CRISIS, problem_of(board, (), set()))
 
 
 def problems_anew(board: Board) -> list[TierProblem]:

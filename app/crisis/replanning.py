@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +26,7 @@ from app.crisis.declaration_rules import target_faults
 from app.crisis.errors import NothingToPlan, NothingToReplan
 from app.crisis.models import Crisis, CrisisMode, CrisisStatus
 from app.crisis.planning import take_up_plan
+from app.crisis.reach import Shortfall
 from app.crisis.schemas import ReplanCommand
 from app.crisis.scoping import Calendars, brief_of, read_calendars
 from app.crisis.service import locked_crisis, require_status
@@ -134,9 +135,15 @@ def _asked(work: Work, stock: Stock, as_of_on: date, command: ReplanCommand) -> 
         targets=None if targets is None else tuple(targets),
         unavailable_unit_ids=tuple(sorted(stock.standing.without)),
         orders=stock.documents,
+        short=tuple(_as_shortfall(one, as_of_on) for one in work.short),
         changing=work.changing_references,
         batch_doses=dict(work.batch_doses),
     )
+
+
+def _as_shortfall(short: Shortfall, as_of_on: date) -> dict[str, Any]:
+    by = as_of_on + timedelta(days=short.by)
+    return {"tier": short.tier, "by": by.isoformat(), "missing": short.quantity, "at_most": short.at_most}
 
 
 async def _run_of(
