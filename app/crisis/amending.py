@@ -15,13 +15,14 @@ from app.capacity.service import freeze_slots, lock_units, thaw
 from app.crisis import repository
 from app.crisis.amendment_body import Amending, amendment_body
 from app.crisis.body import plan_hash
+from app.crisis.campaigns import Brief
 from app.crisis.errors import PlanOutdated
 from app.crisis.models import Crisis, CrisisMode, CrisisPlan, CrisisStatus, PlanStatus
 from app.crisis.planning import changed_units, supersede
 from app.crisis.references import References
 from app.crisis.replanner import CHANGING
 from app.crisis.scoping import brief_of
-from app.crisis.settling import settle
+from app.crisis.settling import Settled, settle
 from app.crisis.standing import still_holds
 from app.crisis.stock import Stock, take_stock
 
@@ -87,16 +88,10 @@ async def _compose(session: AsyncSession, crisis: Crisis, run: Run, asked: Amend
     if asked.targets is not None:
         brief = replace(brief, targets=asked.targets)
     references = References.model_validate({name: run.references[name] for name in References.model_fields})
-    solution = dict(run.solution or {})
-    if any(surge["id"] == CHANGING for surge in run.problem["surges"]):
-        references = references.model_copy(update={"campaigns": asked.changing})
-        new = [one for one in solution.get("campaigns", ()) if one["option"] < len(asked.changing)]
-        solution["campaigns"] = new  # The others are orders that stay.
-    settled = settle(solution, references, brief.rules, brief.last_target_on)
     return amendment_body(
         brief,
         references,
-        settled,
+        settled_anew(run.problem, run.solution or {}, references, asked, brief),
         asked,
         standing=stock.standing,
         pending=stock.pending,
@@ -104,6 +99,17 @@ async def _compose(session: AsyncSession, crisis: Crisis, run: Run, asked: Amend
         tiers_tried=_tiers_tried(run),
         filling_from_on=crisis.as_of_on,
     )
+
+
+def settled_anew(
+    problem: Mapping[str, Any], solution: Mapping[str, Any], references: References, asked: Amending, brief: Brief
+) -> Settled:
+    """Return what stands of a solution, as new campaigns; orders that the problem let stay are none."""
+    if any(surge["id"] == CHANGING for surge in problem["surges"]):
+        references = references.model_copy(update={"campaigns": asked.changing})
+        new = [one for one in solution.get("campaigns", ()) if one["option"] < len(asked.changing)]
+        solution = {**solution, "campaigns": new}
+    return settle(solution, references, brief.rules, brief.last_target_on)
 
 
 def _tiers_tried(run: Run) -> list[dict[str, int]]:
