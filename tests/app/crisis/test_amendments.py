@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.app.crisis.conftest import CONTESTED_TARGET, Contested, Crises, contested, iso, power, scalar
@@ -54,7 +55,7 @@ async def test_the_database_lets_nobody_give_way_twice(crises: Crises, world: Wo
         "INSERT INTO displacements (id, crisis_id, order_id, booking_id, kind, status, compensation_cents)"
         " SELECT gen_random_uuid(), crisis_id, order_id, booking_id, kind, 'pending', 0 FROM displacements"
     )
-    with pytest.raises(Exception, match="uq_displacements_crisis_id_booking_id_standing"):
+    with pytest.raises(IntegrityError, match="uq_displacements_crisis_id_booking_id_standing"):
         async with owner.begin() as connection:
             await connection.execute(twice)
     assert await rows(owner, DISPLACEMENTS) == [(str(place.first.booking.id), "pending")]
@@ -145,7 +146,7 @@ async def test_a_counter_while_it_is_solved_fails_the_run(crises: Crises, world:
 
 
 async def test_a_new_amendment_supersedes_the_last_and_unsigned_ones_are_not_activated(
-    crises: Crises, world: World
+    crises: Crises, world: World, owner: AsyncEngine
 ) -> None:
     crisis_id, first, _, _ = await two_of_three(crises, world)
     await answer(crises, crisis_id, first, "counter", COUNTER)
@@ -158,6 +159,9 @@ async def test_a_new_amendment_supersedes_the_last_and_unsigned_ones_are_not_act
     await crises.sign(crisis_id, newer, by=crises.coordinator)
     await crises.post(f"/{crisis_id}/activate")
     await crises.post(f"/{crisis_id}/activate", expect=409)
+    with pytest.raises(IntegrityError, match="uq_crisis_plans_amends_id_activated"):
+        async with owner.begin() as connection:
+            await connection.exec_driver_sql("UPDATE crisis_plans SET status = 'activated'")
 
 
 DRILL = {"mode": "drill", "powers": [power("exercise")]}

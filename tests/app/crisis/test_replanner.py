@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.allocation.escalation import is_met
-from app.capacity.supply import SlotFacts, Span
+from app.capacity.supply import ModalityTerms, SlotFacts, Span
 from app.core.vocabulary import Reserve
 from app.crisis.amending import settled_anew
 from app.crisis.amendment_body import Amending, PendingDisplacement, amendment_body
@@ -55,15 +55,21 @@ def stock(orders: list[StandingOrder], pending: tuple[PendingDisplacement, ...] 
     return Stock(UUID(int=1), "0" * 64, tuple(orders), pending, standing, {})
 
 
-def calendars(lines: int, bookings: tuple[BookingFacts, ...] = (), *, end: int = SLOT_DAYS) -> Calendars:
-    """Return so many lines, numbered from 1, with a slot of the crisis reserve each."""
-    units = {UUID(int=200 + n): unit(unit_id=UUID(int=200 + n)) for n in range(1, lines + 1)}
+def calendars(
+    lines: int, bookings: tuple[BookingFacts, ...] = (), *, end: int = SLOT_DAYS, ends: dict[int, int] | None = None
+) -> Calendars:
+    """Return so many lines, numbered from 1, with a slot of the crisis reserve each; the last is a little dearer."""
+    terms = {n: ModalityTerms("monoclonal_antibody", 42, price_cents=100 + n // lines) for n in range(1, lines + 1)}
+    units = {
+        UUID(int=200 + n): unit(unit_id=UUID(int=200 + n), terms={"monoclonal_antibody": terms[n]})
+        for n in range(1, lines + 1)
+    }
     slots = {
         UUID(int=200 + n): [
             SlotFacts(
                 slot_id=UUID(int=100 + n),
                 unit_id=UUID(int=200 + n),
-                period=Span(day(0), day(end)),
+                period=Span(day(0), day((ends or {}).get(n, end))),
                 reserve=Reserve.CRISIS,
                 busy=tuple(Span(one.start_on, one.end_on) for one in bookings if one.slot_id == UUID(int=100 + n)),
             )
@@ -157,10 +163,26 @@ def test_with_orders_fixed_the_first_tier_that_suffices_is_the_only_one_solved()
 
 
 def test_fewer_new_orders_are_better() -> None:
-    """Three batches more by day 103: on one free line of two in one campaign, rather than on both."""
+    """Three batches more by day 86: in one campaign on line 4, though two on lines 2 and 3 would cost less.
+
+    Line 1 is ordered, and has room for no more; lines 2 and 3 for two batches, which take 60 days.
+    """
     ordered = order(1, 2, batches=1, status=OrderStatus.ACCEPTED)
-    _, body = amended(brief((103, 80_000)), calendars(3), stock([ordered]))
-    assert [one["batches"] for one in body["campaigns"]] == [3]
+    on = calendars(4, end=62, ends={4: 79})
+    _, body = amended(brief((86, 80_000)), on, stock([ordered]))
+    assert [(one["unit_id"], one["batches"]) for one in body["campaigns"]] == [(str(UUID(int=204)), 3)]
+
+
+def test_of_places_that_bring_the_same_the_one_that_gives_up_fewer_orders_is_taken() -> None:
+    """Three batches by day 86 take [2, 79): in place of two orders on line 1, or of one on line 2, which is dearer.
+
+    The second order on line 1, over [45, 88), delivers too late for the target: nothing but its release speaks against
+    its place.
+    """
+    orders = [order(1, 2), order(1, 45, order_id=UUID(int=8)), order(2, 2)]
+    _, body = amended(brief((86, 80_000)), calendars(2, end=90), stock(orders))
+    assert [one["unit_id"] for one in body["campaigns"]] == [str(UUID(int=202))]
+    assert (body["changed_orders"], len(body["orders"]["kept"])) == (1, 2)
 
 
 def test_as_few_unanswered_orders_as_possible_are_given_up() -> None:
@@ -214,9 +236,14 @@ def stories(draw: st.DrawFn) -> tuple[Brief, Calendars, Stock]:
         if made is not None and made.status is OrderStatus.COUNTERED:
             made = order(line, placed[0], status=made.status, counter_earliest_on=day(60))  # type: ignore[index]
         orders += [] if made is None else [made]
+    waited_for = {one for made in orders for one in made.waits_for}
+    idle = [one.booking_id for one in lots if one.booking_id not in waited_for]
+    replacing = frozenset(draw(st.lists(st.sampled_from(idle), unique=True)) if idle else ())
+    unavailable = frozenset(draw(st.lists(st.integers(201, 200 + LINES).map(lambda n: UUID(int=n)), max_size=1)))
     wanted = sorted(draw(st.lists(st.integers(1, 12), min_size=2, max_size=2)))
     asked = brief((90, wanted[0] * A_BATCH), (140, wanted[1] * A_BATCH))
-    return asked, calendars(LINES, tuple(lots), end=150), stock(orders, tuple(pending))
+    taken = stock(orders, tuple(pending), replacing=replacing, unavailable=unavailable)
+    return asked, calendars(LINES, tuple(lots), end=150), taken
 
 
 @given(stories())
@@ -268,3 +295,4 @@ def _nobody_gives_way_twice(body: dict[str, Any], taken: Stock) -> None:
     told = [*becomes["stay"], *becomes["dropped"], *(one["booking_id"] for one in becomes["passed_on"])]
     assert sorted(told) == sorted(str(one.booking_id) for one in taken.pending)
     assert not set(asked) & set(becomes["stay"])
+    assert all(one["campaigns"] for one in becomes["passed_on"])

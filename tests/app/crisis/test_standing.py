@@ -1,6 +1,7 @@
 """What stands of orders, and what it delivers as things are."""
 
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -17,8 +18,8 @@ SPAN = Span(PLANNED.start_on, PLANNED.end_on)
 NONE: frozenset[UUID] = frozenset()
 
 
-def course(status: BookingStatus = BookingStatus.IN_PRODUCTION, **given: object) -> Course:
-    return Course(status=status, planned=SPAN, **given)  # type: ignore[arg-type]
+def course(status: BookingStatus = BookingStatus.IN_PRODUCTION, **given: Any) -> Course:
+    return Course(status=status, planned=SPAN, **given)
 
 
 def test_a_campaign_of_which_nothing_is_told_goes_as_planned() -> None:
@@ -36,7 +37,7 @@ def test_a_campaign_of_which_nothing_is_told_goes_as_planned() -> None:
         ({"actual_start_on": day(10), "actual_end_on": SPAN.end_on}, 1),
     ],
 )
-def test_what_is_late_delivers_late(told: dict[str, date], days: int) -> None:
+def test_what_is_late_delivers_late(told: dict[str, Any], days: int) -> None:
     assert releases_now(PLANNED.releases, 3, course(**told)) == late(PLANNED, days)
 
 
@@ -117,7 +118,7 @@ def test_who_gives_way_to_a_kept_order_is_spoken_for_and_to_one_that_leaves_is_n
     ],
 )
 def test_only_acceptances_and_completions_leave_things_as_they_were(
-    before: dict[str, object], after: dict[str, object], holds: bool
+    before: dict[str, Any], after: dict[str, Any], holds: bool
 ) -> None:
     seen, now = as_document(order(1, 2, **before)), as_document(order(1, 2, **after))
     assert still_holds([seen], [now]) is holds
