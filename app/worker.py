@@ -31,7 +31,9 @@ from app.core.settings import Settings
 from app.core.tenancy import EVERYBODY, acting_for
 from app.crisis.campaign_ends import end_orders
 from app.crisis.ending import expire_crises
+from app.crisis.first_refusal import settle_unanswered
 from app.crisis.replanning import take_up_run
+from app.crisis.silence import escalate_silence
 from app.identity.link_mail import mail_link
 from app.identity.links import forget_old_sign_ins
 from app.indicators.service import make_edition
@@ -84,6 +86,8 @@ SWEEPS: Mapping[str, Sweep] = {
     "overdue_approvals": partial(decline_overdue, author=Author.of_job("decline_overdue")),
     "expired_crises": expire_crises,
     "ended_campaigns": end_orders,
+    "unanswered_orders": escalate_silence,
+    "unanswered_places": settle_unanswered,
     "lost_runs": requeue_lost,
     "old_idempotency_keys": forget_old_keys,
     "old_attempts": remove_old,

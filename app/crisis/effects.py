@@ -13,7 +13,8 @@ from app.bookings.drafts import BookingDraft
 from app.bookings.ledger import add_charge
 from app.bookings.many import create_many
 from app.bookings.models import LIVE, Booking, BookingSource, BookingStatus, ChargeKind
-from app.bookings.service import approve, confirm, create_booking, end_booking
+from app.bookings.rules import answer_deadline
+from app.bookings.service import approve, create_booking, end_booking
 from app.capacity.occupancy import span_of
 from app.core.model import period
 from app.crisis.calendar_repository import bookings_by_id
@@ -90,16 +91,21 @@ class Outside:
         )
 
     def replacement_draft(self, booking: Booking, place: Mapping[str, Any], until_on: date) -> BookingDraft:
-        """Return the place to which a booking will move as a hold of its owner's, at the booking's own price."""
+        """Return the place to which a booking will move as a hold of its owner's, at the booking's own price.
+
+        It is held for as long as it can be taken, whenever the crisis ends: the crisis lets go of it, not the clock.
+        """
+        start_on = date.fromisoformat(place["start"])
+        until_at = max(datetime.combine(until_on, time.min, UTC), answer_deadline(start_on, instant=True))
         return BookingDraft(
             slot_id=UUID(place["slot_id"]),
             organisation_id=booking.organisation_id,
-            period=period(date.fromisoformat(place["start"]), date.fromisoformat(place["end"])),
+            period=period(start_on, date.fromisoformat(place["end"])),
             delivery_on=date.fromisoformat(place["delivery_on"]),
             batches=place["batches"],
             price_cents=booking.price_cents,
             source=BookingSource.REPLACEMENT,
-            hold_expires_at=datetime.combine(until_on, time.min, UTC),
+            hold_expires_at=until_at,
             request_id=booking.request_id,
             product_id=booking.product_id,
             crisis_id=self.crisis.id,
@@ -111,7 +117,7 @@ class Outside:
         """Confirm the campaign of an accepted order, on the place that is free by now, and charge the order."""
         if not self.is_real:
             return
-        reserved = await self._booking(order.booking_id) if order.booking_id else None
+        reserved = await self.booking_of(order.booking_id) if order.booking_id else None
         if reserved is None or reserved.status not in LIVE:
             order.booking_id = await self.reserve_campaign(order, BookingStatus.CONFIRMED)
         elif reserved.status is BookingStatus.AWAITING_CDMO:
@@ -122,7 +128,7 @@ class Outside:
         """Free the place of an order, credited if it was charged; False if its campaign has started."""
         if not self.is_real or order.booking_id is None:
             return True
-        booking = await self._booking(order.booking_id)
+        booking = await self.booking_of(order.booking_id)
         if booking.status is BookingStatus.IN_PRODUCTION or booking.status not in LIVE:
             return booking.status is not BookingStatus.IN_PRODUCTION
         charged = booking.status is BookingStatus.CONFIRMED
@@ -135,46 +141,30 @@ class Outside:
         """Make a displacement take effect; False if its booking has ended or moved by itself, and need not give way."""
         if not self.is_real:
             return True
-        booking = await self._booking(displacement.booking_id)
+        booking = await self.booking_of(displacement.booking_id)
         if not in_the_way(order, booking):
             await self.drop_replacement(displacement, "no_longer_needed")
             return False
-        await end_booking(
-            self.session,
-            self.author,
-            booking,
-            BookingStatus.DISPLACED,
-            reason_code="crisis_displaced",
-            replaced_by_id=displacement.replacement_id,
-        )
-        if displacement.replacement_id is not None:
-            replacement = await self._booking(displacement.replacement_id)
-            await self._take_up(replacement, displacement, agreed=replacement.unit_id == order.unit_id)
-        await self._compensate(displacement, booking)
+        await end_booking(self.session, self.author, booking, BookingStatus.DISPLACED, reason_code="crisis_displaced")
+        moved = displacement.kind is DisplacementKind.MOVED
+        detail = {"kind": displacement.kind.value, "moved": moved, "price_cents": booking.price_cents}
+        await self.compensate(booking, displacement.compensation_cents, detail)
         return True
 
     async def drop_replacement(self, displacement: Displacement, reason_code: str) -> None:
         """Free the place that was held for a booking which keeps its own."""
         if not self.is_real or displacement.replacement_id is None:
             return
-        replacement = await self._booking(displacement.replacement_id)
+        replacement = await self.booking_of(displacement.replacement_id)
         if replacement.status in LIVE:
             held = replacement.status is BookingStatus.HELD
             status = BookingStatus.RELEASED if held else BookingStatus.CANCELLED
             await end_booking(self.session, self.author, replacement, status, reason_code=reason_code)
 
-    async def _take_up(self, replacement: Booking, displacement: Displacement, *, agreed: bool) -> None:
-        """Turn the hold into a booking: confirmed where the CDMO has agreed or need not, else before its CDMO."""
-        if replacement.status is BookingStatus.HELD:
-            replacement = await confirm(self.session, self.author, replacement)
-        instant = bool((displacement.replacement or {}).get("instant"))
-        if replacement.status is BookingStatus.AWAITING_CDMO and (agreed or instant):
-            await approve(self.session, self.author, replacement)
-
-    async def _compensate(self, displacement: Displacement, booking: Booking) -> None:
+    async def compensate(self, booking: Booking, amount_cents: int, detail: Mapping[str, Any]) -> None:
         """Charge the authority with what is owed to a booking's owner, and credit the owner with it."""
-        moved = displacement.kind is DisplacementKind.MOVED
-        detail = {"kind": displacement.kind.value, "moved": moved, "price_cents": booking.price_cents}
+        if not self.is_real:
+            return
         for organisation_id, counterparty_id, sign in (
             (self.authority_id, booking.organisation_id, 1),
             (booking.organisation_id, self.authority_id, -1),
@@ -187,7 +177,7 @@ class Outside:
                 booking_id=booking.id,
                 crisis_id=self.crisis.id,
                 kind=ChargeKind.DISPLACEMENT_COMPENSATION,
-                amount_cents=sign * displacement.compensation_cents,
+                amount_cents=sign * amount_cents,
                 detail=detail,
             )
 
@@ -204,5 +194,14 @@ class Outside:
             detail={"order_id": str(order.id), "code": code},
         )
 
-    async def _booking(self, booking_id: UUID) -> Booking:
+    async def booking_of(self, booking_id: UUID | None) -> Booking:
+        """Return a booking as it is now.
+
+        Raises
+        ------
+        LookupError
+            If there is none.
+        """
+        if booking_id is None:
+            raise LookupError("a drill has no bookings")
         return (await bookings_by_id(self.session, [booking_id]))[booking_id]

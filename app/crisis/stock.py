@@ -16,8 +16,20 @@ from app.core.errors import StateConflict
 from app.crisis import amendment_repository, repository
 from app.crisis.amendment_body import PendingDisplacement
 from app.crisis.calendar_repository import bookings_by_id
-from app.crisis.models import Crisis, CrisisOrder, CrisisPlan, Displacement, DisplacementStatus, OrderStatus, PlanStatus
+from app.crisis.models import (
+    Crisis,
+    CrisisOrder,
+    CrisisPlan,
+    Displacement,
+    DisplacementStatus,
+    OrderStatus,
+    PlaceAnswer,
+    PlanStatus,
+)
 from app.crisis.standing import BEGUN, Course, Release, Standing, StandingOrder, as_document, releases_now, standing_of
+
+LET_GO = frozenset({PlaceAnswer.DECLINED, PlaceAnswer.LAPSED})
+"""What became of a place that nobody holds any more."""
 
 ENDED_AS = {BookingStatus.COMPLETED: OrderStatus.COMPLETED, BookingStatus.FAILED: OrderStatus.FAILED}
 
@@ -72,7 +84,7 @@ async def take_stock(session: AsyncSession, crisis: Crisis, unavailable: Iterabl
     orders = tuple(_order(row, bookings, planned, pending) for row in rows)
     replaced: dict[UUID, tuple[Span, ...]] = defaultdict(tuple)
     for one in displacements:
-        if one.replacement:
+        if one.replacement and one.answer not in LET_GO:
             days = Span(date.fromisoformat(one.replacement["start"]), date.fromisoformat(one.replacement["end"]))
             replaced[UUID(one.replacement["slot_id"])] += (days,)
     given_way = frozenset(one.booking_id for one in displacements if one.status is DisplacementStatus.EFFECTIVE)

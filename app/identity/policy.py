@@ -198,7 +198,10 @@ POST   /v1/crises/{crisis_id}/replan                     write -       -    all 
 GET    /v1/crises/{crisis_id}/orders                     read  own     own  all         all       own      all   -
 POST   /v1/crises/{crisis_id}/orders/{order_id}/accept   write none    own  sees        sees      none     sees  -
 POST   /v1/crises/{crisis_id}/orders/{order_id}/counter  write none    own  sees        sees      none     sees  -
+POST   /v1/crises/{crisis_id}/orders/{order_id}/withdraw write none    own  sees        sees      none     sees  -
 GET    /v1/crises/{crisis_id}/displacements              read  own     own  all         all       own      all   -
+POST   /v1/crises/{crisis_id}/displacements/{displacement_id}/accept  write own none sees sees none sees -
+POST   /v1/crises/{crisis_id}/displacements/{displacement_id}/decline write own none sees sees none sees -
 GET    /v1/crises/{crisis_id}/notices                    read  own     own  all         all       own      all   -
 POST   /v1/crises/{crisis_id}/stand-down                 write -       -    all         -         -        -     -
 

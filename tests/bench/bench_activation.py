@@ -13,7 +13,7 @@ from app.core.settings import APPLICATION_ROLE, OWNER_ROLE, Settings
 from app.main import create_app
 from tests.support import server
 from tests.support.client import Client
-from tests.support.large_crisis import stored_crisis
+from tests.support.large_crisis import large_crises
 
 SIZES = ((500, 0), (0, 500), (500, 500))
 """Orders in free places, and orders in those of lots that move."""
@@ -61,7 +61,8 @@ async def _once(database: str, free: int, moved: int) -> float:
         log_level="ERROR",
         **server.UNLIMITED,
     )
-    made = await stored_crisis(settings, free=free, moved=moved)
+    async with large_crises(settings) as crises:
+        made = await crises.signed(free=free, moved=moved)
     app = create_app(settings)
     async with (
         app.router.lifespan_context(app),

@@ -1,6 +1,7 @@
 """A signed crisis of as many orders as wanted, stored as planning and signing would have left it, without a solver."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -20,7 +21,7 @@ from app.core.plain import new_row
 from app.core.settings import Settings
 from app.core.vocabulary import GmpPhase, Reserve
 from app.crisis.body import plan_hash
-from app.crisis.models import Crisis, CrisisPlan
+from app.crisis.models import Crisis, CrisisPlan, CrisisStatus
 from app.crisis.rules import Tier
 from app.identity.models import Organisation
 from app.main import create_app
@@ -53,29 +54,40 @@ class LargeCrisis:
         return f"/v1/crises/{self.crisis_id}/activate"
 
 
-async def stored_crisis(settings: Settings, *, free: int, moved: int) -> LargeCrisis:
-    """Store a crisis of `free + moved` orders in a database that has nothing yet, and have it signed by two people."""
+@asynccontextmanager
+async def large_crises(settings: Settings) -> AsyncIterator["LargeCrises"]:
+    """Give what stores crises in a database that has nothing yet."""
     assert settings.database_owner_url is not None
     engine = make_engine(settings.database_owner_url, settings, is_owner=True)
+    world = World(make_session_factory(engine))
+    await world.add_modalities()
+    app = create_app(settings)
     try:
-        return await _Staging(World(make_session_factory(engine)), settings).made(free, moved)
+        async with (
+            app.router.lifespan_context(app),
+            Client(transport=httpx.ASGITransport(app), base_url="http://test") as client,
+        ):
+            crises = Crises(client, world, await world.coordinator(), await world.authority())
+            yield LargeCrises(world, crises)
     finally:
         await engine.dispose()
 
 
 @dataclass
-class _Staging:
+class LargeCrises:
+    """Stores crises of one coordinator and one authority, each with calendars of its own."""
+
     world: World
-    settings: Settings
+    crises: Crises
 
     @property
     def sessions(self) -> SessionFactory:
+        """Those of the owner's role."""
         return self.world.sessions
 
-    async def made(self, free: int, moved: int) -> LargeCrisis:
-        world = self.world
-        await world.add_modalities()
-        cdmo, maker = await world.cdmo()
+    async def planned(self, *, free: int, moved: int) -> tuple[LargeCrisis, dict[str, Any]]:
+        """Store a crisis of `free + moved` orders, and return it with what is to be signed."""
+        cdmo, maker = await self.world.cdmo()
         slots, places = await self._slots(cdmo, free + moved)
         lots, owners = await self._lots(slots[free:])
         campaigns = [_campaign(number, places[slot.id]) for number, slot in enumerate(slots, 1)]
@@ -84,17 +96,17 @@ class _Staging:
             _displacement(lot, places[slot.id], places[displaced[(number + 1) % moved].id], free + number + 1)
             for number, (slot, lot) in enumerate(zip(displaced, lots, strict=True))
         ]
-        app = create_app(self.settings)
-        async with (
-            app.router.lifespan_context(app),
-            Client(transport=httpx.ASGITransport(app), base_url="http://test") as client,
-        ):
-            crises = Crises(client, world, await world.coordinator(), await world.authority())
-            crisis_id = await crises.declared()
-            plan = await self._plan(UUID(crisis_id), slots, campaigns, displacements)
-            await crises.sign(crisis_id, plan, by=crises.coordinator)
-            await crises.sign(crisis_id, plan, by=crises.authority)
-        return LargeCrisis(crisis_id, free, moved, crises.coordinator, crises.authority, maker, owners)
+        crises = self.crises
+        crisis_id = await crises.declared()
+        plan = await self._plan(UUID(crisis_id), slots, campaigns, displacements)
+        return LargeCrisis(crisis_id, free, moved, crises.coordinator, crises.authority, maker, owners), plan
+
+    async def signed(self, *, free: int, moved: int) -> LargeCrisis:
+        """Store such a crisis, and have its plan signed by two people."""
+        made, plan = await self.planned(free=free, moved=moved)
+        await self.crises.sign(made.crisis_id, plan, by=made.coordinator)
+        await self.crises.sign(made.crisis_id, plan, by=made.authority)
+        return made
 
     async def _slots(self, cdmo: Organisation, count: int) -> tuple[list[Slot], dict[UUID, dict[str, Any]]]:
         """Store slots of [0, 200), each on a unit of its own of one line, and return them with what a plan tells."""
@@ -171,7 +183,7 @@ class _Staging:
                 new_row(SlotFreeze, slot_id=one.id, holder=FreezeHolder.CRISIS, holder_id=crisis_id) for one in slots
             ]
             await insert_all(session, SlotFreeze, freezes)
-            crisis.status = "planned"
+            crisis.status = CrisisStatus.PLANNED
             return {"id": str(plan.id), "plan_hash": plan.plan_hash}
 
 

@@ -44,7 +44,7 @@ async def test_a_booking_that_has_not_given_way_is_asked_again(
         ("direct", "displaced"),
         ("direct", "confirmed"),
         ("replacement", "released"),
-        ("replacement", "confirmed"),
+        ("replacement", "held"),
     ]
 
 

@@ -186,6 +186,18 @@ async def test_a_cdmo_that_drops_out_is_released_and_offers_nothing_any_more(
     assert {one["organisation_id"] for one in later["campaigns"]} == {str(spare.cdmo.id)}, "the first stays out"
 
 
+async def test_a_cdmo_that_withdraws_is_made_good_elsewhere(crises: Crises, world: World) -> None:
+    crisis_id, first, second, spare = await two_of_three(crises, world)
+    kept = await answer(crises, crisis_id, second, "accept")
+    gone = await answer(crises, crisis_id, first, "accept")
+    await answer(crises, crisis_id, first, "withdraw", {"reason_code": "staff"})
+    body = (await crises.amended(crisis_id, reason_code="cdmo_dropped_out"))["body"]
+    assert [one["order_id"] for one in body["orders"]["kept"]] == [kept["id"]]
+    assert [(one["order_id"], one["status"]) for one in body["orders"]["lost"]] == [(gone["id"], "withdrawn")]
+    assert [one["organisation_id"] for one in body["campaigns"]] == [str(spare.cdmo.id)]
+    assert (body["targets_met"], body["unavailable_unit_ids"]) == (True, [str(first.unit.id)])
+
+
 async def test_a_failed_campaign_delivers_nothing_and_is_made_good(
     crises: Crises, world: World, owner: AsyncEngine
 ) -> None:
