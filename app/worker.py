@@ -29,9 +29,10 @@ from app.core.jobs import Entrypoint
 from app.core.model import new_id
 from app.core.settings import Settings
 from app.core.tenancy import EVERYBODY, acting_for
+from app.crisis.campaign_ends import end_orders
 from app.crisis.ending import expire_crises
 from app.crisis.first_refusal import settle_unanswered
-from app.crisis.planning import take_up_plan
+from app.crisis.replanning import take_up_run
 from app.crisis.silence import escalate_silence
 from app.identity.link_mail import mail_link
 from app.identity.links import forget_old_sign_ins
@@ -48,7 +49,7 @@ SWEEP_SECONDS = 5.0
 
 FOLLOW_UPS: Mapping[RunKind, FollowUp] = {
     RunKind.ROUND: round_run_ended,
-    RunKind.CRISIS: take_up_plan,
+    RunKind.CRISIS: take_up_run,
     RunKind.WAITING: offer_freed,
 }
 """What follows the end of a run, by its kind."""
@@ -84,6 +85,7 @@ SWEEPS: Mapping[str, Sweep] = {
     "stale_holds": partial(expire_stale_holds, author=Author.of_job("expire_holds")),
     "overdue_approvals": partial(decline_overdue, author=Author.of_job("decline_overdue")),
     "expired_crises": expire_crises,
+    "ended_campaigns": end_orders,
     "unanswered_orders": escalate_silence,
     "unanswered_places": settle_unanswered,
     "lost_runs": requeue_lost,

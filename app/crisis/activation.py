@@ -1,6 +1,6 @@
 """Activating a signed plan: all its orders, holds and displacements in one transaction, or nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -41,9 +41,10 @@ from app.identity.models import Role
 
 @dataclass(frozen=True, slots=True)
 class Outdated:
-    """Nothing was activated: calendars in scope have changed, and the crisis is back in planning."""
+    """Nothing was activated: what was signed is out of date, and the crisis is back in planning, or stays active."""
 
     unit_ids: tuple[str, ...]
+    crisis_status: CrisisStatus = CrisisStatus.DECLARED
 
 
 async def activate(session: AsyncSession, actor: Actor, crisis_id: UUID) -> Crisis | Outdated:
@@ -64,7 +65,7 @@ async def activate(session: AsyncSession, actor: Actor, crisis_id: UUID) -> Cris
     actor.require(Role.COORDINATOR)
     crisis = await locked_crisis(session, crisis_id)
     require_status(crisis, {CrisisStatus.SIGNED}, "be activated")
-    plan, authority_id = await _signed_plan(session, crisis)
+    plan, authority_id = await signed_plan(session, crisis)
     seen: dict[str, int] = plan.body["calendar_versions"]
     if crisis.mode is CrisisMode.REAL:
         await lock_units(session, [UUID(unit) for unit in seen])
@@ -75,14 +76,14 @@ async def activate(session: AsyncSession, actor: Actor, crisis_id: UUID) -> Cris
     before = snapshot(plan)
     plan.status = PlanStatus.ACTIVATED
     await record(session, actor, "crisis_plan.activated", plan, before=before)
-    await _write(Outside(session, actor, crisis, authority_id), plan)
+    await write(Outside(session, actor, crisis, authority_id), plan)
     await change_status(session, actor, crisis, CrisisStatus.ACTIVE)
     if crisis.mode is CrisisMode.REAL:
         await thaw(session, actor, crisis.id)
     return crisis
 
 
-async def _signed_plan(session: AsyncSession, crisis: Crisis) -> tuple[CrisisPlan, UUID]:
+async def signed_plan(session: AsyncSession, crisis: Crisis) -> tuple[CrisisPlan, UUID]:
     """Return the plan that both have signed, and the organisation for which the authority has."""
     plan = next((one for one in await repository.plans_of(session, crisis.id) if one.status is PlanStatus.SIGNED), None)
     if plan is None:
@@ -132,14 +133,19 @@ def _displacement_of(planned: Mapping[str, Any], orders: Sequence[CrisisOrder]) 
     )
 
 
-async def _write(outside: Outside, plan: CrisisPlan) -> None:
-    """Write the orders and displacements of a plan, and tell whom they concern.
+async def write(outside: Outside, plan: CrisisPlan, waiting: Collection[int] = ()) -> list[CrisisOrder]:
+    """Write the orders and displacements of a plan, tell whom they concern, and return the orders.
 
     A campaign is booked where no displaced booking still holds its place, and each replacement is held.
+
+    Parameters
+    ----------
+    waiting
+        Campaigns, by their numbers, whose place is held by a booking that gives way by an earlier plan.
     """
     orders = _orders_of(plan)
     displacements = [_displacement_of(one, orders) for one in plan.body["displacements"]]
-    await _take_places(outside, plan, orders, displacements)
+    await _take_places(outside, plan, orders, displacements, waiting)
     session, author = outside.session, outside.author
     await insert_all(session, CrisisOrder, orders)
     await insert_all(session, Displacement, displacements)
@@ -147,13 +153,18 @@ async def _write(outside: Outside, plan: CrisisPlan) -> None:
     await record_created(session, author, [("displacement.pending", one) for one in displacements])
     await tell_makers(session, author, outside.crisis, plan, orders)
     await tell_displaced(session, author, outside.crisis, displacements)
+    return orders
 
 
 async def _take_places(
-    outside: Outside, plan: CrisisPlan, orders: Sequence[CrisisOrder], displacements: Sequence[Displacement]
+    outside: Outside,
+    plan: CrisisPlan,
+    orders: Sequence[CrisisOrder],
+    displacements: Sequence[Displacement],
+    waiting: Collection[int],
 ) -> None:
     """Book the campaigns whose places are free, and hold the replacements: each row names its booking then."""
-    waiting = {number for one in plan.body["displacements"] for number in one["campaigns"]}
+    waiting = {number for one in plan.body["displacements"] for number in one["campaigns"]} | set(waiting)
     free = [order for number, order in enumerate(orders, 1) if number not in waiting]
     moved = [one for one in displacements if one.replacement is not None]
     bookings = await bookings_by_id(outside.session, [one.booking_id for one in moved])

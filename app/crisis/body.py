@@ -34,6 +34,8 @@ def plan_body(
     mode: str,
     tiers_tried: Sequence[Mapping[str, Any]],
     calendar_versions: Mapping[str, int],
+    standing: Iterable[tuple[date, int]] = (),
+    filling_from_on: date | None = None,
 ) -> dict[str, Any]:
     """Return the body of a plan: campaigns, doses against time and targets, who gives way, and what it costs.
 
@@ -43,8 +45,12 @@ def plan_body(
         For each tier solved, what it reached.
     calendar_versions
         The calendars that the plan was made from; it is out of date when one has changed.
+    standing
+        Doses by day that orders deliver already: they count beside those of the campaigns.
+    filling_from_on
+        The day from which filling counts; that of planning if left out.
     """
-    curve = dose_curve(brief, settled.campaigns)
+    curve = dose_curve(brief, settled.campaigns, standing, filling_from_on)
     campaigns = [_campaign(brief, references, settled, one) for one in settled.campaigns]
     displacements = [_displacement(brief, references, settled, one) for one in settled.displacements]
     orders = sum(one["price_cents"] for one in campaigns)
@@ -77,13 +83,20 @@ def plan_body(
     }
 
 
-def dose_curve(brief: Brief, campaigns: Iterable[PlannedCampaign]) -> list[dict[str, Any]]:
+def dose_curve(
+    brief: Brief,
+    campaigns: Iterable[PlannedCampaign],
+    standing: Iterable[tuple[date, int]] = (),
+    filling_from_on: date | None = None,
+) -> list[dict[str, Any]]:
     """Return the doses released day by day: each day's, their sum, and how many of them are filled by then.
 
     Where the filling capacity is not known, all that is released counts as filled. What waits to be filled is filled
     at the weekly rate, from the day of planning on.
     """
     released: dict[date, int] = {}
+    for on, doses in standing:
+        released[on] = released.get(on, 0) + doses
     for campaign in campaigns:
         each: int = getattr(campaign.option, brief.rules.yield_basis.value)
         for on, batches in campaign.releases:
@@ -93,11 +106,11 @@ def dose_curve(brief: Brief, campaigns: Iterable[PlannedCampaign]) -> list[dict[
     cap = brief.countermeasure.fill_cap_per_week
     curve: list[dict[str, Any]] = []
     total = filled = 0
-    before = brief.as_of_on
+    before = filling_from_on or brief.as_of_on
     for on in sorted(released):
         if cap is not None:
-            filled = min(total, filled + cap * (on - before).days // DAYS_A_WEEK)
-        before = on
+            filled = min(total, filled + cap * max(0, (on - before).days) // DAYS_A_WEEK)
+        before = max(before, on)
         total += released[on]
         reached = total if cap is None else filled
         curve.append({"on": on.isoformat(), "doses": released[on], "cumulative": total, "filled": reached})

@@ -39,7 +39,7 @@ def declaration_faults(command: Declaration, as_of_on: date) -> Iterator[FieldFa
     if as_of_on >= command.end:
         yield FieldFault("/as_of_on", f"{as_of_on} is not before the end of the validity, {command.end}")
     yield from _power_faults(command)
-    yield from _target_faults(command.targets, as_of_on)
+    yield from target_faults(command.targets, as_of_on)
 
 
 def _power_faults(command: Declaration) -> Iterator[FieldFault]:
@@ -57,7 +57,7 @@ def _power_faults(command: Declaration) -> Iterator[FieldFault]:
         seen.add((power.kind, power.act_reference))
 
 
-def _target_faults(targets: Sequence[CrisisTarget], as_of_on: date) -> Iterator[FieldFault]:
+def target_faults(targets: Sequence[CrisisTarget], as_of_on: date) -> Iterator[FieldFault]:
     """Yield where targets lie in the past, or do not add up in time."""
     for number, target in enumerate(targets):
         before = targets[number - 1] if number else None

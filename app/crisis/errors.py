@@ -33,6 +33,12 @@ class NothingToPlan(Conflict):
     type, title = "nothing-to-plan", "There is no published slot in the scope of the crisis"
 
 
+class NothingToReplan(Conflict):
+    """What is ordered meets every target, and nothing of it has to go."""
+
+    type, title = "nothing-to-replan", "What is ordered meets every target"
+
+
 class CrisisExpired(Conflict):
     """The declaration's validity has ended."""
 

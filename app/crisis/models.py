@@ -57,6 +57,7 @@ class OrderStatus(StrEnum):
     WITHDRAWN = "withdrawn"
     RELEASED = "released"
     COMPLETED = "completed"
+    FAILED = "failed"
 
 
 class DisplacementKind(StrEnum):
@@ -115,13 +116,25 @@ class CrisisPower(Table, table=True):
 
 
 class CrisisPlan(Versioned, table=True):
-    """What a run proposes, and the hash of it that is signed."""
+    """What a run proposes, and the hash of it that is signed.
+
+    One with `amends_id` changes an activated plan of an active crisis: it says only what is different from then on. A
+    plan is amended once; what comes after amends the amendment.
+    """
 
     __tablename__ = "crisis_plans"
     __table_args__ = (
         UniqueConstraint("run_id"),
         Index("ix_crisis_plans_crisis_id", "crisis_id"),
         CheckConstraint("tier BETWEEN 1 AND 6", name="tier"),
+        CheckConstraint("amends_id <> id", name="amends_id"),
+        Index("ix_crisis_plans_amends_id", "amends_id"),
+        Index(
+            "uq_crisis_plans_amends_id_activated",
+            "amends_id",
+            unique=True,
+            postgresql_where=text("status = 'activated'"),
+        ),
     )
 
     crisis_id: UUID = Field(foreign_key="crises.id")
@@ -130,6 +143,7 @@ class CrisisPlan(Versioned, table=True):
     status: PlanStatus = one_of(PlanStatus, default=PlanStatus.PROPOSED)
     plan_hash: str = Field(max_length=64)
     body: dict[str, Any] = document()
+    amends_id: UUID | None = Field(default=None, foreign_key="crisis_plans.id")
 
 
 class CrisisSignature(Table, table=True):
@@ -189,12 +203,19 @@ class Displacement(Versioned, table=True):
     """A booking in the way of an order: to be moved or displaced, when the CDMO has accepted.
 
     `replacement` is the place that it moves to; `replacement_id` the booking that keeps it, which a drill never has.
+    Nobody gives way twice in a crisis; one whose displacement was dropped has not given way, and may be asked again.
     Its owner's `answer` about that place may come before it gives way; `answer_by_at` is set when it does.
     """
 
     __tablename__ = "displacements"
     __table_args__ = (
-        UniqueConstraint("crisis_id", "booking_id"),
+        Index(
+            "uq_displacements_crisis_id_booking_id_standing",
+            "crisis_id",
+            "booking_id",
+            unique=True,
+            postgresql_where=text("status <> 'dropped'"),
+        ),
         Index("ix_displacements_booking_id", "booking_id"),
         Index("ix_displacements_unanswered", "answer_by_at", postgresql_where=text("answer IS NULL")),
         CheckConstraint("(answer IS NULL) = (answered_at IS NULL)", name="answered_at"),

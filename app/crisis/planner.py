@@ -54,7 +54,7 @@ def tier_problems(board: Board) -> list[TierProblem]:
     if len(steps) > 1:
         steps.pop((0, 0), None)
     return [
-        TierProblem(tier, _problem(board, _campaigns_up_to(board, tier), _movable_up_to(board, tier)))
+        TierProblem(tier, problem_of(board, _campaigns_up_to(board, tier), _movable_up_to(board, tier)))
         for tier in steps.values()
     ]
 
@@ -98,7 +98,8 @@ def _day(brief: Brief, day: date) -> int:
     return (day - brief.as_of_on).days
 
 
-def _problem(board: Board, campaigns: Iterable[CampaignOption], movable: set[UUID]) -> scheduling.Problem:
+def problem_of(board: Board, campaigns: Iterable[CampaignOption], movable: set[UUID]) -> scheduling.Problem:
+    """Return the problem in which these campaigns may run and these bookings give way; all others are fixed."""
     brief = board.brief
     slots = used_slots(board)
     windows = [

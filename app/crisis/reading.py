@@ -99,6 +99,7 @@ def _plan(row: CrisisPlan, signatures: Sequence[CrisisSignature]) -> PlanRead:
         id=row.id,
         crisis_id=row.crisis_id,
         run_id=row.run_id,
+        amends_id=row.amends_id,
         tier=row.tier,
         status=row.status,
         plan_hash=row.plan_hash,

@@ -11,12 +11,14 @@ from app.core.paging import Page
 from app.core.routing import ApiRouter, if_match
 from app.crisis import (
     activation,
+    amendment_activation,
     ending,
     first_refusal,
     notices,
     orders,
     planning,
     reading,
+    replanning,
     service,
     signing,
     withdrawing,
@@ -34,6 +36,7 @@ from app.crisis.schemas import (
     OrderRead,
     PlanCommand,
     PlanRead,
+    ReplanCommand,
     SignCommand,
     StandDownCommand,
     WithdrawCommand,
@@ -115,16 +118,40 @@ async def activate(request: Request, session: DbSession, actor: CurrentActor, cr
     """All orders, holds and displacements are written in one transaction, or nothing.
 
     If a calendar in scope has changed since the plan was made the answer is 409, and the crisis is back in planning.
+    Of an active crisis it is the amendment that is activated, and nothing but what it changes is written; one that is
+    out of date is superseded, and the crisis stays active.
     """
-    done = await activation.activate(session, actor, crisis_id)
+    done = await amendment_activation.activate(session, actor, crisis_id)
     if isinstance(done, activation.Outdated):
-        # Answered, not raised: the return to planning is to be committed.
+        # Answered, not raised: what it says of the plan is to be committed.
+        changed = f"Calendars have changed in {len(done.unit_ids)} places" if done.unit_ids else "Orders have changed"
         outdated = PlanOutdated(
-            f"Calendars have changed in {len(done.unit_ids)} places since the plan was made: plan again.",
-            facts={"unit_ids": list(done.unit_ids), "crisis_status": "declared"},
+            f"{changed} since the plan was made: plan again.",
+            facts={"unit_ids": list(done.unit_ids), "crisis_status": done.crisis_status.value},
         )
         return problem(outdated, instance=request.url.path)
     return await reading.read_crisis(session, done)
+
+
+@router.post("/{crisis_id}/replan", status_code=202, summary="Plan an active crisis anew", dependencies=[ONCE_IF_ASKED])
+async def replan(
+    *,
+    request: Request,
+    response: Response,
+    session: DbSession,
+    actor: CurrentActor,
+    crisis_id: UUID,
+    command: ReplanCommand | None = None,
+) -> RunRead:
+    """Plan what is missing of the targets, in the background: what is ordered stays unless it cannot.
+
+    The run ends with an amendment among `/plans`, which says how many orders it changes. It is signed and activated as
+    the plan was; the crisis stays active. Until then the slots that it needs take no other booking. If what is ordered
+    meets every target, the answer is 409 `nothing-to-replan`.
+    """
+    run = await replanning.request_replan(session, actor, crisis_id, command or ReplanCommand())
+    response.headers["Location"] = address_of(request, f"/v1/runs/{run.id}")
+    return await read_run(session, run)
 
 
 @router.get("/{crisis_id}/orders", summary="List orders")

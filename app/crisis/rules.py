@@ -52,11 +52,14 @@ TRANSITIONS: Mapping[CrisisStatus, frozenset[CrisisStatus]] = {
 
 ORDER_TRANSITIONS: Mapping[OrderStatus, frozenset[OrderStatus]] = {
     OrderStatus.ISSUED: frozenset({OrderStatus.ACCEPTED, OrderStatus.COUNTERED, OrderStatus.RELEASED}),
-    OrderStatus.ACCEPTED: frozenset({OrderStatus.WITHDRAWN, OrderStatus.RELEASED, OrderStatus.COMPLETED}),
+    OrderStatus.ACCEPTED: frozenset(
+        {OrderStatus.WITHDRAWN, OrderStatus.RELEASED, OrderStatus.COMPLETED, OrderStatus.FAILED}
+    ),
     OrderStatus.COUNTERED: frozenset(),
     OrderStatus.WITHDRAWN: frozenset(),
     OrderStatus.RELEASED: frozenset(),
     OrderStatus.COMPLETED: frozenset(),
+    OrderStatus.FAILED: frozenset(),
 }
 
 TIERS_OPENED: Mapping[PowerKind, frozenset[Tier]] = {

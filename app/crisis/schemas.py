@@ -74,6 +74,36 @@ class PlanCommand(Body):
     seed: int = Field(default=1, ge=0, lt=2**31)
 
 
+class ReplanReason(StrEnum):
+    """Why a crisis is planned anew, coded."""
+
+    ORDER_COUNTERED = "order_countered"
+    BATCH_FAILED = "batch_failed"
+    PRODUCTION_SLIPPED = "production_slipped"
+    TARGETS_CHANGED = "targets_changed"
+    CDMO_DROPPED_OUT = "cdmo_dropped_out"
+    ORDER_UNANSWERED = "order_unanswered"
+    OTHER = "other"
+
+
+class ReplanCommand(Body):
+    """What an active crisis is planned anew for; what is left out stays as it is.
+
+    The targets replace those declared, once the amendment is activated. Units that are named, or those of a CDMO that
+    is, offer nothing to this crisis any more: what they have not begun is released.
+    """
+
+    reason_code: ReplanReason = ReplanReason.OTHER
+    targets: Annotated[Targets | None, NotNull] = None
+    unavailable_unit_ids: list[UUID] = Field(default=[], max_length=1_000)
+    unavailable_organisation_ids: list[UUID] = Field(default=[], max_length=200)
+    as_of_on: Annotated[Day | None, NotNull] = Field(
+        default=None, validation_alias=AS_OF, description="The day to reason from; today if left out"
+    )
+    time_limit_s: float = Field(default=2, gt=0, le=600, description="Seconds for each tier of capacity that is tried")
+    seed: int = Field(default=1, ge=0, lt=2**31)
+
+
 class SignCommand(Body):
     """A signature: of one plan, by the hash that the signer has read."""
 
@@ -172,6 +202,7 @@ class PlanRead(BaseModel):
     id: UUID
     crisis_id: UUID
     run_id: UUID
+    amends_id: UUID | None = Field(description="The activated plan that it changes, where it is an amendment")
     tier: int = Field(description="The last tier that the plan draws on, 1 to 6")
     status: PlanStatus
     plan_hash: str

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -46,21 +47,28 @@ class Calendars:
     versions: Mapping[UUID, int]
 
 
-async def brief_of(session: AsyncSession, crisis: Crisis) -> Brief:
-    """Return what the planner needs of a crisis; its powers decide which tiers are open on its first day."""
+async def brief_of(session: AsyncSession, crisis: Crisis, as_of_on: date | None = None) -> Brief:
+    """Return what the planner needs of a crisis; its powers decide which tiers are open on its first day.
+
+    Parameters
+    ----------
+    as_of_on
+        The day to reason from, where it is not the one declared.
+    """
+    as_of_on = as_of_on or crisis.as_of_on
     powers = (await repository.powers_of(session, [crisis.id]))[crisis.id]
     validity = span_of(crisis.validity)
     in_force = [Power(power.kind, *span_of(power.validity)) for power in powers]
     return Brief(
         crisis_id=crisis.id,
-        as_of_on=crisis.as_of_on,
+        as_of_on=as_of_on,
         start_on=validity.start_on,
         end_on=validity.end_on,
         countermeasure=Countermeasure.model_validate(crisis.countermeasure),
         targets=tuple(CrisisTarget.model_validate(target) for target in crisis.targets),
         scope=CrisisScope.model_validate(crisis.scope),
         rules=CrisisRules.model_validate(crisis.rules),
-        tiers=open_tiers(in_force, crisis.mode, max(crisis.as_of_on, validity.start_on)),
+        tiers=open_tiers(in_force, crisis.mode, max(as_of_on, validity.start_on)),
     )
 
 

@@ -22,6 +22,9 @@ SIGNATORIES = (Role.COORDINATOR, Role.AUTHORITY)
 async def sign_plan(session: AsyncSession, actor: Actor, crisis_id: UUID, command: SignCommand) -> CrisisPlan:
     """Sign a plan for one's role; with the second signature the plan and its crisis are signed.
 
+    So with an amendment, whatever it changes: what the State orders is the authority's to sign, even where nobody gives
+    way. Its crisis stays active.
+
     Raises
     ------
     NotAPerson
@@ -31,14 +34,13 @@ async def sign_plan(session: AsyncSession, actor: Actor, crisis_id: UUID, comman
     AlreadySigned
         If the person has signed it, under whatever key, or the role has.
     StateConflict
-        If the crisis is not planned, or the plan is superseded.
+        If the crisis is not planned, or for an amendment not active, or the plan is superseded.
     """
     actor.require(*SIGNATORIES)
     if actor.person_id is None:
         raise NotAPerson("This key is in nobody's hands: sign with a key that was issued to a person.")
     await go_across(session)
     crisis = await locked_crisis(session, crisis_id)
-    require_status(crisis, {CrisisStatus.PLANNED}, "be signed")
     plan = await _signable(session, crisis, command)
     signed = (await repository.signatures_of(session, [plan.id]))[plan.id]
     if any(one.person_id == actor.person_id for one in signed):
@@ -54,7 +56,8 @@ async def sign_plan(session: AsyncSession, actor: Actor, crisis_id: UUID, comman
         before = snapshot(plan)
         plan.status = PlanStatus.SIGNED
         await record(session, actor, "crisis_plan.signed", plan, before=before)
-        await change_status(session, actor, crisis, CrisisStatus.SIGNED)
+        if plan.amends_id is None:
+            await change_status(session, actor, crisis, CrisisStatus.SIGNED)
     return plan
 
 
@@ -62,6 +65,8 @@ async def _signable(session: AsyncSession, crisis: Crisis, command: SignCommand)
     """Return the plan to be signed, whose body still has the hash that it was proposed with."""
     plans = {plan.id: plan for plan in await repository.plans_of(session, crisis.id)}
     plan = plans.get(command.plan_id)
+    signable_in = CrisisStatus.PLANNED if plan is None or plan.amends_id is None else CrisisStatus.ACTIVE
+    require_status(crisis, {signable_in}, "be signed")
     if plan is None:
         raise NotFound.of("plan", command.plan_id)
     if plan.status is not PlanStatus.PROPOSED:

@@ -194,6 +194,7 @@ POST   /v1/crises/{crisis_id}/plan                       write -       -    all 
 GET    /v1/crises/{crisis_id}/plans                      read  none    none all         all       none     all   -
 POST   /v1/crises/{crisis_id}/sign                       write -       -    all         all       -        -     -
 POST   /v1/crises/{crisis_id}/activate                   write -       -    all         -         -        -     -
+POST   /v1/crises/{crisis_id}/replan                     write -       -    all         -         -        -     -
 GET    /v1/crises/{crisis_id}/orders                     read  own     own  all         all       own      all   -
 POST   /v1/crises/{crisis_id}/orders/{order_id}/accept   write none    own  sees        sees      none     sees  -
 POST   /v1/crises/{crisis_id}/orders/{order_id}/counter  write none    own  sees        sees      none     sees  -

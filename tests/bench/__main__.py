@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.bench import bench_activation, bench_api
+from tests.bench import bench_activation, bench_api, bench_replan
 from tests.bench.engines import command
 
 RESULTS = Path("bench-results")
@@ -38,6 +38,9 @@ def _parser() -> argparse.ArgumentParser:
     activation = commands.add_parser("activation", help="an activation of 500 orders, and of 1,000")
     activation.add_argument("--rounds", type=int, default=5, help="activations of each size")
     activation.set_defaults(run=lambda given: bench_activation.command(given.rounds, Console()))
+    replan = commands.add_parser("replan", help="a crisis planned anew after one counter, on the national calendar")
+    replan.add_argument("--seeds", type=int, default=3, help="national calendars to measure on")
+    replan.set_defaults(run=lambda given: bench_replan.command(given.seeds, Console(), RESULTS))
     command.add_engine(commands.add_parser("engine", help="the engine beside other ways to plan"))
     command.add_growth(commands.add_parser("growth", help="the engine from 40 to 15,000 requests"))
     command.add_cluster(commands.add_parser("cluster", help="the engine in one process, in two, and on a Dask cluster"))

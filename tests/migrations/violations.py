@@ -47,6 +47,7 @@ SECOND_SEAL = {
 }
 """What a second seal has that the first has not."""
 
+ITSELF = str(new_id())
 EXAMPLES: dict[str, Violation] = {
     **_named("api_keys", scopes={"scopes": []}, previous={"previous_ends_at": None}),
     **_named("token_clients", scopes={"scopes": []}, named={"subject": ""}),
@@ -193,7 +194,7 @@ EXAMPLES: dict[str, Violation] = {
     ),
     **_named("crises", validity_real={"validity": NOTHING}),
     **_named("crisis_powers", validity_real={"validity": NOTHING}),
-    **_named("crisis_plans", tier={"tier": 7}),
+    **_named("crisis_plans", tier={"tier": 7}, amends_id={"id": ITSELF, "amends_id": ITSELF}),
     **_named(
         "crisis_orders",
         period_real={"period": NOTHING},

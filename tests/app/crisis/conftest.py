@@ -112,7 +112,11 @@ class Crises:
 
     async def plan_by_greed(self, crisis_id: str) -> Any:
         """Plan a crisis without the solver: the baseline's plan is a right one too, made at once."""
-        run_id = await self.run_of(crisis_id)
+        await self.end_by_greed(await self.run_of(crisis_id))
+        return (await self.get(f"/{crisis_id}/plans"))["items"][-1]
+
+    async def end_by_greed(self, run_id: UUID) -> None:
+        """End a run with the baseline's plan."""
         async with transaction(self.world.sessions) as session:
             run = await claim_run(session, run_id, FOLLOW_UPS)
         assert run is not None
@@ -126,7 +130,33 @@ class Crises:
         ending = Success(json.loads(made.to_json()), {}, dict(document))
         async with transaction(self.world.sessions) as session:
             await end_run(session, run_id, run.attempt, ending, FOLLOW_UPS)
+
+    async def replan_of(self, crisis_id: str, **given: Any) -> UUID:
+        """Have an active crisis planned anew, and return the run that is to be solved."""
+        return UUID((await self.post(f"/{crisis_id}/replan", given, expect=202))["id"])
+
+    async def amended(self, crisis_id: str, **given: Any) -> Any:
+        """Plan an active crisis anew, and return the amendment."""
+        run = await self.solve(await self.replan_of(crisis_id, **given))
+        assert run["state"] == "succeeded", run["error"]
         return (await self.get(f"/{crisis_id}/plans"))["items"][-1]
+
+    async def amended_by_greed(self, crisis_id: str, **given: Any) -> Any:
+        """The same without the solver, nor the worker that leaves a trace of its own."""
+        await self.end_by_greed(await self.replan_of(crisis_id, **given))
+        return (await self.get(f"/{crisis_id}/plans"))["items"][-1]
+
+    async def signed_by_both(self, crisis_id: str, plan: Any) -> None:
+        await self.sign(crisis_id, plan, by=self.coordinator)
+        await self.sign(crisis_id, plan, by=self.authority)
+
+    async def put_into_force(self, crisis_id: str, amendment: Any) -> None:
+        await self.signed_by_both(crisis_id, amendment)
+        await self.post(f"/{crisis_id}/activate")
+
+    async def orders(self, crisis_id: str) -> dict[str, Any]:
+        """Return the orders of a crisis by the line's CDMO; the last one where it has several."""
+        return {one["organisation_id"]: one for one in (await self.get(f"/{crisis_id}/orders"))["items"]}
 
     async def plan(self, crisis_id: str) -> Any:
         """Plan a crisis, and return the newest of its plans."""

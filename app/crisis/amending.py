@@ -1,0 +1,134 @@
+"""From a run that planned an active crisis anew to its amendment: proposed, or superseded with what it rested on."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.allocation.models import Run, RunState
+from app.audit.author import Author
+from app.audit.service import record
+from app.capacity.models import FreezeHolder
+from app.capacity.service import freeze_slots, lock_units, thaw
+from app.crisis import repository
+from app.crisis.amendment_body import Amending, amendment_body
+from app.crisis.body import plan_hash
+from app.crisis.campaigns import Brief
+from app.crisis.errors import PlanOutdated
+from app.crisis.models import Crisis, CrisisMode, CrisisPlan, CrisisStatus, PlanStatus
+from app.crisis.planning import changed_units, supersede
+from app.crisis.references import References
+from app.crisis.replanner import CHANGING
+from app.crisis.scoping import brief_of
+from app.crisis.settling import Settled, settle
+from app.crisis.standing import still_holds
+from app.crisis.stock import Stock, take_stock
+
+AMENDMENT = "amendment"
+"""Under this name a run's references hold what its amendment was asked for; other runs have none."""
+
+REPLANNER = Author.of_job("crisis_replan")
+OPEN = frozenset({PlanStatus.PROPOSED, PlanStatus.SIGNED})
+
+
+async def take_up_amendment(session: AsyncSession, run: Run) -> None:
+    """Propose what a run has found as an amendment, in the transaction that ends the run; the crisis stays active.
+
+    The slots that it needs, and no others, are held still until it is activated; in a drill none is. An earlier
+    amendment that is not activated yet is superseded; the plan of a cancelled run is taken only where there is none.
+
+    Raises
+    ------
+    PlanOutdated
+        If an order has been countered or has failed since, or a calendar that the amendment touches has changed.
+    """
+    if run.crisis_id is None or run.solution is None:
+        return
+    crisis = await repository.lock_crisis(session, run.crisis_id)
+    if crisis is None or crisis.status is not CrisisStatus.ACTIVE:
+        return
+    is_open = any(one.status in OPEN for one in await repository.plans_of(session, crisis.id))
+    if run.state is not RunState.SUCCEEDED and is_open:
+        return
+    asked = Amending.model_validate(run.references[AMENDMENT])
+    stock = await take_stock(session, crisis, asked.unavailable_unit_ids)
+    if stock.plan_id != asked.plan_id or not still_holds(asked.orders, stock.documents):
+        raise PlanOutdated("Orders have been answered, or their campaigns have changed, meanwhile: plan anew.")
+    body = await _compose(session, crisis, run, asked, stock)
+    seen = _seen(run, body)
+    if crisis.mode is CrisisMode.REAL:
+        await lock_units(session, [UUID(unit) for unit in seen])
+    if changed := await changed_units(session, seen):
+        raise PlanOutdated(
+            f"Calendars changed in {len(changed)} places while the crisis was planned anew: do it again."
+        )
+    body = {**body, "calendar_versions": seen}
+    await supersede(session, REPLANNER, crisis)
+    plan = CrisisPlan(
+        crisis_id=crisis.id,
+        run_id=run.id,
+        amends_id=asked.plan_id,
+        tier=body["tier"],
+        plan_hash=plan_hash(body),
+        body=body,
+    )
+    session.add(plan)
+    await record(session, REPLANNER, "crisis_plan.proposed", plan, reason_code=asked.reason_code)
+    if crisis.mode is CrisisMode.REAL:
+        await thaw(session, REPLANNER, crisis.id)
+        slots = {UUID(place["slot_id"]) for place in _places(body)}
+        await freeze_slots(session, REPLANNER, FreezeHolder.CRISIS, crisis.id, sorted(slots))
+
+
+async def _compose(session: AsyncSession, crisis: Crisis, run: Run, asked: Amending, stock: Stock) -> dict[str, Any]:
+    """Return the body of the amendment that a run's solution comes to."""
+    brief = await brief_of(session, crisis, asked.as_of_on)
+    if asked.targets is not None:
+        brief = replace(brief, targets=asked.targets)
+    references = References.model_validate({name: run.references[name] for name in References.model_fields})
+    return amendment_body(
+        brief,
+        references,
+        settled_anew(run.problem, run.solution or {}, references, asked, brief),
+        asked,
+        standing=stock.standing,
+        pending=stock.pending,
+        mode=crisis.mode.value,
+        tiers_tried=_tiers_tried(run),
+        filling_from_on=crisis.as_of_on,
+    )
+
+
+def settled_anew(
+    problem: Mapping[str, Any], solution: Mapping[str, Any], references: References, asked: Amending, brief: Brief
+) -> Settled:
+    """Return what stands of a solution, as new campaigns; orders that the problem let stay are none."""
+    if any(surge["id"] == CHANGING for surge in problem["surges"]):
+        references = references.model_copy(update={"campaigns": asked.changing})
+        new = [one for one in solution.get("campaigns", ()) if one["option"] < len(asked.changing)]
+        solution = {**solution, "campaigns": new}
+    return settle(solution, references, brief.rules, brief.last_target_on)
+
+
+def _tiers_tried(run: Run) -> list[dict[str, int]]:
+    """Return for each problem solved what it added to the targets."""
+    reached: Sequence[int] | None = (run.baselines or {}).get("surge_output_by_step")
+    if reached is None:
+        levels = (run.solution or {}).get("levels", ())
+        reached = [level["value"] for level in levels if level["objective"] == "surge_output"]
+    tried = zip(run.references["solved_tiers"], reached, strict=False)
+    return [{"tier": tier, "target_doses": doses} for tier, doses in tried]
+
+
+def _seen(run: Run, body: Mapping[str, Any]) -> dict[str, int]:
+    """Return the calendars that an amendment touches, in the versions that it was made from."""
+    touched = {place["unit_id"] for place in [*_places(body), *body["orders"]["released"], *body["orders"]["changed"]]}
+    return {unit: run.calendar_versions[unit] for unit in sorted(touched) if unit in run.calendar_versions}
+
+
+def _places(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return every place that an amendment adds a campaign to, takes from a booking, or holds for one."""
+    moved = [place for one in body["displacements"] for place in (one["from"], one["to"]) if place]
+    return [*body["campaigns"], *moved]
