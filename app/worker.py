@@ -30,6 +30,7 @@ from app.core.model import new_id
 from app.core.settings import Settings
 from app.core.tenancy import EVERYBODY, acting_for
 from app.crisis.ending import expire_crises
+from app.crisis.expiring import warn_of_expiry
 from app.crisis.planning import take_up_plan
 from app.identity.link_mail import mail_link
 from app.identity.links import forget_old_sign_ins
@@ -82,6 +83,7 @@ SWEEPS: Mapping[str, Sweep] = {
     "stale_holds": partial(expire_stale_holds, author=Author.of_job("expire_holds")),
     "overdue_approvals": partial(decline_overdue, author=Author.of_job("decline_overdue")),
     "expired_crises": expire_crises,
+    "expiring_crises": warn_of_expiry,
     "lost_runs": requeue_lost,
     "old_idempotency_keys": forget_old_keys,
     "old_attempts": remove_old,
@@ -110,6 +112,7 @@ RARE_SWEEPS: Mapping[str, float] = {
     "audit_seals": 60.0,
     "indicators": 3_600.0,
     "past_their_time": 3_600.0,
+    "expiring_crises": 600.0,
 }
 """Seconds between two sweeps, of those that are done more rarely."""
 

@@ -37,3 +37,9 @@ class CrisisExpired(Conflict):
     """The declaration's validity has ended."""
 
     type, title = "crisis-expired", "The declaration has expired"
+
+
+class PowerLacking(Conflict):
+    """A place is called upon that no power in force opens: outside its scope, or after its end."""
+
+    type, title = "no-power-in-force", "No power in force bears this"

@@ -6,10 +6,12 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.capacity.occupancy import span_of
+from app.core.clock import today
 from app.core.errors import NotFound
 from app.core.paging import PageQuery
 from app.crisis import repository
 from app.crisis.declaration import Countermeasure, CrisisRules, CrisisScope, CrisisTarget
+from app.crisis.expiring import expires_in_days
 from app.crisis.models import Crisis, CrisisOrder, CrisisPlan, CrisisPower, CrisisSignature, Displacement
 from app.crisis.schemas import (
     CrisisNotice,
@@ -53,6 +55,7 @@ def _whole(row: Crisis, powers: Sequence[CrisisPower]) -> CrisisRead:
     return CrisisRead(
         **dict(_notice(row)),
         status=row.status,
+        expires_in_days=expires_in_days(row, today()),
         as_of_on=row.as_of_on,
         powers=[_power(power) for power in powers],
         scope=CrisisScope.model_validate(row.scope),
@@ -70,6 +73,7 @@ def _power(power: CrisisPower) -> PowerRead:
         kind=power.kind,
         act_reference=power.act_reference,
         signatory=power.signatory,
+        scope=CrisisScope.model_validate(power.scope),
         start=days.start_on,
         end=days.end_on,
     )

@@ -175,6 +175,30 @@ async def displacements_of_orders(session: AsyncSession, order_ids: Sequence[UUI
     return found
 
 
+async def lock_unwarned(session: AsyncSession, today: date, default_days: int) -> Crisis | None:
+    """Return a crisis whose end is near by its rules and has not been warned of, locked; None if there is none.
+
+    One that somebody is changing just now is passed over.
+    """
+    ended = (CrisisStatus.STOOD_DOWN, CrisisStatus.EXPIRED)
+    end_on = func.upper(col(Crisis.validity))
+    warning_days = func.coalesce(col(Crisis.rules)["expiry_warning_days"].as_integer(), default_days)
+    statement = (
+        select(Crisis)
+        .where(
+            col(Crisis.status).not_in(ended),
+            end_on > today,
+            end_on - today <= warning_days,
+            col(Crisis.warned_end_on).is_distinct_from(end_on),
+        )
+        .order_by(col(Crisis.id))
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .execution_options(populate_existing=True)
+    )
+    return (await session.scalars(statement)).one_or_none()
+
+
 async def lock_past_validity(session: AsyncSession, today: date) -> Crisis | None:
     """Return a crisis whose validity has ended by a day and that has not ended itself, locked; None if there is none.
 

@@ -30,9 +30,13 @@ class PowerBody(PeriodBody):
     kind: PowerKind
     act_reference: Name
     signatory: Name
+    scope: CrisisScope = Field(
+        default=CrisisScope(), description="Lines that the act lets be called upon; an empty list leaves a side open"
+    )
 
 
-Powers = Annotated[list[PowerBody], Field(min_length=1, max_length=20)]
+MOST_POWERS = 20
+Powers = Annotated[list[PowerBody], Field(min_length=1, max_length=MOST_POWERS)]
 Targets = Annotated[list[CrisisTarget], Field(min_length=1, max_length=50)]
 
 
@@ -63,6 +67,15 @@ class CrisisUpdate(Body):
     countermeasure: Annotated[Countermeasure | None, NotNull] = None
     targets: Annotated[Targets | None, NotNull] = None
     rules: Annotated[CrisisRules | None, NotNull] = None
+
+
+class RenewCommand(Body):
+    """A later end of a crisis, and the acts that allow it: new ones, or renewed ones by their kind and reference."""
+
+    end: Day = Field(description="Day after the last one of the validity as renewed")
+    powers: list[PowerBody] = Field(
+        default=[], max_length=MOST_POWERS, description="None where those that it has are in force until then"
+    )
 
 
 class PlanCommand(Body):
@@ -119,6 +132,7 @@ class PowerRead(BaseModel):
     kind: PowerKind
     act_reference: str
     signatory: str
+    scope: CrisisScope
     start: date
     end: date
 
@@ -138,6 +152,7 @@ class CrisisRead(CrisisNotice):
     """A crisis as the coordinator and the authority see it."""
 
     status: CrisisStatus
+    expires_in_days: int | None = Field(description="Days of validity that are left; null once it has ended")
     as_of_on: date
     powers: list[PowerRead]
     scope: CrisisScope

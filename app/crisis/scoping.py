@@ -13,12 +13,14 @@ from app.capacity.rules import effective_reserve
 from app.capacity.service import calendar_versions
 from app.capacity.supply import SlotFacts, Span, UnitFacts
 from app.core.vocabulary import Origin
-from app.crisis import calendar_repository, repository
+from app.crisis import calendar_repository
 from app.crisis.campaigns import Brief, CampaignOption, campaigns_of_unit, in_scope
 from app.crisis.declaration import Countermeasure, CrisisRules, CrisisScope, CrisisTarget
 from app.crisis.models import Crisis
 from app.crisis.moves import Movable, places_for
 from app.crisis.planner import Board, called_campaigns, used_slots
+from app.crisis.power_checks import powers_in
+from app.crisis.power_scope import days_opened, lawful_campaigns, opened_campaigns, tiers_within
 from app.crisis.references import (
     BookingReference,
     CampaignReference,
@@ -27,7 +29,7 @@ from app.crisis.references import (
     References,
     UnmetReason,
 )
-from app.crisis.rules import BookingFacts, Power, open_tiers, tier_of_booking
+from app.crisis.rules import BookingFacts, tier_of_booking
 from app.matching.facts import RequestFacts
 from app.matching.outcome import Reason
 from app.matching.wording import sentence
@@ -47,10 +49,9 @@ class Calendars:
 
 
 async def brief_of(session: AsyncSession, crisis: Crisis) -> Brief:
-    """Return what the planner needs of a crisis; its powers decide which tiers are open on its first day."""
-    powers = (await repository.powers_of(session, [crisis.id]))[crisis.id]
+    """Return what the planner needs of a crisis; its powers decide which tiers are open where, and on which days."""
     validity = span_of(crisis.validity)
-    in_force = [Power(power.kind, *span_of(power.validity)) for power in powers]
+    powers = await powers_in(session, crisis)
     return Brief(
         crisis_id=crisis.id,
         as_of_on=crisis.as_of_on,
@@ -60,7 +61,8 @@ async def brief_of(session: AsyncSession, crisis: Crisis) -> Brief:
         targets=tuple(CrisisTarget.model_validate(target) for target in crisis.targets),
         scope=CrisisScope.model_validate(crisis.scope),
         rules=CrisisRules.model_validate(crisis.rules),
-        tiers=open_tiers(in_force, crisis.mode, max(crisis.as_of_on, validity.start_on)),
+        tiers=tiers_within(powers, Span(max(crisis.as_of_on, validity.start_on), validity.end_on)),
+        powers=powers,
     )
 
 
@@ -88,16 +90,17 @@ def board_of(brief: Brief, calendars: Calendars) -> tuple[Board, tuple[UnmetReas
     for unit_id, unit in calendars.units.items():
         if in_scope(unit, brief.scope):
             found, against = campaigns_of_unit(brief, unit, calendars.slots.get(unit_id, ()))
-            campaigns += found
+            campaigns += opened_campaigns(brief.powers, unit, found)
             reasons += [(unit_id, reason) for reason in against]
     slots = {slot.slot_id: slot for listed in calendars.slots.values() for slot in listed}
+    movable = _movable(brief, calendars, slots, {one.slot_id for one in campaigns})
     board = Board(
         brief=brief,
         units=calendars.units,
         slots=slots,
-        campaigns=tuple(campaigns),
+        campaigns=lawful_campaigns(campaigns, _giving_way(brief, calendars, movable.values())),
         bookings=calendars.bookings,
-        movable=_movable(brief, calendars, slots, {one.slot_id for one in campaigns if one.tier in brief.tiers}),
+        movable=movable,
         reserved=calendars.reserved,
     )
     return board, _counted(reasons)
@@ -114,7 +117,7 @@ def _movable(
             continue
         reserve = effective_reserve(slot.reserve, slot.releases_on, brief.as_of_on)
         tier = tier_of_booking(booking, reserve, slot.recall_notice_days, brief.rules, brief.as_of_on)
-        if tier is None or tier not in brief.tiers:
+        if tier is None or not days_opened(brief.powers, calendars.units[booking.unit_id], tier):
             continue
         request = calendars.requests.get(booking.request_id) if booking.request_id else None
         places = (
@@ -123,6 +126,17 @@ def _movable(
             else ()
         )
         found[booking.booking_id] = Movable(booking, tier, places)
+    return found
+
+
+def _giving_way(
+    brief: Brief, calendars: Calendars, movable: Iterable[Movable]
+) -> dict[UUID, list[tuple[BookingFacts, tuple[Span, ...]]]]:
+    """Return the bookings that may give way, by slot, each with the days on which its place may be taken."""
+    found: dict[UUID, list[tuple[BookingFacts, tuple[Span, ...]]]] = defaultdict(list)
+    for one in movable:
+        days = days_opened(brief.powers, calendars.units[one.booking.unit_id], one.tier)
+        found[one.booking.slot_id].append((one.booking, days))
     return found
 
 

@@ -194,6 +194,15 @@ EXAMPLES: dict[str, Violation] = {
     **_named("crises", validity_real={"validity": NOTHING}),
     **_named("crisis_powers", validity_real={"validity": NOTHING}),
     **_named("crisis_plans", tier={"tier": 7}),
+    **_named(
+        "restorations",
+        period_real={"period": NOTHING},
+        position={"position": 0},
+        drill={"is_drill": True},
+        respond_by_at={"respond_by_at": None},
+        ended_at={"ended_at": "2030-01-01T00:00:00Z"},
+        reason_code={"reason_code": "place_taken"},
+    ),
     **_named("crisis_orders", period_real={"period": NOTHING}, counter={"status": "countered"}),
     "ex_slots_published_overlap": Violation("slots", {"id": str(new_id())}),
     "ex_calendar_entries_slot_commitment": Violation(
@@ -252,6 +261,7 @@ AROUND: dict[tuple[str, str], dict[str, Any]] = {
     ("charges", "resale_id"): {"kind": "resale_credit"},
     ("charges", "agreement_id"): OF_A_QUARTER,
     ("erasures", "organisation_id"): {"person_id": str(OTHER_PERSON)},
+    ("restorations", "status"): {"ended_at": "2030-01-01T00:00:00Z"},
     ("runs", "kind"): {"round_id": None},
     ("runs", "crisis_id"): {"kind": "crisis", "round_id": None},
     ("sessions", "end_reason"): {"ended_at": "2030-01-01T00:00:00Z"},
@@ -272,7 +282,7 @@ def _dangling(table: Table, constraint: ForeignKeyConstraint) -> Violation:
         return Violation(table.name, changes | {"id": str(new_id()), "status": "draft"})
     if table.name == "crisis_signatures":
         return Violation(table.name, changes | {"id": str(new_id()), "role": "another"})
-    if table.name in {"charges", "erasures", "slips", "waiting_decisions", "waiting_lines"}:
+    if table.name in {"charges", "crisis_closings", "erasures", "slips", "waiting_decisions", "waiting_lines"}:
         return Violation(table.name, changes | {"id": str(new_id())})
     return Violation(table.name, changes, copy=table.name in {"audit_checkpoints", "audit_seals", "readiness_days"})
 

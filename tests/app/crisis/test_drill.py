@@ -16,6 +16,8 @@ OWN = {
     "crisis_signatures",
     "crisis_orders",
     "displacements",
+    "restorations",
+    "crisis_closings",
     "runs",
     "audit_records",
     "idempotency_keys",
