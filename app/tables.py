@@ -12,6 +12,7 @@ from app.core import heartbeats, idempotency
 from app.core.model import metadata
 from app.crisis import closing_models as crisis_closings
 from app.crisis import models as crisis
+from app.crisis import notice_models as notices
 from app.crisis import restoring_models as restorations
 from app.identity import models as identity
 from app.identity import sign_in_models as sign_in
@@ -35,6 +36,7 @@ __all__ = [
     "indicators",
     "jobs",
     "metadata",
+    "notices",
     "personal",
     "privacy",
     "requests",

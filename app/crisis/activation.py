@@ -33,6 +33,7 @@ from app.crisis.models import (
 from app.crisis.planning import back_to_planning, changed_units
 from app.crisis.power_checks import require_powers_for
 from app.crisis.service import change_status, locked_crisis, require_status
+from app.crisis.telling import tell_displaced, tell_makers
 from app.identity.actor import Actor
 from app.identity.models import Role
 
@@ -73,12 +74,12 @@ async def activate(session: AsyncSession, actor: Actor, crisis_id: UUID) -> Cris
     if changed := await changed_units(session, seen):
         await back_to_planning(session, actor, crisis)
         return Outdated(tuple(changed))
-    outside = Outside(session, actor, crisis, authority_id)
-    orders = await _write_orders(outside, plan)
-    await _write_displacements(outside, plan, orders)
     before = snapshot(plan)
     plan.status = PlanStatus.ACTIVATED
     await record(session, actor, "crisis_plan.activated", plan, before=before)
+    outside = Outside(session, actor, crisis, authority_id)
+    orders = await _write_orders(outside, plan)
+    await _write_displacements(outside, plan, orders)
     await change_status(session, actor, crisis, CrisisStatus.ACTIVE)
     if crisis.mode is CrisisMode.REAL:
         await thaw(session, actor, crisis.id)
@@ -123,6 +124,7 @@ async def _write_orders(outside: Outside, plan: CrisisPlan) -> list[CrisisOrder]
         orders.append(order)
     outside.session.add_all(orders)
     await record_all(outside.session, outside.author, "crisis_order.issued", orders)
+    await tell_makers(outside.session, outside.author, outside.crisis, plan, orders)
     return orders
 
 
@@ -148,3 +150,4 @@ async def _write_displacements(outside: Outside, plan: CrisisPlan, orders: Seque
         )
     outside.session.add_all(rows)
     await record_all(outside.session, outside.author, "displacement.pending", rows)
+    await tell_displaced(outside.session, outside.author, outside.crisis, rows)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints, model_validator
 
-from app.core.schemas import Body, Code, Day, Name
+from app.core.schemas import Body, Code, Day, LongText, Name
 from app.core.vocabulary import GmpPhase
 
 POLICY_VERSION = "crisis/1"
@@ -102,6 +102,39 @@ class Turn(StrEnum):
     START = "start"
 
 
+class Contest(Body):
+    """How those who give way may contest it: told in their notices, as it stands in the rules of the crisis.
+
+    The default names the ordinary remedies of French law; counsel has yet to confirm its wording.
+
+    Source: Code de justice administrative, articles R. 421-1, R. 421-5, L. 521-1 and L. 521-2.
+    """
+
+    contact: Name | None = Field(default=None, description="To whom the author of the act wants it written")
+    within_months: int = Field(default=2, gt=0, le=12, description="Months from the notification to the judge")
+    procedure_en: LongText = (
+        "within two months of this notification, by an informal appeal to the authority that signed the act (recours "
+        "gracieux), or before the administrative court with jurisdiction, also online at telerecours.fr (Code de "
+        "justice administrative, article R. 421-1). An informal appeal made within these two months preserves the time "
+        "to go to court. In urgent cases the judge of summary applications may suspend the act (articles L. 521-1 and "
+        "L. 521-2)."
+    )
+    procedure_fr: LongText = (
+        "dans les deux mois de la présente notification, par un recours gracieux adressé à l'autorité signataire de "
+        "l'acte, ou devant le tribunal administratif compétent, y compris sur telerecours.fr (article R. 421-1 du code "
+        "de justice administrative). Un recours gracieux formé dans ce délai de deux mois conserve le délai de recours "
+        "contentieux. En cas d'urgence, le juge des référés peut suspendre l'acte (articles L. 521-1 et L. 521-2)."
+    )
+    to_be_confirmed: bool = Field(default=True, description="Whether counsel has yet to confirm the wording")
+
+
+class Silence(StrEnum):
+    """What becomes of the place of a lot that gave way, if its owner neither accepts nor declines it in time."""
+
+    LAPSES = "lapses"
+    TAKES = "takes"
+
+
 class CrisisRules(Body):
     """The policy that a crisis is planned and carried out under: stored with it, and signed with the plan."""
 
@@ -156,3 +189,19 @@ class CrisisRules(Body):
     restored_compensation_percent: Share = Field(
         default=25, description="Share of its compensation that is kept by who takes its place back"
     )
+    reminder_hours: int = Field(
+        default=12, gt=0, le=720, description="How long before its time to answer is over a CDMO is reminded"
+    )
+    first_refusal_hours: int = Field(
+        default=120,
+        gt=0,
+        le=2_160,
+        description="What the owner of a lot that gave way has to accept or decline its place, from that moment on",
+    )
+    first_refusal_reminder_hours: int = Field(
+        default=48, gt=0, le=720, description="How long before that is over it is reminded, and has to answer from then"
+    )
+    silence: Silence = Field(
+        default=Silence.LAPSES, description="What becomes of the place of an owner who does not answer in time"
+    )
+    contest: Contest = Contest()

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
@@ -54,6 +54,7 @@ class OrderStatus(StrEnum):
     ISSUED = "issued"
     ACCEPTED = "accepted"
     COUNTERED = "countered"
+    WITHDRAWN = "withdrawn"
     RELEASED = "released"
     COMPLETED = "completed"
 
@@ -71,6 +72,14 @@ class DisplacementStatus(StrEnum):
     PENDING = "pending"
     EFFECTIVE = "effective"
     DROPPED = "dropped"
+
+
+class PlaceAnswer(StrEnum):
+    """What became of the place that a lot which gives way was offered: the owner's word, or that it never came."""
+
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    LAPSED = "lapsed"
 
 
 class Crisis(Versioned, table=True):
@@ -153,6 +162,9 @@ class CrisisOrder(Versioned, table=True):
         Index("ix_crisis_orders_organisation_id", "organisation_id", "id"),
         Index("ix_crisis_orders_unit_id", "unit_id"),
         CheckConstraint("(status = 'countered') <= (counter_earliest_on IS NOT NULL)", name="counter"),
+        CheckConstraint("(status = 'withdrawn') = (withdrawal_reason_code IS NOT NULL)", name="withdrawal"),
+        CheckConstraint("escalated_at >= respond_by_at", name="escalated_at"),
+        Index("ix_crisis_orders_unanswered", "respond_by_at", postgresql_where=text("status = 'issued'")),
     )
 
     crisis_id: UUID = Field(foreign_key="crises.id")
@@ -172,18 +184,29 @@ class CrisisOrder(Versioned, table=True):
     counter_earliest_on: date | None = None
     counter_reason_code: str | None = Field(default=None, max_length=60)
     booking_id: UUID | None = Field(default=None, foreign_key="bookings.id")
+    reminded_at: datetime | None = instant()
+    escalated_at: datetime | None = instant()
+    withdrawn_at: datetime | None = instant()
+    withdrawal_reason_code: str | None = Field(default=None, max_length=60)
 
 
 class Displacement(Versioned, table=True):
     """A booking in the way of an order: to be moved or displaced, when the CDMO has accepted.
 
     `replacement` is the place that it moves to; `replacement_id` the booking that keeps it, which a drill never has.
+    Its owner's `answer` about that place may come before it gives way; `answer_by_at` is set when it does.
     """
 
     __tablename__ = "displacements"
     __table_args__ = (
         UniqueConstraint("crisis_id", "booking_id"),
         Index("ix_displacements_booking_id", "booking_id"),
+        Index("ix_displacements_unanswered", "answer_by_at", postgresql_where=text("answer IS NULL")),
+        CheckConstraint("(answer IS NULL) = (answered_at IS NULL)", name="answered_at"),
+        CheckConstraint("answer IS NULL OR replacement IS NOT NULL", name="answer"),
+        CheckConstraint(
+            "answer <> 'lapsed' OR (reminded_at IS NOT NULL AND answered_at >= answer_by_at)", name="lapsed"
+        ),
     )
 
     crisis_id: UUID = Field(foreign_key="crises.id")
@@ -195,3 +218,7 @@ class Displacement(Versioned, table=True):
     replacement: dict[str, Any] | None = document(nullable=True)
     compensation_cents: int = Field(default=0, sa_type=BigInteger)
     effective_at: datetime | None = instant()
+    answer: PlaceAnswer | None = one_of(PlaceAnswer, nullable=True, default=None)
+    answered_at: datetime | None = instant()
+    answer_by_at: datetime | None = instant()
+    reminded_at: datetime | None = instant()

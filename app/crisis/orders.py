@@ -28,10 +28,12 @@ from app.crisis.models import (
     DisplacementStatus,
     OrderStatus,
 )
+from app.crisis.notice_models import NoticeKind
 from app.crisis.power_checks import require_power_for
 from app.crisis.rules import ORDER_TRANSITIONS
 from app.crisis.schemas import CounterCommand
 from app.crisis.service import SEES_ALL, get_crisis, locked_crisis, require_status
+from app.crisis.telling import tell_displaced, tell_leaders
 from app.identity.actor import Actor
 from app.identity.models import Role
 
@@ -78,8 +80,9 @@ async def accept_order(session: AsyncSession, actor: Actor, crisis_id: UUID, ord
         displacement.status = DisplacementStatus.EFFECTIVE if effective else DisplacementStatus.DROPPED
         displacement.effective_at = now() if effective else None
         await record(session, actor, f"displacement.{displacement.status.value}", displacement, before=before)
+    await tell_displaced(session, actor, crisis, pending)
     await outside.confirm_campaign(order)
-    return await _answered(session, actor, order, OrderStatus.ACCEPTED)
+    return await _answered(outside, order, OrderStatus.ACCEPTED)
 
 
 async def counter_order(
@@ -105,7 +108,7 @@ async def counter_order(
     pending = await pending_of(session, order)
     await lock_for(session, crisis, [order], pending)
     await outside.free_campaign(order, BookingStatus.DECLINED, "crisis_order_countered")
-    answered = await _answered(session, actor, order, OrderStatus.COUNTERED, command)
+    answered = await _answered(outside, order, OrderStatus.COUNTERED, command)
     await let_stand(outside, orders, pending, "crisis_order_countered")
     return answered
 
@@ -115,6 +118,7 @@ async def let_stand(
 ) -> None:
     """Drop pending displacements that no live order needs; one that another order needs now waits for that one."""
     session, author = outside.session, outside.author
+    dropped = []
     for displacement in pending:
         before = snapshot(displacement)
         needed_by = await _needed_by(session, displacement, orders)
@@ -125,6 +129,8 @@ async def let_stand(
         await outside.drop_replacement(displacement, reason_code)
         displacement.status = DisplacementStatus.DROPPED
         await record(session, author, "displacement.dropped", displacement, before=before, reason_code=reason_code)
+        dropped.append(displacement)
+    await tell_displaced(session, author, outside.crisis, dropped, reason_code=reason_code)
 
 
 async def _needed_by(
@@ -193,12 +199,9 @@ def _require_change(order: CrisisOrder, status: OrderStatus) -> None:
 
 
 async def _answered(
-    session: AsyncSession,
-    author: Author,
-    order: CrisisOrder,
-    status: OrderStatus,
-    counter: CounterCommand | None = None,
+    outside: Outside, order: CrisisOrder, status: OrderStatus, counter: CounterCommand | None = None
 ) -> CrisisOrder:
+    session, author = outside.session, outside.author
     before = snapshot(order)
     order.status = status
     order.answered_at = now()
@@ -213,4 +216,6 @@ async def _answered(
         before=before,
         reason_code=order.counter_reason_code,
     )
+    kind = NoticeKind.ORDER_ANSWERED
+    await tell_leaders(session, author, outside.crisis, order, kind, reason_code=order.counter_reason_code)
     return order

@@ -13,9 +13,13 @@ from app.crisis import repository
 from app.crisis.declaration import Countermeasure, CrisisRules, CrisisScope, CrisisTarget
 from app.crisis.expiring import expires_in_days
 from app.crisis.models import Crisis, CrisisOrder, CrisisPlan, CrisisPower, CrisisSignature, Displacement
+from app.crisis.notice_models import Notice
+from app.crisis.notice_text import notice_text
 from app.crisis.schemas import (
     CrisisNotice,
     CrisisRead,
+    NoticeRead,
+    NoticeText,
     OrderDisplacement,
     OrderRead,
     PlanRead,
@@ -120,6 +124,12 @@ def read_order(row: CrisisOrder, displacements: Sequence[Displacement]) -> Order
             OrderDisplacement(booking_id=one.booking_id, kind=one.kind, status=one.status) for one in displacements
         ],
     )
+
+
+def read_notice(row: Notice) -> NoticeRead:
+    """Return one notice with its text in both languages."""
+    text = notice_text(row.kind, row.facts, row.reason_code, row.respond_by_at)
+    return NoticeRead(**row.model_dump(), text=NoticeText(en=text.en, fr=text.fr))
 
 
 async def list_displacements(

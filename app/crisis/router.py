@@ -9,7 +9,7 @@ from app.allocation.plan_view import RunRead, read_run
 from app.core.http import DbSession, Paging, address_of, next_url, problem
 from app.core.paging import Page
 from app.core.routing import ApiRouter, if_match
-from app.crisis import activation, ending, orders, planning, reading, service, signing
+from app.crisis import activation, ending, notices, orders, planning, reading, service, signing
 from app.crisis.errors import PlanOutdated
 from app.crisis.schemas import (
     CounterCommand,
@@ -19,6 +19,7 @@ from app.crisis.schemas import (
     CrisisRead,
     CrisisUpdate,
     DisplacementRead,
+    NoticeRead,
     OrderRead,
     PlanCommand,
     PlanRead,
@@ -150,6 +151,15 @@ async def list_displacements(
     """Who gives way, to where, and what is owed for it; a start-up sees its own bookings' alone."""
     rows, cursor = await reading.list_displacements(session, actor, crisis_id, paging)
     return Page(items=[DisplacementRead.model_validate(row) for row in rows], next=next_url(request, cursor))
+
+
+@router.get("/{crisis_id}/notices", summary="List notices")
+async def list_notices(
+    request: Request, session: DbSession, actor: CurrentActor, crisis_id: UUID, paging: Paging
+) -> Page[NoticeRead]:
+    """What a crisis has told whom, and how it can be contested: each its own; a drill's, to those alone who run it."""
+    rows, cursor = await notices.list_notices(session, actor, crisis_id, paging)
+    return Page(items=[reading.read_notice(row) for row in rows], next=next_url(request, cursor))
 
 
 @router.post("/{crisis_id}/stand-down", summary="End a crisis", dependencies=[ONCE, if_match("crisis_id")])

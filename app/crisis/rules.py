@@ -52,8 +52,9 @@ TRANSITIONS: Mapping[CrisisStatus, frozenset[CrisisStatus]] = {
 
 ORDER_TRANSITIONS: Mapping[OrderStatus, frozenset[OrderStatus]] = {
     OrderStatus.ISSUED: frozenset({OrderStatus.ACCEPTED, OrderStatus.COUNTERED, OrderStatus.RELEASED}),
-    OrderStatus.ACCEPTED: frozenset({OrderStatus.RELEASED, OrderStatus.COMPLETED}),
+    OrderStatus.ACCEPTED: frozenset({OrderStatus.WITHDRAWN, OrderStatus.RELEASED, OrderStatus.COMPLETED}),
     OrderStatus.COUNTERED: frozenset(),
+    OrderStatus.WITHDRAWN: frozenset(),
     OrderStatus.RELEASED: frozenset(),
     OrderStatus.COMPLETED: frozenset(),
 }

@@ -19,6 +19,7 @@ from app.crisis.models import (
     PlanStatus,
     PowerKind,
 )
+from app.crisis.notice_models import NoticeKind
 
 AS_OF = AliasChoices("as_of_on", "as_of")
 """The second name is accepted as well."""
@@ -219,6 +220,29 @@ class OrderRead(BaseModel):
     booking_id: UUID | None
     displacements: list[OrderDisplacement]
     version: int
+
+
+class NoticeText(BaseModel):
+    """What a notice says, made from its facts."""
+
+    en: str
+    fr: str
+
+
+class NoticeRead(BaseModel):
+    """What an organisation was told about an order or a displacement, with the facts that it rests on."""
+
+    id: UUID
+    crisis_id: UUID
+    organisation_id: UUID = Field(description="Who is told")
+    kind: NoticeKind
+    order_id: UUID | None
+    displacement_id: UUID | None
+    reason_code: str | None
+    facts: dict[str, Any]
+    respond_by_at: datetime | None
+    created_at: datetime
+    text: NoticeText
 
 
 class DisplacementRead(BaseModel):

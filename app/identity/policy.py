@@ -198,6 +198,7 @@ GET    /v1/crises/{crisis_id}/orders                     read  own     own  all 
 POST   /v1/crises/{crisis_id}/orders/{order_id}/accept   write none    own  sees        sees      none     sees  -
 POST   /v1/crises/{crisis_id}/orders/{order_id}/counter  write none    own  sees        sees      none     sees  -
 GET    /v1/crises/{crisis_id}/displacements              read  own     own  all         all       own      all   -
+GET    /v1/crises/{crisis_id}/notices                    read  own     own  all         all       own      all   -
 POST   /v1/crises/{crisis_id}/stand-down                 write -       -    all         -         -        -     -
 
 GET    /v1/audit                                         read  own     own  all         own       own      all   -

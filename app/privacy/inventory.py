@@ -92,7 +92,8 @@ bookings              terms ended_reason_code move
 charges               detail
 crises                title scope countermeasure targets rules ended_reason_code
 crisis_closings       statement
-crisis_orders         counter_reason_code
+crisis_notices        reason_code facts
+crisis_orders         counter_reason_code withdrawal_reason_code
 crisis_plans          plan_hash body
 crisis_powers         act_reference scope
 crisis_signatures     role plan_hash

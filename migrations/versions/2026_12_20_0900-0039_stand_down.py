@@ -4,7 +4,7 @@ A crisis is valid for no longer than the last of its acts, and once it has ended
 corrections that say what they correct. A downgrade forgets what was offered back and how ledgers were closed.
 
 Revision ID: 0039
-Revises: 0035
+Revises: 0037
 """
 
 import sqlalchemy as sa
@@ -12,7 +12,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0039"
-down_revision = "0035"
+down_revision = "0037"
 branch_labels = None
 depends_on = None
 

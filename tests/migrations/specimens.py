@@ -50,6 +50,7 @@ from app.crisis.models import (
     DisplacementKind,
     PowerKind,
 )
+from app.crisis.notice_models import Notice, NoticeKind
 from app.crisis.restoring_models import Restoration, RestorationStatus
 from app.identity.models import ApiKey, ApiKeyUse, Organisation, OrganisationKind, OrganisationLabel, Person, Role
 from app.identity.token_client_models import TokenClient
@@ -250,6 +251,7 @@ def _decisions(parties: list[SQLModel], supply: list[SQLModel], demand: list[SQL
         displacement := _displacement(crisis, order, booking),
         _restoration(displacement, booking),
         CrisisClosing(crisis_id=crisis.id, is_balanced=True),
+        Notice(crisis_id=crisis.id, organisation_id=maker.id, kind=NoticeKind.ORDER_ISSUED, order_id=order.id),
     ]
 
 

@@ -23,6 +23,7 @@ APPEND_ONLY = {
     "audit_seals",
     "charges",
     "crisis_closings",
+    "crisis_notices",
     "crisis_signatures",
     "erasures",
     "indicator_editions",

@@ -203,7 +203,20 @@ EXAMPLES: dict[str, Violation] = {
         ended_at={"ended_at": "2030-01-01T00:00:00Z"},
         reason_code={"reason_code": "place_taken"},
     ),
-    **_named("crisis_orders", period_real={"period": NOTHING}, counter={"status": "countered"}),
+    **_named(
+        "crisis_orders",
+        period_real={"period": NOTHING},
+        counter={"status": "countered"},
+        withdrawal={"status": "withdrawn"},
+        escalated_at={"escalated_at": "2000-01-01T00:00:00Z"},
+    ),
+    **_named("crisis_notices", subject={"order_id": None}),
+    **_named(
+        "displacements",
+        answered_at={"answered_at": "2030-01-01T00:00:00Z"},
+        answer={"answer": "declined", "answered_at": "2030-01-01T00:00:00Z"},
+        lapsed={"answer": "lapsed", "answered_at": "2030-01-01T00:00:00Z", "replacement": {}},
+    ),
     "ex_slots_published_overlap": Violation("slots", {"id": str(new_id())}),
     "ex_calendar_entries_slot_commitment": Violation(
         "commitments", {"id": str(new_id()), "period": "[2030-01-05,2030-01-06)"}
@@ -260,6 +273,7 @@ AROUND: dict[tuple[str, str], dict[str, Any]] = {
     ("bookings", "failure_cause"): {"status": "failed", "hold_expires_at": None},
     ("charges", "resale_id"): {"kind": "resale_credit"},
     ("charges", "agreement_id"): OF_A_QUARTER,
+    ("displacements", "answer"): {"answered_at": "2030-01-01T00:00:00Z", "replacement": {}},
     ("erasures", "organisation_id"): {"person_id": str(OTHER_PERSON)},
     ("restorations", "status"): {"ended_at": "2030-01-01T00:00:00Z"},
     ("runs", "kind"): {"round_id": None},

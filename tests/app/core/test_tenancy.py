@@ -59,6 +59,7 @@ OF_THE_SIGNED_IN = {"round_requests", "rounds"}
 OF_THE_AUTHORITY = {
     "crises",
     "crisis_closings",
+    "crisis_notices",
     "crisis_orders",
     "crisis_plans",
     "crisis_powers",

@@ -18,6 +18,7 @@ OWN = {
     "displacements",
     "restorations",
     "crisis_closings",
+    "crisis_notices",
     "runs",
     "audit_records",
     "idempotency_keys",

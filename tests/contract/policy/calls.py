@@ -244,6 +244,7 @@ CALLS: Mapping[str, tuple[Call, ...]] = {
     "GET /v1/crises/{crisis_id}": (Call(vacuous=UNORDERED),),
     "GET /v1/crises/{crisis_id}/orders": (Call(vacuous=UNORDERED),),
     "GET /v1/crises/{crisis_id}/displacements": (Call(vacuous=frozenset({Role.CDMO_PLANNER, Role.OBSERVER})),),
+    "GET /v1/crises/{crisis_id}/notices": (Call(vacuous=frozenset({Role.OBSERVER})),),
     "POST /v1/crises": (Call(_whole(**declaration())),),
     "PATCH /v1/crises/{crisis_id}": (Call(_whole(title="Other")),),
     "POST /v1/crises/{crisis_id}/sign": (Call(lambda ids: {"plan_id": ids["known_plan_id"], "plan_hash": "0" * 64}),),

@@ -6,7 +6,9 @@ from typing import Any
 from uuid import UUID
 
 from app.allocation.models import Run, RunKind, RunState
+from app.bookings.models import Booking
 from app.core.clock import now
+from app.core.database import transaction
 from app.core.model import period
 from app.crisis.models import (
     Crisis,
@@ -17,6 +19,7 @@ from app.crisis.models import (
     Displacement,
     DisplacementKind,
 )
+from app.crisis.notice_models import Notice, NoticeKind
 from app.identity.models import Organisation
 from tests.app.crisis.conftest import countermeasure, iso
 from tests.support.world import World, day
@@ -58,7 +61,7 @@ async def crisis_of(world: World, cdmo: Organisation, ids: Mapping[str, UUID]) -
             respond_by_at=now() + timedelta(days=1),
         )
     )
-    await world.add(
+    displacement = await world.add(
         Displacement(
             crisis_id=crisis.id,
             order_id=order.id,
@@ -66,4 +69,9 @@ async def crisis_of(world: World, cdmo: Organisation, ids: Mapping[str, UUID]) -
             kind=DisplacementKind.DISPLACED,
         )
     )
+    async with transaction(world.sessions) as session:
+        owner_id = (await session.get_one(Booking, ids["booking_id"])).organisation_id
+    for recipient_id, kind in ((cdmo.id, NoticeKind.ORDER_ISSUED), (owner_id, NoticeKind.WILL_GIVE_WAY)):
+        about = {"order_id": order.id, "displacement_id": displacement.id}
+        await world.add(Notice(crisis_id=crisis.id, organisation_id=recipient_id, kind=kind, **about))
     return {"crisis_id": crisis.id, "crisis_run_id": run.id, "plan_id": plan.id, "order_id": order.id}

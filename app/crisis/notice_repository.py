@@ -1,0 +1,73 @@
+"""Queries on notices, and on what those need who are told: the signed plan, names, and who signed."""
+
+from collections.abc import Collection
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, Uuid, cast, column, func, select, true
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from app.core.paging import PageQuery, fetch_page
+from app.crisis.models import CrisisPlan, CrisisSignature, PlanStatus
+from app.crisis.notice_models import Notice
+from app.identity.models import Organisation, Person
+
+
+async def page_notices(
+    session: AsyncSession, crisis_id: UUID, paging: PageQuery, *, organisation_id: UUID | None
+) -> tuple[list[Notice], str | None]:
+    """Return one page of the notices of a crisis: all, or of a real one, those to one organisation.
+
+    That it is real is asked for by row-level security: whoever reads their own sees no crisis.
+    """
+    statement: Select[Any] = select(Notice).where(col(Notice.crisis_id) == crisis_id)
+    if organisation_id is not None:
+        statement = statement.where(col(Notice.organisation_id) == organisation_id)
+    return await fetch_page(session, statement, paging, [(col(Notice.id), UUID)])
+
+
+async def signed_displacements(
+    session: AsyncSession, crisis_id: UUID, booking_ids: Collection[UUID]
+) -> dict[UUID, dict[str, Any]]:
+    """Return what the newest activated plan of a crisis says of each of these bookings that give way."""
+    entries = func.jsonb_array_elements(col(CrisisPlan.body)["displacements"])
+    entry = entries.table_valued(column("value", JSONB)).lateral()
+    booking_id = cast(entry.c.value["booking_id"].astext, Uuid)
+    statement = (
+        select(booking_id, entry.c.value)
+        .select_from(CrisisPlan)
+        .join(entry, true())
+        .where(
+            col(CrisisPlan.crisis_id) == crisis_id,
+            col(CrisisPlan.status) == PlanStatus.ACTIVATED,
+            booking_id.in_(list(booking_ids)),
+        )
+        .order_by(col(CrisisPlan.id))
+    )
+    return {found: said for found, said in await session.execute(statement)}
+
+
+async def signed_campaigns(session: AsyncSession, plan_id: UUID) -> list[dict[str, Any]]:
+    """Return the campaigns of a plan as they were signed."""
+    statement = select(col(CrisisPlan.body)["campaigns"]).where(col(CrisisPlan.id) == plan_id)
+    found: list[dict[str, Any]] | None = await session.scalar(statement)
+    return found or []
+
+
+async def name_of(session: AsyncSession, organisation_id: UUID) -> str | None:
+    """Return the name of an organisation."""
+    return await session.scalar(select(col(Organisation.name)).where(col(Organisation.id) == organisation_id))
+
+
+async def signing_organisations(session: AsyncSession, plan_id: UUID) -> list[UUID]:
+    """Return the organisations for which a plan was signed: the coordinator's and the authority's."""
+    statement = (
+        select(col(Person.organisation_id))
+        .join(CrisisSignature, col(CrisisSignature.person_id) == col(Person.id))
+        .where(col(CrisisSignature.plan_id) == plan_id)
+        .distinct()
+        .order_by(col(Person.organisation_id))
+    )
+    return list(await session.scalars(statement))

@@ -1,0 +1,116 @@
+"""Telling organisations what a crisis asks of them or does to them: in the transaction that does it, or not at all.
+
+In a drill a notice is kept among its own records, and goes to nobody outside: see `reading` and row-level security.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.audit.author import Author
+from app.audit.service import record_all
+from app.core.errors import NotFound
+from app.core.paging import PageQuery
+from app.crisis import notice_repository
+from app.crisis.declaration import CrisisRules
+from app.crisis.models import Crisis
+from app.crisis.notice_facts import contest_facts
+from app.crisis.notice_models import Notice, NoticeKind
+from app.crisis.service import SEES_ALL, get_whole_crisis
+from app.identity.actor import Actor
+
+CONTESTABLE = frozenset(
+    {NoticeKind.WILL_GIVE_WAY, NoticeKind.GAVE_WAY, NoticeKind.ANSWER_REMINDER, NoticeKind.REPLACEMENT_LAPSED}
+)
+"""Kinds that tell of a decision against their reader, and so of how it can be contested."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeDraft:
+    """What is to be told to one organisation, about an order or a displacement."""
+
+    organisation_id: UUID
+    kind: NoticeKind
+    order_id: UUID | None = None
+    displacement_id: UUID | None = None
+    reason_code: str | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    respond_by_at: datetime | None = None
+
+
+async def notify(
+    session: AsyncSession,
+    author: Author,
+    crisis: Crisis,
+    organisation_id: UUID,
+    kind: NoticeKind,
+    *,
+    order_id: UUID | None = None,
+    displacement_id: UUID | None = None,
+    reason_code: str | None = None,
+    facts: Mapping[str, Any] | None = None,
+    respond_by_at: datetime | None = None,
+) -> Notice:
+    """Tell one organisation: see `notify_all`."""
+    draft = NoticeDraft(
+        organisation_id=organisation_id,
+        kind=kind,
+        order_id=order_id,
+        displacement_id=displacement_id,
+        reason_code=reason_code,
+        facts=facts or {},
+        respond_by_at=respond_by_at,
+    )
+    return (await notify_all(session, author, crisis, [draft]))[0]
+
+
+async def notify_all(
+    session: AsyncSession, author: Author, crisis: Crisis, drafts: Iterable[NoticeDraft]
+) -> list[Notice]:
+    """Write notices, however many, with their audit records; each names the crisis, and how to contest if it may be.
+
+    The caller has gone across organisations: nobody writes a notice to another by themself.
+    """
+    named = {"title": crisis.title, "countermeasure": crisis.countermeasure.get("name")}
+    contest = contest_facts(CrisisRules.model_validate(crisis.rules))
+    rows = [
+        Notice(
+            crisis_id=crisis.id,
+            organisation_id=draft.organisation_id,
+            kind=draft.kind,
+            order_id=draft.order_id,
+            displacement_id=draft.displacement_id,
+            reason_code=draft.reason_code,
+            facts={"crisis": named, **({"contest": contest} if draft.kind in CONTESTABLE else {}), **draft.facts},
+            respond_by_at=draft.respond_by_at,
+        )
+        for draft in drafts
+    ]
+    session.add_all(rows)
+    await record_all(session, author, "crisis_notice.sent", rows)
+    return rows
+
+
+async def list_notices(
+    session: AsyncSession, actor: Actor, crisis_id: UUID, paging: PageQuery
+) -> tuple[list[Notice], str | None]:
+    """Return one page of a crisis's notices: all to the coordinator and the authority, else those to the organisation.
+
+    Raises
+    ------
+    NotFound
+        If none was sent to the actor, or the crisis is a drill: it is then not theirs to know of.
+    """
+    if actor.role in SEES_ALL:
+        await get_whole_crisis(session, actor, crisis_id)
+        return await notice_repository.page_notices(session, crisis_id, paging, organisation_id=None)
+    rows, cursor = await notice_repository.page_notices(
+        session, crisis_id, paging, organisation_id=actor.organisation_id
+    )
+    if not rows and paging.cursor is None:
+        raise NotFound.of("crisis", crisis_id)
+    return rows, cursor
