@@ -32,6 +32,7 @@ from app.core.tenancy import EVERYBODY, acting_for
 from app.crisis.ending import expire_crises
 from app.crisis.expiring import warn_of_expiry
 from app.crisis.planning import take_up_plan
+from app.crisis.taking_back import expire_restorations
 from app.identity.link_mail import mail_link
 from app.identity.links import forget_old_sign_ins
 from app.indicators.service import make_edition
@@ -84,6 +85,7 @@ SWEEPS: Mapping[str, Sweep] = {
     "overdue_approvals": partial(decline_overdue, author=Author.of_job("decline_overdue")),
     "expired_crises": expire_crises,
     "expiring_crises": warn_of_expiry,
+    "expired_restorations": expire_restorations,
     "lost_runs": requeue_lost,
     "old_idempotency_keys": forget_old_keys,
     "old_attempts": remove_old,

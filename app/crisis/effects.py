@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.author import Author
 from app.bookings.drafts import BookingDraft
+from app.bookings.giving_back import credit_reservation
 from app.bookings.ledger import add_charge
 from app.bookings.models import LIVE, Booking, BookingSource, BookingStatus, ChargeKind
 from app.bookings.service import approve, confirm, create_booking, end_booking
@@ -131,6 +132,8 @@ class Outside:
         if displacement.replacement_id is not None:
             replacement = await self._booking(displacement.replacement_id)
             await self._take_up(replacement, displacement, agreed=replacement.unit_id == order.unit_id)
+        else:
+            await credit_reservation(self.session, self.author, booking, "displaced")
         await self._compensate(displacement, booking)
         return True
 

@@ -12,6 +12,7 @@ from app.crisis import repository
 from app.crisis.declaration import CrisisRules
 from app.crisis.models import Crisis
 from app.crisis.rules import TRANSITIONS
+from app.crisis.telling_back import tell_expiring
 
 WARNER = Author.of_job("crisis_expiry_warning")
 
@@ -35,4 +36,5 @@ async def warn_of_expiry(session: AsyncSession) -> int:
     before = snapshot(crisis)
     crisis.warned_end_on = span_of(crisis.validity).end_on
     await record(session, WARNER, "crisis.expires_soon", crisis, before=before, reason_code="validity_ends_soon")
+    await tell_expiring(session, WARNER, crisis, (crisis.warned_end_on - today()).days)
     return 1

@@ -15,6 +15,7 @@ from app.crisis.expiring import expires_in_days
 from app.crisis.models import Crisis, CrisisOrder, CrisisPlan, CrisisPower, CrisisSignature, Displacement
 from app.crisis.notice_models import Notice
 from app.crisis.notice_text import notice_text
+from app.crisis.restoring_models import Restoration
 from app.crisis.schemas import (
     CrisisNotice,
     CrisisRead,
@@ -24,6 +25,7 @@ from app.crisis.schemas import (
     OrderRead,
     PlanRead,
     PowerRead,
+    RestorationRead,
     SignatureRead,
 )
 from app.crisis.service import SEES_ALL, get_whole_crisis
@@ -130,6 +132,12 @@ def read_notice(row: Notice) -> NoticeRead:
     """Return one notice with its text in both languages."""
     text = notice_text(row.kind, row.facts, row.reason_code, row.respond_by_at)
     return NoticeRead(**row.model_dump(), text=NoticeText(en=text.en, fr=text.fr))
+
+
+def read_restoration(row: Restoration) -> RestorationRead:
+    """Return one place that is offered back."""
+    days = span_of(row.period)
+    return RestorationRead(**row.model_dump(exclude={"period"}), start=days.start_on, end=days.end_on)
 
 
 async def list_displacements(

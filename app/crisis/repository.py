@@ -25,7 +25,7 @@ from app.crisis.models import (
     DisplacementStatus,
 )
 from app.crisis.schemas import CrisisFilter
-from app.identity.models import Person, Role
+from app.identity.models import Organisation, OrganisationKind, Person, Role
 
 
 async def get_crisis(session: AsyncSession, crisis_id: UUID) -> Crisis | None:
@@ -143,6 +143,25 @@ async def orders_of(session: AsyncSession, crisis_id: UUID) -> list[CrisisOrder]
     """Return all orders of a crisis as they are now, locked until the transaction ends."""
     statement = select(CrisisOrder).where(col(CrisisOrder.crisis_id) == crisis_id).order_by(col(CrisisOrder.id))
     return list(await session.scalars(statement.with_for_update().execution_options(populate_existing=True)))
+
+
+async def all_orders(session: AsyncSession, crisis_id: UUID) -> list[CrisisOrder]:
+    """Return all orders of a crisis, to look at."""
+    statement = select(CrisisOrder).where(col(CrisisOrder.crisis_id) == crisis_id).order_by(col(CrisisOrder.id))
+    return list(await session.scalars(statement))
+
+
+async def all_displacements(session: AsyncSession, crisis_id: UUID) -> list[Displacement]:
+    """Return all displacements of a crisis, to look at."""
+    statement = select(Displacement).where(col(Displacement.crisis_id) == crisis_id).order_by(col(Displacement.id))
+    return list(await session.scalars(statement))
+
+
+async def leading_organisations(session: AsyncSession) -> list[UUID]:
+    """Return the organisations that lead crises: coordinators and authorities."""
+    kinds = (OrganisationKind.COORDINATOR, OrganisationKind.AUTHORITY)
+    statement = select(col(Organisation.id)).where(col(Organisation.kind).in_(kinds)).order_by(col(Organisation.id))
+    return list(await session.scalars(statement))
 
 
 async def pending_displacements(session: AsyncSession, crisis_id: UUID) -> list[Displacement]:

@@ -20,6 +20,7 @@ from app.crisis.models import (
     PowerKind,
 )
 from app.crisis.notice_models import NoticeKind
+from app.crisis.restoring_models import RestorationStatus
 
 AS_OF = AliasChoices("as_of_on", "as_of")
 """The second name is accepted as well."""
@@ -259,4 +260,27 @@ class DisplacementRead(BaseModel):
     replacement_id: UUID | None
     compensation_cents: int
     effective_at: datetime | None
+    version: int
+
+
+class RestorationRead(BaseModel):
+    """The place of a displaced lot, offered back to its owner when the crisis has ended."""
+
+    id: UUID
+    crisis_id: UUID
+    displacement_id: UUID
+    organisation_id: UUID = Field(description="Whose lot was displaced")
+    position: int = Field(description="Its turn among all whom the crisis displaced")
+    slot_id: UUID
+    unit_id: UUID
+    start: date = Field(
+        description="First day on offer: the lot's own, or a later one of its days from which as many are free"
+    )
+    end: date = Field(description="Day after the last one")
+    delivery_on: date
+    status: RestorationStatus
+    booking_id: UUID | None = Field(description="The booking that keeps the place")
+    respond_by_at: datetime | None
+    ended_at: datetime | None
+    reason_code: str | None = Field(description="Why the place is unavailable")
     version: int

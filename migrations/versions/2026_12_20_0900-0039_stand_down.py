@@ -1,7 +1,8 @@
 """Powers with a scope, places offered back, and a ledger that is closed with its crisis.
 
 A crisis is valid for no longer than the last of its acts, and once it has ended nothing more is charged for it but
-corrections that say what they correct. A downgrade forgets what was offered back and how ledgers were closed.
+corrections that say what they correct. A downgrade forgets what was offered back, how ledgers were closed, and warnings
+of an end.
 
 Revision ID: 0039
 Revises: 0037
@@ -80,6 +81,14 @@ LEDGER_CLOSED_TRIGGER = (
     " WHEN (NEW.crisis_id IS NOT NULL) EXECUTE FUNCTION check_crisis_ledger_open()"
 )
 
+NOTICES_BEFORE = (
+    "order_issued", "order_reminder", "order_escalated", "order_answered", "order_withdrawn", "order_released",
+    "will_give_way", "gave_way", "keeps_place", "answer_reminder", "replacement_taken", "replacement_declined",
+    "replacement_lapsed", "place_offered_back",
+)
+EXPIRES_SOON = "expires_soon"
+ABOUT = "order_id IS NOT NULL OR displacement_id IS NOT NULL"
+
 AUTHORITY = "(SELECT acting_as('authority'))"
 POLICIES = {
     "restorations": f"{AUTHORITY} OR (NOT is_drill AND organisation_id = (SELECT acting_organisation()))",
@@ -97,6 +106,7 @@ def upgrade() -> None:
     op.add_column("crises", sa.Column("warned_end_on", sa.Date(), nullable=True))
     _create_restorations()
     _create_closings()
+    _let_notices_be((*NOTICES_BEFORE, EXPIRES_SOON), f"{ABOUT} OR kind = '{EXPIRES_SOON}'")
     for statement in (WITHIN_ACTS, *WITHIN_ACTS_TRIGGERS, LEDGER_CLOSED, LEDGER_CLOSED_TRIGGER):
         op.execute(statement)
     for table, seen in POLICIES.items():
@@ -113,6 +123,12 @@ def upgrade() -> None:
             END $$
             """
         )
+
+
+def _let_notices_be(kinds: tuple[str, ...], about: str) -> None:
+    for name, check in {"noticekind": f"kind IN {kinds}", "subject": about}.items():
+        op.drop_constraint(op.f(f"ck_crisis_notices_{name}"), "crisis_notices")
+        op.create_check_constraint(op.f(f"ck_crisis_notices_{name}"), "crisis_notices", check)
 
 
 def _create_restorations() -> None:
@@ -181,6 +197,10 @@ def _create_closings() -> None:
 
 
 def downgrade() -> None:
+    op.execute("ALTER TABLE crisis_notices DISABLE TRIGGER tr_crisis_notices_append_only")
+    op.execute(f"DELETE FROM crisis_notices WHERE kind = '{EXPIRES_SOON}'")
+    op.execute("ALTER TABLE crisis_notices ENABLE TRIGGER tr_crisis_notices_append_only")
+    _let_notices_be(NOTICES_BEFORE, ABOUT)
     op.execute("DROP TRIGGER tr_charges_crisis_over ON charges")
     op.execute("DROP FUNCTION check_crisis_ledger_open()")
     op.execute("DROP TRIGGER tr_crisis_powers_within_acts ON crisis_powers")
