@@ -18,8 +18,8 @@ from app.crisis.closing_models import CrisisClosing
 from app.crisis.closing_rules import Due, Entry, statement
 from app.crisis.models import Crisis, CrisisMode, CrisisOrder, Displacement, DisplacementStatus, OrderStatus
 
-CHARGED = frozenset({OrderStatus.ACCEPTED, OrderStatus.COMPLETED})
-"""Orders that are charged when all is settled; what was released or withdrawn from has been credited."""
+UNCHARGED = frozenset({OrderStatus.ISSUED, OrderStatus.COUNTERED, OrderStatus.WITHDRAWN, OrderStatus.RELEASED})
+"""Orders that nothing is due for when all is settled: never charged, or credited since."""
 
 
 async def close_ledger(session: AsyncSession, author: Author, crisis: Crisis) -> CrisisClosing:
@@ -47,7 +47,7 @@ async def ledger_of(session: AsyncSession, crisis: Crisis) -> dict[str, Any]:
 def dues_of(orders: Iterable[CrisisOrder], displacements: Iterable[Displacement]) -> Iterator[Due]:
     """Yield what is due for each order and each displacement by where it stands."""
     for order in orders:
-        yield Due("order", order.id, order.price_cents if order.status in CHARGED else 0)
+        yield Due("order", order.id, 0 if order.status in UNCHARGED else order.price_cents)
     for one in displacements:
         effective = one.status is DisplacementStatus.EFFECTIVE
         yield Due("booking", one.booking_id, one.compensation_cents if effective else 0)

@@ -32,7 +32,7 @@ class Due(NamedTuple):
     """What is to be found for an order or a displaced booking when it is settled; `code` says what it is."""
 
     subject: str
-    subject_id: UUID
+    subject_id: UUID | None
     cents: int
 
 
@@ -57,22 +57,16 @@ def faults(entries: Sequence[Entry], dues: Iterable[Due]) -> list[dict[str, Any]
 
     A compensation that was paid and is owed back in part, for its lot has its place again, is due as it was.
     """
-    found = [_fault("one_sided", "charge", None, 0, entry.amount_cents) for entry in entries if _is_one_sided(entry)]
+    found = [_fault("one_sided", "charge", None, 0, one.amount_cents) for one in entries if one.counterparty_id is None]
     mirrored: dict[UUID | None, int] = defaultdict(int)
-    paid: dict[tuple[str, UUID | None], int] = defaultdict(int)
     for entry in entries:
-        if entry.kind is not COMPENSATION:
-            paid["order", entry.order_id] += entry.amount_cents
-            continue
-        mirrored[entry.booking_id] += entry.amount_cents
-        if entry.amount_cents < 0 and entry.code != RESTORED:
-            paid["booking", entry.booking_id] -= entry.amount_cents
-    for booking_id, cents in mirrored.items():
-        if cents:
-            found.append(_fault("not_mirrored", "booking", booking_id, 0, cents))
+        if entry.kind is COMPENSATION:
+            mirrored[entry.booking_id] += entry.amount_cents
+    found += [_fault("not_mirrored", "booking", one, 0, cents) for one, cents in mirrored.items() if cents]
     expected = {(due.subject, due.subject_id): due.cents for due in dues}
+    paid = _paid(entries)
     for subject, subject_id in sorted(expected.keys() | paid.keys(), key=str):
-        due, done = expected.get((subject, subject_id), 0) if subject_id else 0, paid[subject, subject_id]
+        due, done = expected.get((subject, subject_id), 0), paid.get((subject, subject_id), 0)
         if due != done:
             found.append(_fault("not_as_due", subject, subject_id, due, done))
     total = sum(one["balance_cents"] for one in balances(entries).values())
@@ -81,8 +75,19 @@ def faults(entries: Sequence[Entry], dues: Iterable[Due]) -> list[dict[str, Any]
     return found
 
 
-def _is_one_sided(entry: Entry) -> bool:
-    return entry.counterparty_id is None
+def _paid(entries: Iterable[Entry]) -> dict[tuple[str, UUID | None], int]:
+    """Return what was paid for each order and each displaced booking, before anything was owed back for that one."""
+    orders: dict[tuple[str, UUID | None], int] = defaultdict(int)
+    sides: dict[tuple[UUID | None, UUID], int] = defaultdict(int)
+    for entry in entries:
+        if entry.kind is not COMPENSATION:
+            orders["order", entry.order_id] += entry.amount_cents
+        elif entry.code != RESTORED:
+            sides[entry.booking_id, entry.organisation_id] += entry.amount_cents
+    bookings: dict[tuple[str, UUID | None], int] = defaultdict(int)
+    for (booking_id, _), cents in sides.items():
+        bookings["booking", booking_id] += max(0, cents)
+    return orders | bookings
 
 
 def _fault(code: str, subject: str, subject_id: UUID | None, due: int, found: int) -> dict[str, Any]:

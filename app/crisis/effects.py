@@ -19,6 +19,9 @@ from app.core.model import period
 from app.crisis.calendar_repository import bookings_by_id
 from app.crisis.models import Crisis, CrisisMode, CrisisOrder, Displacement, DisplacementKind
 
+BEGUN = frozenset({BookingStatus.IN_PRODUCTION, BookingStatus.COMPLETED, BookingStatus.FAILED})
+"""A campaign that has begun is not freed any more, however it has ended."""
+
 
 def in_the_way(order: CrisisOrder, booking: Booking) -> bool:
     """Tell whether a live booking holds days that an order needs."""
@@ -105,8 +108,8 @@ class Outside:
         if not self.is_real or order.booking_id is None:
             return True
         booking = await self._booking(order.booking_id)
-        if booking.status is BookingStatus.IN_PRODUCTION or booking.status not in LIVE:
-            return booking.status is not BookingStatus.IN_PRODUCTION
+        if booking.status in BEGUN or booking.status not in LIVE:
+            return booking.status not in BEGUN
         charged = booking.status is BookingStatus.CONFIRMED
         await end_booking(self.session, self.author, booking, status, reason_code=reason_code)
         if charged:

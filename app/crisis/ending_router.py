@@ -1,15 +1,21 @@
 """The length and the end of a crisis over HTTP: renewing it, places offered back, and the report."""
 
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import Request
+from fastapi import Query, Request, Response
 
 from app.core.http import DbSession, Paging, next_url
 from app.core.paging import Page
 from app.core.routing import ApiRouter, if_match
 from app.crisis import reading, renewal, taking_back
+from app.crisis.report import read_report
+from app.crisis.report_markdown import markdown
+from app.crisis.report_schemas import CrisisReport, ReportFormat, ReportQuery
 from app.crisis.schemas import CrisisRead, RenewCommand, RestorationRead
 from app.identity.dependencies import ONCE, CurrentActor
+
+MARKDOWN = "text/markdown"
 
 router = ApiRouter(prefix="/v1/crises", tags=["crises"])
 
@@ -18,6 +24,26 @@ router = ApiRouter(prefix="/v1/crises", tags=["crises"])
 async def renew_crisis(session: DbSession, actor: CurrentActor, crisis_id: UUID, command: RenewCommand) -> CrisisRead:
     """A crisis that has not ended gets a later end, on acts that are in force until then: new, renewed, or longer."""
     return await reading.read_crisis(session, await renewal.renew(session, actor, crisis_id, command))
+
+
+@router.get(
+    "/{crisis_id}/report",
+    summary="Report on a crisis",
+    response_model=CrisisReport,
+    responses={200: {"content": {MARKDOWN: {"schema": {"type": "string"}}}}},
+)
+async def report_crisis(
+    request: Request, session: DbSession, actor: CurrentActor, crisis_id: UUID, query: Annotated[ReportQuery, Query()]
+) -> CrisisReport | Response:
+    """Timeline, powers, plans with their signatures, doses against targets, who gave way and what became of it, costs.
+
+    As JSON, or as Markdown in English or French: by `format`, or by `Accept: text/markdown`.
+    """
+    report = await read_report(session, actor, crisis_id)
+    asked = ReportFormat.MARKDOWN if MARKDOWN in request.headers.get("accept", "") else ReportFormat.JSON
+    if (query.format or asked) is ReportFormat.JSON:
+        return report
+    return Response(markdown(report, query.language), media_type=MARKDOWN)
 
 
 @router.get("/{crisis_id}/restorations", summary="List places offered back")

@@ -99,9 +99,8 @@ async def test_every_day_of_the_validity_lies_within_an_act(crises: Crises) -> N
     ):
         refused = await crises.post("", declaration(powers=powers), expect=422)
         assert pointer in {fault["pointer"] for fault in refused["errors"]}
-    await crises.post(
-        "", {**_declared(), "powers": [power(end=iso(60)), power("voluntary", start=iso(60))]}, expect=201
-    )
+    acts = [power(end=iso(60)), power("voluntary", start=iso(60))]
+    await crises.post("", declaration(powers=acts), expect=201)
 
 
 async def test_the_database_lets_no_crisis_outlast_its_acts(crises: Crises, owner: AsyncEngine) -> None:
