@@ -31,7 +31,9 @@ from app.core.settings import Settings
 from app.core.tenancy import EVERYBODY, acting_for
 from app.crisis.ending import expire_crises
 from app.crisis.expiring import warn_of_expiry
+from app.crisis.first_refusal import settle_unanswered
 from app.crisis.planning import take_up_plan
+from app.crisis.silence import escalate_silence
 from app.crisis.taking_back import expire_restorations
 from app.identity.link_mail import mail_link
 from app.identity.links import forget_old_sign_ins
@@ -86,6 +88,8 @@ SWEEPS: Mapping[str, Sweep] = {
     "expired_crises": expire_crises,
     "expiring_crises": warn_of_expiry,
     "expired_restorations": expire_restorations,
+    "unanswered_orders": escalate_silence,
+    "unanswered_places": settle_unanswered,
     "lost_runs": requeue_lost,
     "old_idempotency_keys": forget_old_keys,
     "old_attempts": remove_old,

@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from pydantic_core import to_jsonable_python
+from sqlalchemy import insert
 from sqlalchemy.dialects.postgresql import Range
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel
@@ -90,6 +92,20 @@ def creation(author: Author, action: str, row: SQLModel) -> dict[str, Any]:
         "reason_text": None,
         "request_id": author.request_id,
     }
+
+
+async def record_created(session: AsyncSession, author: Author, made: Iterable[tuple[str, SQLModel]]) -> None:
+    """Add the record of each of many rows that were added, plain ones or others, by its verb.
+
+    In one statement. As for `creation`, they have no personal texts.
+    """
+    await session.flush()
+    entries = [creation(author, action, row) for action, row in made]
+    for entry in entries:
+        entry["after"] = to_jsonable_python(entry["after"])
+        entry["object_id"] = UUID(entry["object_id"])
+    if entries:
+        await session.execute(insert(AuditRecord), entries)
 
 
 async def record_all(

@@ -84,7 +84,7 @@ def require_direct(booking: Booking) -> None:
         told = (
             "This place is held for an offer: accept or decline the offer."
             if booking.source in {BookingSource.ROUND, BookingSource.WAITING}
-            else "This place is held for the orders of a crisis, and ends or becomes a booking with them."
+            else "This place is held for a lot that gives way in a crisis: its owner accepts or declines it there."
         )
         raise StateConflict(
             told,

@@ -24,7 +24,8 @@ async def settle_request(session: AsyncSession, author: Author, booking: Booking
     It waits again when nothing serves it any more, a failed batch included. One on the waiting list whose place is
     refused by its CDMO, however it came to it, is on that list as before, and so is one that has given up a place
     itself before it was approved; but to give up a round's is to decline it, and ends the waiting. One that a crisis
-    has displaced goes on the list, where what that crisis frees is offered to it first. A hold moves nothing; nor does
+    has displaced goes on the list, unless another place is held for it and as long as it is; what that crisis frees is
+    offered to it first. A hold moves nothing; nor does
     its end, unless the request was booked; nor does a place to which a booking only asks to move.
     """
     if booking.request_id is None or booking.moves_id is not None:
@@ -52,7 +53,7 @@ async def _settle_end(session: AsyncSession, author: Author, booking: Booking, r
     if booking.status is BookingStatus.COMPLETED:
         await move_request(session, author, request, RequestStatus.FULFILLED)
     elif not await _is_served(session, request.id):
-        if booking.status is BookingStatus.DISPLACED:
+        if booking.status is BookingStatus.DISPLACED or _never_taken(booking):
             status = RequestStatus.WAITLISTED
         elif _ran_out(booking):
             status = RequestStatus.SUBMITTED
@@ -92,6 +93,12 @@ def _kept_from_others(booking: Booking) -> bool:
 
 def _ran_out(booking: Booking) -> bool:
     return booking.status is BookingStatus.EXPIRED and booking.source is BookingSource.WAITING
+
+
+def _never_taken(booking: Booking) -> bool:
+    """Tell whether it was held for one that a crisis has displaced, and is held no more."""
+    let_go = {BookingStatus.RELEASED, BookingStatus.EXPIRED}
+    return booking.source is BookingSource.REPLACEMENT and booking.status in let_go
 
 
 def _declined_late(author: Author, booking: Booking) -> bool:

@@ -91,13 +91,3 @@ async def credit_reservation(session: AsyncSession, author: Author, displaced: B
         -charged_cents,
         detail={"code": code},
     )
-
-
-async def extend_hold(session: AsyncSession, author: Author, held: Booking, until_at: datetime) -> None:
-    """Hold a place for longer; one that is not held any more stays as it is."""
-    held = await service.locked(session, held.id)
-    if held.status is not BookingStatus.HELD:
-        return
-    before = snapshot(held)
-    held.hold_expires_at = until_at
-    await record(session, author, "booking.hold_extended", held, before=before)

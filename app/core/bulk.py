@@ -1,4 +1,4 @@
-"""Rows as JSON, so that one statement can write rows of several tables: one journey to the server."""
+"""Many rows at once: as JSON, so that one statement can write rows of several tables, or row by row of one table."""
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from pydantic_core import to_json
-from sqlalchemy import LargeBinary
+from sqlalchemy import LargeBinary, insert
 from sqlalchemy.dialects.postgresql import DATERANGE
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel
 
 
@@ -41,6 +42,15 @@ def rows_as_json(rows: Sequence[SQLModel]) -> str:
             values[name] = None if values[name] is None else "\\x" + values[name].hex()
         sent.append(values)
     return to_json(sent).decode()
+
+
+async def insert_all(session: AsyncSession, model: type[SQLModel], rows: Sequence[SQLModel]) -> None:
+    """Insert rows of one table, plain ones or others, of which the session keeps none."""
+    if not rows:
+        return
+    names = written_columns(model).names
+    table = model.__table__  # type: ignore[attr-defined]
+    await session.execute(insert(table), [{name: getattr(row, name) for name in names} for row in rows])
 
 
 def spelt(row: SQLModel) -> dict[str, Any]:

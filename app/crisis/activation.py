@@ -1,6 +1,6 @@
 """Activating a signed plan: all its orders, holds and displacements in one transaction, or nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -8,14 +8,16 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.audit.service import record, record_all, snapshot
+from app.audit.service import record, record_created, snapshot
 from app.bookings.models import BookingStatus
 from app.bookings.service import lock_with_run_out
 from app.capacity.occupancy import span_of
 from app.capacity.service import lock_units, thaw
+from app.core.bulk import insert_all
 from app.core.clock import now
 from app.core.errors import StateConflict
 from app.core.model import period
+from app.core.plain import new_row
 from app.crisis import repository
 from app.crisis.body import plan_hash
 from app.crisis.calendar_repository import bookings_by_id
@@ -77,9 +79,7 @@ async def activate(session: AsyncSession, actor: Actor, crisis_id: UUID) -> Cris
     before = snapshot(plan)
     plan.status = PlanStatus.ACTIVATED
     await record(session, actor, "crisis_plan.activated", plan, before=before)
-    outside = Outside(session, actor, crisis, authority_id)
-    orders = await _write_orders(outside, plan)
-    await _write_displacements(outside, plan, orders)
+    await _write(Outside(session, actor, crisis, authority_id), plan)
     await change_status(session, actor, crisis, CrisisStatus.ACTIVE)
     if crisis.mode is CrisisMode.REAL:
         await thaw(session, actor, crisis.id)
@@ -99,13 +99,12 @@ async def _signed_plan(session: AsyncSession, crisis: Crisis) -> tuple[CrisisPla
     return plan, authority_id
 
 
-async def _write_orders(outside: Outside, plan: CrisisPlan) -> list[CrisisOrder]:
-    """Write an order for each campaign, its place booked where no displaced booking still holds it."""
+def _orders_of(plan: CrisisPlan) -> list[CrisisOrder]:
+    """Return an order for each campaign of a plan, in the plan's order: plain rows."""
     respond_by_at = now() + timedelta(hours=plan.body["rules"]["response_hours"])
-    waiting = {number for one in plan.body["displacements"] for number in one["campaigns"]}
-    orders = []
-    for campaign in plan.body["campaigns"]:
-        order = CrisisOrder(
+    return [
+        new_row(
+            CrisisOrder,
             crisis_id=plan.crisis_id,
             plan_id=plan.id,
             organisation_id=UUID(campaign["organisation_id"]),
@@ -119,35 +118,54 @@ async def _write_orders(outside: Outside, plan: CrisisPlan) -> list[CrisisOrder]
             tier=campaign["tier"],
             respond_by_at=respond_by_at,
         )
-        if campaign["number"] not in waiting:
-            order.booking_id = await outside.reserve_campaign(order, BookingStatus.AWAITING_CDMO)
-        orders.append(order)
-    outside.session.add_all(orders)
-    await record_all(outside.session, outside.author, "crisis_order.issued", orders)
-    await tell_makers(outside.session, outside.author, outside.crisis, plan, orders)
-    return orders
+        for campaign in plan.body["campaigns"]
+    ]
 
 
-async def _write_displacements(outside: Outside, plan: CrisisPlan, orders: Sequence[CrisisOrder]) -> None:
-    """Write who will give way to which order, with the place held for them; nobody gives way yet."""
-    planned: list[dict[str, Any]] = plan.body["displacements"]
-    bookings = await bookings_by_id(outside.session, [UUID(one["booking_id"]) for one in planned])
+def _displacement_of(planned: Mapping[str, Any], orders: Sequence[CrisisOrder]) -> Displacement:
+    """Return who will give way to the first of the orders that need it: a plain row; nobody gives way yet."""
+    order = orders[planned["campaigns"][0] - 1]
+    return new_row(
+        Displacement,
+        crisis_id=order.crisis_id,
+        order_id=order.id,
+        booking_id=UUID(planned["booking_id"]),
+        kind=DisplacementKind(planned["kind"]),
+        replacement=planned["to"],
+        compensation_cents=planned["compensation_cents"],
+    )
+
+
+async def _write(outside: Outside, plan: CrisisPlan) -> None:
+    """Write the orders and displacements of a plan, and tell whom they concern.
+
+    A campaign is booked where no displaced booking still holds its place, and each replacement is held.
+    """
+    orders = _orders_of(plan)
+    displacements = [_displacement_of(one, orders) for one in plan.body["displacements"]]
+    await _take_places(outside, plan, orders, displacements)
+    session, author = outside.session, outside.author
+    await insert_all(session, CrisisOrder, orders)
+    await insert_all(session, Displacement, displacements)
+    await record_created(session, author, [("crisis_order.issued", order) for order in orders])
+    await record_created(session, author, [("displacement.pending", one) for one in displacements])
+    await tell_makers(session, author, outside.crisis, plan, orders)
+    await tell_displaced(session, author, outside.crisis, displacements)
+
+
+async def _take_places(
+    outside: Outside, plan: CrisisPlan, orders: Sequence[CrisisOrder], displacements: Sequence[Displacement]
+) -> None:
+    """Book the campaigns whose places are free, and hold the replacements: each row names its booking then."""
+    waiting = {number for one in plan.body["displacements"] for number in one["campaigns"]}
+    free = [order for number, order in enumerate(orders, 1) if number not in waiting]
+    moved = [one for one in displacements if one.replacement is not None]
+    bookings = await bookings_by_id(outside.session, [one.booking_id for one in moved])
     until_on = span_of(outside.crisis.validity).end_on
-    rows = []
-    for one in planned:
-        booking, place = bookings[UUID(one["booking_id"])], one["to"]
-        held = await outside.hold_replacement(booking, place, until_on) if place else None
-        rows.append(
-            Displacement(
-                crisis_id=plan.crisis_id,
-                order_id=orders[one["campaigns"][0] - 1].id,
-                booking_id=booking.id,
-                kind=DisplacementKind(one["kind"]),
-                replacement_id=held,
-                replacement=place,
-                compensation_cents=one["compensation_cents"],
-            )
-        )
-    outside.session.add_all(rows)
-    await record_all(outside.session, outside.author, "displacement.pending", rows)
-    await tell_displaced(outside.session, outside.author, outside.crisis, rows)
+    campaigns = [outside.campaign_draft(order, BookingStatus.AWAITING_CDMO) for order in free]
+    holds = [outside.replacement_draft(bookings[one.booking_id], one.replacement or {}, until_on) for one in moved]
+    placed = iter(await outside.place_all([*campaigns, *holds]))
+    for order in free:
+        order.booking_id = next(placed)
+    for one in moved:
+        one.replacement_id = next(placed)

@@ -94,7 +94,9 @@ async def units_of_slots(session: AsyncSession, slot_ids: Collection[UUID]) -> d
     return dict(rows.tuples().all())
 
 
-async def held_until(session: AsyncSession, crisis_id: UUID, until_at: datetime) -> list[Booking]:
+async def held_until(
+    session: AsyncSession, crisis_id: UUID, until_at: datetime, *, lock: bool = False
+) -> list[Booking]:
     """Return the places that are held for those who give way in a crisis until a moment, by identifier."""
     statement = (
         select(Booking)
@@ -105,5 +107,6 @@ async def held_until(session: AsyncSession, crisis_id: UUID, until_at: datetime)
             col(Booking.hold_expires_at) == until_at,
         )
         .order_by(col(Booking.id))
+        .execution_options(populate_existing=True)
     )
-    return list(await session.scalars(statement))
+    return list(await session.scalars(statement.with_for_update() if lock else statement))

@@ -1,6 +1,6 @@
 """What a crisis does to the calendars and the ledger outside its own records: nothing at all in a drill."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
@@ -12,8 +12,9 @@ from app.audit.author import Author
 from app.bookings.drafts import BookingDraft
 from app.bookings.giving_back import credit_reservation
 from app.bookings.ledger import add_charge
+from app.bookings.many import create_many
 from app.bookings.models import LIVE, Booking, BookingSource, BookingStatus, ChargeKind
-from app.bookings.service import approve, confirm, create_booking, end_booking
+from app.bookings.service import approve, create_booking, end_booking
 from app.capacity.occupancy import span_of
 from app.core.model import period
 from app.crisis.calendar_repository import bookings_by_id
@@ -58,7 +59,29 @@ class Outside:
         """Book the place of an order, and return the booking; `BookingRefused` if it is not free."""
         if not self.is_real:
             return None
-        draft = BookingDraft(
+        return (await create_booking(self.session, self.author, self.campaign_draft(order, status))).id
+
+    async def hold_replacement(self, booking: Booking, place: Mapping[str, Any], until_on: date) -> UUID | None:
+        """Hold the place to which a booking will move, at its own price and with nothing more to pay."""
+        if not self.is_real:
+            return None
+        return (await create_booking(self.session, self.author, self.replacement_draft(booking, place, until_on))).id
+
+    async def place_all(self, drafts: Sequence[BookingDraft]) -> list[UUID | None]:
+        """Take places for campaigns and replacements, all or none, and return the booking of each, in their order.
+
+        Raises
+        ------
+        BookingRefused
+            For the first that is not free.
+        """
+        if not self.is_real:
+            return [None for _ in drafts]
+        return [booking.id for booking in await create_many(self.session, self.author, drafts)]
+
+    def campaign_draft(self, order: CrisisOrder, status: BookingStatus) -> BookingDraft:
+        """Return the campaign of an order as a booking of the authority's."""
+        return BookingDraft(
             slot_id=order.slot_id,
             organisation_id=self.authority_id,
             period=order.period,
@@ -69,13 +92,10 @@ class Outside:
             status=status,
             crisis_id=self.crisis.id,
         )
-        return (await create_booking(self.session, self.author, draft)).id
 
-    async def hold_replacement(self, booking: Booking, place: Mapping[str, Any], until_on: date) -> UUID | None:
-        """Hold the place to which a booking will move, at its own price and with nothing more to pay."""
-        if not self.is_real:
-            return None
-        draft = BookingDraft(
+    def replacement_draft(self, booking: Booking, place: Mapping[str, Any], until_on: date) -> BookingDraft:
+        """Return the place to which a booking will move as a hold of its owner's, at the booking's own price."""
+        return BookingDraft(
             slot_id=UUID(place["slot_id"]),
             organisation_id=booking.organisation_id,
             period=period(date.fromisoformat(place["start"]), date.fromisoformat(place["end"])),
@@ -90,13 +110,12 @@ class Outside:
             contract_status=booking.contract_status,
             origin=booking.origin,
         )
-        return (await create_booking(self.session, self.author, draft)).id
 
     async def confirm_campaign(self, order: CrisisOrder) -> None:
         """Confirm the campaign of an accepted order, on the place that is free by now, and charge the order."""
         if not self.is_real:
             return
-        reserved = await self._booking(order.booking_id) if order.booking_id else None
+        reserved = await self.booking_of(order.booking_id) if order.booking_id else None
         if reserved is None or reserved.status not in LIVE:
             order.booking_id = await self.reserve_campaign(order, BookingStatus.CONFIRMED)
         elif reserved.status is BookingStatus.AWAITING_CDMO:
@@ -107,7 +126,7 @@ class Outside:
         """Free the place of an order, credited if it was charged; False if its campaign has started."""
         if not self.is_real or order.booking_id is None:
             return True
-        booking = await self._booking(order.booking_id)
+        booking = await self.booking_of(order.booking_id)
         if booking.status in BEGUN or booking.status not in LIVE:
             return booking.status not in BEGUN
         charged = booking.status is BookingStatus.CONFIRMED
@@ -120,48 +139,32 @@ class Outside:
         """Make a displacement take effect; False if its booking has ended or moved by itself, and need not give way."""
         if not self.is_real:
             return True
-        booking = await self._booking(displacement.booking_id)
+        booking = await self.booking_of(displacement.booking_id)
         if not in_the_way(order, booking):
             await self.drop_replacement(displacement, "no_longer_needed")
             return False
-        await end_booking(
-            self.session,
-            self.author,
-            booking,
-            BookingStatus.DISPLACED,
-            reason_code="crisis_displaced",
-            replaced_by_id=displacement.replacement_id,
-        )
-        if displacement.replacement_id is not None:
-            replacement = await self._booking(displacement.replacement_id)
-            await self._take_up(replacement, displacement, agreed=replacement.unit_id == order.unit_id)
-        else:
+        await end_booking(self.session, self.author, booking, BookingStatus.DISPLACED, reason_code="crisis_displaced")
+        moved = displacement.kind is DisplacementKind.MOVED
+        detail = {"kind": displacement.kind.value, "moved": moved, "price_cents": booking.price_cents}
+        await self.compensate(booking, displacement.compensation_cents, detail)
+        if not moved:
             await credit_reservation(self.session, self.author, booking, "displaced")
-        await self._compensate(displacement, booking)
         return True
 
     async def drop_replacement(self, displacement: Displacement, reason_code: str) -> None:
         """Free the place that was held for a booking which keeps its own."""
         if not self.is_real or displacement.replacement_id is None:
             return
-        replacement = await self._booking(displacement.replacement_id)
+        replacement = await self.booking_of(displacement.replacement_id)
         if replacement.status in LIVE:
             held = replacement.status is BookingStatus.HELD
             status = BookingStatus.RELEASED if held else BookingStatus.CANCELLED
             await end_booking(self.session, self.author, replacement, status, reason_code=reason_code)
 
-    async def _take_up(self, replacement: Booking, displacement: Displacement, *, agreed: bool) -> None:
-        """Turn the hold into a booking: confirmed where the CDMO has agreed or need not, else before its CDMO."""
-        if replacement.status is BookingStatus.HELD:
-            replacement = await confirm(self.session, self.author, replacement)
-        instant = bool((displacement.replacement or {}).get("instant"))
-        if replacement.status is BookingStatus.AWAITING_CDMO and (agreed or instant):
-            await approve(self.session, self.author, replacement)
-
-    async def _compensate(self, displacement: Displacement, booking: Booking) -> None:
+    async def compensate(self, booking: Booking, amount_cents: int, detail: Mapping[str, Any]) -> None:
         """Charge the authority with what is owed to a booking's owner, and credit the owner with it."""
-        moved = displacement.kind is DisplacementKind.MOVED
-        detail = {"kind": displacement.kind.value, "moved": moved, "price_cents": booking.price_cents}
+        if not self.is_real:
+            return
         for organisation_id, counterparty_id, sign in (
             (self.authority_id, booking.organisation_id, 1),
             (booking.organisation_id, self.authority_id, -1),
@@ -174,7 +177,7 @@ class Outside:
                 booking_id=booking.id,
                 crisis_id=self.crisis.id,
                 kind=ChargeKind.DISPLACEMENT_COMPENSATION,
-                amount_cents=sign * displacement.compensation_cents,
+                amount_cents=sign * amount_cents,
                 detail=detail,
             )
 
@@ -191,5 +194,14 @@ class Outside:
             detail={"order_id": str(order.id), "code": code},
         )
 
-    async def _booking(self, booking_id: UUID) -> Booking:
+    async def booking_of(self, booking_id: UUID | None) -> Booking:
+        """Return a booking as it is now.
+
+        Raises
+        ------
+        LookupError
+            If there is none.
+        """
+        if booking_id is None:
+            raise LookupError("a drill has no bookings")
         return (await bookings_by_id(self.session, [booking_id]))[booking_id]

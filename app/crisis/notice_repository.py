@@ -34,19 +34,19 @@ async def signed_displacements(
     """Return what the newest activated plan of a crisis says of each of these bookings that give way."""
     entries = func.jsonb_array_elements(col(CrisisPlan.body)["displacements"])
     entry = entries.table_valued(column("value", JSONB)).lateral()
-    booking_id = cast(entry.c.value["booking_id"].astext, Uuid)
+    named = cast(entry.c.value["booking_id"].astext, Uuid)
     statement = (
-        select(booking_id, entry.c.value)
+        select(named, entry.c.value)
         .select_from(CrisisPlan)
         .join(entry, true())
         .where(
             col(CrisisPlan.crisis_id) == crisis_id,
             col(CrisisPlan.status) == PlanStatus.ACTIVATED,
-            booking_id.in_(list(booking_ids)),
+            named.in_(list(booking_ids)),
         )
         .order_by(col(CrisisPlan.id))
     )
-    return {found: said for found, said in await session.execute(statement)}
+    return {row[0]: row[1] for row in await session.execute(statement)}
 
 
 async def signed_campaigns(session: AsyncSession, plan_id: UUID) -> list[dict[str, Any]]:

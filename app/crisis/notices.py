@@ -12,9 +12,11 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.author import Author
-from app.audit.service import record_all
+from app.audit.service import record_created
+from app.core.bulk import insert_all
 from app.core.errors import NotFound
 from app.core.paging import PageQuery
+from app.core.plain import new_row
 from app.crisis import notice_repository
 from app.crisis.declaration import CrisisRules
 from app.crisis.models import Crisis
@@ -78,7 +80,8 @@ async def notify_all(
     named = {"title": crisis.title, "countermeasure": crisis.countermeasure.get("name")}
     contest = contest_facts(CrisisRules.model_validate(crisis.rules))
     rows = [
-        Notice(
+        new_row(
+            Notice,
             crisis_id=crisis.id,
             organisation_id=draft.organisation_id,
             kind=draft.kind,
@@ -90,8 +93,9 @@ async def notify_all(
         )
         for draft in drafts
     ]
-    session.add_all(rows)
-    await record_all(session, author, "crisis_notice.sent", rows)
+    await session.flush()  # what they are about
+    await insert_all(session, Notice, rows)
+    await record_created(session, author, [("crisis_notice.sent", row) for row in rows])
     return rows
 
 

@@ -29,6 +29,7 @@ from app.crisis.models import (
     OrderStatus,
 )
 from app.crisis.notice_models import NoticeKind
+from app.crisis.places import settle_place
 from app.crisis.power_checks import require_power_for
 from app.crisis.rules import ORDER_TRANSITIONS
 from app.crisis.schemas import CounterCommand
@@ -68,8 +69,8 @@ async def accept_order(session: AsyncSession, actor: Actor, crisis_id: UUID, ord
     BookingRefused
         If somebody whom the plan does not name holds the place by now.
     """
-    crisis, _, order = await _to_answer(session, actor, crisis_id, order_id)
-    _require_change(order, OrderStatus.ACCEPTED)
+    crisis, _, order = await order_to_answer(session, actor, crisis_id, order_id)
+    require_change(order, OrderStatus.ACCEPTED)
     await require_power_for(session, crisis, order)
     outside = await outside_of(session, actor, crisis, order.plan_id)
     pending = await pending_of(session, order)
@@ -79,6 +80,8 @@ async def accept_order(session: AsyncSession, actor: Actor, crisis_id: UUID, ord
         effective = await outside.displace(displacement, order)
         displacement.status = DisplacementStatus.EFFECTIVE if effective else DisplacementStatus.DROPPED
         displacement.effective_at = now() if effective else None
+        if effective:
+            await settle_place(outside, displacement, order)
         await record(session, actor, f"displacement.{displacement.status.value}", displacement, before=before)
     await tell_displaced(session, actor, crisis, pending)
     await outside.confirm_campaign(order)
@@ -99,8 +102,8 @@ async def counter_order(
     Invalid
         If the day proposed is no later than the one ordered.
     """
-    crisis, orders, order = await _to_answer(session, actor, crisis_id, order_id)
-    _require_change(order, OrderStatus.COUNTERED)
+    crisis, orders, order = await order_to_answer(session, actor, crisis_id, order_id)
+    require_change(order, OrderStatus.COUNTERED)
     ordered_on = span_of(order.period).start_on
     if command.earliest <= ordered_on:
         raise Invalid.field("earliest", f"The order starts on {ordered_on}: accept it, or propose a later day.")
@@ -173,7 +176,7 @@ async def outside_of(session: AsyncSession, author: Author, crisis: Crisis, plan
     return Outside(session, author, crisis, authority_id)
 
 
-async def _to_answer(
+async def order_to_answer(
     session: AsyncSession, actor: Actor, crisis_id: UUID, order_id: UUID
 ) -> tuple[Crisis, list[CrisisOrder], CrisisOrder]:
     """Return an active crisis, its orders, and the one that the actor's organisation is to answer, all locked."""
@@ -190,7 +193,14 @@ async def _to_answer(
     return crisis, orders, order
 
 
-def _require_change(order: CrisisOrder, status: OrderStatus) -> None:
+def require_change(order: CrisisOrder, status: OrderStatus) -> None:
+    """Let pass only an order that may become so.
+
+    Raises
+    ------
+    StateConflict
+        For any other; its facts name its status, and what it may become.
+    """
     if status not in ORDER_TRANSITIONS[order.status]:
         raise StateConflict(
             f"This order is {order.status.value}: it cannot become {status.value}.",

@@ -9,7 +9,18 @@ from app.allocation.plan_view import RunRead, read_run
 from app.core.http import DbSession, Paging, address_of, next_url, problem
 from app.core.paging import Page
 from app.core.routing import ApiRouter, if_match
-from app.crisis import activation, ending, notices, orders, planning, reading, service, signing
+from app.crisis import (
+    activation,
+    ending,
+    first_refusal,
+    notices,
+    orders,
+    planning,
+    reading,
+    service,
+    signing,
+    withdrawing,
+)
 from app.crisis.errors import PlanOutdated
 from app.crisis.schemas import (
     CounterCommand,
@@ -25,6 +36,7 @@ from app.crisis.schemas import (
     PlanRead,
     SignCommand,
     StandDownCommand,
+    WithdrawCommand,
 )
 from app.identity.dependencies import ONCE, ONCE_IF_ASKED, CurrentActor
 
@@ -144,6 +156,19 @@ async def counter_order(
     return reading.read_order(*await orders.with_displacements(session, order))
 
 
+@router.post(
+    "/{crisis_id}/orders/{order_id}/withdraw",
+    summary="Withdraw from an accepted order",
+    dependencies=[ONCE, if_match("order_id")],
+)
+async def withdraw_order(
+    session: DbSession, actor: CurrentActor, crisis_id: UUID, order_id: UUID, command: WithdrawCommand
+) -> OrderRead:
+    """Its CDMO drops out before the campaign starts: its days are free, and who gave way to it stays moved."""
+    order = await withdrawing.withdraw_order(session, actor, crisis_id, order_id, command)
+    return reading.read_order(*await orders.with_displacements(session, order))
+
+
 @router.get("/{crisis_id}/displacements", summary="List displacements")
 async def list_displacements(
     request: Request, session: DbSession, actor: CurrentActor, crisis_id: UUID, paging: Paging
@@ -151,6 +176,32 @@ async def list_displacements(
     """Who gives way, to where, and what is owed for it; a start-up sees its own bookings' alone."""
     rows, cursor = await reading.list_displacements(session, actor, crisis_id, paging)
     return Page(items=[DisplacementRead.model_validate(row) for row in rows], next=next_url(request, cursor))
+
+
+@router.post(
+    "/{crisis_id}/displacements/{displacement_id}/accept",
+    summary="Take the place held for a lot that gives way",
+    dependencies=[ONCE, if_match("displacement_id")],
+)
+async def accept_place(
+    session: DbSession, actor: CurrentActor, crisis_id: UUID, displacement_id: UUID
+) -> DisplacementRead:
+    """Its owner takes the place: a booking as soon as the lot has given way, never before."""
+    row = await first_refusal.accept_place(session, actor, crisis_id, displacement_id)
+    return DisplacementRead.model_validate(row)
+
+
+@router.post(
+    "/{crisis_id}/displacements/{displacement_id}/decline",
+    summary="Give up the place held for a lot that gives way",
+    dependencies=[ONCE, if_match("displacement_id")],
+)
+async def decline_place(
+    session: DbSession, actor: CurrentActor, crisis_id: UUID, displacement_id: UUID
+) -> DisplacementRead:
+    """Its owner does not want the place: it is free for others, and what is owed is what a lot without a place is."""
+    row = await first_refusal.decline_place(session, actor, crisis_id, displacement_id)
+    return DisplacementRead.model_validate(row)
 
 
 @router.get("/{crisis_id}/notices", summary="List notices")

@@ -16,6 +16,7 @@ from app.crisis.models import (
     DisplacementKind,
     DisplacementStatus,
     OrderStatus,
+    PlaceAnswer,
     PlanStatus,
     PowerKind,
 )
@@ -110,6 +111,12 @@ class CounterCommand(Body):
     """A CDMO's counter-proposal: the earliest day on which it could start, and why not before."""
 
     earliest: Day
+    reason_code: CounterReason
+
+
+class WithdrawCommand(Body):
+    """Why a CDMO drops out of an order that it had accepted, coded."""
+
     reason_code: CounterReason
 
 
@@ -219,6 +226,10 @@ class OrderRead(BaseModel):
     counter_earliest_on: date | None
     counter_reason_code: str | None
     booking_id: UUID | None
+    reminded_at: datetime | None = Field(description="When its CDMO was reminded of it")
+    escalated_at: datetime | None = Field(description="When those who lead were told that nobody has answered it")
+    withdrawn_at: datetime | None
+    withdrawal_reason_code: str | None
     displacements: list[OrderDisplacement]
     version: int
 
@@ -260,6 +271,10 @@ class DisplacementRead(BaseModel):
     replacement_id: UUID | None
     compensation_cents: int
     effective_at: datetime | None
+    answer: PlaceAnswer | None = Field(description="What became of the place that was held for it")
+    answered_at: datetime | None
+    answer_by_at: datetime | None = Field(description="Until when its owner may answer; null until it has given way")
+    reminded_at: datetime | None
     version: int
 
 

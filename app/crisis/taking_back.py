@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.author import Author
+from app.audit.service import record, snapshot
 from app.bookings.giving_back import take_back
 from app.bookings.ledger import add_charge
 from app.bookings.models import LIVE, BookingStatus, ChargeKind
@@ -20,7 +21,7 @@ from app.crisis import repository, restoring_repository
 from app.crisis.calendar_repository import bookings_by_id
 from app.crisis.declaration import CrisisRules
 from app.crisis.errors import OfferOver
-from app.crisis.models import Crisis
+from app.crisis.models import Crisis, Displacement, PlaceAnswer
 from app.crisis.restoring import Offering, end_offer, why_not_wanted
 from app.crisis.restoring_models import Restoration, RestorationStatus
 from app.crisis.restoring_repository import Lost
@@ -79,6 +80,7 @@ async def accept(session: AsyncSession, actor: Actor, crisis_id: UUID, restorati
         raise StateConflict(f"This lot has no use for its place any more: {reason}.", facts={"reason_code": reason})
     await take_back(session, actor, lost.booking, held, instead_of=lost.replacement)
     await _owe_back(session, actor, crisis, lost)
+    await _answer_for(session, actor, lost.displacement)
     await end_offer(session, actor, row, RestorationStatus.ACCEPTED)
     await _pass_on(session, actor, crisis, rows, places)
     return row
@@ -154,6 +156,15 @@ async def _locked_places(session: AsyncSession, crisis: Crisis, rows: Sequence[R
         await lock_with_run_out(session, units, [one.booking.request_id for one in seen])
     places = await restoring_repository.lost_places(session, crisis.id, concerned)
     return {one.displacement.id: one for one in places}
+
+
+async def _answer_for(session: AsyncSession, actor: Actor, displacement: Displacement) -> None:
+    """Close the question about the place that was held instead: who is back in its own has no use for it."""
+    if displacement.replacement is None or displacement.answer is not None:
+        return
+    before = snapshot(displacement)
+    displacement.answer, displacement.answered_at = PlaceAnswer.DECLINED, now()
+    await record(session, actor, "displacement.place_declined", displacement, before=before, reason_code="restored")
 
 
 async def _pass_on(

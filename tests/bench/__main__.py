@@ -1,6 +1,6 @@
 """`python -m tests.bench`: the API beside a bare one, and the engine beside other ways to plan.
 
-Without a command: the API, then the engine on the smaller instances with a tenth of their time limits.
+Without a command: activation, the API, then the engine on the smaller instances with a tenth of their time limits.
 """
 
 import argparse
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.bench import bench_api
+from tests.bench import bench_activation, bench_api
 from tests.bench.engines import command
 
 RESULTS = Path("bench-results")
@@ -23,7 +23,8 @@ def main() -> int:
     given = parser.parse_args()
     if given.run is not None:
         return int(given.run(given))
-    return _api(parser.parse_args(["api"])) or command.engine(parser.parse_args(QUICK_ENGINE))
+    activation = bench_activation.command(3, Console())
+    return activation or _api(parser.parse_args(["api"])) or command.engine(parser.parse_args(QUICK_ENGINE))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -34,6 +35,9 @@ def _parser() -> argparse.ArgumentParser:
     api = commands.add_parser("api", help="the service beside a bare FastAPI and asyncpg app")
     api.add_argument("--requests", type=int, default=3000, help="calls of each kind of work, 100 or more")
     api.set_defaults(run=_api)
+    activation = commands.add_parser("activation", help="an activation of 500 orders, and of 1,000")
+    activation.add_argument("--rounds", type=int, default=5, help="activations of each size")
+    activation.set_defaults(run=lambda given: bench_activation.command(given.rounds, Console()))
     command.add_engine(commands.add_parser("engine", help="the engine beside other ways to plan"))
     command.add_growth(commands.add_parser("growth", help="the engine from 40 to 15,000 requests"))
     command.add_cluster(commands.add_parser("cluster", help="the engine in one process, in two, and on a Dask cluster"))

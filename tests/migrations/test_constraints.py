@@ -213,6 +213,8 @@ async def test_each_rule_between_a_booking_and_its_slot_is_kept(
         ("ck_crisis_signatures_append_only", "DELETE FROM crisis_signatures"),
         ("ck_crises_within_acts", "UPDATE crises SET validity = '[2030-01-01,2031-01-03)'"),
         ("ck_crises_within_acts", "UPDATE crisis_powers SET validity = '[2030-01-01,2030-02-01)'"),
+        ("ck_crisis_notices_append_only", "DELETE FROM crisis_notices"),
+        ("ck_crisis_notices_append_only", "UPDATE crisis_notices SET reason_code = 'other'"),
         ("ck_waiting_decisions_append_only", "UPDATE waiting_decisions SET as_of_on = '2030-01-01'"),
         ("ck_waiting_lines_append_only", "DELETE FROM waiting_lines"),
         ("ck_readiness_days_append_only", "UPDATE readiness_days SET published_batch_days = 90"),

@@ -287,6 +287,9 @@ AROUND: dict[tuple[str, str], dict[str, Any]] = {
 """What else must change for no other constraint to speak first."""
 
 
+WAITING = ("waiting_decisions", "waiting_lines")
+
+
 def _dangling(table: Table, constraint: ForeignKeyConstraint) -> Violation:
     """Return a reference to nothing: in a copy where the row may not change, or others refer to it."""
     column = constraint.column_keys[0]
@@ -296,7 +299,7 @@ def _dangling(table: Table, constraint: ForeignKeyConstraint) -> Violation:
         return Violation(table.name, changes | {"id": str(new_id()), "status": "draft"})
     if table.name == "crisis_signatures":
         return Violation(table.name, changes | {"id": str(new_id()), "role": "another"})
-    if table.name in {"charges", "crisis_closings", "erasures", "slips", "waiting_decisions", "waiting_lines"}:
+    if table.name in {"charges", "crisis_closings", "crisis_notices", "erasures", "slips", *WAITING}:
         return Violation(table.name, changes | {"id": str(new_id())})
     return Violation(table.name, changes, copy=table.name in {"audit_checkpoints", "audit_seals", "readiness_days"})
 

@@ -1,238 +1,226 @@
-"""`kill -9` of the API in the middle of an activation leaves the old state or the new one, every time."""
+"""`kill -9` of the API, or of PostgreSQL, in the middle of an activation leaves the old state or the new one.
+
+Whichever it is, and whether or not anybody was told, the same request under the same key ends in the new one.
+"""
 
 import asyncio
 import os
+import random
+import shutil
+import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import httpx
+import psutil
 import pytest
+from pydantic import SecretStr
+from sqlalchemy.engine import make_url
 
-from app.core.database import make_engine, make_session_factory
-from app.core.settings import APPLICATION_ROLE, OWNER_ROLE, Settings
-from app.core.vocabulary import Reserve
-from app.main import create_app
-from tests.app.crisis.conftest import Crises, booked, iso, maker
+from app.commands.migrate import migrate_database
+from app.core.embedded import EmbeddedPostgres
+from app.core.settings import Settings
 from tests.support import server
 from tests.support.api import Api
-from tests.support.client import FREE_HAND, Client
+from tests.support.large_crisis import LargeCrisis, large_crises
 from tests.support.processes import wait_until
-from tests.support.world import World
 
-pytestmark = [pytest.mark.database, pytest.mark.races, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.races, pytest.mark.prove, pytest.mark.timeout(1800)]
 
-FREE_UNITS, HELD_UNITS = 40, 10
-ORDERS = FREE_UNITS + HELD_UNITS
-KILLS = 10 if "CRENEAU_PROVE" in os.environ else 2
-"""Ten under `make prove`, two under `make test`; they are spread over the length of the transaction."""
-SLOWED = """
-    CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.01); RETURN NEW; END $$;
-    CREATE TRIGGER tr_slowly BEFORE INSERT ON bookings FOR EACH ROW EXECUTE FUNCTION slowly()
+PROVE = "CRENEAU_PROVE" in os.environ
+SIZE = {"free": 250, "moved": 250} if PROVE else {"free": 20, "moved": 20}
+"""Orders in free places, and of lots that move: as many bookings are made."""
+KILLS = 20 if PROVE else 2
+SLOWED = f"""
+    CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN PERFORM pg_sleep({0.002 if PROVE else 0.01}); RETURN NEW; END $$;
+    CREATE TRIGGER tr_slowly BEFORE INSERT ON bookings FOR EACH ROW EXECUTE FUNCTION slowly();
+    CREATE TRIGGER tr_slowly BEFORE INSERT ON crisis_notices FOR EACH ROW EXECUTE FUNCTION slowly()
 """
-"""So that the transaction lasts, and the kills fall inside it."""
+"""So that the transaction lasts wherever it runs, and the kills fall inside it."""
 
 COUNTS = """
-    SELECT (SELECT count(*) FROM crisis_orders) AS orders,
-        (SELECT count(*) FROM bookings WHERE source = 'crisis' AND status = 'awaiting_cdmo') AS campaigns,
-        (SELECT count(*) FROM bookings WHERE source = 'replacement') AS replacements,
-        (SELECT count(*) FROM displacements WHERE status = 'pending') AS displacements,
-        (SELECT count(*) FROM bookings WHERE source = 'direct' AND status = 'confirmed') AS standing,
-        (SELECT count(*) FROM slot_freezes) AS freezes,
-        (SELECT count(*) FROM audit_records WHERE action IN ('crisis_order.issued', 'displacement.pending')) AS trail,
-        (SELECT status FROM crises) AS crisis,
-        (SELECT status FROM crisis_plans) AS plan
+    SELECT (SELECT count(*) FROM crisis_orders WHERE crisis_id = $1) AS orders,
+        (SELECT count(*) FROM bookings WHERE crisis_id = $1 AND source = 'crisis' AND status = 'awaiting_cdmo')
+            AS campaigns,
+        (SELECT count(*) FROM bookings WHERE crisis_id = $1 AND source = 'replacement' AND status = 'held')
+            AS replacements,
+        (SELECT count(*) FROM displacements WHERE crisis_id = $1 AND status = 'pending') AS displacements,
+        (SELECT count(*) FROM crisis_notices WHERE crisis_id = $1) AS notices,
+        (SELECT count(*) FROM slot_freezes WHERE holder_id = $1) AS freezes,
+        (SELECT count(*) FROM audit_records WHERE after ->> 'crisis_id' = $1::text AND (object_type, action) IN (
+            ('crisis_orders', 'crisis_order.issued'), ('displacements', 'displacement.pending'),
+            ('crisis_notices', 'crisis_notice.sent'), ('bookings', 'booking.held'),
+            ('bookings', 'booking.awaiting_cdmo'))) AS trail,
+        (SELECT count(*) FROM idempotency_keys WHERE key = $1::text) AS keys,
+        (SELECT status FROM crises WHERE id = $1) AS crisis,
+        (SELECT status FROM crisis_plans WHERE crisis_id = $1) AS plan
 """
-OLD = {
-    "orders": 0,
-    "campaigns": 0,
-    "replacements": 0,
-    "displacements": 0,
-    "standing": HELD_UNITS,
-    "freezes": ORDERS,
-    "trail": 0,
-    "crisis": "signed",
-    "plan": "signed",
-}
-NEW = {
-    "orders": ORDERS,
-    "campaigns": FREE_UNITS,
-    "replacements": HELD_UNITS,
-    "displacements": HELD_UNITS,
-    "standing": HELD_UNITS,
-    "freezes": 0,
-    "trail": ORDERS + HELD_UNITS,
-    "crisis": "active",
-    "plan": "activated",
-}
+WRITING = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'creneau-api' AND backend_xid IS NOT NULL"
+CONNECTED = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'creneau-api'"
 
 
-def settings_of(database: str) -> Settings:
-    return Settings(
-        database_url=server.secret(server.address(database, APPLICATION_ROLE)),
-        database_owner_url=server.secret(server.address(database, OWNER_ROLE)),
-        log_level="CRITICAL",
-    )
+def expected(*, new: bool) -> dict[str, Any]:
+    """Return the counts before an activation, or after it."""
+    free, moved = SIZE["free"], SIZE["moved"]
+    made = {
+        "orders": free + moved,
+        "campaigns": free,
+        "replacements": moved,
+        "displacements": moved,
+        "notices": free + 2 * moved,
+        "trail": 2 * (free + moved) + free + 3 * moved,
+        "keys": 1,
+    }
+    if new:
+        return {**made, "freezes": 0, "crisis": "active", "plan": "activated"}
+    return {**dict.fromkeys(made, 0), "freezes": free + moved, "crisis": "signed", "plan": "signed"}
 
 
-async def ask(database: str, query: str) -> Any:
-    url = server.secret(server.address(database, OWNER_ROLE)).get_secret_value().replace("+asyncpg", "")
-    connection = await asyncpg.connect(url)
-    try:
-        return await connection.fetch(query)
-    finally:
-        await connection.close()
-
-
-def state(database: str) -> dict[str, Any]:
-    [row] = asyncio.run(ask(database, COUNTS))
-    return dict(row)
+OLD, NEW = expected(new=False), expected(new=True)
 
 
 @dataclass
-class Signed:
-    """A database in which a crisis of 50 orders is signed, and who may activate it."""
+class Arena:
+    """The API on a PostgreSQL of its own, with a signed crisis for each kill, and one to see how long it takes."""
 
-    database: str
-    crisis_id: str
-    coordinator: Mapping[str, str]
+    postgres: EmbeddedPostgres
+    log: Path
+    crises: list[LargeCrisis]
+    api: Api = field(init=False)
 
+    def __post_init__(self) -> None:
+        self.serve()
 
-@pytest.fixture
-def signed(database: str) -> Iterator[Signed]:
-    """Prepare the database that each attempt starts from a copy of."""
-    name = f"{database}_signed"
-    server.copy_template(name)
-    made = asyncio.run(_sign(name))
-    yield made
-    server.drop(name)
+    def serve(self) -> None:
+        """Start the API, anew."""
+        self.api = Api(self.postgres.app_url(), self.log, LOG_LEVEL="ERROR")
 
+    def ask(self, query: str, *parameters: Any) -> dict[str, Any]:
+        """Return the one row of a query, as the owner sees it."""
 
-async def _sign(name: str) -> Signed:
-    settings = settings_of(name)
-    assert settings.database_owner_url is not None
-    engine = make_engine(settings.database_owner_url, settings, is_owner=True)
-    world = World(make_session_factory(engine))
-    await world.add_modalities()
-    for _ in range(FREE_UNITS):
-        await world.slot((await maker(world)).unit, 0, 46, reserve=Reserve.CRISIS)
-    for _ in range(HELD_UNITS):
-        slot = await world.slot((await maker(world)).unit, 0, 110, reserve=Reserve.OPEN)
-        await booked(world, slot, 20, 63)
-    app = create_app(settings)
-    async with (
-        app.router.lifespan_context(app),
-        Client(transport=httpx.ASGITransport(app), base_url="http://test") as client,
-    ):
-        crises = Crises(client, world, await world.coordinator(), await world.authority())
-        crisis_id, plan = await crises.signed(targets=[{"by": iso(56), "quantity": 20_000 * ORDERS}])
-        assert plan["body"]["targets_met"]
-        made = Signed(name, crisis_id, crises.coordinator)
-    await engine.dispose()
-    await server.run(server.address(name, OWNER_ROLE), SLOWED)
-    return made
+        async def read() -> dict[str, Any]:
+            connection = await asyncpg.connect(self.postgres.owner_url.replace("+asyncpg", ""))
+            try:
+                return dict(await connection.fetchrow(query, *parameters))
+            finally:
+                await connection.close()
 
+        return asyncio.run(read())
 
-def serve(database: str, log: Path) -> Api:
-    """Start the API on one database."""
-    url = settings_of(database).database_url
-    assert url is not None
-    return Api(url.get_secret_value(), log)
+    def state(self, crisis: LargeCrisis) -> dict[str, Any]:
+        return self.ask(COUNTS, crisis.crisis_id)
+
+    def kill_api(self) -> None:
+        self.api.kill()
+        quiet = lambda: self.ask(CONNECTED)["count"] == 0  # noqa: E731
+        wait_until(quiet, seconds=30, what="the end of the dead API's connections")
+        self.serve()
+
+    def kill_postgres(self) -> None:
+        psutil.Process(self.postgres.pid).kill()
+        wait_until(lambda: self.postgres.pid is None, seconds=10, what="the end of the killed server")
+        self.postgres.stop()
+        self.postgres.start()
 
 
 class Activation(threading.Thread):
-    """One POST of the activation; `status` is that of its answer, or None if none came."""
+    """One POST of an activation under a key; `status` is that of its answer, or None if none came."""
 
-    def __init__(self, api: Api, made: Signed) -> None:
+    def __init__(self, arena: Arena, crisis: LargeCrisis) -> None:
         super().__init__()
-        self._api, self._made = api, made
+        self._url = f"{arena.api.url}{crisis.activation}"
+        self._headers = {**crisis.coordinator, "If-Match": "*", "Idempotency-Key": crisis.crisis_id}
         self.status: int | None = None
 
     def run(self) -> None:
-        url = f"{self._api.url}/v1/crises/{self._made.crisis_id}/activate"
         try:
-            answer = httpx.post(url, headers={**self._made.coordinator, **FREE_HAND}, timeout=60, trust_env=False)
-            self.status = answer.status_code
+            answer = httpx.post(self._url, headers=self._headers, timeout=60, trust_env=False)
         except httpx.TransportError:
-            self.status = None
+            return
+        self.status = answer.status_code
 
 
-WRITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND backend_xid IS NOT NULL"
-CONNECTED = (
-    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'creneau-api'"
-)
+def sent(arena: Arena, crisis: LargeCrisis) -> Activation:
+    """Send the activation, and return when its transaction writes."""
+    activation = Activation(arena, crisis)
+    activation.start()
+    begun = lambda: bool(arena.ask(WRITING)["count"]) or not activation.is_alive()  # noqa: E731
+    wait_until(begun, seconds=30, what="a transaction that writes")
+    return activation
 
 
-def is_any(database: str, query: str) -> bool:
-    return bool(asyncio.run(ask(database, query))[0][0])
+def sent_until_answered(arena: Arena, crisis: LargeCrisis) -> int | None:
+    """Send it again, under the same key, until the answer is not to send it again."""
+    for _ in range(60):
+        again = Activation(arena, crisis)
+        again.run()
+        if again.status not in {None, 503}:
+            return again.status
+        time.sleep(0.5)
+    return None
 
 
-def attempt(made: Signed, database: str, log: Path, wait_s: float | None) -> tuple[float, int | None]:
-    """Activate on a copy, and kill the API so long after its transaction has begun to write; None lets it finish.
-
-    Returns how long the activation took, and the status of its answer.
-    """
-    api = serve(database, log)
+@pytest.fixture(scope="module")
+def arena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
+    folder = Path(tempfile.mkdtemp(prefix="creneau-kills-"))
+    postgres = EmbeddedPostgres(folder, max_connections=40)
+    made: Arena | None = None
     try:
-        activation = Activation(api, made)
-        activation.start()
-        wait_until(lambda: is_any(database, WRITING), seconds=30, what="a transaction that writes")
-        began = time.monotonic()
-        if wait_s is None:
-            activation.join()
-        else:
-            time.sleep(wait_s)
-        took = time.monotonic() - began
+        postgres.start()
+        urls = {"database_url": SecretStr(postgres.app_url()), "database_owner_url": SecretStr(postgres.owner_url)}
+        migrate_database(urls["database_owner_url"], urls["database_url"])
+        settings = Settings(**urls, log_level="CRITICAL", **server.UNLIMITED)
+
+        async def store() -> list[LargeCrisis]:
+            async with large_crises(settings) as crises:
+                return [await crises.signed(**SIZE) for _ in range(2 * KILLS + 1)]
+
+        crises = asyncio.run(store())
+        asyncio.run(server.run(make_url(postgres.owner_url), SLOWED))
+        made = Arena(postgres, tmp_path_factory.mktemp("kills") / "api.log", crises)
+        yield made
     finally:
-        api.kill()
+        if made is not None:
+            made.api.kill()
+        postgres.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def duration(arena: Arena) -> float:
+    """How long an activation lasts from its first write on, when nobody is killed."""
+    crisis = arena.crises.pop()
+    assert arena.state(crisis) == OLD
+    activation = sent(arena, crisis)
+    began = time.monotonic()
     activation.join()
-    wait_until(lambda: not is_any(database, CONNECTED), seconds=30, what="the end of the dead API's connections")
-    return took, activation.status
+    assert (activation.status, arena.state(crisis)) == (200, NEW)
+    return time.monotonic() - began
 
 
-async def activate_again(made: Signed, database: str) -> int:
-    app = create_app(settings_of(database))
-    async with (
-        app.router.lifespan_context(app),
-        Client(transport=httpx.ASGITransport(app), base_url="http://test") as client,
-    ):
-        answer = await client.post(f"/v1/crises/{made.crisis_id}/activate", headers=dict(made.coordinator))
-        return answer.status_code
-
-
-def copied(made: Signed, number: int) -> str:
-    name = f"{made.database}_{number}"
-    asyncio.run(
-        server.run(
-            server.address("postgres"),
-            f"DROP DATABASE IF EXISTS {name} WITH (FORCE)",
-            f"CREATE DATABASE {name} TEMPLATE {made.database} OWNER {OWNER_ROLE}",
-        )
-    )
-    return name
-
-
-def test_a_kill_leaves_all_of_an_activation_or_nothing(signed: Signed, tmp_path: Path) -> None:
-    assert state(signed.database) == OLD
-    whole = copied(signed, 0)
-    duration, status = attempt(signed, whole, tmp_path / "whole.log", None)
-    assert (status, state(whole)) == (200, NEW)
-    server.drop(whole)
-
+@pytest.mark.parametrize("victim", ["api", "postgres"])
+def test_a_kill_leaves_all_of_an_activation_or_nothing_and_the_same_key_finishes_it(
+    arena: Arena, duration: float, victim: str
+) -> None:
+    kill: Callable[[], None] = arena.kill_api if victim == "api" else arena.kill_postgres
+    moment = random.Random(victim)
     killed_inside = 0
     for number in range(1, KILLS + 1):
-        database = copied(signed, number)
-        _, status = attempt(signed, database, tmp_path / f"{number}.log", duration * (number - 0.5) / KILLS)
-        left = state(database)
+        crisis = arena.crises.pop()
+        activation = sent(arena, crisis)
+        time.sleep(moment.uniform(0, duration))
+        kill()
+        activation.join()
+        left = arena.state(crisis)
         assert left in (OLD, NEW), f"kill {number}: {left}"
-        if status == 200:
-            assert left == NEW, f"kill {number}: answered, and lost"
+        assert activation.status != 200 or left == NEW, f"kill {number}: answered, and lost"
         killed_inside += left == OLD
-        assert asyncio.run(activate_again(signed, database)) == (200 if left == OLD else 409)
-        assert state(database) == NEW, f"after kill {number}, activation could not be repeated"
-        server.drop(database)
+        assert sent_until_answered(arena, crisis) == 200, f"after kill {number}"
+        assert arena.state(crisis) == NEW, f"after kill {number}"
     assert killed_inside >= KILLS // 2, f"only {killed_inside} of {KILLS} kills fell into the transaction"

@@ -66,14 +66,16 @@ async def test_a_displacement_takes_effect_on_acceptance_and_not_before(
     assert order["displacements"] == [{"booking_id": str(place.first.booking.id), "kind": "moved", "status": "pending"}]
 
     await crises.post(f"/{crisis_id}/orders/{order['id']}/accept", by=place.made.headers)
-    assert await rows(owner, BOOKINGS) == [
+    given_way = [
         ("crisis", "confirmed", start),
         ("direct", "displaced", iso(20)),
         ("direct", "confirmed", iso(100)),
-        ("replacement", "confirmed", iso(143)),
     ]
+    assert await rows(owner, BOOKINGS) == [*given_way, ("replacement", "held", iso(143))]
     [effective] = (await crises.get(f"/{crisis_id}/displacements"))["items"]
     assert effective["status"] == "effective"
+    await crises.post(f"/{crisis_id}/displacements/{effective['id']}/accept", by=place.first.headers)
+    assert await rows(owner, BOOKINGS) == [*given_way, ("replacement", "confirmed", iso(143))]
     replaced = await scalar(owner, "SELECT replaced_by_id::text FROM bookings WHERE status = 'displaced'")
     assert replaced == effective["replacement_id"]
     charges = "SELECT kind, amount_cents FROM charges ORDER BY kind, amount_cents"
@@ -97,6 +99,8 @@ async def test_a_cdmo_owes_nothing_for_what_a_crisis_displaces_nor_for_what_repl
     crisis_id, _ = await crises.activated(targets=CONTESTED_TARGET)
     order = await crises.order_of(crisis_id)
     await crises.post(f"/{crisis_id}/orders/{order['id']}/accept", by=place.made.headers)
+    [given_way] = (await crises.get(f"/{crisis_id}/displacements"))["items"]
+    await crises.post(f"/{crisis_id}/displacements/{given_way['id']}/accept", by=place.first.headers)
     replacement = await scalar(owner, "SELECT id::text FROM bookings WHERE source = 'replacement'")
     path, body = f"/v1/bookings/{replacement}/cancel", {"reason_code": "planning"}
     cancelled = await crises.client.post(path, json=body, headers=place.made.headers)

@@ -72,6 +72,19 @@ async def crisis_of(world: World, cdmo: Organisation, ids: Mapping[str, UUID]) -
     async with transaction(world.sessions) as session:
         owner_id = (await session.get_one(Booking, ids["booking_id"])).organisation_id
     for recipient_id, kind in ((cdmo.id, NoticeKind.ORDER_ISSUED), (owner_id, NoticeKind.WILL_GIVE_WAY)):
-        about = {"order_id": order.id, "displacement_id": displacement.id}
-        await world.add(Notice(crisis_id=crisis.id, organisation_id=recipient_id, kind=kind, **about))
-    return {"crisis_id": crisis.id, "crisis_run_id": run.id, "plan_id": plan.id, "order_id": order.id}
+        await world.add(
+            Notice(
+                crisis_id=crisis.id,
+                organisation_id=recipient_id,
+                kind=kind,
+                order_id=order.id,
+                displacement_id=displacement.id,
+            )
+        )
+    return {
+        "crisis_id": crisis.id,
+        "crisis_run_id": run.id,
+        "plan_id": plan.id,
+        "order_id": order.id,
+        "displacement_id": displacement.id,
+    }
