@@ -52,11 +52,16 @@ async def without_room(world: World) -> Contested:
     return Contested(made, slot, await booked(world, slot, 20, 63), await booked(world, slot, 100, 143))
 
 
+@pytest.mark.parametrize("takes_the_other", [True, False])
 async def test_a_moved_lot_gets_its_own_place_back_and_leaves_the_other_at_no_charge(
-    crises: Crises, world: World, owner: AsyncEngine
+    crises: Crises, world: World, owner: AsyncEngine, *, takes_the_other: bool
 ) -> None:
+    """Whether it has taken the other one, or has not answered about it yet: that question is closed with it."""
     place = await contested(world)
     crisis_id = await displaced(crises, place)
+    [gone] = (await crises.get(f"/{crisis_id}/displacements", by=place.first.headers))["items"]
+    if takes_the_other:
+        await crises.post(f"/{crisis_id}/displacements/{gone['id']}/accept", by=place.first.headers)
     slots = await rows(owner, "SELECT * FROM slots ORDER BY id")
     await crises.post(f"/{crisis_id}/stand-down")
     [offer] = (await crises.get(f"/{crisis_id}/restorations", by=place.first.headers))["items"]
@@ -69,8 +74,10 @@ async def test_a_moved_lot_gets_its_own_place_back_and_leaves_the_other_at_no_ch
         ("direct", "displaced", iso(20)),
         ("direct", "confirmed", iso(100)),
         ("replacement", "confirmed", iso(20)),
-        ("replacement", "cancelled", iso(143)),
+        ("replacement", "cancelled" if takes_the_other else "released", iso(143)),
     ]
+    answer = "accepted" if takes_the_other else "declined"
+    assert await rows(owner, "SELECT answer, compensation_cents FROM displacements") == [(answer, 10_000_000)]
     restored = "SELECT replaced_by_id::text FROM bookings WHERE status = 'displaced'"
     assert await scalar(owner, restored) == offer["booking_id"]
     assert await scalar(owner, "SELECT status FROM requests WHERE id = :id", id=place.first.booking.request_id) == (
@@ -255,7 +262,8 @@ async def test_a_lot_whose_replacement_has_started_stays_there(
     crisis_id = await displaced(crises, place)
     await do(
         owner,
-        "UPDATE bookings SET status = 'in_production', actual_start_on = lower(period) WHERE source = 'replacement'",
+        "UPDATE bookings SET status = 'in_production', hold_expires_at = NULL, actual_start_on = lower(period)"
+        " WHERE source = 'replacement'",
     )
     await crises.post(f"/{crisis_id}/stand-down")
     [offer] = (await crises.get(f"/{crisis_id}/restorations"))["items"]
@@ -295,3 +303,43 @@ async def test_the_trail_has_every_step(crises: Crises, world: World, owner: Asy
     at = steps.index("crisis_order.accepted")
     for step in ordered:
         at = steps.index(step, at)
+
+
+async def test_a_lent_crisis_slot_is_on_loan_again_as_it_was(crises: Crises, world: World, owner: AsyncEngine) -> None:
+    """A reserve contract recalls the loan, 35 days ahead of a notice of 30, and the same loan is there again after."""
+    made = await maker(world)
+    slot = await world.slot(made.unit, 0, 90, reserve=Reserve.CRISIS, lendable=True, recall_notice_days=30)
+    lot = await booked(world, slot, 35, 78, recallable=True)
+    terms = "reserve, recallable, price_cents, batches, product_id"
+    loan = f"SELECT DISTINCT {terms} FROM bookings WHERE source <> 'crisis'"  # noqa: S608
+    before, slots = await rows(owner, loan), await rows(owner, "SELECT * FROM slots")
+    place = Contested(made, slot, lot, lot)
+    crisis_id = await displaced(
+        crises, place, powers=[power("reserve_contract")], targets=[{"by": iso(80), "quantity": 20_000}]
+    )
+    [gone] = (await crises.get(f"/{crisis_id}/report"))["displacements"]
+    assert (gone["status"], gone["ground"]) == ("effective", "reserve_contract: Act on reserve_contract")
+    await crises.post(f"/{crisis_id}/stand-down")
+    [offer] = (await crises.get(f"/{crisis_id}/restorations"))["items"]
+    await crises.post(f"/{crisis_id}/restorations/{offer['id']}/accept", by=lot.headers)
+    assert await rows(owner, loan) == before
+    assert await rows(owner, "SELECT * FROM slots") == slots
+    back = "SELECT lower(period)::text FROM bookings WHERE status = 'confirmed' AND recallable"
+    assert await rows(owner, back) == [(iso(35),)]
+
+
+async def test_a_place_given_up_after_the_end_is_settled_as_a_correction(
+    crises: Crises, world: World, owner: AsyncEngine
+) -> None:
+    """The ledger is closed by then: the difference up to what a lot without a place is owed says what it corrects."""
+    place = await contested(world)
+    crisis_id = await displaced(crises, place)
+    await crises.post(f"/{crisis_id}/stand-down")
+    [gone] = (await crises.get(f"/{crisis_id}/displacements", by=place.first.headers))["items"]
+    await crises.post(f"/{crisis_id}/displacements/{gone['id']}/decline", by=place.first.headers)
+    [offer] = (await crises.get(f"/{crisis_id}/restorations"))["items"]
+    await crises.post(f"/{crisis_id}/restorations/{offer['id']}/accept", by=place.first.headers)
+    owned = [(cents, code) for kind, cents, code in await rows(owner, COMPENSATED) if kind == "startup"]
+    assert owned == [(-10_000_000, None), (-20_000_000, "place_declined"), (22_500_000, "restored")]
+    report = await crises.get(f"/{crisis_id}/report")
+    assert (report["ledger"]["faults"], report["ledger"]["net_cost_cents"]) == ([], 7_500_000)
