@@ -10,8 +10,10 @@ from app.capacity import models as capacity
 from app.catalogue import models as catalogue
 from app.core import heartbeats, idempotency
 from app.core.model import metadata
+from app.crisis import closing_models as crisis_closings
 from app.crisis import models as crisis
 from app.crisis import notice_models as notices
+from app.crisis import restoring_models as restorations
 from app.identity import models as identity
 from app.identity import sign_in_models as sign_in
 from app.identity import token_client_models as token_clients
@@ -27,6 +29,7 @@ __all__ = [
     "capacity",
     "catalogue",
     "crisis",
+    "crisis_closings",
     "heartbeats",
     "idempotency",
     "identity",
@@ -37,6 +40,7 @@ __all__ = [
     "personal",
     "privacy",
     "requests",
+    "restorations",
     "seals",
     "sign_in",
     "slips",

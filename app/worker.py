@@ -31,9 +31,11 @@ from app.core.settings import Settings
 from app.core.tenancy import EVERYBODY, acting_for
 from app.crisis.campaign_ends import end_orders
 from app.crisis.ending import expire_crises
+from app.crisis.expiring import warn_of_expiry
 from app.crisis.first_refusal import settle_unanswered
 from app.crisis.replanning import take_up_run
 from app.crisis.silence import escalate_silence
+from app.crisis.taking_back import expire_restorations
 from app.identity.link_mail import mail_link
 from app.identity.links import forget_old_sign_ins
 from app.indicators.service import make_edition
@@ -86,6 +88,8 @@ SWEEPS: Mapping[str, Sweep] = {
     "overdue_approvals": partial(decline_overdue, author=Author.of_job("decline_overdue")),
     "expired_crises": expire_crises,
     "ended_campaigns": end_orders,
+    "expiring_crises": warn_of_expiry,
+    "expired_restorations": expire_restorations,
     "unanswered_orders": escalate_silence,
     "unanswered_places": settle_unanswered,
     "lost_runs": requeue_lost,
@@ -116,6 +120,7 @@ RARE_SWEEPS: Mapping[str, float] = {
     "audit_seals": 60.0,
     "indicators": 3_600.0,
     "past_their_time": 3_600.0,
+    "expiring_crises": 600.0,
 }
 """Seconds between two sweeps, of those that are done more rarely."""
 

@@ -43,6 +43,7 @@ HOW_GIVEN_UP = {
     BookingStatus.DECLINED: SkipReason.REFUSED_BY_CDMO,
 }
 OFFER_DECLINED = "offer_declined"
+NEVER_TAKEN = frozenset({BookingStatus.RELEASED, BookingStatus.EXPIRED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +149,13 @@ async def _supply(session: AsyncSession, unit_id: UUID, freed: Sequence[FreedPer
 
 
 async def _freed_by_crisis(session: AsyncSession, freed: Iterable[FreedPeriod]) -> bool:
+    """Tell whether a crisis lets go of any of the days: of a campaign's, or of a place held for who gives way to it."""
     bookings = await repository.bookings_by_id(session, {one.booking_id for one in freed})
-    return any(booking.source is BookingSource.CRISIS for booking in bookings.values())
+    return any(
+        booking.source is BookingSource.CRISIS
+        or (booking.source is BookingSource.REPLACEMENT and booking.status in NEVER_TAKEN)
+        for booking in bookings.values()
+    )
 
 
 async def read_waiting(

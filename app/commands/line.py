@@ -12,7 +12,7 @@ import typer
 
 from app.commands.failure import CommandFailed
 
-_OWN_COMMANDS = ("up", "serve", "worker", "migrate", "key", "jobs", "doctor", "export", "audit", "privacy")
+_OWN_COMMANDS = ("up", "serve", "worker", "migrate", "key", "jobs", "doctor", "export", "audit", "privacy", "crisis")
 _ENTRY_POINT_GROUP = "creneau.commands"
 
 

@@ -33,6 +33,7 @@ from app.crisis.models import (
     PlanStatus,
 )
 from app.crisis.planning import back_to_planning, changed_units
+from app.crisis.power_checks import require_powers_for
 from app.crisis.service import change_status, locked_crisis, require_status
 from app.crisis.telling import tell_displaced, tell_makers
 from app.identity.actor import Actor
@@ -61,11 +62,14 @@ async def activate(session: AsyncSession, actor: Actor, crisis_id: UUID) -> Cris
     ------
     StateConflict
         If the crisis is not signed, or the plan is not as it was signed.
+    PowerLacking
+        If the powers that it rests on have ended.
     """
     actor.require(Role.COORDINATOR)
     crisis = await locked_crisis(session, crisis_id)
     require_status(crisis, {CrisisStatus.SIGNED}, "be activated")
     plan, authority_id = await signed_plan(session, crisis)
+    await require_powers_for(session, crisis, plan.body)
     seen: dict[str, int] = plan.body["calendar_versions"]
     if crisis.mode is CrisisMode.REAL:
         await lock_units(session, [UUID(unit) for unit in seen])

@@ -12,7 +12,7 @@ from uuid import UUID
 from app.capacity.rules import effective_reserve
 from app.capacity.supply import SlotFacts, UnitFacts
 from app.crisis.declaration import Countermeasure, CrisisRules, CrisisScope, CrisisTarget, YieldBasis
-from app.crisis.rules import Tier, first_start_on, tier_of_free_place
+from app.crisis.rules import Power, Tier, first_start_on, tier_of_free_place
 from app.matching.campaign import production_days, shift
 from app.matching.facts import QualificationFacts, RequestFacts
 from app.matching.match import match_line
@@ -36,6 +36,7 @@ class Brief:
     scope: CrisisScope
     rules: CrisisRules
     tiers: tuple[Tier, ...]
+    powers: tuple[Power, ...] = ()
 
     @property
     def last_target_on(self) -> date:

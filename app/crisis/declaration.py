@@ -18,6 +18,7 @@ MOST_LITRES = 1_000_000
 
 Doses = Annotated[int, Field(ge=0, le=MOST_DOSES)]
 Percent = Annotated[int, Field(ge=0, le=1_000)]
+Share = Annotated[int, Field(ge=0, le=100)]
 SomeDays = Annotated[int, Field(ge=0, le=3_650)]
 Litres = Annotated[float, Field(gt=0, le=MOST_LITRES, allow_inf_nan=False)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=40)]
@@ -93,6 +94,14 @@ class CrisisScope(Body):
     site_ids: list[UUID] = Field(default=[], max_length=1_000)
 
 
+class Turn(StrEnum):
+    """What the turn of those who were displaced goes by: the lowest tier, or the earliest day or moment, first."""
+
+    PRIORITY_TIER = "priority_tier"
+    DISPLACED_AT = "displaced_at"
+    START = "start"
+
+
 class Contest(Body):
     """How those who give way may contest it: told in their notices, as it stands in the rules of the crisis.
 
@@ -161,6 +170,24 @@ class CrisisRules(Body):
         Annotated[int, Field(ge=1, le=1_000)],
     ] = Field(
         default=(20, 5, 1), description="What displacing a booking counts, by the tier of its request: 1, 2 and 3"
+    )
+    expiry_warning_days: SomeDays = Field(
+        default=14, description="How long before its validity is over the coordinator is warned"
+    )
+    restoration_hours: int = Field(
+        default=72,
+        gt=0,
+        le=2_160,
+        description="What the owner of a displaced lot has to take its place back, when the crisis has ended",
+    )
+    restoration_order: tuple[Turn, ...] = Field(
+        default=(Turn.PRIORITY_TIER, Turn.DISPLACED_AT),
+        min_length=1,
+        max_length=len(Turn),
+        description="By what it is decided who is offered a place back first, the earlier before the later",
+    )
+    restored_compensation_percent: Share = Field(
+        default=25, description="Share of its compensation that is kept by who takes its place back"
     )
     reminder_hours: int = Field(
         default=12, gt=0, le=720, description="How long before its time to answer is over a CDMO is reminded"

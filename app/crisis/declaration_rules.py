@@ -1,12 +1,14 @@
 """What the fields of a declaration must hold between them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import Protocol
 
+from app.capacity.supply import Span
 from app.core.errors import FieldFault
 from app.crisis.declaration import CrisisTarget
 from app.crisis.models import CrisisMode, PowerKind
+from app.crisis.power_scope import uncovered
 
 
 class DeclaredPower(Protocol):
@@ -44,10 +46,7 @@ def declaration_faults(command: Declaration, as_of_on: date) -> Iterator[FieldFa
 
 def _power_faults(command: Declaration) -> Iterator[FieldFault]:
     """Yield where the declaration goes beyond the acts that it rests on."""
-    if command.start < min(power.start for power in command.powers):
-        yield FieldFault("/start", "the validity starts before any power is in force")
-    if command.end > max(power.end for power in command.powers):
-        yield FieldFault("/end", "the validity ends after the last power has ended")
+    yield from coverage_faults(Span(command.start, command.end), (Span(one.start, one.end) for one in command.powers))
     seen: set[tuple[PowerKind, str]] = set()
     for number, power in enumerate(command.powers):
         if power.kind is PowerKind.EXERCISE and command.mode is CrisisMode.REAL:
@@ -55,6 +54,18 @@ def _power_faults(command: Declaration) -> Iterator[FieldFault]:
         if (power.kind, power.act_reference) in seen:
             yield FieldFault(f"/powers/{number}/act_reference", "the same act is given twice for the same power")
         seen.add((power.kind, power.act_reference))
+
+
+def coverage_faults(validity: Span, powers: Iterable[Span]) -> Iterator[FieldFault]:
+    """Yield each stretch of a validity over which none of its powers is in force."""
+    for gap in uncovered(validity, powers):
+        told = f"no power is in force over [{gap.start_on}, {gap.end_on}): the validity lies within its acts, all of it"
+        if gap.start_on == validity.start_on:
+            yield FieldFault("/start", told)
+        elif gap.end_on == validity.end_on:
+            yield FieldFault("/end", told)
+        else:
+            yield FieldFault("/powers", told)
 
 
 def target_faults(targets: Sequence[CrisisTarget], as_of_on: date) -> Iterator[FieldFault]:

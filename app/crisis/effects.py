@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.author import Author
 from app.bookings.drafts import BookingDraft
+from app.bookings.giving_back import credit_reservation
 from app.bookings.ledger import add_charge
 from app.bookings.many import create_many
 from app.bookings.models import LIVE, Booking, BookingSource, BookingStatus, ChargeKind
@@ -19,6 +20,9 @@ from app.capacity.occupancy import span_of
 from app.core.model import period
 from app.crisis.calendar_repository import bookings_by_id
 from app.crisis.models import Crisis, CrisisMode, CrisisOrder, Displacement, DisplacementKind
+
+BEGUN = frozenset({BookingStatus.IN_PRODUCTION, BookingStatus.COMPLETED, BookingStatus.FAILED})
+"""A campaign that has begun is not freed any more, however it has ended."""
 
 
 def in_the_way(order: CrisisOrder, booking: Booking) -> bool:
@@ -129,8 +133,8 @@ class Outside:
         if not self.is_real or order.booking_id is None:
             return True
         booking = await self.booking_of(order.booking_id)
-        if booking.status is BookingStatus.IN_PRODUCTION or booking.status not in LIVE:
-            return booking.status is not BookingStatus.IN_PRODUCTION
+        if booking.status in BEGUN or booking.status not in LIVE:
+            return booking.status not in BEGUN
         charged = booking.status is BookingStatus.CONFIRMED
         await end_booking(self.session, self.author, booking, status, reason_code=reason_code)
         if charged:
@@ -149,6 +153,8 @@ class Outside:
         moved = displacement.kind is DisplacementKind.MOVED
         detail = {"kind": displacement.kind.value, "moved": moved, "price_cents": booking.price_cents}
         await self.compensate(booking, displacement.compensation_cents, detail)
+        if not moved:
+            await credit_reservation(self.session, self.author, booking, "displaced")
         return True
 
     async def drop_replacement(self, displacement: Displacement, reason_code: str) -> None:

@@ -1,5 +1,6 @@
 """The end of a crisis: by standing down, or by itself when its validity is over."""
 
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -7,14 +8,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.audit.author import Author
 from app.audit.service import record, snapshot
 from app.bookings.models import BookingStatus
+from app.bookings.service import lock_with_run_out
 from app.capacity.occupancy import span_of
-from app.capacity.service import thaw
+from app.capacity.service import lock_units, thaw
 from app.core.clock import today
 from app.core.errors import NotFound
 from app.core.preconditions import require_seen
 from app.crisis import repository
-from app.crisis.models import Crisis, CrisisMode, CrisisOrder, CrisisStatus, OrderStatus
-from app.crisis.orders import let_stand, lock_for, outside_of
+from app.crisis.calendar_repository import bookings_by_id
+from app.crisis.closing import close_ledger
+from app.crisis.models import Crisis, CrisisMode, CrisisOrder, CrisisStatus, Displacement, OrderStatus
+from app.crisis.orders import let_stand, outside_of
+from app.crisis.restoring import offer_back
+from app.crisis.restoring_repository import Lost, lost_places
 from app.crisis.rules import TRANSITIONS
 from app.crisis.service import change_status, require_status
 from app.identity.actor import Actor
@@ -28,7 +34,7 @@ RELEASABLE = frozenset({OrderStatus.ISSUED, OrderStatus.ACCEPTED})
 async def stand_down(session: AsyncSession, actor: Actor, crisis_id: UUID, reason_code: str) -> Crisis:
     """End a crisis: unstarted campaigns are released, nobody else gives way, and its slots are let go of.
 
-    What has started goes on, and what has moved stays moved.
+    What has started goes on. What is free again is offered back first to those whom the crisis displaced.
 
     Raises
     ------
@@ -56,11 +62,13 @@ async def expire_crises(session: AsyncSession) -> int:
 
 
 async def _end(session: AsyncSession, author: Author, crisis: Crisis, status: CrisisStatus, reason_code: str) -> Crisis:
+    """Release what has not started, close the ledger, and offer what is free again to those who were displaced."""
     orders = await repository.orders_of(session, crisis.id)
     releasable = [order for order in orders if order.status in RELEASABLE]
     pending = await repository.pending_displacements(session, crisis.id)
+    lost = await lost_places(session, crisis.id)
     if orders:
-        await lock_for(session, crisis, releasable, pending)
+        await _lock_to_end(session, crisis, releasable, pending, lost)
         outside = await outside_of(session, author, crisis, orders[0].plan_id)
         for order in releasable:
             if _has_started(order) or not await outside.free_campaign(order, BookingStatus.CANCELLED, reason_code):
@@ -69,8 +77,31 @@ async def _end(session: AsyncSession, author: Author, crisis: Crisis, status: Cr
         await let_stand(outside, orders, pending, reason_code)
     if crisis.mode is CrisisMode.REAL:
         await thaw(session, author, crisis.id)
+    await close_ledger(session, author, crisis)
     await change_status(session, author, crisis, status, reason_code=reason_code)
+    await offer_back(session, author, crisis, await lost_places(session, crisis.id), orders)
     return crisis
+
+
+async def _lock_to_end(
+    session: AsyncSession,
+    crisis: Crisis,
+    orders: Iterable[CrisisOrder],
+    pending: Sequence[Displacement],
+    lost: Iterable[Lost],
+) -> None:
+    """Lock every unit that the end of a crisis touches, and their requests, each kind in one call; a drill's is none.
+
+    Those of orders and of places held for who gives way are freed; those of lots displaced are offered back.
+    """
+    if crisis.mode is CrisisMode.DRILL:
+        return
+    bookings = [*(await bookings_by_id(session, [one.booking_id for one in pending])).values()]
+    bookings += [one.booking for one in lost]
+    units = {order.unit_id for order in orders} | {booking.unit_id for booking in bookings}
+    units |= {UUID(one.replacement["unit_id"]) for one in pending if one.replacement}
+    await lock_units(session, units)
+    await lock_with_run_out(session, units, [booking.request_id for booking in bookings])
 
 
 def _has_started(order: CrisisOrder) -> bool:

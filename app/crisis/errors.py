@@ -43,3 +43,15 @@ class CrisisExpired(Conflict):
     """The declaration's validity has ended."""
 
     type, title = "crisis-expired", "The declaration has expired"
+
+
+class PowerLacking(Conflict):
+    """A place is called upon that no power in force opens: outside its scope, or after its end."""
+
+    type, title = "no-power-in-force", "No power in force bears this"
+
+
+class OfferOver(Conflict):
+    """The time to take a place back is over: it has been passed on, or is about to be."""
+
+    type, title = "offer-over", "The offer is over"

@@ -99,11 +99,15 @@ class Crisis(Versioned, table=True):
     targets: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSONB, nullable=False)
     rules: dict[str, Any] = document()
     declared_by_id: UUID | None = Field(default=None, foreign_key="people.id")
+    warned_end_on: date | None = Field(default=None, description="the end of the validity that was warned of")
     ended_reason_code: str | None = Field(default=None, max_length=60)
 
 
 class CrisisPower(Table, table=True):
-    """One power behind a crisis, with the act it rests on."""
+    """One power behind a crisis, with the act it rests on: it opens capacity of its own scope, while it is in force.
+
+    No crisis is valid for longer than the last of its acts: a trigger.
+    """
 
     __tablename__ = "crisis_powers"
     __table_args__ = (UniqueConstraint("crisis_id", "kind", "act_reference"), real_period("validity"))
@@ -112,6 +116,7 @@ class CrisisPower(Table, table=True):
     kind: PowerKind = one_of(PowerKind)
     act_reference: str = Field(max_length=200)
     signatory: str = Field(max_length=200)
+    scope: dict[str, Any] = document()
     validity: Period = days()
 
 

@@ -28,6 +28,7 @@ class NoticeKind(StrEnum):
     REPLACEMENT_DECLINED = "replacement_declined"
     REPLACEMENT_LAPSED = "replacement_lapsed"
     PLACE_OFFERED_BACK = "place_offered_back"
+    EXPIRES_SOON = "expires_soon"
 
 
 class Notice(Table, table=True):
@@ -37,7 +38,7 @@ class Notice(Table, table=True):
     __table_args__ = (
         Index("ix_crisis_notices_crisis_id", "crisis_id", "id"),
         Index("ix_crisis_notices_organisation_id", "organisation_id", "crisis_id", "id"),
-        CheckConstraint("order_id IS NOT NULL OR displacement_id IS NOT NULL", name="subject"),
+        CheckConstraint("order_id IS NOT NULL OR displacement_id IS NOT NULL OR kind = 'expires_soon'", name="subject"),
     )
 
     crisis_id: UUID = Field(foreign_key="crises.id")

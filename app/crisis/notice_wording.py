@@ -209,6 +209,22 @@ NOTICES: Mapping[NoticeKind, tuple[Sentence, ...]] = {
             "It is offered to you first: answer by {respond_by_at}.",
             "Elle vous est proposée en priorité : répondez avant le {respond_by_at}.",
         ),
+        Sentence(
+            "On offer: {to.start} to {to.end}, with delivery on {to.delivery_on}, under the terms that you had there.",
+            "Proposition : du {to.start} au {to.end}, livraison le {to.delivery_on}, aux conditions que vous y aviez.",
+        ),
+    ),
+    NoticeKind.EXPIRES_SOON: (
+        Sentence(
+            "The declaration ends by itself on {validity_end_on}, in {days_left} days.",
+            "La déclaration prend fin d'elle-même le {validity_end_on}, dans {days_left} jours.",
+        ),
+        CAUSE,
+        Sentence(
+            "Renew it before, on an act in force until the new end; else it is stood down on that day.",
+            "Renouvelez-la avant, sur un acte en vigueur jusqu'à la nouvelle échéance ; à défaut elle sera levée ce "
+            "jour-là.",
+        ),
     ),
 }
 

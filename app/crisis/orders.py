@@ -30,6 +30,7 @@ from app.crisis.models import (
 )
 from app.crisis.notice_models import NoticeKind
 from app.crisis.places import settle_place
+from app.crisis.power_checks import require_power_for
 from app.crisis.rules import ORDER_TRANSITIONS
 from app.crisis.schemas import CounterCommand
 from app.crisis.service import SEES_ALL, get_crisis, locked_crisis, require_status
@@ -63,11 +64,14 @@ async def accept_order(session: AsyncSession, actor: Actor, crisis_id: UUID, ord
         If there is no such order to the actor's organisation.
     StateConflict
         If the crisis is not active, or the order has been answered.
+    PowerLacking
+        If no power that it rests on is in force any more.
     BookingRefused
         If somebody whom the plan does not name holds the place by now.
     """
     crisis, _, order = await order_to_answer(session, actor, crisis_id, order_id)
     require_change(order, OrderStatus.ACCEPTED)
+    await require_power_for(session, crisis, order)
     outside = await outside_of(session, actor, crisis, order.plan_id)
     pending = await pending_of(session, order)
     await lock_for(session, crisis, [order], pending)

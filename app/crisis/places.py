@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from app.audit.service import record, snapshot
+from app.bookings.giving_back import credit_reservation
 from app.bookings.models import BookingStatus
 from app.bookings.rules import answer_deadline
 from app.bookings.service import approve, confirm
@@ -74,7 +75,10 @@ async def give_up_place(outside: Outside, displacement: Displacement, answer: Pl
     owed = compensation_cents(rules, booking.price_cents, moved=False, recallable=signed["recallable"])
     await outside.drop_replacement(displacement, reason)
     if displacement.status is DisplacementStatus.EFFECTIVE:
-        await outside.compensate(booking, owed - displacement.compensation_cents, {"reason": reason})
+        # The crisis may have ended since: its ledger takes corrections that say what they correct.
+        detail = {"code": reason, "corrects": str(displacement.id)}
+        await outside.compensate(booking, owed - displacement.compensation_cents, detail)
+        await credit_reservation(session, author, booking, reason)
     before = snapshot(displacement)
     displacement.answer, displacement.answered_at = answer, now()
     displacement.kind, displacement.compensation_cents = DisplacementKind.DISPLACED, owed

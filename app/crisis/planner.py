@@ -62,7 +62,7 @@ def tier_problems(board: Board) -> list[TierProblem]:
 def called_campaigns(board: Board) -> tuple[CampaignOption, ...]:
     """Return all campaigns that the powers open, those of earlier tiers first: each problem's are a prefix of them."""
     opened = [one for one in board.campaigns if one.tier in board.brief.tiers]
-    return tuple(sorted(opened, key=lambda one: (one.tier, one.slot_id, one.batches)))
+    return tuple(sorted(opened, key=lambda one: (one.tier, one.slot_id, one.batches, one.earliest_on)))
 
 
 def _campaigns_up_to(board: Board, tier: Tier) -> tuple[CampaignOption, ...]:

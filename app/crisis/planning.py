@@ -23,6 +23,7 @@ from app.crisis.campaigns import Brief
 from app.crisis.errors import NothingToPlan, PlanOutdated
 from app.crisis.models import Crisis, CrisisMode, CrisisPlan, CrisisStatus, PlanStatus
 from app.crisis.planner import tier_problems
+from app.crisis.power_checks import grounds_of
 from app.crisis.references import References
 from app.crisis.schemas import PlanCommand
 from app.crisis.scoping import board_of, brief_of, read_calendars, references_of
@@ -44,7 +45,7 @@ async def request_plan(session: AsyncSession, actor: Actor, crisis_id: UUID, com
     StateConflict
         If the crisis is active, or has ended.
     Conflict
-        If it is being planned, or no power is in force on its first day.
+        If it is being planned, or no power is in force from its first day on.
     NothingToPlan
         If nobody publishes any slot at all.
     """
@@ -55,7 +56,7 @@ async def request_plan(session: AsyncSession, actor: Actor, crisis_id: UUID, com
         raise Conflict("This crisis is being planned: wait for the run, or cancel it.", facts={"run_id": str(running)})
     brief = await brief_of(session, crisis)
     if not brief.tiers:
-        raise Conflict(f"No power is in force on {max(brief.as_of_on, brief.start_on)}: nothing may be called.")
+        raise Conflict(f"No power is in force from {max(brief.as_of_on, brief.start_on)} on: nothing may be called.")
     async with snapshot_beside(session) as reading:
         calendars = await read_calendars(reading, brief)
     if not calendars.slots:
@@ -95,6 +96,8 @@ async def take_up_plan(session: AsyncSession, run: Run) -> None:
     ------
     PlanOutdated
         If a calendar in scope changed while it was solved: the run has then failed.
+    PowerLacking
+        If the powers that it rests on have ended meanwhile: likewise.
     """
     if run.crisis_id is None or run.solution is None:
         return
@@ -108,6 +111,7 @@ async def take_up_plan(session: AsyncSession, run: Run) -> None:
     if changed := await changed_units(session, run.calendar_versions):
         raise PlanOutdated(f"Calendars changed in {len(changed)} places while the plan was made: plan again.")
     body = compose(await brief_of(session, crisis), run, references, crisis.mode)
+    body["grounds"] = await grounds_of(session, crisis, body)
     await supersede(session, PLANNER, crisis)
     plan = CrisisPlan(crisis_id=crisis.id, run_id=run.id, tier=body["tier"], plan_hash=plan_hash(body), body=body)
     session.add(plan)

@@ -6,13 +6,16 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.capacity.occupancy import span_of
+from app.core.clock import today
 from app.core.errors import NotFound
 from app.core.paging import PageQuery
 from app.crisis import repository
 from app.crisis.declaration import Countermeasure, CrisisRules, CrisisScope, CrisisTarget
+from app.crisis.expiring import expires_in_days
 from app.crisis.models import Crisis, CrisisOrder, CrisisPlan, CrisisPower, CrisisSignature, Displacement
 from app.crisis.notice_models import Notice
 from app.crisis.notice_text import notice_text
+from app.crisis.restoring_models import Restoration
 from app.crisis.schemas import (
     CrisisNotice,
     CrisisRead,
@@ -22,6 +25,7 @@ from app.crisis.schemas import (
     OrderRead,
     PlanRead,
     PowerRead,
+    RestorationRead,
     SignatureRead,
 )
 from app.crisis.service import SEES_ALL, get_whole_crisis
@@ -57,6 +61,7 @@ def _whole(row: Crisis, powers: Sequence[CrisisPower]) -> CrisisRead:
     return CrisisRead(
         **dict(_notice(row)),
         status=row.status,
+        expires_in_days=expires_in_days(row, today()),
         as_of_on=row.as_of_on,
         powers=[_power(power) for power in powers],
         scope=CrisisScope.model_validate(row.scope),
@@ -74,6 +79,7 @@ def _power(power: CrisisPower) -> PowerRead:
         kind=power.kind,
         act_reference=power.act_reference,
         signatory=power.signatory,
+        scope=CrisisScope.model_validate(power.scope),
         start=days.start_on,
         end=days.end_on,
     )
@@ -127,6 +133,12 @@ def read_notice(row: Notice) -> NoticeRead:
     """Return one notice with its text in both languages."""
     text = notice_text(row.kind, row.facts, row.reason_code, row.respond_by_at)
     return NoticeRead(**row.model_dump(), text=NoticeText(en=text.en, fr=text.fr))
+
+
+def read_restoration(row: Restoration) -> RestorationRead:
+    """Return one place that is offered back."""
+    days = span_of(row.period)
+    return RestorationRead(**row.model_dump(exclude={"period"}), start=days.start_on, end=days.end_on)
 
 
 async def list_displacements(

@@ -25,7 +25,7 @@ from app.crisis.models import (
     DisplacementStatus,
 )
 from app.crisis.schemas import CrisisFilter
-from app.identity.models import Person, Role
+from app.identity.models import Organisation, OrganisationKind, Person, Role
 
 
 async def get_crisis(session: AsyncSession, crisis_id: UUID) -> Crisis | None:
@@ -145,6 +145,25 @@ async def orders_of(session: AsyncSession, crisis_id: UUID) -> list[CrisisOrder]
     return list(await session.scalars(statement.with_for_update().execution_options(populate_existing=True)))
 
 
+async def all_orders(session: AsyncSession, crisis_id: UUID) -> list[CrisisOrder]:
+    """Return all orders of a crisis, to look at."""
+    statement = select(CrisisOrder).where(col(CrisisOrder.crisis_id) == crisis_id).order_by(col(CrisisOrder.id))
+    return list(await session.scalars(statement))
+
+
+async def all_displacements(session: AsyncSession, crisis_id: UUID) -> list[Displacement]:
+    """Return all displacements of a crisis, to look at."""
+    statement = select(Displacement).where(col(Displacement.crisis_id) == crisis_id).order_by(col(Displacement.id))
+    return list(await session.scalars(statement))
+
+
+async def leading_organisations(session: AsyncSession) -> list[UUID]:
+    """Return the organisations that lead crises: coordinators and authorities."""
+    kinds = (OrganisationKind.COORDINATOR, OrganisationKind.AUTHORITY)
+    statement = select(col(Organisation.id)).where(col(Organisation.kind).in_(kinds)).order_by(col(Organisation.id))
+    return list(await session.scalars(statement))
+
+
 async def pending_displacements(session: AsyncSession, crisis_id: UUID) -> list[Displacement]:
     """Return the displacements of a crisis that have not taken effect and were not dropped, locked."""
     statement = select(Displacement).where(
@@ -173,6 +192,30 @@ async def displacements_of_orders(session: AsyncSession, order_ids: Sequence[UUI
     for displacement in await session.scalars(statement):
         found[displacement.order_id].append(displacement)
     return found
+
+
+async def lock_unwarned(session: AsyncSession, today: date, default_days: int) -> Crisis | None:
+    """Return a crisis whose end is near by its rules and has not been warned of, locked; None if there is none.
+
+    One that somebody is changing just now is passed over.
+    """
+    ended = (CrisisStatus.STOOD_DOWN, CrisisStatus.EXPIRED)
+    end_on = func.upper(col(Crisis.validity))
+    warning_days = func.coalesce(col(Crisis.rules)["expiry_warning_days"].as_integer(), default_days)
+    statement = (
+        select(Crisis)
+        .where(
+            col(Crisis.status).not_in(ended),
+            end_on > today,
+            end_on - today <= warning_days,
+            col(Crisis.warned_end_on).is_distinct_from(end_on),
+        )
+        .order_by(col(Crisis.id))
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .execution_options(populate_existing=True)
+    )
+    return (await session.scalars(statement)).one_or_none()
 
 
 async def lock_past_validity(session: AsyncSession, today: date) -> Crisis | None:

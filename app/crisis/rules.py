@@ -1,14 +1,14 @@
-"""What may follow what in a crisis, which powers open which tiers, and which bookings are never touched."""
+"""What may follow what in a crisis, which kinds of power open which tiers, and which bookings are never touched."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import IntEnum
 from uuid import UUID
 
 from app.core.vocabulary import Reserve
-from app.crisis.declaration import CrisisRules
-from app.crisis.models import CrisisMode, CrisisStatus, OrderStatus, PowerKind
+from app.crisis.declaration import CrisisRules, CrisisScope
+from app.crisis.models import CrisisStatus, OrderStatus, PowerKind
 
 HOURS_A_DAY = 24
 
@@ -73,21 +73,13 @@ TIERS_OPENED: Mapping[PowerKind, frozenset[Tier]] = {
 
 @dataclass(frozen=True, slots=True)
 class Power:
-    """One power in force over [start_on, end_on)."""
+    """One power in force over [start_on, end_on), on the lines of its scope; see `power_scope`."""
 
     kind: PowerKind
     start_on: date
     end_on: date
-
-
-def open_tiers(powers: Iterable[Power], mode: CrisisMode, on: date) -> tuple[Tier, ...]:
-    """Return the tiers that the powers in force on a day open, in order."""
-    opened: set[Tier] = set()
-    for power in powers:
-        covered = power.start_on <= on < power.end_on
-        if covered and (power.kind is not PowerKind.EXERCISE or mode is CrisisMode.DRILL):
-            opened |= TIERS_OPENED[power.kind]
-    return tuple(sorted(opened))
+    act_reference: str = ""
+    scope: CrisisScope = field(default_factory=CrisisScope)
 
 
 def tier_of_free_place(reserve: Reserve) -> Tier:

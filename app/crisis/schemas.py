@@ -21,6 +21,7 @@ from app.crisis.models import (
     PowerKind,
 )
 from app.crisis.notice_models import NoticeKind
+from app.crisis.restoring_models import RestorationStatus
 
 AS_OF = AliasChoices("as_of_on", "as_of")
 """The second name is accepted as well."""
@@ -32,9 +33,13 @@ class PowerBody(PeriodBody):
     kind: PowerKind
     act_reference: Name
     signatory: Name
+    scope: CrisisScope = Field(
+        default=CrisisScope(), description="Lines that the act lets be called upon; an empty list leaves a side open"
+    )
 
 
-Powers = Annotated[list[PowerBody], Field(min_length=1, max_length=20)]
+MOST_POWERS = 20
+Powers = Annotated[list[PowerBody], Field(min_length=1, max_length=MOST_POWERS)]
 Targets = Annotated[list[CrisisTarget], Field(min_length=1, max_length=50)]
 
 
@@ -65,6 +70,15 @@ class CrisisUpdate(Body):
     countermeasure: Annotated[Countermeasure | None, NotNull] = None
     targets: Annotated[Targets | None, NotNull] = None
     rules: Annotated[CrisisRules | None, NotNull] = None
+
+
+class RenewCommand(Body):
+    """A later end of a crisis, and the acts that allow it: new ones, or renewed ones by their kind and reference."""
+
+    end: Day = Field(description="Day after the last one of the validity as renewed")
+    powers: list[PowerBody] = Field(
+        default=[], max_length=MOST_POWERS, description="None where those that it has are in force until then"
+    )
 
 
 class PlanCommand(Body):
@@ -157,6 +171,7 @@ class PowerRead(BaseModel):
     kind: PowerKind
     act_reference: str
     signatory: str
+    scope: CrisisScope
     start: date
     end: date
 
@@ -176,6 +191,7 @@ class CrisisRead(CrisisNotice):
     """A crisis as the coordinator and the authority see it."""
 
     status: CrisisStatus
+    expires_in_days: int | None = Field(description="Days of validity that are left; null once it has ended")
     as_of_on: date
     powers: list[PowerRead]
     scope: CrisisScope
@@ -290,4 +306,27 @@ class DisplacementRead(BaseModel):
     answered_at: datetime | None
     answer_by_at: datetime | None = Field(description="Until when its owner may answer; null until it has given way")
     reminded_at: datetime | None
+    version: int
+
+
+class RestorationRead(BaseModel):
+    """The place of a displaced lot, offered back to its owner when the crisis has ended."""
+
+    id: UUID
+    crisis_id: UUID
+    displacement_id: UUID
+    organisation_id: UUID = Field(description="Whose lot was displaced")
+    position: int = Field(description="Its turn among all whom the crisis displaced")
+    slot_id: UUID
+    unit_id: UUID
+    start: date = Field(
+        description="First day on offer: the lot's own, or a later one of its days from which as many are free"
+    )
+    end: date = Field(description="Day after the last one")
+    delivery_on: date
+    status: RestorationStatus
+    booking_id: UUID | None = Field(description="The booking that keeps the place")
+    respond_by_at: datetime | None
+    ended_at: datetime | None
+    reason_code: str | None = Field(description="Why the place is unavailable")
     version: int

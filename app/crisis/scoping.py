@@ -14,12 +14,14 @@ from app.capacity.rules import effective_reserve
 from app.capacity.service import calendar_versions
 from app.capacity.supply import SlotFacts, Span, UnitFacts
 from app.core.vocabulary import Origin
-from app.crisis import calendar_repository, repository
+from app.crisis import calendar_repository
 from app.crisis.campaigns import Brief, CampaignOption, campaigns_of_unit, in_scope
 from app.crisis.declaration import Countermeasure, CrisisRules, CrisisScope, CrisisTarget
 from app.crisis.models import Crisis
 from app.crisis.moves import Movable, places_for
 from app.crisis.planner import Board, called_campaigns, used_slots
+from app.crisis.power_checks import powers_in
+from app.crisis.power_scope import days_opened, lawful_campaigns, opened_campaigns, tiers_within
 from app.crisis.references import (
     BookingReference,
     CampaignReference,
@@ -28,7 +30,7 @@ from app.crisis.references import (
     References,
     UnmetReason,
 )
-from app.crisis.rules import BookingFacts, Power, open_tiers, tier_of_booking
+from app.crisis.rules import BookingFacts, tier_of_booking
 from app.matching.facts import RequestFacts
 from app.matching.outcome import Reason
 from app.matching.wording import sentence
@@ -48,7 +50,7 @@ class Calendars:
 
 
 async def brief_of(session: AsyncSession, crisis: Crisis, as_of_on: date | None = None) -> Brief:
-    """Return what the planner needs of a crisis; its powers decide which tiers are open on its first day.
+    """Return what the planner needs of a crisis; its powers decide which tiers are open where, and on which days.
 
     Parameters
     ----------
@@ -56,9 +58,8 @@ async def brief_of(session: AsyncSession, crisis: Crisis, as_of_on: date | None 
         The day to reason from, where it is not the one declared.
     """
     as_of_on = as_of_on or crisis.as_of_on
-    powers = (await repository.powers_of(session, [crisis.id]))[crisis.id]
     validity = span_of(crisis.validity)
-    in_force = [Power(power.kind, *span_of(power.validity)) for power in powers]
+    powers = await powers_in(session, crisis)
     return Brief(
         crisis_id=crisis.id,
         as_of_on=as_of_on,
@@ -68,7 +69,8 @@ async def brief_of(session: AsyncSession, crisis: Crisis, as_of_on: date | None 
         targets=tuple(CrisisTarget.model_validate(target) for target in crisis.targets),
         scope=CrisisScope.model_validate(crisis.scope),
         rules=CrisisRules.model_validate(crisis.rules),
-        tiers=open_tiers(in_force, crisis.mode, max(as_of_on, validity.start_on)),
+        tiers=tiers_within(powers, Span(max(as_of_on, validity.start_on), validity.end_on)),
+        powers=powers,
     )
 
 
@@ -96,16 +98,17 @@ def board_of(brief: Brief, calendars: Calendars) -> tuple[Board, tuple[UnmetReas
     for unit_id, unit in calendars.units.items():
         if in_scope(unit, brief.scope):
             found, against = campaigns_of_unit(brief, unit, calendars.slots.get(unit_id, ()))
-            campaigns += found
+            campaigns += opened_campaigns(brief.powers, unit, found)
             reasons += [(unit_id, reason) for reason in against]
     slots = {slot.slot_id: slot for listed in calendars.slots.values() for slot in listed}
+    movable = _movable(brief, calendars, slots, {one.slot_id for one in campaigns})
     board = Board(
         brief=brief,
         units=calendars.units,
         slots=slots,
-        campaigns=tuple(campaigns),
+        campaigns=lawful_campaigns(campaigns, _giving_way(brief, calendars, movable.values())),
         bookings=calendars.bookings,
-        movable=_movable(brief, calendars, slots, {one.slot_id for one in campaigns if one.tier in brief.tiers}),
+        movable=movable,
         reserved=calendars.reserved,
     )
     return board, _counted(reasons)
@@ -122,7 +125,7 @@ def _movable(
             continue
         reserve = effective_reserve(slot.reserve, slot.releases_on, brief.as_of_on)
         tier = tier_of_booking(booking, reserve, slot.recall_notice_days, brief.rules, brief.as_of_on)
-        if tier is None or tier not in brief.tiers:
+        if tier is None or not days_opened(brief.powers, calendars.units[booking.unit_id], tier):
             continue
         request = calendars.requests.get(booking.request_id) if booking.request_id else None
         places = (
@@ -131,6 +134,17 @@ def _movable(
             else ()
         )
         found[booking.booking_id] = Movable(booking, tier, places)
+    return found
+
+
+def _giving_way(
+    brief: Brief, calendars: Calendars, movable: Iterable[Movable]
+) -> dict[UUID, list[tuple[BookingFacts, tuple[Span, ...]]]]:
+    """Return the bookings that may give way, by slot, each with the days on which its place may be taken."""
+    found: dict[UUID, list[tuple[BookingFacts, tuple[Span, ...]]]] = defaultdict(list)
+    for one in movable:
+        days = days_opened(brief.powers, calendars.units[one.booking.unit_id], one.tier)
+        found[one.booking.slot_id].append((one.booking, days))
     return found
 
 

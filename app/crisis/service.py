@@ -1,6 +1,6 @@
 """Declaring crises, changing what is declared, and who sees what of them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -41,7 +41,7 @@ async def declare_crisis(session: AsyncSession, actor: Actor, command: CrisisCre
     crisis = Crisis(declared_by_id=actor.person_id, mode=command.mode, **_columns(command, as_of_on))
     session.add(crisis)
     await record(session, actor, "crisis.declared", crisis)
-    await _add_powers(session, actor, crisis.id, command.powers)
+    await add_powers(session, actor, crisis.id, command.powers)
     return crisis
 
 
@@ -69,7 +69,7 @@ async def update_crisis(session: AsyncSession, actor: Actor, crisis_id: UUID, co
     await record(session, actor, "crisis.updated", crisis, before=before)
     if command.powers is not None:
         await _withdraw_powers(session, actor, crisis.id)
-        await _add_powers(session, actor, crisis.id, command.powers)
+        await add_powers(session, actor, crisis.id, command.powers)
     return crisis
 
 
@@ -91,6 +91,7 @@ async def _whole(session: AsyncSession, crisis: Crisis, command: CrisisUpdate) -
                 "kind": power.kind,
                 "act_reference": power.act_reference,
                 "signatory": power.signatory,
+                "scope": power.scope,
                 "start": power.validity.lower,
                 "end": power.validity.upper,
             }
@@ -116,13 +117,15 @@ def _columns(command: CrisisCreate, as_of_on: date) -> dict[str, Any]:
     }
 
 
-async def _add_powers(session: AsyncSession, actor: Actor, crisis_id: UUID, powers: Collection[PowerBody]) -> None:
+async def add_powers(session: AsyncSession, actor: Actor, crisis_id: UUID, powers: Collection[PowerBody]) -> None:
+    """Add powers to a crisis, each with its record."""
     for power in powers:
         row = CrisisPower(
             crisis_id=crisis_id,
             kind=power.kind,
             act_reference=power.act_reference,
             signatory=power.signatory,
+            scope=power.scope.model_dump(mode="json"),
             validity=power.period,
         )
         session.add(row)
@@ -137,29 +140,51 @@ async def _withdraw_powers(session: AsyncSession, actor: Actor, crisis_id: UUID)
 
 async def _check(session: AsyncSession, command: CrisisCreate, as_of_on: date) -> None:
     faults = list(declaration_faults(command, as_of_on))
-    faults += await _unknown(session, command.countermeasure, command.scope)
+    faults += await _unknown(session, command.countermeasure)
+    faults += await unknown_in_scope(session, "/scope", command.scope)
+    for number, power in enumerate(command.powers):
+        faults += await unknown_in_scope(session, f"/powers/{number}/scope", power.scope)
+    refuse(faults)
+
+
+def refuse(faults: Sequence[FieldFault]) -> None:
+    """Let pass only what is without fault.
+
+    Raises
+    ------
+    Invalid
+        With every fault.
+    """
     if faults:
         told = "; ".join(f"{fault.pointer[1:]}: {fault.detail}" for fault in faults)
         raise Invalid(told, faults=faults)
 
 
-async def _unknown(session: AsyncSession, made: Countermeasure, scope: CrisisScope) -> list[FieldFault]:
-    """Return what the declaration names that the catalogue does not hold."""
+async def _unknown(session: AsyncSession, made: Countermeasure) -> list[FieldFault]:
+    """Return what a countermeasure names that the catalogue does not hold."""
     faults = []
     if not await repository.modality_exists(session, made.modality):
         faults.append(FieldFault("/countermeasure/modality", f"there is no modality {made.modality!r}"))
-    for number, code in enumerate(scope.modalities):
-        if not await repository.modality_exists(session, code):
-            faults.append(FieldFault(f"/scope/modalities/{number}", f"there is no modality {code!r}"))
-    named = (("/countermeasure/prequalified_site_ids", made.prequalified_site_ids), ("/scope/site_ids", scope.site_ids))
-    for pointer, site_ids in named:
-        unknown = await repository.unknown_sites(session, site_ids)
-        faults += [
-            FieldFault(f"{pointer}/{number}", f"there is no site {site_id}")
-            for number, site_id in enumerate(site_ids)
-            if site_id in unknown
-        ]
-    return faults
+    return faults + await _unknown_sites(session, "/countermeasure/prequalified_site_ids", made.prequalified_site_ids)
+
+
+async def unknown_in_scope(session: AsyncSession, pointer: str, scope: CrisisScope) -> list[FieldFault]:
+    """Return what a scope names that the catalogue does not hold."""
+    faults = [
+        FieldFault(f"{pointer}/modalities/{number}", f"there is no modality {code!r}")
+        for number, code in enumerate(scope.modalities)
+        if not await repository.modality_exists(session, code)
+    ]
+    return faults + await _unknown_sites(session, f"{pointer}/site_ids", scope.site_ids)
+
+
+async def _unknown_sites(session: AsyncSession, pointer: str, site_ids: Sequence[UUID]) -> list[FieldFault]:
+    unknown = await repository.unknown_sites(session, site_ids)
+    return [
+        FieldFault(f"{pointer}/{number}", f"there is no site {site_id}")
+        for number, site_id in enumerate(site_ids)
+        if site_id in unknown
+    ]
 
 
 async def locked_crisis(session: AsyncSession, crisis_id: UUID) -> Crisis:

@@ -11,6 +11,7 @@ from app.crisis import repository
 from app.crisis.body import plan_hash
 from app.crisis.errors import AlreadySigned, NotAPerson, PlanChanged
 from app.crisis.models import Crisis, CrisisPlan, CrisisSignature, CrisisStatus, PlanStatus
+from app.crisis.power_checks import require_powers_for
 from app.crisis.schemas import SignCommand
 from app.crisis.service import change_status, locked_crisis, require_status
 from app.identity.actor import Actor
@@ -33,6 +34,8 @@ async def sign_plan(session: AsyncSession, actor: Actor, crisis_id: UUID, comman
         If the hash sent is not that of the plan.
     AlreadySigned
         If the person has signed it, under whatever key, or the role has.
+    PowerLacking
+        If the powers that it rests on have ended.
     StateConflict
         If the crisis is not planned, or for an amendment not active, or the plan is superseded.
     """
@@ -42,6 +45,7 @@ async def sign_plan(session: AsyncSession, actor: Actor, crisis_id: UUID, comman
     await go_across(session)
     crisis = await locked_crisis(session, crisis_id)
     plan = await _signable(session, crisis, command)
+    await require_powers_for(session, crisis, plan.body)
     signed = (await repository.signatures_of(session, [plan.id]))[plan.id]
     if any(one.person_id == actor.person_id for one in signed):
         raise AlreadySigned("You have signed this plan: another person signs for the other role.")

@@ -204,6 +204,11 @@ POST   /v1/crises/{crisis_id}/displacements/{displacement_id}/accept  write own 
 POST   /v1/crises/{crisis_id}/displacements/{displacement_id}/decline write own none sees sees none sees -
 GET    /v1/crises/{crisis_id}/notices                    read  own     own  all         all       own      all   -
 POST   /v1/crises/{crisis_id}/stand-down                 write -       -    all         -         -        -     -
+POST   /v1/crises/{crisis_id}/renew                      write -       -    all         -         -        -     -
+GET    /v1/crises/{crisis_id}/report                     read  none    none all         all       none     all   -
+GET    /v1/crises/{crisis_id}/restorations               read  own     own  all         all       own      all   -
+POST   /v1/crises/{crisis_id}/restorations/{restoration_id}/accept write own none sees sees none sees -
+POST   /v1/crises/{crisis_id}/restorations/{restoration_id}/decline write own none sees sees none sees -
 
 GET    /v1/audit                                         read  own     own  all         own       own      all   -
 GET    /v1/indicators                                    read  any     any  any         any       any      any   any

@@ -91,10 +91,11 @@ audit_checkpoints     digest
 bookings              terms ended_reason_code move
 charges               detail
 crises                title scope countermeasure targets rules ended_reason_code
+crisis_closings       statement
 crisis_notices        reason_code facts
 crisis_orders         counter_reason_code withdrawal_reason_code
 crisis_plans          plan_hash body
-crisis_powers         act_reference
+crisis_powers         act_reference scope
 crisis_signatures     role plan_hash
 displacements         replacement
 erasures              rows
@@ -110,6 +111,7 @@ person_identities     issuer
 production_lines      name modalities platforms gmp_phases phases_basis containment sourced_fields declared_fields
 products              code_name platform containment modality
 requests              quantity_unit
+restorations          reason_code
 round_requests        derivation
 rounds                name reserves modalities regions policy policy_version
 run_certificates      plan_sha256 document error

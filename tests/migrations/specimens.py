@@ -38,6 +38,7 @@ from app.catalogue.models import LineModality, Modality, ProductionLine, Site, S
 from app.core.idempotency import IdempotencyKey
 from app.core.model import new_id, period
 from app.core.vocabulary import Basis, Confidence, GmpPhase, Reserve
+from app.crisis.closing_models import CrisisClosing
 from app.crisis.models import (
     Crisis,
     CrisisMode,
@@ -50,6 +51,7 @@ from app.crisis.models import (
     PowerKind,
 )
 from app.crisis.notice_models import Notice, NoticeKind
+from app.crisis.restoring_models import Restoration, RestorationStatus
 from app.identity.models import ApiKey, ApiKeyUse, Organisation, OrganisationKind, OrganisationLabel, Person, Role
 from app.identity.token_client_models import TokenClient
 from app.indicators.models import IndicatorEdition
@@ -246,9 +248,32 @@ def _decisions(parties: list[SQLModel], supply: list[SQLModel], demand: list[SQL
         plan,
         CrisisSignature(plan_id=plan.id, person_id=person.id, role="coordinator", plan_hash=plan.plan_hash),
         order,
-        Displacement(crisis_id=crisis.id, order_id=order.id, booking_id=booking.id, kind=DisplacementKind.DISPLACED),
+        displacement := _displacement(crisis, order, booking),
+        _restoration(displacement, booking),
+        CrisisClosing(crisis_id=crisis.id, is_balanced=True),
         Notice(crisis_id=crisis.id, organisation_id=maker.id, kind=NoticeKind.ORDER_ISSUED, order_id=order.id),
     ]
+
+
+def _displacement(crisis: Crisis, order: CrisisOrder, booking: Booking) -> Displacement:
+    return Displacement(crisis_id=crisis.id, order_id=order.id, booking_id=booking.id, kind=DisplacementKind.DISPLACED)
+
+
+def _restoration(displacement: Displacement, booking: Booking) -> Restoration:
+    return Restoration(
+        crisis_id=displacement.crisis_id,
+        displacement_id=displacement.id,
+        organisation_id=booking.organisation_id,
+        is_drill=False,
+        position=1,
+        slot_id=booking.slot_id,
+        unit_id=booking.unit_id,
+        period=booking.period,
+        delivery_on=booking.delivery_on,
+        status=RestorationStatus.OFFERED,
+        booking_id=booking.id,
+        respond_by_at=INSTANT,
+    )
 
 
 def _waiting(slot: Slot, request: Request, run: Run, booking: Booking, offer: Offer) -> list[SQLModel]:

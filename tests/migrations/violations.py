@@ -196,6 +196,15 @@ EXAMPLES: dict[str, Violation] = {
     **_named("crisis_powers", validity_real={"validity": NOTHING}),
     **_named("crisis_plans", tier={"tier": 7}, amends_id={"id": ITSELF, "amends_id": ITSELF}),
     **_named(
+        "restorations",
+        period_real={"period": NOTHING},
+        position={"position": 0},
+        drill={"is_drill": True},
+        respond_by_at={"respond_by_at": None},
+        ended_at={"ended_at": "2030-01-01T00:00:00Z"},
+        reason_code={"reason_code": "place_taken"},
+    ),
+    **_named(
         "crisis_orders",
         period_real={"period": NOTHING},
         counter={"status": "countered"},
@@ -267,6 +276,7 @@ AROUND: dict[tuple[str, str], dict[str, Any]] = {
     ("charges", "agreement_id"): OF_A_QUARTER,
     ("displacements", "answer"): {"answered_at": "2030-01-01T00:00:00Z", "replacement": {}},
     ("erasures", "organisation_id"): {"person_id": str(OTHER_PERSON)},
+    ("restorations", "status"): {"ended_at": "2030-01-01T00:00:00Z"},
     ("runs", "kind"): {"round_id": None},
     ("runs", "crisis_id"): {"kind": "crisis", "round_id": None},
     ("sessions", "end_reason"): {"ended_at": "2030-01-01T00:00:00Z"},
@@ -278,6 +288,9 @@ AROUND: dict[tuple[str, str], dict[str, Any]] = {
 """What else must change for no other constraint to speak first."""
 
 
+WAITING = ("waiting_decisions", "waiting_lines")
+
+
 def _dangling(table: Table, constraint: ForeignKeyConstraint) -> Violation:
     """Return a reference to nothing: in a copy where the row may not change, or others refer to it."""
     column = constraint.column_keys[0]
@@ -287,7 +300,7 @@ def _dangling(table: Table, constraint: ForeignKeyConstraint) -> Violation:
         return Violation(table.name, changes | {"id": str(new_id()), "status": "draft"})
     if table.name == "crisis_signatures":
         return Violation(table.name, changes | {"id": str(new_id()), "role": "another"})
-    if table.name in {"charges", "crisis_notices", "erasures", "slips", "waiting_decisions", "waiting_lines"}:
+    if table.name in {"charges", "crisis_closings", "crisis_notices", "erasures", "slips", *WAITING}:
         return Violation(table.name, changes | {"id": str(new_id())})
     return Violation(table.name, changes, copy=table.name in {"audit_checkpoints", "audit_seals", "readiness_days"})
 

@@ -58,12 +58,14 @@ OF_BUYERS = {"slot_freezes", "slot_openings", "slots"}
 OF_THE_SIGNED_IN = {"round_requests", "rounds"}
 OF_THE_AUTHORITY = {
     "crises",
+    "crisis_closings",
     "crisis_notices",
     "crisis_orders",
     "crisis_plans",
     "crisis_powers",
     "crisis_signatures",
     "displacements",
+    "restorations",
 }
 
 UNCOVERED = """

@@ -16,6 +16,8 @@ OWN = {
     "crisis_signatures",
     "crisis_orders",
     "displacements",
+    "restorations",
+    "crisis_closings",
     "crisis_notices",
     "runs",
     "audit_records",

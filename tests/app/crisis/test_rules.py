@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.capacity.supply import Span
 from app.core.vocabulary import Reserve
 from app.crisis.body import plan_hash
 from app.crisis.declaration import CrisisRules
 from app.crisis.models import CrisisMode, CrisisStatus, OrderStatus, PowerKind
+from app.crisis.power_scope import tiers_within, usable
 from app.crisis.rules import (
     ORDER_TRANSITIONS,
     TRANSITIONS,
@@ -19,7 +21,6 @@ from app.crisis.rules import (
     Tier,
     compensation_cents,
     first_start_on,
-    open_tiers,
     tier_of_booking,
 )
 from tests.support.world import day
@@ -64,15 +65,17 @@ def test_nothing_is_activated_unsigned() -> None:
 )
 def test_each_power_opens_its_tiers(kind: str, mode: str, tiers: tuple[int, ...]) -> None:
     power = Power(PowerKind(kind), day(0), day(10))
-    assert open_tiers([power], CrisisMode(mode), day(0)) == tiers
-    assert open_tiers([power], CrisisMode(mode), day(10)) == ()
-    assert open_tiers([power], CrisisMode(mode), day(-1)) == ()
+    powers = usable([power], CrisisMode(mode))
+    assert tiers_within(powers, Span(day(0), day(1))) == tiers
+    assert tiers_within(powers, Span(day(9), day(20))) == tiers
+    assert tiers_within(powers, Span(day(10), day(20))) == ()
+    assert tiers_within(powers, Span(day(-1), day(0))) == ()
 
 
 @given(st.sets(st.sampled_from([kind for kind in PowerKind if kind is not PowerKind.REQUISITION_OR_ORDER])))
 def test_in_a_real_crisis_a_confirmed_booking_gives_way_to_a_requisition_alone(kinds: set[PowerKind]) -> None:
-    powers = [Power(kind, day(0), day(10)) for kind in kinds]
-    assert Tier.CONFIRMED not in open_tiers(powers, CrisisMode.REAL, day(5))
+    powers = usable([Power(kind, day(0), day(10)) for kind in kinds], CrisisMode.REAL)
+    assert Tier.CONFIRMED not in tiers_within(powers, Span(day(5), day(6)))
 
 
 @given(

@@ -244,6 +244,8 @@ CALLS: Mapping[str, tuple[Call, ...]] = {
     "GET /v1/crises/{crisis_id}": (Call(vacuous=UNORDERED),),
     "GET /v1/crises/{crisis_id}/orders": (Call(vacuous=UNORDERED),),
     "GET /v1/crises/{crisis_id}/displacements": (Call(vacuous=frozenset({Role.CDMO_PLANNER, Role.OBSERVER})),),
+    "GET /v1/crises/{crisis_id}/restorations": (Call(vacuous=frozenset({Role.CDMO_PLANNER, Role.OBSERVER})),),
+    "POST /v1/crises/{crisis_id}/renew": (Call(_whole(end=str(day(390)))),),
     "GET /v1/crises/{crisis_id}/notices": (Call(vacuous=frozenset({Role.OBSERVER})),),
     "POST /v1/crises": (Call(_whole(**declaration())),),
     "PATCH /v1/crises/{crisis_id}": (Call(_whole(title="Other")),),

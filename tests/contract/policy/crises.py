@@ -20,9 +20,19 @@ from app.crisis.models import (
     DisplacementKind,
 )
 from app.crisis.notice_models import Notice, NoticeKind
+from app.crisis.restoring_models import Restoration, RestorationStatus
 from app.identity.models import Organisation
 from tests.app.crisis.conftest import countermeasure, iso
 from tests.support.world import World, day
+
+EMPTY: dict[str, Any] = {
+    "totals": {"low": 0, "expected": 0, "high": 0},
+    "cost": {"total_cents": 0},
+    "campaigns": [],
+    "displacements": [],
+    "targets": [],
+}
+"""A plan that calls on nobody."""
 
 
 async def crisis_of(world: World, cdmo: Organisation, ids: Mapping[str, UUID]) -> dict[str, UUID]:
@@ -44,7 +54,7 @@ async def crisis_of(world: World, cdmo: Organisation, ids: Mapping[str, UUID]) -
         )
     )
     run = await world.add(Run(kind=RunKind.CRISIS, crisis_id=crisis.id, state=RunState.CANCELLED))
-    plan = await world.add(CrisisPlan(crisis_id=crisis.id, run_id=run.id, tier=1, plan_hash="0" * 64))
+    plan = await world.add(CrisisPlan(crisis_id=crisis.id, run_id=run.id, tier=1, plan_hash="0" * 64, body=EMPTY))
     order = await world.add(
         CrisisOrder(
             crisis_id=crisis.id,
@@ -81,10 +91,26 @@ async def crisis_of(world: World, cdmo: Organisation, ids: Mapping[str, UUID]) -
                 displacement_id=displacement.id,
             )
         )
+    restoration = await world.add(
+        Restoration(
+            crisis_id=crisis.id,
+            displacement_id=displacement.id,
+            organisation_id=owner_id,
+            is_drill=False,
+            position=1,
+            slot_id=ids["crisis_slot_id"],
+            unit_id=ids["crisis_unit_id"],
+            period=period(day(110), day(150)),
+            delivery_on=day(160),
+            status=RestorationStatus.OFFERED,
+            respond_by_at=now() + timedelta(days=1),
+        )
+    )
     return {
         "crisis_id": crisis.id,
         "crisis_run_id": run.id,
         "plan_id": plan.id,
         "order_id": order.id,
         "displacement_id": displacement.id,
+        "restoration_id": restoration.id,
     }

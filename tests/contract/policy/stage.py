@@ -37,6 +37,7 @@ OF_STARTUPS = (
     "alert_id",
     "offer_id",
     "displacement_id",
+    "restoration_id",
 )
 OF_CDMOS = (
     "cdmo_id",
@@ -167,7 +168,7 @@ def _tell(stage: Stage, ours: Side, theirs: Side, draft_round: UUID, draft_slot:
     stage.foreign[Role.STARTUP_MEMBER] = {**stage.foreign[Role.STARTUP_MEMBER], "run_id": theirs.ids["crisis_run_id"]}
     stage.own[Role.CDMO_PLANNER] = {name: ours.ids[name] for name in OF_CDMOS} | common
     stage.foreign[Role.CDMO_PLANNER] = {**stage.known, **theirs.ids, "round_id": draft_round}
-    of_crises = {name: ours.ids[name] for name in ("crisis_id", "order_id", "displacement_id")}
+    of_crises = {name: ours.ids[name] for name in ("crisis_id", "order_id", "displacement_id", "restoration_id")}
     crisis_run = {"run_id": ours.ids["crisis_run_id"]}
     published = {"round_id": ours.ids["round_id"], "slot_id": ours.ids["slot_id"]}
     stage.own[Role.AUTHORITY] = {**of_crises, **crisis_run, **published, "plan_id": ours.ids["plan_id"]}
