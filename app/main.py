@@ -33,6 +33,7 @@ from app.core.request_context import RequestContext
 from app.core.security_headers import SecurityHeaders
 from app.core.settings import Settings, get_settings
 from app.core.sheets.reading import SheetReader
+from app.crisis.drills_router import router as drills
 from app.crisis.router import router as crises
 from app.identity.access_tokens import AccessTokens
 from app.identity.browser import Cookies
@@ -109,6 +110,7 @@ ROUTERS = (
     offers,
     waiting,
     crises,
+    drills,
     indicators,
     privacy,
     audit,

@@ -11,6 +11,7 @@ from app.catalogue import models as catalogue
 from app.core import heartbeats, idempotency
 from app.core.model import metadata
 from app.crisis import models as crisis
+from app.crisis import score_models as drill_scores
 from app.identity import models as identity
 from app.identity import sign_in_models as sign_in
 from app.identity import token_client_models as token_clients
@@ -26,6 +27,7 @@ __all__ = [
     "capacity",
     "catalogue",
     "crisis",
+    "drill_scores",
     "heartbeats",
     "idempotency",
     "identity",

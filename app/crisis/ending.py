@@ -16,6 +16,7 @@ from app.crisis import repository
 from app.crisis.models import Crisis, CrisisMode, CrisisOrder, CrisisStatus, OrderStatus
 from app.crisis.orders import let_stand, lock_for, outside_of
 from app.crisis.rules import TRANSITIONS
+from app.crisis.scoring import keep_score
 from app.crisis.service import change_status, require_status
 from app.identity.actor import Actor
 from app.identity.models import Role
@@ -70,6 +71,7 @@ async def _end(session: AsyncSession, author: Author, crisis: Crisis, status: Cr
     if crisis.mode is CrisisMode.REAL:
         await thaw(session, author, crisis.id)
     await change_status(session, author, crisis, status, reason_code=reason_code)
+    await keep_score(session, author, crisis)
     return crisis
 
 

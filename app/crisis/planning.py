@@ -88,7 +88,8 @@ async def request_plan(session: AsyncSession, actor: Actor, crisis_id: UUID, com
 async def take_up_plan(session: AsyncSession, run: Run) -> None:
     """Make the plan of a run that has ended that of its crisis, in the transaction that ends the run.
 
-    The slots of the plan are held still until activation; in a drill nothing is. Earlier plans are superseded; but the
+    The slots of the plan are held still until activation. In a drill nothing is: its plan stands as of the day it was
+    made, whatever is booked meanwhile, for nothing rests on it. Earlier plans are superseded; but the
     plan that a cancelled run kept is taken only where there is none yet.
 
     Raises
@@ -105,7 +106,7 @@ async def take_up_plan(session: AsyncSession, run: Run) -> None:
     references = _references(run)
     if crisis.mode is CrisisMode.REAL:
         await lock_units(session, {place.unit_id for place in references.places.values()})
-    if changed := await changed_units(session, run.calendar_versions):
+    if crisis.mode is CrisisMode.REAL and (changed := await changed_units(session, run.calendar_versions)):
         raise PlanOutdated(f"Calendars changed in {len(changed)} places while the plan was made: plan again.")
     body = compose(await brief_of(session, crisis), run, references, crisis.mode)
     await _supersede(session, crisis)

@@ -53,6 +53,7 @@ def _whole(row: Crisis, powers: Sequence[CrisisPower]) -> CrisisRead:
     return CrisisRead(
         **dict(_notice(row)),
         status=row.status,
+        scenario=row.scenario,
         as_of_on=row.as_of_on,
         powers=[_power(power) for power in powers],
         scope=CrisisScope.model_validate(row.scope),

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from app.core.paging import PageQuery
-from app.core.schemas import Body, Day, Name, NotNull, PeriodBody
+from app.core.schemas import Body, Code, Day, Name, NotNull, PeriodBody
 from app.crisis.declaration import Countermeasure, CrisisRules, CrisisScope, CrisisTarget
 from app.crisis.models import (
     CrisisMode,
@@ -19,6 +19,7 @@ from app.crisis.models import (
     PlanStatus,
     PowerKind,
 )
+from app.crisis.profiles import DeclaredCountermeasure
 
 AS_OF = AliasChoices("as_of_on", "as_of")
 """The second name is accepted as well."""
@@ -41,12 +42,13 @@ class CrisisCreate(PeriodBody):
 
     title: Name
     mode: CrisisMode
+    scenario: Code | None = Field(default=None, description="What a drill plays; drills of one scenario are compared")
     as_of_on: Day | None = Field(
         default=None, validation_alias=AS_OF, description="The day that the plan reasons from; today if left out"
     )
     powers: Powers
     scope: CrisisScope = CrisisScope()
-    countermeasure: Countermeasure
+    countermeasure: DeclaredCountermeasure
     targets: Targets
     rules: CrisisRules = CrisisRules()
 
@@ -60,7 +62,7 @@ class CrisisUpdate(Body):
     as_of_on: Annotated[Day | None, NotNull] = Field(default=None, validation_alias=AS_OF)
     powers: Annotated[Powers | None, NotNull] = None
     scope: Annotated[CrisisScope | None, NotNull] = None
-    countermeasure: Annotated[Countermeasure | None, NotNull] = None
+    countermeasure: Annotated[DeclaredCountermeasure | None, NotNull] = None
     targets: Annotated[Targets | None, NotNull] = None
     rules: Annotated[CrisisRules | None, NotNull] = None
 
@@ -138,6 +140,7 @@ class CrisisRead(CrisisNotice):
     """A crisis as the coordinator and the authority see it."""
 
     status: CrisisStatus
+    scenario: str | None
     as_of_on: date
     powers: list[PowerRead]
     scope: CrisisScope

@@ -90,12 +90,13 @@ audit_seals           record_ids record_digests digest
 audit_checkpoints     digest
 bookings              terms ended_reason_code move
 charges               detail
-crises                title scope countermeasure targets rules ended_reason_code
+crises                title scenario scope countermeasure targets rules ended_reason_code
 crisis_orders         counter_reason_code
 crisis_plans          plan_hash body
 crisis_powers         act_reference
 crisis_signatures     role plan_hash
 displacements         replacement
+drill_scores          figures
 erasures              rows
 freed_periods         reason_code
 idempotency_keys      key request_sha256 headers

@@ -49,6 +49,7 @@ from app.crisis.models import (
     DisplacementKind,
     PowerKind,
 )
+from app.crisis.score_models import DrillScore
 from app.identity.models import ApiKey, ApiKeyUse, Organisation, OrganisationKind, OrganisationLabel, Person, Role
 from app.identity.token_client_models import TokenClient
 from app.indicators.models import IndicatorEdition
@@ -246,6 +247,7 @@ def _decisions(parties: list[SQLModel], supply: list[SQLModel], demand: list[SQL
         CrisisSignature(plan_id=plan.id, person_id=person.id, role="coordinator", plan_hash=plan.plan_hash),
         order,
         Displacement(crisis_id=crisis.id, order_id=order.id, booking_id=booking.id, kind=DisplacementKind.DISPLACED),
+        DrillScore(crisis_id=crisis.id),
     ]
 
 

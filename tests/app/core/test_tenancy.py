@@ -63,6 +63,7 @@ OF_THE_AUTHORITY = {
     "crisis_powers",
     "crisis_signatures",
     "displacements",
+    "drill_scores",
 }
 
 UNCOVERED = """

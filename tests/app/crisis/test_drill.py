@@ -16,6 +16,7 @@ OWN = {
     "crisis_signatures",
     "crisis_orders",
     "displacements",
+    "drill_scores",
     "runs",
     "audit_records",
     "idempotency_keys",
