@@ -116,7 +116,9 @@ async def _prepare_database(keys: Path) -> BenchData:
 
 @contextmanager
 def _worker(environment: dict[str, str]) -> Iterator[None]:
-    process = subprocess.Popen([sys.executable, "-m", "app.cli", "worker"], env=os.environ | environment)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "app.cli", "worker"], env=os.environ | environment, start_new_session=True
+    )
     try:
         yield
     finally:
