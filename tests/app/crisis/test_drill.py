@@ -86,7 +86,7 @@ async def test_a_drill_blocks_no_booking(crises: Crises, world: World) -> None:
 async def test_a_drill_goes_on_whatever_is_booked_meanwhile(crises: Crises, world: World, owner: AsyncEngine) -> None:
     """Nothing is held still for it, so that on a calendar in use it would never come to an end."""
     await contested(world)
-    crisis_id, plan = await crises.signed(mode="drill", powers=[power("exercise")], targets=CONTESTED_TARGET)
+    crisis_id, _ = await crises.signed(mode="drill", powers=[power("exercise")], targets=CONTESTED_TARGET)
     async with owner.begin() as connection:
         await connection.exec_driver_sql("UPDATE bookings SET contract_status = 'signed'")
     assert (await crises.post(f"/{crisis_id}/activate"))["status"] == "active"
