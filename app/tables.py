@@ -14,6 +14,7 @@ from app.crisis import closing_models as crisis_closings
 from app.crisis import models as crisis
 from app.crisis import notice_models as notices
 from app.crisis import restoring_models as restorations
+from app.crisis import score_models as drill_scores
 from app.identity import models as identity
 from app.identity import sign_in_models as sign_in
 from app.identity import token_client_models as token_clients
@@ -30,6 +31,7 @@ __all__ = [
     "catalogue",
     "crisis",
     "crisis_closings",
+    "drill_scores",
     "heartbeats",
     "idempotency",
     "identity",

@@ -14,7 +14,7 @@ from app.allocation.models import RunKind
 from app.allocation.offers import expire_offers
 from app.allocation.runs import FollowUp, give_up_run, requeue_lost
 from app.allocation.service import round_run_ended
-from app.allocation.solving import solve_run
+from app.allocation.solving import Preparation, solve_run
 from app.allocation.waiting import ask_again, ask_waiting_list, count_attempt, offer_freed
 from app.audit.author import Author
 from app.audit.sealing import seal_records
@@ -36,6 +36,8 @@ from app.crisis.first_refusal import settle_unanswered
 from app.crisis.replanning import take_up_run
 from app.crisis.silence import escalate_silence
 from app.crisis.taking_back import expire_restorations
+from app.crisis.planning import take_up_plan
+from app.crisis.preparing import prepare_run
 from app.identity.link_mail import mail_link
 from app.identity.links import forget_old_sign_ins
 from app.indicators.service import make_edition
@@ -56,6 +58,9 @@ FOLLOW_UPS: Mapping[RunKind, FollowUp] = {
 }
 """What follows the end of a run, by its kind."""
 
+PREPARATIONS: Mapping[RunKind, Preparation] = {RunKind.CRISIS: prepare_run}
+"""What makes the problem of a run that is asked for without one: what would take a process that answers too long."""
+
 
 async def _ask_waiting_list(context: JobContext) -> None:
     """Take up the freed days of a unit; the attempt is counted first, and counts whatever becomes of it."""
@@ -70,7 +75,7 @@ ENGINE = Places(2)
 
 JOBS: Mapping[str, Kind] = {
     Entrypoint.SOLVE: Kind(
-        partial(solve_run, follow_ups=FOLLOW_UPS),
+        partial(solve_run, follow_ups=FOLLOW_UPS, preparations=PREPARATIONS),
         ENGINE,
         tries=3,
         seconds=None,

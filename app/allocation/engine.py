@@ -15,7 +15,7 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from app.core.processes import tethered
+from app.core.processes import stand_back, tethered
 from app.jobs.errors import JobInterrupted
 
 POLL_SECONDS = 1.0
@@ -63,10 +63,13 @@ class Limits:
         Address space of each process of the engine.
     stop
         When set, a command ends within a second or so.
+    niceness
+        How far they stand back where others want the cores too; 0 is as anybody.
     """
 
     memory_bytes: int
     stop: asyncio.Event = field(default_factory=asyncio.Event)
+    niceness: int = 0
 
 
 class Engine:
@@ -114,6 +117,8 @@ class Engine:
                 start_new_session=True,
             )
         try:
+            if self._limits.niceness:
+                stand_back(process.pid, self._limits.niceness)
             _limit_memory(process.pid, self._limits.memory_bytes)
             with log.open("rb") as lines:
                 await self._watch(process, _Tail(lines), seconds, keeps_best=command == "solve")

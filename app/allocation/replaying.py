@@ -34,6 +34,7 @@ async def replay_run(session: AsyncSession, actor: Actor, run_id: UUID) -> Run:
     actor.require(Role.COORDINATOR, Role.ADMIN)
     if original.solution is None:
         raise NotReplayable(_without_solution(original), facts={"state": original.state.value})
+    await session.refresh(original, ["problem", "references"])
     budget = budget_of(original)
     if not budget:
         raise NotReplayable(

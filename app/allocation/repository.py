@@ -112,11 +112,11 @@ async def get_run(session: AsyncSession, run_id: UUID) -> Run | None:
 
 
 async def get_run_in_brief(session: AsyncSession, run_id: UUID, kinds: Collection[RunKind]) -> Run | None:
-    """Return the run if it is of one of these kinds, or None; its bulky input only if it has a plan."""
+    """Return the run if it is of one of these kinds, or None; its bulky input only where the plan is told from it."""
     bulky = (defer(Run.problem), defer(Run.references))  # type: ignore[arg-type]
     statement = select(Run).options(*bulky).where(col(Run.id) == run_id, col(Run.kind).in_(list(kinds)))
     run: Run | None = (await session.scalars(statement)).one_or_none()
-    if run is not None and run.solution is not None:
+    if run is not None and run.solution is not None and run.kind is not RunKind.CRISIS:
         await session.refresh(run, ["problem", "references"])
     return run
 

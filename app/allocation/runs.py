@@ -74,8 +74,9 @@ async def create_run(
     calendar_versions
         The version of each unit's calendar that the problem was made from, by unit id.
     parameters
-        `time_limit_s` (default 60), `seed` (default 1), `workers`, and `budget` for a replayable run; `longest_s`
-        after which a run under a budget is taken for stuck, and `baselines`, false where nobody will compare.
+        `time_limit_s` (default 60), `seed` (default 1), `workers`, `niceness` (default 0), `budget` for a replayable
+        run; `longest_s` after which a run under a budget is taken for stuck, and `baselines`, false where nobody will
+        compare.
     replays
         The run whose input this is, to be compared with; nothing follows from the end of a replay.
     """
@@ -128,6 +129,25 @@ async def claim_run(session: AsyncSession, run_id: UUID, follow_ups: FollowUps) 
     run.started_at = now()
     run.progress = None
     await record(session, SOLVER, "run.started", run, before=before)
+    return run
+
+
+async def fill_run(
+    session: AsyncSession,
+    run_id: UUID,
+    attempt: int,
+    *,
+    problem: Mapping[str, Any],
+    references: Mapping[str, Any],
+    calendar_versions: Mapping[str, int],
+) -> Run | None:
+    """Store the input of a run that was asked for without, unless another attempt or a cancellation came first."""
+    run = await repository.lock_run(session, run_id)
+    if run is None or run.state is not RunState.RUNNING or run.attempt != attempt:
+        return None
+    before = snapshot(run)
+    run.problem, run.references, run.calendar_versions = dict(problem), dict(references), dict(calendar_versions)
+    await record(session, SOLVER, "run.prepared", run, before=before)
     return run
 
 

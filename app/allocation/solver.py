@@ -10,6 +10,8 @@ from typing import Any
 from app.allocation.engine import Engine, Limits, Report
 
 GRACE_SECONDS = 15.0
+PATIENCE_SECONDS = 180.0
+"""The same for one that stands back: where others want every core, it takes long to start, and to write its plan."""
 CHECK_SECONDS = 120.0
 LONGEST_SECONDS = 4 * 3600.0
 """For a run under a budget, in which no clock decides anything: beyond it, the run is taken for stuck."""
@@ -51,7 +53,8 @@ async def run_solver(
 def _seconds(parameters: Mapping[str, Any]) -> float:
     if parameters.get("budget"):
         return float(parameters.get("longest_s", LONGEST_SECONDS))
-    return float(parameters.get("time_limit_s", 60)) + GRACE_SECONDS
+    grace = PATIENCE_SECONDS if parameters.get("niceness") else GRACE_SECONDS
+    return float(parameters.get("time_limit_s", 60)) + grace
 
 
 def _solve_arguments(parameters: Mapping[str, Any]) -> list[str]:

@@ -1,6 +1,7 @@
 """Running a run: claimed in one transaction, solved with none open, ended in another."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import structlog
@@ -9,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from app.allocation.comparison import compared, levels_beside
 from app.allocation.engine import EngineFailed, EngineStopped, Limits, Wish
 from app.allocation.escalation import is_met, steps_of, surge_reached
-from app.allocation.models import Run
+from app.allocation.models import Run, RunKind
 from app.allocation.runs import Ending, Failure, FollowUps, Success, claim_run, end_run, note_progress
 from app.allocation.solver import Solved, run_solver
 from app.core.database import SessionFactory, transaction
@@ -20,7 +21,13 @@ from app.jobs.running import JobContext
 log = structlog.get_logger(__name__)
 
 
-async def solve_run(job: JobContext, follow_ups: FollowUps) -> None:
+Preparation = Callable[[JobContext, Run], Awaitable[Run]]
+"""Makes and stores the problem of a run that was asked for without one, and returns the run with it."""
+
+
+async def solve_run(
+    job: JobContext, follow_ups: FollowUps, preparations: Mapping[RunKind, Preparation] = MappingProxyType({})
+) -> None:
     """Bring a run to its end; a run that has ended, or is another attempt's by now, is left as it is.
 
     Raises
@@ -33,7 +40,13 @@ async def solve_run(job: JobContext, follow_ups: FollowUps) -> None:
     if run is None:
         return
     try:
+        if not run.problem:
+            run = await preparations[run.kind](job, run)
         ending = await _solve(job, run)
+    except DomainError as error:
+        if isinstance(error, AttemptOvertaken):
+            raise
+        ending = Failure(error.detail)
     except EngineStopped:
         if job.stop.is_set():
             raise
@@ -61,7 +74,10 @@ class _Watcher:
 
 async def _solve(job: JobContext, run: Run) -> Ending:
     """Solve the run's problems in their order, as far as its targets need; cancelled, it keeps the last plan."""
-    limits, steps = Limits(job.settings.solver_memory_bytes, job.stop), steps_of(run.problem, run.references)
+    limits, steps = (
+        Limits(job.settings.solver_memory_bytes, job.stop, run.parameters.get("niceness", 0)),
+        steps_of(run.problem, run.references),
+    )
     watcher = _Watcher(job.sessions, run)
     solved: list[Solved] = []
     for problem in steps:

@@ -1,4 +1,4 @@
-"""`creneau crisis`: the report of a crisis or a drill."""
+"""`creneau crisis`: the report of a crisis or a drill; commands of packages above `app` join it."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +16,7 @@ from app.crisis.report_schemas import CrisisReport, ReportFormat, ReportLanguage
 EXAMPLE = "creneau crisis report 01900000-0000-7000-8000-000000000001 --language fr"
 
 crisis = typer.Typer(
-    help="Report on crises and drills.",
+    help="Report on crises and drills, and play drills.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

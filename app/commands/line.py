@@ -55,7 +55,11 @@ def creneau(
 
 def _add_own(name: str, cli: typer.Typer) -> None:
     module = importlib.import_module(f"app.commands.{name}")
-    _add(cli, name, getattr(module, name), epilog=f"Example: {module.EXAMPLE}")
+    command = getattr(module, name)
+    if isinstance(command, typer.Typer):
+        for entry in entry_points(group=f"{_ENTRY_POINT_GROUP}.{name}"):
+            _add_foreign(entry, command)
+    _add(cli, name, command, epilog=f"Example: {module.EXAMPLE}")
 
 
 def _add_foreign(entry: EntryPoint, cli: typer.Typer) -> None:

@@ -17,12 +17,14 @@ from sqlalchemy.pool import NullPool
 from app.commands.failure import CommandFailed, owned_database_of, read_settings
 from app.core.health import REPOSITORY
 from app.core.settings import APPLICATION_ROLE
-from app.core.tenancy import SERVICE_ROLE
+from app.core.tenancy import DRILL_ROLE, SERVICE_ROLE
 
 EXAMPLE = "DATABASE_OWNER_URL=postgresql://creneau_owner@/creneau creneau migrate"
 
 PER_GRANT = 160000
 """Since when it is said with each grant whether rights are inherited; before, with the role that is granted to."""
+TAKEN_ROLES = (SERVICE_ROLE, DRILL_ROLE)
+"""Nobody signs in as these: the service takes one for a while."""
 POWERLESS = "NOINHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS"
 
 
@@ -76,7 +78,7 @@ async def ensure_roles(owner: URL, application: URL) -> None:
     """Make the roles of the service that are missing; they own nothing, and belong to the whole server.
 
     Under `creneau_app` the service is connected; it may take `creneau_service` for a while, to see across
-    organisations, and has none of its rights otherwise.
+    organisations, and `creneau_drill`, to write what belongs to drills alone, and has none of their rights otherwise.
 
     Raises
     ------
@@ -116,45 +118,46 @@ async def _missing(connection: AsyncConnection) -> list[str]:
     """Return the statements that would make the roles what they should be, where they are not."""
     version = int(await connection.scalar(text("SELECT current_setting('server_version_num')::int")) or 0)
     owner = str(await connection.scalar(text("SELECT quote_ident(current_user)")))
-    roles = {APPLICATION_ROLE: "LOGIN", SERVICE_ROLE: "NOLOGIN"}
+    roles = {APPLICATION_ROLE: "LOGIN"} | dict.fromkeys(TAKEN_ROLES, "NOLOGIN")
     found = set(await connection.scalars(text("SELECT rolname FROM pg_roles")))
     steps = [f"CREATE ROLE {role} {login} {POWERLESS}" for role, login in roles.items() if role not in found]
-    for member, inherits in ((APPLICATION_ROLE, False), (owner, True)):
-        if await _takes(connection, member, version, inherits=inherits):
-            continue
-        if not inherits:
-            steps += await _revocations(connection, member, version)
-        how = f" WITH INHERIT {str(inherits).upper()}, SET TRUE" if version >= PER_GRANT else ""
-        steps.append(f"GRANT {SERVICE_ROLE} TO {member}{how}")
-        if version < PER_GRANT and not inherits:
-            steps.append(f"ALTER ROLE {member} NOINHERIT")
+    for taken in TAKEN_ROLES:
+        for member, inherits in ((APPLICATION_ROLE, False), (owner, True)):
+            if await _takes(connection, member, taken, version, inherits=inherits):
+                continue
+            if not inherits:
+                steps += await _revocations(connection, member, taken, version)
+            how = f" WITH INHERIT {str(inherits).upper()}, SET TRUE" if version >= PER_GRANT else ""
+            steps.append(f"GRANT {taken} TO {member}{how}")
+            if version < PER_GRANT and not inherits:
+                steps.append(f"ALTER ROLE {member} NOINHERIT")
     return steps
 
 
-async def _revocations(connection: AsyncConnection, member: str, version: int) -> list[str]:
-    """Return what takes back the grants by which a role has the rights of the service's without taking it."""
+async def _revocations(connection: AsyncConnection, member: str, taken: str, version: int) -> list[str]:
+    """Return what takes back the grants by which a role has the rights of another without taking it."""
     if version < PER_GRANT:
         return []
     grantors = await connection.scalars(
         text(
             "SELECT grantor::regrole::text FROM pg_auth_members WHERE inherit_option"
-            " AND roleid = (SELECT oid FROM pg_roles WHERE rolname = :service)"
+            " AND roleid = (SELECT oid FROM pg_roles WHERE rolname = :taken)"
             " AND member = (SELECT oid FROM pg_roles WHERE quote_ident(rolname) = :member)"
         ),
-        {"service": SERVICE_ROLE, "member": member},
+        {"taken": taken, "member": member},
     )
-    return [f"REVOKE {SERVICE_ROLE} FROM {member} GRANTED BY {grantor}" for grantor in grantors]
+    return [f"REVOKE {taken} FROM {member} GRANTED BY {grantor}" for grantor in grantors]
 
 
-async def _takes(connection: AsyncConnection, member: str, version: int, *, inherits: bool) -> bool:
-    """Tell whether a role may take that of the service, and has its rights without that only if it should."""
+async def _takes(connection: AsyncConnection, member: str, taken: str, version: int, *, inherits: bool) -> bool:
+    """Tell whether a role may take another, and has its rights without that only if it should."""
     found = await connection.execute(
         text(
-            "SELECT rolsuper, pg_has_role(rolname, service, :taking), pg_has_role(rolname, service, 'USAGE')"
-            " FROM pg_roles, (SELECT rolname AS service FROM pg_roles WHERE rolname = :service) AS there"
+            "SELECT rolsuper, pg_has_role(rolname, taken, :taking), pg_has_role(rolname, taken, 'USAGE')"
+            " FROM pg_roles, (SELECT rolname AS taken FROM pg_roles WHERE rolname = :taken) AS there"
             " WHERE quote_ident(rolname) = :member"
         ),
-        {"member": member, "service": SERVICE_ROLE, "taking": "SET" if version >= PER_GRANT else "MEMBER"},
+        {"member": member, "taken": taken, "taking": "SET" if version >= PER_GRANT else "MEMBER"},
     )
     row = found.one_or_none()
     return row is not None and bool(row[0] or (row[1] and bool(row[2]) == inherits))

@@ -20,6 +20,11 @@ from app.core.driver import Driver, driver_of
 SERVICE_ROLE = "creneau_service"
 """Owns nothing and cannot bypass policies, but they let it see and write for every organisation."""
 
+DRILL_ROLE = "creneau_drill"
+"""Owns nothing, sees what a crisis is planned from, and writes rows of drills alone: its grants and policies say so."""
+
+_DRILL = "transaction kept to drills"
+
 
 @dataclass(frozen=True, slots=True)
 class Tenancy:
@@ -138,9 +143,26 @@ async def go_across(session: AsyncSession) -> None:
     """
     tenancy = replace(current(), across=True)
     driver = await driver_of(session)
-    if driver.is_in_transaction():
+    if driver.is_in_transaction() and not is_kept_to_drills(session):
         await driver.execute(f"SET LOCAL ROLE {SERVICE_ROLE}")
     act_for(tenancy)
+
+
+async def keep_to_drills(session: AsyncSession) -> None:
+    """Let the rest of the session's transaction write what belongs to drills, and nothing else: the database refuses.
+
+    Nothing that is asked for later in the transaction takes this back; the next one begins as any other.
+    """
+    await session.flush()
+    driver = await driver_of(session)
+    await driver.execute(f"SET LOCAL ROLE {DRILL_ROLE}")
+    session.info[_DRILL] = session.sync_session.get_transaction()
+
+
+def is_kept_to_drills(session: AsyncSession) -> bool:
+    """Tell whether the session's transaction writes what belongs to drills alone."""
+    kept = session.info.get(_DRILL)
+    return kept is not None and kept is session.sync_session.get_transaction()
 
 
 @asynccontextmanager
@@ -150,7 +172,7 @@ async def across_organisations(session: AsyncSession) -> AsyncIterator[None]:
     For what an answer needs of others, never to find what a caller has named: that is looked for before.
     """
     outside = current()
-    if outside.across:
+    if outside.across or is_kept_to_drills(session):
         yield
         return
     await session.flush()

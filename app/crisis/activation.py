@@ -52,7 +52,8 @@ async def activate(session: AsyncSession, actor: Actor, crisis_id: UUID) -> Cris
     """Write every order of the signed plan, with the holds for campaigns and replacements, and let go of the slots.
 
     Nobody is displaced yet: each CDMO's acceptance does that. What a place is still held by is booked only then.
-    In a drill nothing but the crisis's own records is written.
+    In a drill nothing but the crisis's own records is written, and nothing was held still: its plan is played as it was
+    made, whatever has been booked since.
 
     Returns
     -------
@@ -74,7 +75,7 @@ async def activate(session: AsyncSession, actor: Actor, crisis_id: UUID) -> Cris
     if crisis.mode is CrisisMode.REAL:
         await lock_units(session, [UUID(unit) for unit in seen])
         await lock_with_run_out(session, [UUID(unit) for unit in seen])
-    if changed := await changed_units(session, seen):
+    if crisis.mode is CrisisMode.REAL and (changed := await changed_units(session, seen)):
         await back_to_planning(session, actor, crisis)
         return Outdated(tuple(changed))
     before = snapshot(plan)

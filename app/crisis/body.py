@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from app.crisis.campaigns import Brief
-from app.crisis.declaration import CrisisTarget
+from app.crisis.declaration import CrisisTarget, YieldBasis
 from app.crisis.references import References
 from app.crisis.rules import Tier, compensation_cents
 from app.crisis.settling import PlannedCampaign, PlannedDisplacement, Settled, overlaps
@@ -18,6 +18,8 @@ from app.crisis.settling import PlannedCampaign, PlannedDisplacement, Settled, o
 FORMAT = "creneau-crisis-plan/1"
 DOSE_UNIT = "bulk dose-equivalents"
 DAYS_A_WEEK = 7
+FRACTIONS = {"volume_min_l", "volume_max_l"}
+"""Left out of what is signed; the crisis keeps them."""
 
 
 def plan_hash(body: Mapping[str, Any]) -> str:
@@ -62,6 +64,7 @@ def plan_body(
         "mode": mode,
         "dose_unit": DOSE_UNIT,
         "as_of": brief.as_of_on.isoformat(),
+        "countermeasure": brief.countermeasure.model_dump(mode="json", exclude=FRACTIONS),
         "rules": brief.rules.model_dump(mode="json"),
         "open_tiers": [int(tier) for tier in brief.tiers],
         "tiers": [dict(one) for one in tiers_tried],
@@ -149,7 +152,10 @@ def _campaign(brief: Brief, references: References, settled: Settled, one: Plann
         "batches": option.batches,
         "engineering_batches": option.engineering_batches,
         "output": each * option.batches,
-        "deliveries": [{"on": on.isoformat(), "doses": batches * each} for on, batches in one.releases],
+        "doses_per_batch": {basis.value: getattr(option, basis.value) for basis in YieldBasis},
+        "deliveries": [
+            {"on": on.isoformat(), "batches": batches, "doses": batches * each} for on, batches in one.releases
+        ],
         "delivery_on": one.releases[-1][0].isoformat(),
         "price_cents": option.price_cents,
         "tier": max([option.tier, *(booking.tier for booking in ousted)]),

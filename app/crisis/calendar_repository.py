@@ -12,9 +12,10 @@ from sqlmodel import col
 
 from app.bookings.liveness import is_live
 from app.bookings.models import Booking, BookingSource, BookingStatus
-from app.capacity.models import Slot
+from app.capacity.models import Slot, SlotStatus
 from app.capacity.occupancy import span_of
 from app.capacity.supply import Span
+from app.catalogue.models import ProductionLine, Unit
 from app.core.clock import SITE_ZONE, now
 from app.crisis.models import Crisis, CrisisMode, CrisisOrder, CrisisStatus, OrderStatus
 from app.crisis.rules import BookingFacts
@@ -79,6 +80,17 @@ async def awaited_periods(
     for slot_id, days in await session.execute(statement):
         found[slot_id].append(span_of(days))
     return {slot_id: tuple(spans) for slot_id, spans in found.items()}
+
+
+async def is_anything_published(session: AsyncSession) -> bool:
+    """Tell whether there is any published slot on a unit that can be booked."""
+    statement = (
+        select(col(Slot.id))
+        .join(Unit, col(Unit.id) == col(Slot.unit_id))
+        .join(ProductionLine, col(ProductionLine.id) == col(Unit.line_id))
+        .where(col(Slot.status) == SlotStatus.PUBLISHED, col(ProductionLine.not_bookable_reason).is_(None))
+    )
+    return (await session.scalar(statement.limit(1))) is not None
 
 
 async def bookings_by_id(session: AsyncSession, booking_ids: Collection[UUID]) -> dict[UUID, Booking]:

@@ -102,7 +102,13 @@ def in_scope(unit: UnitFacts, scope: CrisisScope) -> bool:
         (not scope.modalities or bool(set(scope.modalities) & set(unit.modalities)))
         and (not scope.regions or unit.region in scope.regions)
         and (not scope.site_ids or unit.site_id in scope.site_ids)
+        and not is_out_of_service(unit, scope)
     )
+
+
+def is_out_of_service(unit: UnitFacts, scope: CrisisScope) -> bool:
+    """Tell whether nothing can run on a unit, as its CDMO or its site has failed."""
+    return unit.organisation_id in scope.excluded_organisation_ids or unit.site_id in scope.excluded_site_ids
 
 
 def with_own_figures(unit: UnitFacts, made: Countermeasure) -> UnitFacts:

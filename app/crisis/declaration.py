@@ -7,10 +7,10 @@ from enum import StrEnum
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from app.core.schemas import Body, Code, Day, LongText, Name
-from app.core.vocabulary import GmpPhase
+from app.core.vocabulary import Basis, GmpPhase
 
 POLICY_VERSION = "crisis/1"
 MOST_DOSES = 10**10
@@ -47,16 +47,23 @@ class DoseYield(Body):
         return self
 
 
-class Countermeasure(Body):
-    """What is to be made, and how a batch of it runs.
+class FigureMark(BaseModel):
+    """Where a figure comes from: `sourced` with its references, `illustrative`, or `declared` with the crisis."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    basis: Basis
+    note: str
+    references: list[str] = []
+
+
+class CountermeasureTerms(Body):
+    """How a batch of a countermeasure runs, and what it gives.
 
     `first_batch_days`, `cadence_days` and `release_days` stand before the line's own figures where given. At the
     prequalified sites the transfer is done and no engineering batch is due.
     """
 
-    name: Name
-    modality: Code
-    gmp_phase: GmpPhase
     platform: Word | None = None
     containment: list[Code] = Field(default=[], max_length=20)
     volume_min_l: Litres | None = None
@@ -68,6 +75,18 @@ class Countermeasure(Body):
     first_batch_days: Annotated[int, Field(gt=0, le=730)] | None = None
     cadence_days: Annotated[int, Field(gt=0, le=730)] | None = None
     release_days: SomeDays | None = None
+
+
+class Countermeasure(CountermeasureTerms):
+    """What is to be made, and how a batch of it runs."""
+
+    name: Name
+    modality: Code
+    gmp_phase: GmpPhase
+    profile: Code | None = None
+    figures: dict[str, FigureMark] = Field(
+        default={}, description="Where each figure comes from, by field; worked out by the service, not taken over"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -92,6 +111,10 @@ class CrisisScope(Body):
     modalities: list[Code] = Field(default=[], max_length=100, description="Lines that make one of these")
     regions: list[Place] = Field(default=[], max_length=100)
     site_ids: list[UUID] = Field(default=[], max_length=1_000)
+    excluded_organisation_ids: list[UUID] = Field(
+        default=[], max_length=1_000, description="CDMOs that are out of service: nothing runs there, nor moves there"
+    )
+    excluded_site_ids: list[UUID] = Field(default=[], max_length=1_000, description="The same of single sites")
 
 
 class Turn(StrEnum):

@@ -24,6 +24,7 @@ class Declaration(Protocol):
     """What is declared, as far as its rules look at it."""
 
     mode: CrisisMode
+    scenario: str | None
     start: date
     end: date
 
@@ -40,6 +41,8 @@ def declaration_faults(command: Declaration, as_of_on: date) -> Iterator[FieldFa
     """Yield each field of a declaration that contradicts another, with the rule."""
     if as_of_on >= command.end:
         yield FieldFault("/as_of_on", f"{as_of_on} is not before the end of the validity, {command.end}")
+    if command.scenario is not None and command.mode is CrisisMode.REAL:
+        yield FieldFault("/scenario", "only a drill plays a scenario")
     yield from _power_faults(command)
     yield from target_faults(command.targets, as_of_on)
 

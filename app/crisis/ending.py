@@ -22,6 +22,7 @@ from app.crisis.orders import let_stand, outside_of
 from app.crisis.restoring import offer_back
 from app.crisis.restoring_repository import Lost, lost_places
 from app.crisis.rules import TRANSITIONS
+from app.crisis.scoring import keep_score
 from app.crisis.service import change_status, require_status
 from app.identity.actor import Actor
 from app.identity.models import Role
@@ -80,6 +81,7 @@ async def _end(session: AsyncSession, author: Author, crisis: Crisis, status: Cr
     await close_ledger(session, author, crisis)
     await change_status(session, author, crisis, status, reason_code=reason_code)
     await offer_back(session, author, crisis, await lost_places(session, crisis.id), orders)
+    await keep_score(session, author, crisis)
     return crisis
 
 

@@ -87,10 +87,16 @@ class Crisis(Versioned, table=True):
     """A declared crisis: what is to be made, by when, where, and until when the declaration holds."""
 
     __tablename__ = "crises"
-    __table_args__ = (real_period("validity"), Index("ix_crises_status", "status", "id"))
+    __table_args__ = (
+        real_period("validity"),
+        Index("ix_crises_status", "status", "id"),
+        Index("ix_crises_scenario", "scenario", postgresql_where=text("scenario IS NOT NULL")),
+        CheckConstraint("scenario IS NULL OR mode = 'drill'", name="scenario"),
+    )
 
     title: str = Field(max_length=200)
     mode: CrisisMode = one_of(CrisisMode)
+    scenario: str | None = Field(default=None, max_length=40, description="what a drill plays")
     status: CrisisStatus = one_of(CrisisStatus, default=CrisisStatus.DECLARED)
     validity: Period = days()
     as_of_on: date

@@ -1,32 +1,27 @@
 """Planning a crisis: a run over the tiers that its powers open, and what follows when it has ended."""
 
-import asyncio
-import json
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.allocation.escalation import FURTHER_PROBLEMS
 from app.allocation.models import Run, RunKind, RunState
 from app.allocation.runs import create_run
 from app.audit.author import Author
 from app.audit.service import record, snapshot
 from app.capacity.models import FreezeHolder
 from app.capacity.service import calendar_versions, freeze_slots, lock_units, thaw
-from app.core.database import snapshot_beside
 from app.core.errors import Conflict
 from app.core.settings import get_settings
-from app.crisis import repository
+from app.crisis import calendar_repository, repository
 from app.crisis.body import plan_body, plan_hash
 from app.crisis.campaigns import Brief
 from app.crisis.errors import NothingToPlan, PlanOutdated
 from app.crisis.models import Crisis, CrisisMode, CrisisPlan, CrisisStatus, PlanStatus
-from app.crisis.planner import tier_problems
 from app.crisis.power_checks import grounds_of
 from app.crisis.references import References
 from app.crisis.schemas import PlanCommand
-from app.crisis.scoping import board_of, brief_of, read_calendars, references_of
+from app.crisis.scoping import brief_of
 from app.crisis.service import change_status, locked_crisis, require_status
 from app.crisis.settling import settle
 from app.identity.actor import Actor
@@ -35,10 +30,13 @@ from app.identity.models import Role
 PLANNABLE = frozenset({CrisisStatus.DECLARED, CrisisStatus.PLANNED, CrisisStatus.SIGNED})
 SUPERSEDABLE = frozenset({PlanStatus.PROPOSED, PlanStatus.SIGNED})
 PLANNER = Author.of_job("crisis_plan")
+DRILL_SOLVER = {"workers": 1, "niceness": 5}
+"""A drill is solved on one core, and on that only as far as those who book leave it."""
+NO_CALENDAR = "Nobody publishes any slot: there is no calendar to plan on."
 
 
 async def request_plan(session: AsyncSession, actor: Actor, crisis_id: UUID, command: PlanCommand) -> Run:
-    """Store the problems of a crisis as a run, and have them solved, tier by tier.
+    """Have the problems of a crisis made and solved, tier by tier, by a worker: whoever books meanwhile waits for none.
 
     Raises
     ------
@@ -56,32 +54,19 @@ async def request_plan(session: AsyncSession, actor: Actor, crisis_id: UUID, com
         raise Conflict("This crisis is being planned: wait for the run, or cancel it.", facts={"run_id": str(running)})
     brief = await brief_of(session, crisis)
     if not brief.tiers:
-        raise Conflict(f"No power is in force from {max(brief.as_of_on, brief.start_on)} on: nothing may be called.")
-    async with snapshot_beside(session) as reading:
-        calendars = await read_calendars(reading, brief)
-    if not calendars.slots:
-        raise NothingToPlan("Nobody publishes any slot: there is no calendar to plan on.")
-    board, reasons = await asyncio.to_thread(board_of, brief, calendars)
-    problems = await asyncio.to_thread(tier_problems, board)
-    references = references_of(board, reasons)
-    units = {place.unit_id for place in references.places.values()}
-    documents: list[dict[str, Any]] = [json.loads(one.problem.to_json()) for one in problems]
+from app.crisis.power_checks import grounds_of
     return await create_run(
         session,
         actor,
         kind=RunKind.CRISIS,
         crisis_id=crisis.id,
-        problem=documents[0],
-        references={
-            **references.model_dump(mode="json"),
-            "solved_tiers": [int(one.tier) for one in problems],
-            FURTHER_PROBLEMS: documents[1:],
-        },
-        calendar_versions={str(unit): version for unit, version in calendars.versions.items() if unit in units},
+        problem={},
+        references={},
+        calendar_versions={},
         parameters={
             "time_limit_s": command.time_limit_s,
             "seed": command.seed,
-            "workers": get_settings().solver_workers,
+            **(DRILL_SOLVER if crisis.mode is CrisisMode.DRILL else {"workers": get_settings().solver_workers}),
         },
     )
 
@@ -89,7 +74,8 @@ async def request_plan(session: AsyncSession, actor: Actor, crisis_id: UUID, com
 async def take_up_plan(session: AsyncSession, run: Run) -> None:
     """Make the plan of a run that has ended that of its crisis, in the transaction that ends the run.
 
-    The slots of the plan are held still until activation; in a drill nothing is. Earlier plans are superseded; but the
+    The slots of the plan are held still until activation. In a drill nothing is: its plan stands as of the day it was
+    made, whatever is booked meanwhile, for nothing rests on it. Earlier plans are superseded; but the
     plan that a cancelled run kept is taken only where there is none yet.
 
     Raises
@@ -108,7 +94,7 @@ async def take_up_plan(session: AsyncSession, run: Run) -> None:
     references = _references(run)
     if crisis.mode is CrisisMode.REAL:
         await lock_units(session, {place.unit_id for place in references.places.values()})
-    if changed := await changed_units(session, run.calendar_versions):
+    if crisis.mode is CrisisMode.REAL and (changed := await changed_units(session, run.calendar_versions)):
         raise PlanOutdated(f"Calendars changed in {len(changed)} places while the plan was made: plan again.")
     body = compose(await brief_of(session, crisis), run, references, crisis.mode)
     body["grounds"] = await grounds_of(session, crisis, body)

@@ -62,6 +62,7 @@ def _whole(row: Crisis, powers: Sequence[CrisisPower]) -> CrisisRead:
         **dict(_notice(row)),
         status=row.status,
         expires_in_days=expires_in_days(row, today()),
+        scenario=row.scenario,
         as_of_on=row.as_of_on,
         powers=[_power(power) for power in powers],
         scope=CrisisScope.model_validate(row.scope),

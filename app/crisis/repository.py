@@ -14,8 +14,10 @@ from app.allocation.models import Run, RunState
 from app.bookings.models import Booking
 from app.catalogue.models import Modality, Site
 from app.core.paging import PageQuery, fetch_page
+from app.core.tenancy import keep_to_drills
 from app.crisis.models import (
     Crisis,
+    CrisisMode,
     CrisisOrder,
     CrisisPlan,
     CrisisPower,
@@ -34,9 +36,19 @@ async def get_crisis(session: AsyncSession, crisis_id: UUID) -> Crisis | None:
 
 
 async def lock_crisis(session: AsyncSession, crisis_id: UUID) -> Crisis | None:
-    """Return the crisis as it is now, locked until the transaction ends, or None."""
+    """Return the crisis as it is now, locked until the transaction ends, or None.
+
+    Whoever has locked a drill can write nothing else from there on: the transaction is kept to drills.
+    """
     statement = select(Crisis).where(col(Crisis.id) == crisis_id).with_for_update()
-    return (await session.scalars(statement.execution_options(populate_existing=True))).one_or_none()
+    return await _locked(session, statement)
+
+
+async def _locked(session: AsyncSession, statement: Select[Crisis]) -> Crisis | None:
+    crisis = (await session.scalars(statement.execution_options(populate_existing=True))).one_or_none()
+    if crisis is not None and crisis.mode is CrisisMode.DRILL:
+        await keep_to_drills(session)
+    return crisis
 
 
 async def page_crises(
@@ -82,6 +94,12 @@ async def unknown_sites(session: AsyncSession, site_ids: Collection[UUID]) -> se
     """Return those of these identifiers that are no site's."""
     found = await session.scalars(select(col(Site.id)).where(col(Site.id).in_(list(site_ids))))
     return set(site_ids) - set(found)
+
+
+async def unknown_organisations(session: AsyncSession, organisation_ids: Collection[UUID]) -> set[UUID]:
+    """Return those of these identifiers that are no organisation's."""
+    found = select(col(Organisation.id)).where(col(Organisation.id).in_(list(organisation_ids)))
+    return set(organisation_ids) - set(await session.scalars(found))
 
 
 async def modality_exists(session: AsyncSession, code: str) -> bool:
@@ -137,6 +155,12 @@ async def page_orders(
     if organisation_id is not None:
         statement = statement.where(col(CrisisOrder.organisation_id) == organisation_id)
     return await fetch_page(session, statement, paging, [(col(CrisisOrder.id), UUID)])
+
+
+async def get_order(session: AsyncSession, crisis_id: UUID, order_id: UUID) -> CrisisOrder | None:
+    """Return an order of a crisis, or None."""
+    statement = select(CrisisOrder).where(col(CrisisOrder.id) == order_id, col(CrisisOrder.crisis_id) == crisis_id)
+    return (await session.scalars(statement)).one_or_none()
 
 
 async def orders_of(session: AsyncSession, crisis_id: UUID) -> list[CrisisOrder]:
@@ -230,6 +254,5 @@ async def lock_past_validity(session: AsyncSession, today: date) -> Crisis | Non
         .order_by(col(Crisis.id))
         .limit(1)
         .with_for_update(skip_locked=True)
-        .execution_options(populate_existing=True)
     )
-    return (await session.scalars(statement)).one_or_none()
+    return await _locked(session, statement)

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from app.core.paging import PageQuery
-from app.core.schemas import Body, Day, Name, NotNull, PeriodBody
+from app.core.schemas import Body, Code, Day, Name, NotNull, PeriodBody
 from app.crisis.declaration import Countermeasure, CrisisRules, CrisisScope, CrisisTarget
 from app.crisis.models import (
     CrisisMode,
@@ -22,6 +22,7 @@ from app.crisis.models import (
 )
 from app.crisis.notice_models import NoticeKind
 from app.crisis.restoring_models import RestorationStatus
+from app.crisis.profiles import DeclaredCountermeasure
 
 AS_OF = AliasChoices("as_of_on", "as_of")
 """The second name is accepted as well."""
@@ -48,12 +49,13 @@ class CrisisCreate(PeriodBody):
 
     title: Name
     mode: CrisisMode
+    scenario: Code | None = Field(default=None, description="What a drill plays; drills of one scenario are compared")
     as_of_on: Day | None = Field(
         default=None, validation_alias=AS_OF, description="The day that the plan reasons from; today if left out"
     )
     powers: Powers
     scope: CrisisScope = CrisisScope()
-    countermeasure: Countermeasure
+    countermeasure: DeclaredCountermeasure
     targets: Targets
     rules: CrisisRules = CrisisRules()
 
@@ -67,7 +69,7 @@ class CrisisUpdate(Body):
     as_of_on: Annotated[Day | None, NotNull] = Field(default=None, validation_alias=AS_OF)
     powers: Annotated[Powers | None, NotNull] = None
     scope: Annotated[CrisisScope | None, NotNull] = None
-    countermeasure: Annotated[Countermeasure | None, NotNull] = None
+    countermeasure: Annotated[DeclaredCountermeasure | None, NotNull] = None
     targets: Annotated[Targets | None, NotNull] = None
     rules: Annotated[CrisisRules | None, NotNull] = None
 
@@ -192,6 +194,7 @@ class CrisisRead(CrisisNotice):
 
     status: CrisisStatus
     expires_in_days: int | None = Field(description="Days of validity that are left; null once it has ended")
+    scenario: str | None
     as_of_on: date
     powers: list[PowerRead]
     scope: CrisisScope

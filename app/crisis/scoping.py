@@ -15,7 +15,7 @@ from app.capacity.service import calendar_versions
 from app.capacity.supply import SlotFacts, Span, UnitFacts
 from app.core.vocabulary import Origin
 from app.crisis import calendar_repository
-from app.crisis.campaigns import Brief, CampaignOption, campaigns_of_unit, in_scope
+from app.crisis.campaigns import Brief, CampaignOption, campaigns_of_unit, in_scope, is_out_of_service
 from app.crisis.declaration import Countermeasure, CrisisRules, CrisisScope, CrisisTarget
 from app.crisis.models import Crisis
 from app.crisis.moves import Movable, places_for
@@ -75,8 +75,12 @@ async def brief_of(session: AsyncSession, crisis: Crisis, as_of_on: date | None 
 
 
 async def read_calendars(session: AsyncSession, brief: Brief) -> Calendars:
-    """Return the calendars of every unit: those outside the scope can still take a booking that has to move."""
-    units = await unit_facts(session)
+    """Return the calendars of every unit: those outside the scope can still take a booking that has to move.
+
+    Of one that is out of service nothing is read: nothing runs there, and nothing moves there.
+    """
+    known = await unit_facts(session)
+    units = {unit_id: unit for unit_id, unit in known.items() if not is_out_of_service(unit, brief.scope)}
     bookable = {unit_id for unit_id, unit in units.items() if unit.not_bookable_reason is None}
     slots = await slot_facts(session, unit_ids=bookable)
     bookings = await calendar_repository.live_bookings(session, slots.keys())

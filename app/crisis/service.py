@@ -14,11 +14,12 @@ from app.core.clock import today
 from app.core.errors import FieldFault, Invalid, NotFound, StateConflict
 from app.core.model import period
 from app.core.preconditions import require_seen
+from app.core.tenancy import keep_to_drills
 from app.crisis import repository
 from app.crisis.declaration import Countermeasure, CrisisScope
 from app.crisis.declaration_rules import declaration_faults
 from app.crisis.errors import CrisisExpired
-from app.crisis.models import Crisis, CrisisPower, CrisisStatus
+from app.crisis.models import Crisis, CrisisMode, CrisisPower, CrisisStatus
 from app.crisis.rules import TRANSITIONS
 from app.crisis.schemas import CrisisCreate, CrisisFilter, CrisisUpdate, PowerBody
 from app.identity.actor import Actor
@@ -38,7 +39,11 @@ async def declare_crisis(session: AsyncSession, actor: Actor, command: CrisisCre
     actor.require(Role.COORDINATOR)
     as_of_on = command.as_of_on or today()
     await _check(session, command, as_of_on)
-    crisis = Crisis(declared_by_id=actor.person_id, mode=command.mode, **_columns(command, as_of_on))
+    if command.mode is CrisisMode.DRILL:
+        await keep_to_drills(session)
+    crisis = Crisis(
+        declared_by_id=actor.person_id, mode=command.mode, scenario=command.scenario, **_columns(command, as_of_on)
+    )
     session.add(crisis)
     await record(session, actor, "crisis.declared", crisis)
     await add_powers(session, actor, crisis.id, command.powers)
@@ -64,7 +69,10 @@ async def update_crisis(session: AsyncSession, actor: Actor, crisis_id: UUID, co
     as_of_on = whole.as_of_on or crisis.as_of_on
     await _check(session, whole, as_of_on)
     before = snapshot(crisis)
-    for name, value in _columns(whole, as_of_on).items():
+    changed = _columns(whole, as_of_on)
+    if command.countermeasure is None:
+        del changed["countermeasure"]  # as it was resolved then, whatever its profile says today
+    for name, value in changed.items():
         setattr(crisis, name, value)
     await record(session, actor, "crisis.updated", crisis, before=before)
     if command.powers is not None:
@@ -79,11 +87,12 @@ async def _whole(session: AsyncSession, crisis: Crisis, command: CrisisUpdate) -
     state: dict[str, Any] = {
         "title": crisis.title,
         "mode": crisis.mode,
+        "scenario": crisis.scenario,
         "start": crisis.validity.lower,
         "end": crisis.validity.upper,
         "as_of_on": crisis.as_of_on,
         "scope": crisis.scope,
-        "countermeasure": crisis.countermeasure,
+        "countermeasure": {**crisis.countermeasure, "profile": None},
         "targets": crisis.targets,
         "rules": crisis.rules,
         "powers": [
@@ -175,7 +184,14 @@ async def unknown_in_scope(session: AsyncSession, pointer: str, scope: CrisisSco
         for number, code in enumerate(scope.modalities)
         if not await repository.modality_exists(session, code)
     ]
-    return faults + await _unknown_sites(session, f"{pointer}/site_ids", scope.site_ids)
+    faults += await _unknown_sites(session, f"{pointer}/site_ids", scope.site_ids)
+    faults += await _unknown_sites(session, f"{pointer}/excluded_site_ids", scope.excluded_site_ids)
+    unknown = await repository.unknown_organisations(session, scope.excluded_organisation_ids)
+    return faults + [
+        FieldFault(f"{pointer}/excluded_organisation_ids/{number}", f"there is no organisation {one}")
+        for number, one in enumerate(scope.excluded_organisation_ids)
+        if one in unknown
+    ]
 
 
 async def _unknown_sites(session: AsyncSession, pointer: str, site_ids: Sequence[UUID]) -> list[FieldFault]:

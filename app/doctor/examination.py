@@ -46,6 +46,7 @@ OF_DATABASE: Mapping[str, OfDatabase] = {
     "ownership": role_checks.check_ownership,
     "append-only": role_checks.check_growing,
     "row-level security": role_checks.check_policies,
+    "drills": role_checks.check_drills,
     "worker": running_checks.check_worker,
     "jobs": running_checks.check_jobs,
     "demonstration": settings_checks.check_demonstration,

@@ -9,7 +9,7 @@ from sqlmodel import col
 
 from app.core.jobs import QUEUE_SCHEMA
 from app.core.known_secrets import DEMONSTRATION_DOMAIN, DEMONSTRATION_KEY
-from app.core.tenancy import SERVICE_ROLE, go_across
+from app.core.tenancy import DRILL_ROLE, go_across
 from app.identity.models import ApiKey, Person
 
 _OURS = f"('public', '{QUEUE_SCHEMA}')"
@@ -203,17 +203,34 @@ async def live_demonstration_keys(session: AsyncSession) -> int:
     return await session.scalar(statement) or 0
 
 
-async def inherits_service(session: AsyncSession) -> bool | None:
-    """Tell whether the role has the rights of the service's without taking it; None if it may not even take it."""
-    row = await _row(
+async def inherits(session: AsyncSession, taken: str) -> bool | None:
+    """Tell whether the role has the rights of one of ours without taking it; None if it may not even take it."""
+    found = await session.execute(
+        text(
+            "SELECT pg_has_role(current_user, oid, 'MEMBER'), pg_has_role(current_user, oid, 'USAGE')"
+            " FROM pg_roles WHERE rolname = :taken"
+        ),
+        {"taken": taken},
+    )
+    row = found.one_or_none()
+    return bool(row[1]) if row is not None and row[0] else None
+
+
+async def open_to_drills(session: AsyncSession) -> list[str]:
+    """Return what the role of drills may write without a policy that keeps it to rows of drills."""
+    return await _names(
         session,
         f"""
-        SELECT pg_has_role(current_user, oid, 'MEMBER'), pg_has_role(current_user, oid, 'USAGE')
-          FROM pg_roles WHERE rolname = '{SERVICE_ROLE}'
-        UNION ALL SELECT false, false LIMIT 1
+        SELECT relname FROM pg_class JOIN pg_namespace schema ON schema.oid = relnamespace
+        WHERE nspname = 'public' AND relkind IN ('r', 'p', 'v')
+            AND EXISTS (SELECT FROM pg_roles WHERE rolname = '{DRILL_ROLE}')
+            AND (has_table_privilege('{DRILL_ROLE}', pg_class.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')
+                OR has_any_column_privilege('{DRILL_ROLE}', pg_class.oid, 'INSERT, UPDATE'))
+            AND NOT EXISTS (SELECT FROM pg_policies WHERE schemaname = nspname AND tablename = relname
+                AND roles = ARRAY['{DRILL_ROLE}'::name] AND cmd = 'ALL')
+        ORDER BY relname
         """,  # noqa: S608 - a constant of ours
     )
-    return bool(row[1]) if row[0] else None
 
 
 async def _row(session: AsyncSession, statement: str) -> tuple[Any, ...]:

@@ -4,12 +4,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.core.known_secrets import role_of
 from app.core.settings import APPLICATION_ROLE
-from app.core.tenancy import SERVICE_ROLE
+from app.core.tenancy import DRILL_ROLE, SERVICE_ROLE
 from app.doctor import repository
 from app.doctor.deployment import Deployment
 from app.doctor.findings import Finding, fault, ok, warning
 from app.doctor.repository import Standing
 
+TAKE_BACK = "Run `creneau migrate`, which says what to take back. With one role for both addresses, this stays so."
 ANOTHER_ROLE = (
     f"Keep this role for DATABASE_OWNER_URL, run `creneau migrate` under it, which makes {APPLICATION_ROLE}, and name "
     f"that role in DATABASE_URL"
@@ -101,19 +102,30 @@ async def check_policies(session: AsyncSession, _: Deployment) -> list[Finding]:
     ]
     if not tables:
         return [fault("There are no tables.", "Run `creneau migrate`.")]
-    inherits = await repository.inherits_service(session)
+    inherits = await repository.inherits(session, SERVICE_ROLE)
     if inherits is None:
         fact = f"The role may not take {SERVICE_ROLE}: whatever concerns several organisations fails."
         found.append(fault(fact, "Run `creneau migrate`."))
     elif inherits:
         fact = f"The role has the rights of {SERVICE_ROLE} without taking it: it sees the rows of everybody."
-        found.append(
-            fault(
-                fact,
-                "Run `creneau migrate`, which says what to take back. With one role for both addresses, this stays so.",
-            )
-        )
+        found.append(fault(fact, TAKE_BACK))
     return found or [ok(f"All {len(tables)} tables keep the rows of organisations apart.")]
+
+
+async def check_drills(session: AsyncSession, _: Deployment) -> list[Finding]:
+    """Whether drills have a role of their own, which writes rows of drills alone."""
+    inherits = await repository.inherits(session, DRILL_ROLE)
+    found = []
+    if inherits is None:
+        fact = f"The role may not take {DRILL_ROLE}: no drill can be declared."
+        found.append(fault(fact, "Run `creneau migrate`."))
+    elif inherits:
+        fact = f"The role has the rights of {DRILL_ROLE} without taking it: more than it needs for what is no drill."
+        found.append(fault(fact, TAKE_BACK))
+    if tables := await repository.open_to_drills(session):
+        fact = f"{DRILL_ROLE} may write rows that are no drill's: {_some(tables)}."
+        found.append(fault(fact, f"As the owner, run  REVOKE ALL ON ... FROM {DRILL_ROLE};"))
+    return found or [ok("Drills have a role of their own, which writes rows of drills alone.")]
 
 
 async def check_two_roles(deployment: Deployment) -> list[Finding]:

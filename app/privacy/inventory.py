@@ -90,7 +90,7 @@ audit_seals           record_ids record_digests digest
 audit_checkpoints     digest
 bookings              terms ended_reason_code move
 charges               detail
-crises                title scope countermeasure targets rules ended_reason_code
+crises                title scenario scope countermeasure targets rules ended_reason_code
 crisis_closings       statement
 crisis_notices        reason_code facts
 crisis_orders         counter_reason_code withdrawal_reason_code
@@ -98,6 +98,7 @@ crisis_plans          plan_hash body
 crisis_powers         act_reference scope
 crisis_signatures     role plan_hash
 displacements         replacement
+drill_scores          figures
 erasures              rows
 freed_periods         reason_code
 idempotency_keys      key request_sha256 headers

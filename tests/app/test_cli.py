@@ -38,7 +38,7 @@ class Run:
 def test_the_list_of_commands_is_whole(run: Run) -> None:
     code, output, _ = run("--help")
     assert code == 0
-    for name in ("up", "serve", "worker", "migrate", "jobs", "doctor", "export", "audit", "seed", "demo"):
+    for name in ("up", "serve", "worker", "migrate", "jobs", "doctor", "export", "audit", "crisis", "seed", "demo"):
         assert f"│ {name} " in output
     assert "Example: creneau up" in output
 
@@ -47,7 +47,9 @@ def test_the_version_is_that_of_the_installation(run: Run) -> None:
     assert run("--version") == (0, f"creneau {version('creneau')}", "")
 
 
-@pytest.mark.parametrize("name", ["up", "serve", "worker", "migrate", "jobs", "doctor", "export", "audit", "seed"])
+@pytest.mark.parametrize(
+    "name", ["up", "serve", "worker", "migrate", "jobs", "doctor", "export", "audit", "crisis", "seed"]
+)
 def test_a_command_explains_itself_with_an_example(run: Run, name: str) -> None:
     code, output, _ = run(name, "--help")
     assert code == 0

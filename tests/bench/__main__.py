@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from tests.bench import bench_activation, bench_api, bench_replan
+from tests.bench import bench_api, bench_drill
 from tests.bench.engines import command
 
 RESULTS = Path("bench-results")
@@ -41,6 +42,12 @@ def _parser() -> argparse.ArgumentParser:
     replan = commands.add_parser("replan", help="a crisis planned anew after one counter, on the national calendar")
     replan.add_argument("--seeds", type=int, default=3, help="national calendars to measure on")
     replan.set_defaults(run=lambda given: bench_replan.command(given.seeds, Console(), RESULTS))
+    drill = commands.add_parser("drill", help="bookings with and without a drill beside them")
+    drill.add_argument("--rounds", type=int, default=5, help="rounds of each kind, after one of each to warm up")
+    drill.add_argument("--rate", type=float, default=40, help="bookings a second")
+    drill.add_argument("--seconds", type=float, default=10, help="length of a round without a drill")
+    drill.add_argument("--scenario", default="respiratory_virus", help="what the drill plays")
+    drill.set_defaults(run=_drill)
     command.add_engine(commands.add_parser("engine", help="the engine beside other ways to plan"))
     command.add_growth(commands.add_parser("growth", help="the engine from 40 to 15,000 requests"))
     command.add_cluster(commands.add_parser("cluster", help="the engine in one process, in two, and on a Dask cluster"))
@@ -54,6 +61,15 @@ def _api(options: argparse.Namespace) -> int:
     console.print(bench_api.table(comparisons))
     (RESULTS / "api.json").write_text(json.dumps([one.as_json() for one in comparisons], indent=2) + "\n")
     return 0 if bench_api.check(comparisons, console) else 1
+
+
+def _drill(options: argparse.Namespace) -> int:
+    RESULTS.mkdir(exist_ok=True)
+    console = Console()
+    measured = bench_drill.run(options.rounds, options.rate, options.scenario, options.seconds)
+    console.print(bench_drill.table(measured))
+    (RESULTS / "drill.json").write_text(json.dumps(measured.as_json(), indent=2) + "\n")
+    return 0 if bench_drill.check(measured, console) else 1
 
 
 if __name__ == "__main__":

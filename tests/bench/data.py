@@ -51,6 +51,14 @@ async def prepare(sessions: SessionFactory) -> BenchData:
     """Store the rows and return what names them."""
     world = World(sessions)
     await world.add_modalities()
+    data, startup, cdmo = await prepare_holds(world)
+    await _prepare_searches(world, startup, cdmo)
+    return data
+
+
+async def prepare_holds(world: World) -> tuple[BenchData, Organisation, Organisation]:
+    """Store what is held in, and return it with a start-up that asks and the CDMO whose it is."""
+    sessions = world.sessions
     startup, headers = await world.startup()
     cdmo, _ = await world.cdmo()
     product = await world.product(startup)
@@ -61,6 +69,17 @@ async def prepare(sessions: SessionFactory) -> BenchData:
         held += year
         async with transaction(sessions) as session:
             await session.execute(insert(Slot), year)
+    data = BenchData(
+        headers["Authorization"],
+        str(product.id),
+        tuple((str(slot["id"]), str(slot["unit_id"]), slot["period"].lower) for slot in held),
+    )
+    return data, startup, cdmo
+
+
+async def _prepare_searches(world: World, startup: Organisation, cdmo: Organisation) -> None:
+    """Store what is searched among."""
+    sessions = world.sessions
     for line in range(SEARCHED_UNITS // UNITS_A_LINE):
         region = REGIONS[line % len(REGIONS)]
         for unit in await _units(world, cdmo, UNITS_A_LINE, region=region):
@@ -69,11 +88,6 @@ async def prepare(sessions: SessionFactory) -> BenchData:
             async with transaction(sessions) as session:
                 await session.execute(insert(Slot), slots)
                 await session.execute(insert(Booking), [_booking(slot, startup) for slot in slots[::BOOKED_ONE_IN]])
-    return BenchData(
-        headers["Authorization"],
-        str(product.id),
-        tuple((str(slot["id"]), str(slot["unit_id"]), slot["period"].lower) for slot in held),
-    )
 
 
 async def _units(world: World, cdmo: Organisation, count: int, *, region: str) -> list[Unit]:

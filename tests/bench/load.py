@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -74,8 +75,12 @@ async def _answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
     raise RuntimeError(f"an answer without a length: {head!r}")
 
 
-async def drive(port: int, calls: Iterator[Call], *, connections: int) -> Load:
-    """Send all calls to 127.0.0.1 over so many connections, and measure each."""
+async def drive(port: int, calls: Iterator[Call], *, connections: int, rate: float | None = None) -> Load:
+    """Send all calls to 127.0.0.1 over so many connections, and measure each.
+
+    With a `rate`, so many are due each second, and a call's latency counts from when it was due: one that waits for a
+    connection because others take long is as late as it looks to its caller.
+    """
     latencies: list[float] = []
     statuses: Counter[int] = Counter()
     refusals: list[str] = []
@@ -84,6 +89,9 @@ async def drive(port: int, calls: Iterator[Call], *, connections: int) -> Load:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         for call in calls:
             started = time.perf_counter()
+            if rate is not None:
+                started = began + next(numbers) / rate
+                await asyncio.sleep(max(0.0, started - time.perf_counter()))
             writer.write(call.encode())
             status, body = await _answer(reader)
             latencies.append((time.perf_counter() - started) * 1000)
@@ -93,7 +101,8 @@ async def drive(port: int, calls: Iterator[Call], *, connections: int) -> Load:
         writer.close()
         await writer.wait_closed()
 
-    started = time.perf_counter()
+    numbers = count()
+    began = time.perf_counter()
     await asyncio.gather(*(one_connection() for _ in range(connections)))
-    seconds = time.perf_counter() - started
+    seconds = time.perf_counter() - began
     return Load(seconds, tuple(latencies), statuses, refusals[0] if refusals else None)

@@ -52,6 +52,7 @@ from app.crisis.models import (
 )
 from app.crisis.notice_models import Notice, NoticeKind
 from app.crisis.restoring_models import Restoration, RestorationStatus
+from app.crisis.score_models import DrillScore
 from app.identity.models import ApiKey, ApiKeyUse, Organisation, OrganisationKind, OrganisationLabel, Person, Role
 from app.identity.token_client_models import TokenClient
 from app.indicators.models import IndicatorEdition
@@ -252,6 +253,8 @@ def _decisions(parties: list[SQLModel], supply: list[SQLModel], demand: list[SQL
         _restoration(displacement, booking),
         CrisisClosing(crisis_id=crisis.id, is_balanced=True),
         Notice(crisis_id=crisis.id, organisation_id=maker.id, kind=NoticeKind.ORDER_ISSUED, order_id=order.id),
+        Displacement(crisis_id=crisis.id, order_id=order.id, booking_id=booking.id, kind=DisplacementKind.DISPLACED),
+        DrillScore(crisis_id=crisis.id),
     ]
 
 

@@ -212,8 +212,8 @@ def test_the_applications_role_owns_nothing_and_passes_no_rule(database: str) ->
     )
     assert answer(
         url,
-        "SELECT array_agg(roleid::regrole::text) = ARRAY['creneau_service']"
-        " AND NOT pg_has_role('creneau_app', 'creneau_service', 'USAGE')"
+        "SELECT array_agg(roleid::regrole::text ORDER BY roleid::regrole::text)"
+        " = ARRAY['creneau_drill', 'creneau_service'] AND NOT bool_or(pg_has_role('creneau_app', roleid, 'USAGE'))"
         " FROM pg_auth_members WHERE member = 'creneau_app'::regrole",
     )
 

@@ -192,7 +192,7 @@ EXAMPLES: dict[str, Violation] = {
         offer_id={"offer_id": None},
         reason_code={"reason_code": "outranked"},
     ),
-    **_named("crises", validity_real={"validity": NOTHING}),
+    **_named("crises", validity_real={"validity": NOTHING}, scenario={"scenario": "of_a_real_crisis"}),
     **_named("crisis_powers", validity_real={"validity": NOTHING}),
     **_named("crisis_plans", tier={"tier": 7}, amends_id={"id": ITSELF, "amends_id": ITSELF}),
     **_named(
@@ -300,7 +300,7 @@ def _dangling(table: Table, constraint: ForeignKeyConstraint) -> Violation:
         return Violation(table.name, changes | {"id": str(new_id()), "status": "draft"})
     if table.name == "crisis_signatures":
         return Violation(table.name, changes | {"id": str(new_id()), "role": "another"})
-    if table.name in {"charges", "crisis_closings", "crisis_notices", "erasures", "slips", *WAITING}:
+    if table.name in {"charges", "crisis_closings", "crisis_notices", "drill_scores", "erasures", "slips", *WAITING}:
         return Violation(table.name, changes | {"id": str(new_id())})
     return Violation(table.name, changes, copy=table.name in {"audit_checkpoints", "audit_seals", "readiness_days"})
 

@@ -66,6 +66,7 @@ OF_THE_AUTHORITY = {
     "crisis_signatures",
     "displacements",
     "restorations",
+    "drill_scores",
 }
 
 UNCOVERED = """

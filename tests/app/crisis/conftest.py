@@ -1,8 +1,10 @@
 """A crisis told through the interface, its runs solved by the real engine."""
 
+import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -22,14 +24,17 @@ from app.core.model import period
 from app.core.settings import Settings
 from app.core.vocabulary import Reserve
 from app.crisis.planner import OBJECTIVES
+from app.crisis.preparing import prepare_run
 from app.identity.models import Organisation
+from app.jobs import ledger
+from app.jobs.running import JobContext
 from app.worker import FOLLOW_UPS
 from scheduler.baselines import BASELINES
 from scheduler.objectives import plain_bound, value
 from scheduler.plan import solution_of
 from scheduler.problem import Problem
 from scheduler.solution import Level
-from tests.support.jobs import perform
+from tests.support.jobs import deliver, perform
 from tests.support.world import World, day
 
 Headers = Mapping[str, str]
@@ -120,6 +125,8 @@ class Crises:
         async with transaction(self.world.sessions) as session:
             run = await claim_run(session, run_id, FOLLOW_UPS)
         assert run is not None
+        if not run.problem:
+            run = await prepare_run(await self._job(run_id), run)
         for document in steps_of(run.problem, run.references):
             problem = Problem.from_json(json.dumps(document))
             plan = BASELINES["greedy"](problem)
@@ -157,6 +164,15 @@ class Crises:
     async def orders(self, crisis_id: str) -> dict[str, Any]:
         """Return the orders of a crisis by the line's CDMO; the last one where it has several."""
         return {one["organisation_id"]: one for one in (await self.get(f"/{crisis_id}/orders"))["items"]}
+
+    async def _job(self, run_id: UUID) -> JobContext:
+        """Return the job of a run as a worker has it, taken from the queue."""
+        delivery = await deliver(self.world.sessions, Entrypoint.SOLVE, run_id)
+        async with transaction(self.world.sessions) as session:
+            attempt = await ledger.take(session, delivery, "test", ledger.Limits(3, timedelta()))
+        assert attempt is not None
+        context = delivery.job_id, delivery.kind, run_id, attempt.attempt, self.world.sessions, Settings()
+        return JobContext(*context, asyncio.Event())
 
     async def plan(self, crisis_id: str) -> Any:
         """Plan a crisis, and return the newest of its plans."""

@@ -19,11 +19,13 @@ OWN = {
     "restorations",
     "crisis_closings",
     "crisis_notices",
+    "drill_scores",
     "runs",
     "audit_records",
     "idempotency_keys",
+    "job_attempts",
 }
-"""What a drill writes: its own records, its run, the trail of what was done, and the answers to repeat."""
+"""What a drill writes: its own records, its run with its job, the trail of what was done, and answers to repeat."""
 
 
 async def contents(owner: AsyncEngine) -> dict[str, str]:
@@ -82,3 +84,17 @@ async def test_a_drill_blocks_no_booking(crises: Crises, world: World) -> None:
     hold = {"slot_id": str(place.slot.id), "request_id": str(request.id), "start": "2030-05-24"}
     answer = await crises.client.post("/v1/bookings", json=hold, headers=headers)
     assert answer.status_code == 201, answer.text
+
+
+async def test_a_drill_goes_on_whatever_is_booked_meanwhile(crises: Crises, world: World, owner: AsyncEngine) -> None:
+    """Nothing is held still for it, so that on a calendar in use it would never come to an end."""
+    await contested(world)
+    crisis_id, _ = await crises.signed(mode="drill", powers=[power("exercise")], targets=CONTESTED_TARGET)
+    async with owner.begin() as connection:
+        await connection.exec_driver_sql("UPDATE bookings SET contract_status = 'signed'")
+    assert (await crises.post(f"/{crisis_id}/activate"))["status"] == "active"
+    async with owner.begin() as connection:
+        await connection.exec_driver_sql("UPDATE bookings SET status = 'cancelled'")
+    order = await crises.order_of(crisis_id)
+    done = await crises.post(f"/{crisis_id}/stand-down", {"reason_code": "exercise_over"})
+    assert (done["status"], order["status"]) == ("stood_down", "issued")

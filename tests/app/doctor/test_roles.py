@@ -3,7 +3,7 @@
 import pytest
 
 from app.core.settings import APPLICATION_ROLE, OWNER_ROLE
-from app.core.tenancy import SERVICE_ROLE
+from app.core.tenancy import DRILL_ROLE, SERVICE_ROLE
 from app.doctor.findings import Level
 from tests.app.doctor.conftest import Patient, the
 from tests.support import server
@@ -124,6 +124,25 @@ def test_the_services_role_is_there_to_be_taken_and_not_inherited(patient: Patie
     if is_member:
         patient.sql(f"GRANT {SERVICE_ROLE} TO {role}")
     assert fact in the(Level.FAULT, patient.found("row-level security", role)).fact
+
+
+@pytest.mark.parametrize(
+    ("is_member", "fact"),
+    [(False, "may not take creneau_drill"), (True, "has the rights of creneau_drill without taking it")],
+)
+def test_the_role_of_drills_is_there_to_be_taken_and_not_inherited(
+    patient: Patient, is_member: bool, fact: str
+) -> None:
+    role = patient.role()
+    if is_member:
+        patient.sql(f"GRANT {DRILL_ROLE} TO {role}")
+    assert fact in the(Level.FAULT, patient.found("drills", role)).fact
+
+
+def test_a_table_that_is_opened_to_drills_is_a_fault(patient: Patient) -> None:
+    assert patient.is_well("drills")
+    patient.sql(f"GRANT UPDATE ON bookings TO {DRILL_ROLE}")
+    assert "may write rows that are no drill's: bookings" in the(Level.FAULT, patient.found("drills")).fact
 
 
 def test_one_role_for_both_addresses_is_a_fault_and_the_owners_address_beside_it_a_warning(patient: Patient) -> None:

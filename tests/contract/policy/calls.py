@@ -251,6 +251,7 @@ CALLS: Mapping[str, tuple[Call, ...]] = {
     "PATCH /v1/crises/{crisis_id}": (Call(_whole(title="Other")),),
     "POST /v1/crises/{crisis_id}/sign": (Call(lambda ids: {"plan_id": ids["known_plan_id"], "plan_hash": "0" * 64}),),
     "POST /v1/crises/{crisis_id}/orders/{order_id}/withdraw": (Call(_whole(reason_code="staff")),),
+    "POST /v1/crises/{crisis_id}/orders/{order_id}/play": (Call(_whole(answer="accept")),),
     "POST /v1/crises/{crisis_id}/orders/{order_id}/counter": (
         Call(_whole(earliest=str(day(120)), reason_code="staff")),
     ),

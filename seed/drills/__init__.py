@@ -1,0 +1,1 @@
+"""Drills: scenarios, and how one is played against a running service."""
