@@ -33,8 +33,8 @@ from app.core.request_context import RequestContext
 from app.core.security_headers import SecurityHeaders
 from app.core.settings import Settings, get_settings
 from app.core.sheets.reading import SheetReader
-from app.crisis.ending_router import router as crisis_endings
 from app.crisis.drills_router import router as drills
+from app.crisis.ending_router import router as crisis_endings
 from app.crisis.router import router as crises
 from app.identity.access_tokens import AccessTokens
 from app.identity.browser import Cookies

@@ -33,11 +33,10 @@ from app.crisis.campaign_ends import end_orders
 from app.crisis.ending import expire_crises
 from app.crisis.expiring import warn_of_expiry
 from app.crisis.first_refusal import settle_unanswered
+from app.crisis.preparing import prepare_run
 from app.crisis.replanning import take_up_run
 from app.crisis.silence import escalate_silence
 from app.crisis.taking_back import expire_restorations
-from app.crisis.planning import take_up_plan
-from app.crisis.preparing import prepare_run
 from app.identity.link_mail import mail_link
 from app.identity.links import forget_old_sign_ins
 from app.indicators.service import make_edition

@@ -54,7 +54,9 @@ async def request_plan(session: AsyncSession, actor: Actor, crisis_id: UUID, com
         raise Conflict("This crisis is being planned: wait for the run, or cancel it.", facts={"run_id": str(running)})
     brief = await brief_of(session, crisis)
     if not brief.tiers:
-from app.crisis.power_checks import grounds_of
+        raise Conflict(f"No power is in force from {max(brief.as_of_on, brief.start_on)} on: nothing may be called.")
+    if not await calendar_repository.is_anything_published(session):
+        raise NothingToPlan(NO_CALENDAR)
     return await create_run(
         session,
         actor,

@@ -21,8 +21,8 @@ from app.crisis.models import (
     PowerKind,
 )
 from app.crisis.notice_models import NoticeKind
-from app.crisis.restoring_models import RestorationStatus
 from app.crisis.profiles import DeclaredCountermeasure
+from app.crisis.restoring_models import RestorationStatus
 
 AS_OF = AliasChoices("as_of_on", "as_of")
 """The second name is accepted as well."""

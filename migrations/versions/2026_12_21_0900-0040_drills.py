@@ -66,7 +66,7 @@ READS = (
 
 ACTING = ("acting_organisation()", "acting_holder()", "acting_as(text[])", "acting_across()", "own_units()",
           "own_lines()", "is_own_request(uuid)", "own_requests()", "told_requests()", "told_products()",
-          "is_real_crisis(uuid)")
+          "is_real_crisis(uuid)", "real_crises()")
 """What the policies of everybody ask; they change nothing."""
 
 

@@ -10,8 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.bench import bench_activation, bench_api, bench_replan
-from tests.bench import bench_api, bench_drill
+from tests.bench import bench_activation, bench_api, bench_drill, bench_replan
 from tests.bench.engines import command
 
 RESULTS = Path("bench-results")
