@@ -125,11 +125,12 @@ async def _to_answer(
     session: AsyncSession, actor: Actor, crisis_id: UUID, restoration_id: UUID
 ) -> tuple[Crisis, list[Restoration], Restoration]:
     """Return the crisis, its open offers, and the one that the actor's organisation is to answer, all locked."""
+    if actor.role in SEES_ALL:
+        await get_whole_crisis(session, actor, crisis_id)
+        actor.require(Role.STARTUP_MEMBER)
     found = await restoring_repository.find(session, crisis_id, restoration_id)
-    concerned = found is not None and (actor.role in SEES_ALL or found.organisation_id == actor.organisation_id)
-    if not concerned or (found is not None and found.is_drill and actor.role not in SEES_ALL):
+    if found is None or found.is_drill or found.organisation_id != actor.organisation_id:
         raise NotFound.of("restoration", restoration_id)
-    actor.require(Role.STARTUP_MEMBER)
     await go_across(session)
     crisis = await repository.lock_crisis(session, crisis_id)
     if crisis is None:

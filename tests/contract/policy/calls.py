@@ -91,6 +91,13 @@ PROMISE = {
     "batch_days_per_quarter": 30,
     **SLOT,
 }
+LASTING = {
+    "kind": "requisition_or_order",
+    "act_reference": "Decree",
+    "signatory": "The minister",
+    "start": str(day(-2000)),
+    "end": str(day(450)),
+}
 UNORDERED = frozenset({Role.STARTUP_MEMBER, Role.OBSERVER})
 """Roles whose organisations get no orders in a crisis."""
 NOT_SELF = frozenset(Role) - {Role.COORDINATOR, Role.ADMIN}
@@ -245,7 +252,7 @@ CALLS: Mapping[str, tuple[Call, ...]] = {
     "GET /v1/crises/{crisis_id}/orders": (Call(vacuous=UNORDERED),),
     "GET /v1/crises/{crisis_id}/displacements": (Call(vacuous=frozenset({Role.CDMO_PLANNER, Role.OBSERVER})),),
     "GET /v1/crises/{crisis_id}/restorations": (Call(vacuous=frozenset({Role.CDMO_PLANNER, Role.OBSERVER})),),
-    "POST /v1/crises/{crisis_id}/renew": (Call(_whole(end=str(day(390)))),),
+    "POST /v1/crises/{crisis_id}/renew": (Call(_whole(end=str(day(450)), powers=[LASTING])),),
     "GET /v1/crises/{crisis_id}/notices": (Call(vacuous=frozenset({Role.OBSERVER})),),
     "POST /v1/crises": (Call(_whole(**declaration())),),
     "PATCH /v1/crises/{crisis_id}": (Call(_whole(title="Other")),),

@@ -18,6 +18,7 @@ from app.crisis.models import (
     CrisisStatus,
     Displacement,
     DisplacementKind,
+    DisplacementStatus,
 )
 from app.crisis.notice_models import Notice, NoticeKind
 from app.crisis.restoring_models import Restoration, RestorationStatus
@@ -77,6 +78,8 @@ async def crisis_of(world: World, cdmo: Organisation, ids: Mapping[str, UUID]) -
             order_id=order.id,
             booking_id=ids["booking_id"],
             kind=DisplacementKind.DISPLACED,
+            status=DisplacementStatus.EFFECTIVE,
+            effective_at=now(),
         )
     )
     async with transaction(world.sessions) as session:
