@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Collection
-from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -104,21 +103,3 @@ async def units_of_slots(session: AsyncSession, slot_ids: Collection[UUID]) -> d
     """Return the unit of each slot."""
     rows = await session.execute(select(col(Slot.id), col(Slot.unit_id)).where(col(Slot.id).in_(list(slot_ids))))
     return dict(rows.tuples().all())
-
-
-async def held_until(
-    session: AsyncSession, crisis_id: UUID, until_at: datetime, *, lock: bool = False
-) -> list[Booking]:
-    """Return the places that are held for those who give way in a crisis until a moment, by identifier."""
-    statement = (
-        select(Booking)
-        .where(
-            col(Booking.crisis_id) == crisis_id,
-            col(Booking.source) == BookingSource.REPLACEMENT,
-            col(Booking.status) == BookingStatus.HELD,
-            col(Booking.hold_expires_at) == until_at,
-        )
-        .order_by(col(Booking.id))
-        .execution_options(populate_existing=True)
-    )
-    return list(await session.scalars(statement.with_for_update() if lock else statement))

@@ -1,21 +1,16 @@
 """Renewing a crisis before it ends: a later end, on acts that are in force until then."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime, time
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.service import record, snapshot
-from app.bookings.holding import hold_until
-from app.bookings.service import lock_with_run_out
 from app.capacity.occupancy import span_of
-from app.capacity.service import lock_units
 from app.capacity.supply import Span
 from app.core.errors import FieldFault
 from app.core.model import period
 from app.crisis import repository
-from app.crisis.calendar_repository import held_until
 from app.crisis.declaration_rules import coverage_faults
 from app.crisis.models import Crisis, CrisisMode, CrisisPower, PowerKind
 from app.crisis.rules import TRANSITIONS
@@ -28,7 +23,8 @@ ONGOING = frozenset(status for status, after in TRANSITIONS.items() if after)
 
 
 async def renew(session: AsyncSession, actor: Actor, crisis_id: UUID, command: RenewCommand) -> Crisis:
-    """Let a crisis that has not ended last longer: orders, plans and places held for those who give way go on.
+    """Let a crisis that has not ended last longer: orders and plans go on, and so do places held for those who
+    give way, which run out with the time to take them.
 
     The act that allows it is a new power, one renewed, or one that was in force for longer than the crisis all along.
 
@@ -55,11 +51,9 @@ async def renew(session: AsyncSession, actor: Actor, crisis_id: UUID, command: R
             await _renew_power(session, actor, renewed, given)
         else:
             await add_powers(session, actor, crisis.id, [given])
-    before, validity = snapshot(crisis), span_of(crisis.validity)
-    crisis.validity = period(validity.start_on, command.end)
+    before = snapshot(crisis)
+    crisis.validity = period(span_of(crisis.validity).start_on, command.end)
     await record(session, actor, "crisis.renewed", crisis, before=before)
-    if crisis.mode is CrisisMode.REAL:
-        await _hold_longer(session, actor, crisis, validity.end_on)
     return crisis
 
 
@@ -100,20 +94,3 @@ async def _renew_power(session: AsyncSession, actor: Actor, power: CrisisPower, 
     power.validity = period(min(span_of(power.validity).start_on, given.start), given.end)
     power.signatory = given.signatory
     await record(session, actor, "crisis_power.renewed", power, before=before)
-
-
-async def _hold_longer(session: AsyncSession, actor: Actor, crisis: Crisis, ended_on: date) -> None:
-    """Hold for as long as the crisis lasts now what was held for as long as it would have lasted."""
-    held = await held_until(session, crisis.id, end_of_validity(ended_on))
-    units = {booking.unit_id for booking in held}
-    if not units:
-        return
-    await lock_units(session, units)
-    await lock_with_run_out(session, units, [booking.request_id for booking in held])
-    for booking in await held_until(session, crisis.id, end_of_validity(ended_on), lock=True):
-        await hold_until(session, actor, booking, end_of_validity(span_of(crisis.validity).end_on))
-
-
-def end_of_validity(ended_on: date) -> datetime:
-    """Return the instant until which a place is held that is held for as long as a crisis lasts."""
-    return datetime.combine(ended_on, time.min, UTC)
