@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -108,7 +109,7 @@ async def take_up_plan(session: AsyncSession, run: Run) -> None:
     if changed := await changed_units(session, run.calendar_versions):
         raise PlanOutdated(f"Calendars changed in {len(changed)} places while the plan was made: plan again.")
     body = compose(await brief_of(session, crisis), run, references, crisis.mode)
-    await _supersede(session, crisis)
+    await supersede(session, PLANNER, crisis)
     plan = CrisisPlan(crisis_id=crisis.id, run_id=run.id, tier=body["tier"], plan_hash=plan_hash(body), body=body)
     session.add(plan)
     await record(session, PLANNER, "crisis_plan.proposed", plan)
@@ -145,15 +146,19 @@ def compose(brief: Brief, run: Run, references: References, mode: CrisisMode) ->
     )
 
 
-async def _supersede(session: AsyncSession, crisis: Crisis) -> None:
+async def supersede(
+    session: AsyncSession, author: Author, crisis: Crisis, statuses: Collection[PlanStatus] = SUPERSEDABLE
+) -> None:
+    """Set aside the plans of a crisis that are in one of these statuses."""
+    await session.flush()
     for plan in await repository.plans_of(session, crisis.id):
-        if plan.status in SUPERSEDABLE:
+        if plan.status in statuses:
             before = snapshot(plan)
             plan.status = PlanStatus.SUPERSEDED
-            await record(session, PLANNER, "crisis_plan.superseded", plan, before=before)
+            await record(session, author, "crisis_plan.superseded", plan, before=before)
 
 
 async def back_to_planning(session: AsyncSession, author: Author, crisis: Crisis) -> None:
     """Take a crisis whose plan is out of date back to where it is planned anew; its slots stay held still."""
-    await _supersede(session, crisis)
+    await supersede(session, PLANNER, crisis)
     await change_status(session, author, crisis, CrisisStatus.DECLARED, reason_code="calendar_changed")

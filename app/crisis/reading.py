@@ -10,7 +10,7 @@ from app.core.errors import NotFound
 from app.core.paging import PageQuery
 from app.crisis import repository
 from app.crisis.declaration import Countermeasure, CrisisRules, CrisisScope, CrisisTarget
-from app.crisis.models import Crisis, CrisisOrder, CrisisPlan, CrisisPower, CrisisSignature, Displacement
+from app.crisis.models import Crisis, CrisisOrder, CrisisPlan, CrisisPower, CrisisSignature, Displacement, PlanLabel
 from app.crisis.schemas import (
     CrisisNotice,
     CrisisRead,
@@ -97,8 +97,10 @@ def _plan(row: CrisisPlan, signatures: Sequence[CrisisSignature]) -> PlanRead:
         run_id=row.run_id,
         tier=row.tier,
         status=row.status,
+        labels=[PlanLabel(label) for label in row.labels],
         plan_hash=row.plan_hash,
         body=row.body,
+        grounds=row.grounds,
         signatures=[SignatureRead.model_validate(signature) for signature in signatures],
         created_at=row.created_at,
         version=row.version,

@@ -16,6 +16,7 @@ from app.crisis.models import (
     DisplacementKind,
     DisplacementStatus,
     OrderStatus,
+    PlanLabel,
     PlanStatus,
     PowerKind,
 )
@@ -166,8 +167,12 @@ class PlanRead(BaseModel):
     run_id: UUID
     tier: int = Field(description="The last tier that the plan draws on, 1 to 6")
     status: PlanStatus
+    labels: list[PlanLabel] = Field(description="What it is among the plans to choose from; one plan may be several")
     plan_hash: str
     body: dict[str, Any]
+    grounds: dict[str, Any] | None = Field(
+        description="Why it is these bookings that give way, and what one fewer would cost; null until worked out"
+    )
     signatures: list[SignatureRead]
     created_at: datetime
     version: int

@@ -92,7 +92,7 @@ bookings              terms ended_reason_code move
 charges               detail
 crises                title scope countermeasure targets rules ended_reason_code
 crisis_orders         counter_reason_code
-crisis_plans          plan_hash body
+crisis_plans          plan_hash body labels grounds
 crisis_powers         act_reference
 crisis_signatures     role plan_hash
 displacements         replacement

@@ -193,7 +193,7 @@ EXAMPLES: dict[str, Violation] = {
     ),
     **_named("crises", validity_real={"validity": NOTHING}),
     **_named("crisis_powers", validity_real={"validity": NOTHING}),
-    **_named("crisis_plans", tier={"tier": 7}),
+    **_named("crisis_plans", tier={"tier": 7}, labels={"labels": ["proposed", "best"]}),
     **_named("crisis_orders", period_real={"period": NOTHING}, counter={"status": "countered"}),
     "ex_slots_published_overlap": Violation("slots", {"id": str(new_id())}),
     "ex_calendar_entries_slot_commitment": Violation(
