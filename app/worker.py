@@ -14,7 +14,7 @@ from app.allocation.models import RunKind
 from app.allocation.offers import expire_offers
 from app.allocation.runs import FollowUp, give_up_run, requeue_lost
 from app.allocation.service import round_run_ended
-from app.allocation.solving import solve_run
+from app.allocation.solving import Searches, solve_run
 from app.allocation.waiting import ask_again, ask_waiting_list, count_attempt, offer_freed
 from app.audit.author import Author
 from app.audit.sealing import seal_records
@@ -29,8 +29,10 @@ from app.core.jobs import Entrypoint
 from app.core.model import new_id
 from app.core.settings import Settings
 from app.core.tenancy import EVERYBODY, acting_for
+from app.crisis.choosing import CHOICE_SEARCH, choose
 from app.crisis.ending import expire_crises
 from app.crisis.planning import take_up_plan
+from app.crisis.searching import PLAN_SEARCH, plan
 from app.identity.link_mail import mail_link
 from app.identity.links import forget_old_sign_ins
 from app.indicators.service import make_edition
@@ -52,6 +54,10 @@ FOLLOW_UPS: Mapping[RunKind, FollowUp] = {
 """What follows the end of a run, by its kind."""
 
 
+SEARCHES: Searches = {PLAN_SEARCH: plan, CHOICE_SEARCH: choose}
+"""How runs are solved that are more than one problem."""
+
+
 async def _ask_waiting_list(context: JobContext) -> None:
     """Take up the freed days of a unit; the attempt is counted first, and counts whatever becomes of it."""
     async with context.transaction() as session:
@@ -65,7 +71,7 @@ ENGINE = Places(2)
 
 JOBS: Mapping[str, Kind] = {
     Entrypoint.SOLVE: Kind(
-        partial(solve_run, follow_ups=FOLLOW_UPS),
+        partial(solve_run, follow_ups=FOLLOW_UPS, searches=SEARCHES),
         ENGINE,
         tries=3,
         seconds=None,

@@ -1,7 +1,7 @@
 """Running a run: claimed in one transaction, solved with none open, ended in another."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
 
 import structlog
 from sqlalchemy.exc import DBAPIError
@@ -20,7 +20,22 @@ from app.jobs.running import JobContext
 log = structlog.get_logger(__name__)
 
 
-async def solve_run(job: JobContext, follow_ups: FollowUps) -> None:
+class Watch(Protocol):
+    """Stores an attempt's progress, and knows what is to become of the attempt."""
+
+    wish: Wish
+
+    async def report(self, progress: dict[str, Any] | None) -> Wish:
+        """Store the latest progress, and return the wish."""
+        ...
+
+
+Search = Callable[[JobContext, Run, Limits, Watch], Awaitable[Success]]
+Searches = Mapping[str, Search]
+"""How runs are solved that are not one problem after the other, by the name in their parameter `search`."""
+
+
+async def solve_run(job: JobContext, follow_ups: FollowUps, searches: Searches) -> None:
     """Bring a run to its end; a run that has ended, or is another attempt's by now, is left as it is.
 
     Raises
@@ -33,7 +48,7 @@ async def solve_run(job: JobContext, follow_ups: FollowUps) -> None:
     if run is None:
         return
     try:
-        ending = await _solve(job, run)
+        ending = await _solve(job, run, searches.get(run.parameters.get("search", "")))
     except EngineStopped:
         if job.stop.is_set():
             raise
@@ -59,10 +74,16 @@ class _Watcher:
         return self.wish
 
 
-async def _solve(job: JobContext, run: Run) -> Ending:
+async def _solve(job: JobContext, run: Run, search: Search | None) -> Ending:
     """Solve the run's problems in their order, as far as its targets need; cancelled, it keeps the last plan."""
     limits, steps = Limits(job.settings.solver_memory_bytes, job.stop), steps_of(run.problem, run.references)
     watcher = _Watcher(job.sessions, run)
+    if search is not None:
+        try:
+            return await search(job, run, limits, watcher)
+        except EngineFailed as error:
+            log.warning("solver_failed", run_id=str(run.id), error=str(error))
+            return Failure(str(error))
     solved: list[Solved] = []
     for problem in steps:
         try:

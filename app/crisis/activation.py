@@ -19,6 +19,7 @@ from app.core.model import period
 from app.crisis import repository
 from app.crisis.body import plan_hash
 from app.crisis.calendar_repository import bookings_by_id
+from app.crisis.calendars import changed_units
 from app.crisis.effects import Outside
 from app.crisis.models import (
     Crisis,
@@ -30,7 +31,7 @@ from app.crisis.models import (
     DisplacementKind,
     PlanStatus,
 )
-from app.crisis.planning import back_to_planning, changed_units
+from app.crisis.planning import back_to_planning
 from app.crisis.service import change_status, locked_crisis, require_status
 from app.identity.actor import Actor
 from app.identity.models import Role

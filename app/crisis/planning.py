@@ -14,21 +14,23 @@ from app.allocation.runs import create_run
 from app.audit.author import Author
 from app.audit.service import record, snapshot
 from app.capacity.models import FreezeHolder
-from app.capacity.service import calendar_versions, freeze_slots, lock_units, thaw
+from app.capacity.service import freeze_slots, lock_units, thaw
 from app.core.database import snapshot_beside
 from app.core.errors import Conflict
 from app.core.settings import get_settings
 from app.crisis import repository
-from app.crisis.body import plan_body, plan_hash
-from app.crisis.campaigns import Brief
+from app.crisis.alternatives import ask_for_choices, give_up_choices, take_up_choices
+from app.crisis.body import plan_hash
+from app.crisis.calendars import changed_units
+from app.crisis.composing import compose
 from app.crisis.errors import NothingToPlan, PlanOutdated
 from app.crisis.models import Crisis, CrisisMode, CrisisPlan, CrisisStatus, PlanStatus
 from app.crisis.planner import tier_problems
 from app.crisis.references import References
 from app.crisis.schemas import PlanCommand
 from app.crisis.scoping import board_of, brief_of, read_calendars, references_of
+from app.crisis.searching import PLAN_SEARCH
 from app.crisis.service import change_status, locked_crisis, require_status
-from app.crisis.settling import settle
 from app.identity.actor import Actor
 from app.identity.models import Role
 
@@ -61,6 +63,7 @@ async def request_plan(session: AsyncSession, actor: Actor, crisis_id: UUID, com
         calendars = await read_calendars(reading, brief)
     if not calendars.slots:
         raise NothingToPlan("Nobody publishes any slot: there is no calendar to plan on.")
+    await give_up_choices(session, actor, crisis)
     board, reasons = await asyncio.to_thread(board_of, brief, calendars)
     problems = await asyncio.to_thread(tier_problems, board)
     references = references_of(board, reasons)
@@ -82,12 +85,16 @@ async def request_plan(session: AsyncSession, actor: Actor, crisis_id: UUID, com
             "time_limit_s": command.time_limit_s,
             "seed": command.seed,
             "workers": get_settings().solver_workers,
+            "choices_s": command.choices_s,
+            "search": PLAN_SEARCH,
         },
     )
 
 
 async def take_up_plan(session: AsyncSession, run: Run) -> None:
     """Make the plan of a run that has ended that of its crisis, in the transaction that ends the run.
+
+    The plans to choose from are made by a run that follows it, and are taken up beside it.
 
     The slots of the plan are held still until activation; in a drill nothing is. Earlier plans are superseded; but the
     plan that a cancelled run kept is taken only where there is none yet.
@@ -97,6 +104,9 @@ async def take_up_plan(session: AsyncSession, run: Run) -> None:
     PlanOutdated
         If a calendar in scope changed while it was solved: the run has then failed.
     """
+    if run.follows_id is not None:
+        await take_up_choices(session, run)
+        return
     if run.crisis_id is None or run.solution is None:
         return
     crisis = await repository.lock_crisis(session, run.crisis_id)
@@ -118,32 +128,11 @@ async def take_up_plan(session: AsyncSession, run: Run) -> None:
         await thaw(session, PLANNER, crisis.id)
     if crisis.mode is CrisisMode.REAL and references.campaigns:
         await freeze_slots(session, PLANNER, FreezeHolder.CRISIS, crisis.id, list(references.places))
+    await ask_for_choices(session, crisis, run)
 
 
 def _references(run: Run) -> References:
     return References.model_validate({name: run.references[name] for name in References.model_fields})
-
-
-async def changed_units(session: AsyncSession, seen: dict[str, int]) -> list[str]:
-    """Return the units whose calendar has changed since these versions were read."""
-    present = await calendar_versions(session, [UUID(unit) for unit in seen])
-    return sorted(unit for unit, version in seen.items() if present.get(UUID(unit)) != version)
-
-
-def compose(brief: Brief, run: Run, references: References, mode: CrisisMode) -> dict[str, Any]:
-    """Return the body of the plan that a run's solution comes to."""
-    reached = (run.baselines or {}).get("surge_output_by_step")
-    if reached is None:
-        levels = (run.solution or {}).get("levels", ())
-        reached = [level["value"] for level in levels if level["objective"] == "surge_output"]
-    tried = [
-        {"tier": tier, "target_doses": doses}
-        for tier, doses in zip(run.references["solved_tiers"], reached, strict=False)
-    ]
-    settled = settle(run.solution or {}, references, brief.rules, brief.last_target_on)
-    return plan_body(
-        brief, references, settled, mode=mode.value, tiers_tried=tried, calendar_versions=run.calendar_versions
-    )
 
 
 async def supersede(

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
+from app.allocation.models import RunState
 from app.core.paging import PageQuery
 from app.core.schemas import Body, Day, Name, NotNull, PeriodBody
 from app.crisis.declaration import Countermeasure, CrisisRules, CrisisScope, CrisisTarget
@@ -67,9 +68,12 @@ class CrisisUpdate(Body):
 
 
 class PlanCommand(Body):
-    """How long to plan: `time_limit_s` seconds for each tier of capacity that is tried."""
+    """How long to plan: for the plan that is proposed, and then for the plans to choose from beside it."""
 
-    time_limit_s: float = Field(default=15, gt=0, le=600)
+    time_limit_s: float = Field(
+        default=15, gt=0, le=600, description="Seconds for the first plan, and for each tier of capacity before it"
+    )
+    choices_s: float = Field(default=120, ge=0, le=3600, description="Seconds for the others; 0 makes none")
     seed: int = Field(default=1, ge=0, lt=2**31)
 
 
@@ -176,6 +180,45 @@ class PlanRead(BaseModel):
     signatures: list[SignatureRead]
     created_at: datetime
     version: int
+
+
+class TargetDoses(BaseModel):
+    """A target, and the doses that a plan has for it: as feared, expected and hoped, and whether each suffices."""
+
+    by: date
+    quantity: int
+    low: int
+    expected: int
+    high: int
+    met_low: bool
+    met_expected: bool
+    met_high: bool
+
+
+class TradeOffPoint(BaseModel):
+    """One plan to choose, in the figures that a person chooses by; the plan itself has everything."""
+
+    plan_id: UUID
+    plan_hash: str
+    status: PlanStatus
+    labels: list[PlanLabel]
+    bookings: int = Field(description="Bookings that give way: moved or displaced")
+    moved: int
+    displaced: int
+    points: int = Field(description="What they weigh: by the weight of each, and a displacement more than a move")
+    targets: list[TargetDoses] = Field(description="Doses filled by then, where filling is known, or released")
+    targets_met: bool = Field(description="On the figure that the plan counts on")
+    cost_cents: int
+    signed_by: list[str] = Field(description="The roles that have signed it")
+
+
+class TradeOff(BaseModel):
+    """The plans of a crisis that can be chosen now, the least displacing first, and the run that makes more of them."""
+
+    points: list[TradeOffPoint]
+    run_id: UUID | None = Field(description="The run that makes the plans beside the proposed one")
+    run_state: RunState | None
+    run_error: str | None = Field(description="Why it has added nothing, if it has not")
 
 
 class OrderDisplacement(BaseModel):

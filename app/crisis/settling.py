@@ -56,11 +56,15 @@ class PlannedDisplacement:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The plan that stands, and what was left out because its displacements would buy too few doses."""
+    """The plan that stands, and what was left out because its displacements would buy too few doses.
+
+    `spared` are the bookings that would have given way to what is withheld.
+    """
 
     campaigns: tuple[PlannedCampaign, ...]
     displacements: tuple[PlannedDisplacement, ...]
     withheld: tuple[PlannedCampaign, ...]
+    spared: tuple[UUID, ...] = ()
 
 
 def overlaps(campaign: PlannedCampaign, booking: BookingReference) -> bool:
@@ -83,10 +87,12 @@ def settle(solution: Mapping[str, Any], references: References, rules: CrisisRul
     standing: list[PlannedCampaign] = []
     giving_way: list[PlannedDisplacement] = []
     withheld: list[PlannedCampaign] = []
+    spared: list[UUID] = []
     for group, ousted in _groups(campaigns, displacements):
         doses = sum(campaign.doses_by(last_target_on, rules) for campaign in group)
         if ousted and doses < rules.minimum_doses_per_displacement * len(ousted):
             withheld += group
+            spared += [one.booking.booking_id for one in ousted]
         else:
             standing += group
             giving_way += ousted
@@ -94,6 +100,7 @@ def settle(solution: Mapping[str, Any], references: References, rules: CrisisRul
         tuple(sorted(standing, key=_by_start)),
         tuple(sorted(giving_way, key=lambda one: (one.booking.start_on, one.booking.booking_id))),
         tuple(sorted(withheld, key=_by_start)),
+        tuple(sorted(spared)),
     )
 
 

@@ -41,10 +41,16 @@ async def test_idle_crisis_slots_come_first_and_suffice(crises: Crises, world: W
         (iso(69), 40_000),
         (iso(86), 60_000),
     ]
-    assert body["targets"] == [{"by": iso(86), "quantity": 60_000, "reached": 60_000, "filled": 60_000, "met": True}]
+    [target] = body["targets"]
+    asked = {"by": iso(86), "quantity": 60_000, "reached": 60_000, "filled": 60_000, "met": True}
+    assert {name: target[name] for name in asked} == asked
+    ranges = [(target[basis]["reached"], target[basis]["met"]) for basis in ("low", "expected", "high")]
+    assert ranges == [(30_000, False), (60_000, True), (120_000, True)]
     assert body["totals"] == {"low": 30_000, "expected": 60_000, "high": 120_000}
     assert body["cost"] == {"orders_cents": 300_000_000, "compensation_cents": 0, "total_cents": 300_000_000}
-    assert (plan["tier"], body["tiers"], body["displacements"]) == (1, [{"tier": 1, "target_doses": 60_000}], [])
+    [step] = body["tiers"]
+    assert (plan["tier"], step["tier"], step["target_doses"], body["displacements"]) == (1, 1, 60_000, [])
+    assert step["why"]["code"] == "tier_met"
     assert await scalar(owner, "SELECT status FROM crises") == "planned"
     assert await scalar(owner, "SELECT count(*) FROM slot_freezes") >= 1
 
@@ -56,6 +62,8 @@ async def test_the_next_tier_is_opened_only_for_what_is_missing(crises: Crises, 
     _, plan = await crises.planned(targets=[{"by": iso(86), "quantity": 100_000}])
     body = plan["body"]
     assert [step["target_doses"] for step in body["tiers"]] == [60_000, 100_000]
+    assert [step["why"]["code"] for step in body["tiers"]] == ["tier_short", "tier_met"]
+    assert "60,000 of the 100,000 doses" in body["tiers"][0]["why"]["en"]
     assert plan["tier"] == 3
     batches = {campaign["slot_id"]: campaign["batches"] for campaign in body["campaigns"]}
     assert batches[str(startup.id)] == 2
@@ -139,7 +147,9 @@ async def test_transfer_and_engineering_batch_count_where_nothing_is_qualified(c
     assert [reason["code"] for reason in plan["body"]["reasons"]] == ["transfer"]
     await crises.post(f"/{crisis_id}/stand-down")
     crisis_id, plan = await crises.sketched(targets=[{"by": iso(97), "quantity": 20_000}])
-    assert plan["body"]["doses"] == [{"on": iso(97), "doses": 20_000, "cumulative": 20_000, "filled": 20_000}]
+    [point] = plan["body"]["doses"]
+    expected = {"on": iso(97), "doses": 20_000, "cumulative": 20_000, "filled": 20_000}
+    assert {name: point[name] for name in expected} == expected
     assert plan["body"]["campaigns"][0]["engineering_batches"] == 1
     await crises.post(f"/{crisis_id}/stand-down")
     _, plan = await crises.sketched(targets=targets, countermeasure=countermeasure(prequalified_site_ids=[site_id]))
@@ -173,6 +183,10 @@ async def test_filling_caps_what_is_asked_and_what_arrives(crises: Crises, world
     [target] = plan["body"]["targets"]
     assert target["reached"] == 20_000
     assert target["filled"] < 14_000
+    assert [target[basis]["reached"] for basis in ("low", "expected", "high")] == [10_000, 20_000, 40_000]
+    # From day 52 to day 86 no more can be filled than 1,140 a week: the same of 20,000 doses and of 40,000.
+    assert target["low"]["filled"] < target["expected"]["filled"] == target["high"]["filled"]
+    assert not any(target[basis]["met"] for basis in ("low", "expected", "high"))
 
 
 async def test_a_calendar_that_changes_while_planning_fails_the_run(crises: Crises, world: World) -> None:
