@@ -102,7 +102,7 @@ def vary(folder: Path, variations: list[dict[str, Any]], *more: str) -> subproce
 
 
 def test_the_command_answers_each_variation_in_its_order(tmp_path: Path) -> None:
-    asked = [
+    asked: list[dict[str, Any]] = [
         {"id": "nobody", "objectives": [*ALL], "limits": {"displacement": 0}},
         {"id": "all", "objectives": [*ALL], "seconds": 5},
     ]

@@ -96,21 +96,15 @@ async def test_the_points_stand_side_by_side(crises: Crises, world: World, owner
     assert {point["plan_id"] for point in shown["points"]} == {plan["id"] for plan in made.plans}
 
 
-async def test_most_doses_by_the_first_date_may_be_fewer_in_all(
+async def test_one_plan_may_be_several_of_those_to_choose_from(
     crises: Crises, world: World, owner: AsyncEngine
 ) -> None:
-    """One campaign of two batches after the lot's place gives more in all; one before it gives the first date a batch.
-
-    The lot of tier 1 at [53, 96) can go nowhere. Summed over both targets, as much is had without it.
-    """
-    line = await maker(world)
-    slot = await world.slot(line.unit, 0, 96, reserve=Reserve.OPEN)
-    await booked(world, slot, 20, 96, priority_tier=1)
-    made = await chosen(
-        crises, owner, targets=[{"by": iso(52), "quantity": BATCH}, {"by": iso(100), "quantity": 3 * BATCH}]
-    )
-    [first] = made.labelled("most_doses_first")
-    assert first["body"]["targets"][0]["reached"] == BATCH
+    """A batch by the first date counts for both: no plan that reaches as much has more by then."""
+    await lines(world, tiers=(3,))
+    made = await chosen(crises, owner, targets=[{"by": iso(60), "quantity": BATCH}, {"by": iso(90), "quantity": BATCH}])
+    named = ["proposed", "least_displacement", "most_doses_first", "cheapest", "trade_off"]
+    assert made.proposed["labels"] == named
+    assert sorted(map(sum_of, made.plans)) == [(0, 0), (10, BATCH)]
 
 
 async def test_each_booking_says_what_its_place_buys(crises: Crises, world: World, owner: AsyncEngine) -> None:
