@@ -169,6 +169,9 @@ class _Search:
     async def _weigh(self, choices: Sequence[Choice]) -> None:
         """Say of each plan why it asks what it asks: solved again with one fewer, and with each booking kept."""
         asked: dict[str, dict[str, Any]] = {}
+        number_asked = sum(len(_questions(choice)) for choice in choices)
+        workers = int(self.task.run.parameters.get("workers", 1))
+        each = max(LEAST_SECONDS, self._until(1.0) * workers / max(1, number_asked))
         for number, choice in enumerate(choices):
             for name, given in _questions(choice):
                 own = {key: value for key, value in choice.variation.items() if key in {"costs", "targets"}}
@@ -176,7 +179,7 @@ class _Search:
                 kept = sorted({*choice.variation.get("kept", ()), *given.pop("kept", ())})
                 objectives = choice.variation["objectives"]
                 asked[f"{number}/{name}"] = variation(
-                    f"{number}/{name}", self._until(1.0), objectives, **own, limits=limits, kept=kept
+                    f"{number}/{name}", each, objectives, **own, limits=limits, kept=kept
                 )
         solutions = await self._vary(list(asked.values()), self._until(1.0)) if asked else {}
         for number, choice in enumerate(choices):

@@ -1,6 +1,6 @@
 """`python -m tests.bench`: the API beside a bare one, and the engine beside other ways to plan.
 
-Without a command: the API, then the engine on the smaller instances with a tenth of their time limits.
+Without a command: a crisis, the API, then the engine on the smaller instances with a tenth of their time limits.
 """
 
 import argparse
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.bench import bench_api
+from tests.bench import bench_api, bench_crisis
 from tests.bench.engines import command
 
 RESULTS = Path("bench-results")
@@ -23,6 +23,7 @@ def main() -> int:
     given = parser.parse_args()
     if given.run is not None:
         return int(given.run(given))
+    _crisis(parser.parse_args(["crisis"]))
     return _api(parser.parse_args(["api"])) or command.engine(parser.parse_args(QUICK_ENGINE))
 
 
@@ -34,6 +35,9 @@ def _parser() -> argparse.ArgumentParser:
     api = commands.add_parser("api", help="the service beside a bare FastAPI and asyncpg app")
     api.add_argument("--requests", type=int, default=3000, help="calls of each kind of work, 100 or more")
     api.set_defaults(run=_api)
+    crisis = commands.add_parser("crisis", help="planning a crisis on the national calendar")
+    crisis.add_argument("--choices-seconds", type=float, default=60, help="for the plans to choose from")
+    crisis.set_defaults(run=_crisis)
     command.add_engine(commands.add_parser("engine", help="the engine beside other ways to plan"))
     command.add_growth(commands.add_parser("growth", help="the engine from 40 to 15,000 requests"))
     command.add_cluster(commands.add_parser("cluster", help="the engine in one process, in two, and on a Dask cluster"))
@@ -47,6 +51,10 @@ def _api(options: argparse.Namespace) -> int:
     console.print(bench_api.table(comparisons))
     (RESULTS / "api.json").write_text(json.dumps([one.as_json() for one in comparisons], indent=2) + "\n")
     return 0 if bench_api.check(comparisons, console) else 1
+
+
+def _crisis(options: argparse.Namespace) -> int:
+    return bench_crisis.command(options.choices_seconds, Console())
 
 
 if __name__ == "__main__":
