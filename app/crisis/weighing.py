@@ -56,13 +56,18 @@ def kept_statement(
     instead = _instead(plan, other)
     for own, new in zip(levels, again["levels"], strict=False):
         lost, least = _loss(own, new), max(0, _loss(own, {**new, "value": new["bound"]}))
+        if lost < 0 and other.spared:
+            break
         if lost < 0:
             return statement("kept_gains", {"objective": own["objective"], "instead": instead})
         if lost > 0:
             data = {"more": lost, "at_least": least, "instead": instead}
             if own["objective"] == MAXIMISED:
                 data = {**_fewer(brief, plan, other), **data}
-            return statement(KEPT_CODES[own["objective"]], data, proof=_proof(lost, least, plain=plain))
+            proof = "bound" if other.spared and plain else _proof(lost, least, plain=plain)
+            return statement(KEPT_CODES[own["objective"]], data, proof=proof)
+    if other.spared:  # What the rules would not let stand shows nothing better.
+        return statement("kept_not_shown", {})
     return statement("kept_ties", {"instead": instead})
 
 
@@ -91,6 +96,8 @@ def one_fewer_statement(
         least = max(0, _loss(own[doses], {**new[doses], "value": new[doses]["bound"]}))
         data = {"most": count - 1, **_fewer(brief, plan, other), "at_least": least}
         return statement("one_fewer_costs_doses", data, proof=_proof(lost, least, plain=plain))
+    if other.spared:
+        return statement("one_fewer_not_shown", {"most": count - 1})
     weighs, value = new["displacement"]["value"], own["displacement"]["value"]
     data = {"most": count - 1, "weighs": weighs, "value": value, "instead": _instead(plan, other)}
     return statement("one_fewer_weighs_more" if weighs > value else "one_fewer_does", data)
