@@ -14,7 +14,7 @@ from app.allocation.models import RunKind
 from app.allocation.offers import expire_offers
 from app.allocation.runs import FollowUp, give_up_run, requeue_lost
 from app.allocation.service import round_run_ended
-from app.allocation.solving import Preparation, solve_run
+from app.allocation.solving import Preparation, Searches, solve_run
 from app.allocation.waiting import ask_again, ask_waiting_list, count_attempt, offer_freed
 from app.audit.author import Author
 from app.audit.sealing import seal_records
@@ -30,11 +30,13 @@ from app.core.model import new_id
 from app.core.settings import Settings
 from app.core.tenancy import EVERYBODY, acting_for
 from app.crisis.campaign_ends import end_orders
+from app.crisis.choosing import CHOICE_SEARCH, choose
 from app.crisis.ending import expire_crises
 from app.crisis.expiring import warn_of_expiry
 from app.crisis.first_refusal import settle_unanswered
 from app.crisis.preparing import prepare_run
 from app.crisis.replanning import take_up_run
+from app.crisis.searching import PLAN_SEARCH, plan
 from app.crisis.silence import escalate_silence
 from app.crisis.taking_back import expire_restorations
 from app.identity.link_mail import mail_link
@@ -61,6 +63,10 @@ PREPARATIONS: Mapping[RunKind, Preparation] = {RunKind.CRISIS: prepare_run}
 """What makes the problem of a run that is asked for without one: what would take a process that answers too long."""
 
 
+SEARCHES: Searches = {PLAN_SEARCH: plan, CHOICE_SEARCH: choose}
+"""How runs are solved that are more than one problem."""
+
+
 async def _ask_waiting_list(context: JobContext) -> None:
     """Take up the freed days of a unit; the attempt is counted first, and counts whatever becomes of it."""
     async with context.transaction() as session:
@@ -74,7 +80,7 @@ ENGINE = Places(2)
 
 JOBS: Mapping[str, Kind] = {
     Entrypoint.SOLVE: Kind(
-        partial(solve_run, follow_ups=FOLLOW_UPS, preparations=PREPARATIONS),
+        partial(solve_run, follow_ups=FOLLOW_UPS, searches=SEARCHES, preparations=PREPARATIONS),
         ENGINE,
         tries=3,
         seconds=None,

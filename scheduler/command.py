@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 
 from scheduler.certificate import command as certify
-from scheduler.commands import baseline, solve, verify
+from scheduler.commands import baseline, solve, vary, verify
 from scheduler.commands.common import FAILED, INTERRUPTED, MALFORMED, fail
 from scheduler.explanation import command as explain
 from scheduler.fields import FieldError
@@ -16,6 +16,7 @@ EPILOG = """\
 examples:
   python -m scheduler solve problem.json -o solution.json --time-limit 60 --seed 1 --workers 2
   python -m scheduler verify problem.json solution.json
+  python -m scheduler vary problem.json variations.json -o variants.json
   python -m scheduler baseline fcfs problem.json -o solution.json
   python -m scheduler explain problem.json solution.json r17
   python -m scheduler certify problem.json solution.json
@@ -56,6 +57,6 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (solve, verify, baseline, explain, certify):
+    for command in (solve, verify, vary, baseline, explain, certify):
         command.add_to(commands)
     return parser

@@ -71,11 +71,17 @@ def moving_term(objective: str, booking: Movable, index: int) -> Term:
         return Term(-booking.weight * booking.start, booking.weight)
     if objective == "displacement":
         return Term(booking.weight * (RECALLABLE_MOVED if booking.recallable else MOVED))
+    if objective == "bookings":
+        return Term(1)
     return NOTHING
 
 
 def displacing_value(objective: str, booking: Movable) -> int:
     """Return what displacing the booking adds to the objective."""
+    if objective == "cost":
+        return booking.compensation
+    if objective == "bookings":
+        return 1
     if objective != "displacement":
         return 0
     return booking.weight * (RECALLABLE_DISPLACED if booking.recallable else DISPLACED)

@@ -18,7 +18,7 @@ MOST_WEIGHT = 100_000_000
 MOST_AMOUNT = 1_000_000_000_000
 
 MAXIMISED = frozenset({"surge_output", "weight", "parties"})
-MINIMISED = frozenset({"displacement", "delay", "rank", "cost"})
+MINIMISED = frozenset({"displacement", "bookings", "delay", "rank", "cost"})
 
 
 def tier_of(objective: str) -> int | None:
@@ -100,7 +100,7 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class Movable:
-    """A booking that keeps its place, moves to one of its options, or is displaced."""
+    """A booking that keeps its place, moves to one of its options, or is displaced, for a `compensation` in cents."""
 
     id: str
     window: str
@@ -110,10 +110,12 @@ class Movable:
     weight: int = 1
     recallable: bool = False
     options: tuple[Option, ...] = ()
+    compensation: int = 0
 
     def __post_init__(self) -> None:
         _check_period(self.start, self.end)
         require_between(self.weight, 0, MOST_WEIGHT, "weight")
+        require_between(self.compensation, 0, MOST_AMOUNT, "compensation")
 
 
 @dataclass(frozen=True, slots=True)

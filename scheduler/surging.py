@@ -123,7 +123,9 @@ class _TakenRoom:
         if ousted is None:
             return None
         cost = sum(displacing_value("displacement", booking) for booking in ousted)
-        if "displacement" in self.draft.problem.limits and not self.draft.affords([("displacement", cost)]):
+        limits = self.draft.problem.limits
+        spent = [(name, sum(displacing_value(name, booking) for booking in ousted)) for name in limits]
+        if not self.draft.affords(spent):
             return None
         return _Bid(-gain / (1 + cost), end, index, start, tuple(booking.id for booking in ousted))
 

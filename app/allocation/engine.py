@@ -24,6 +24,8 @@ LAST_WORDS_SECONDS = 10.0
 
 NO_PLAN, VIOLATED = 3, 1
 DONE = frozenset({0})
+KEEPING_BEST = frozenset({"solve", "vary"})
+"""Commands that a signal ends with what they have found so far."""
 
 Progress = dict[str, Any]
 
@@ -88,7 +90,7 @@ class Engine:
         return content
 
     async def run(self, command: str, *arguments: str, seconds: float, well: frozenset[int] = DONE) -> None:
-        """Run one command to its end; `solve` ends early, with its best plan, when that is wished for.
+        """Run one command to its end; `solve` and `vary` end early, with what they have, when that is wished for.
 
         Its output goes to a file, not a pipe: a pipe stays open as long as any process of the engine holds it.
 
@@ -121,7 +123,7 @@ class Engine:
                 stand_back(process.pid, self._limits.niceness)
             _limit_memory(process.pid, self._limits.memory_bytes)
             with log.open("rb") as lines:
-                await self._watch(process, _Tail(lines), seconds, keeps_best=command == "solve")
+                await self._watch(process, _Tail(lines), seconds, keeps_best=command in KEEPING_BEST)
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)

@@ -119,7 +119,7 @@ class Run(Versioned, table=True):
 
     `attempt` fences: a result is written only by the attempt that is current. A run that is cancelled while it is
     solved keeps the best plan found by then, if there is one. A replay solves another run's input again, to be
-    compared with it: it decides nothing.
+    compared with it: it decides nothing. A run may follow another, to add to what that one made.
     """
 
     __tablename__ = "runs"
@@ -133,6 +133,7 @@ class Run(Versioned, table=True):
         Index("uq_runs_round_id_published", "round_id", unique=True, postgresql_where=text("published_at IS NOT NULL")),
         Index("ix_runs_crisis_id", "crisis_id"),
         Index("ix_runs_replays_id", "replays_id"),
+        Index("ix_runs_follows_id", "follows_id"),
         Index("ix_runs_state", "state", postgresql_where=text("state IN ('queued', 'running')")),
     )
 
@@ -151,6 +152,7 @@ class Run(Versioned, table=True):
     error: str | None = Field(default=None, max_length=4000)
     replays_id: UUID | None = Field(default=None, foreign_key="runs.id")
     replay: dict[str, Any] | None = document(nullable=True)
+    follows_id: UUID | None = Field(default=None, foreign_key="runs.id")
     cancel_requested_at: datetime | None = instant()
     requested_by_id: UUID | None = Field(default=None, sa_type=Uuid)
     published_at: datetime | None = instant()

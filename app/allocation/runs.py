@@ -62,6 +62,7 @@ async def create_run(
     round_id: UUID | None = None,
     crisis_id: UUID | None = None,
     replays: Run | None = None,
+    follows: Run | None = None,
 ) -> Run:
     """Store a run with its whole input, and enqueue its solve in the same transaction.
 
@@ -75,10 +76,12 @@ async def create_run(
         The version of each unit's calendar that the problem was made from, by unit id.
     parameters
         `time_limit_s` (default 60), `seed` (default 1), `workers`, `niceness` (default 0), `budget` for a replayable
-        run; `longest_s` after which a run under a budget is taken for stuck, and `baselines`, false where nobody will
-        compare.
+        run; `longest_s` after which a run under a budget is taken for stuck, `baselines`, false where nobody will
+        compare, and `search`, where a run is not solved problem by problem.
     replays
         The run whose input this is, to be compared with; nothing follows from the end of a replay.
+    follows
+        The run to whose result this one adds.
     """
     run = Run(
         kind=kind,
@@ -89,6 +92,7 @@ async def create_run(
         calendar_versions=dict(calendar_versions),
         parameters=dict(parameters),
         replays_id=replays.id if replays else None,
+        follows_id=follows.id if follows else None,
         replay={"deterministic": is_deterministic(replays)} if replays else None,
         requested_by_id=getattr(author, "person_id", None),
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from sqlalchemy.exc import DBAPIError
@@ -25,8 +25,26 @@ Preparation = Callable[[JobContext, Run], Awaitable[Run]]
 """Makes and stores the problem of a run that was asked for without one, and returns the run with it."""
 
 
+class Watch(Protocol):
+    """Stores an attempt's progress, and knows what is to become of the attempt."""
+
+    wish: Wish
+
+    async def report(self, progress: dict[str, Any] | None) -> Wish:
+        """Store the latest progress, and return the wish."""
+        ...
+
+
+Search = Callable[[JobContext, Run, Limits, Watch], Awaitable[Success]]
+Searches = Mapping[str, Search]
+"""How runs are solved that are not one problem after the other, by the name in their parameter `search`."""
+
+
 async def solve_run(
-    job: JobContext, follow_ups: FollowUps, preparations: Mapping[RunKind, Preparation] = MappingProxyType({})
+    job: JobContext,
+    follow_ups: FollowUps,
+    searches: Searches,
+    preparations: Mapping[RunKind, Preparation] = MappingProxyType({}),
 ) -> None:
     """Bring a run to its end; a run that has ended, or is another attempt's by now, is left as it is.
 
@@ -42,7 +60,7 @@ async def solve_run(
     try:
         if not run.problem:
             run = await preparations[run.kind](job, run)
-        ending = await _solve(job, run)
+        ending = await _solve(job, run, searches.get(run.parameters.get("search", "")))
     except DomainError as error:
         if isinstance(error, AttemptOvertaken):
             raise
@@ -72,13 +90,19 @@ class _Watcher:
         return self.wish
 
 
-async def _solve(job: JobContext, run: Run) -> Ending:
+async def _solve(job: JobContext, run: Run, search: Search | None) -> Ending:
     """Solve the run's problems in their order, as far as its targets need; cancelled, it keeps the last plan."""
     limits, steps = (
         Limits(job.settings.solver_memory_bytes, job.stop, run.parameters.get("niceness", 0)),
         steps_of(run.problem, run.references),
     )
     watcher = _Watcher(job.sessions, run)
+    if search is not None:
+        try:
+            return await search(job, run, limits, watcher)
+        except EngineFailed as error:
+            log.warning("solver_failed", run_id=str(run.id), error=str(error))
+            return Failure(str(error))
     solved: list[Solved] = []
     for problem in steps:
         try:

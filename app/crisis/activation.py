@@ -21,6 +21,7 @@ from app.core.plain import new_row
 from app.crisis import repository
 from app.crisis.body import plan_hash
 from app.crisis.calendar_repository import bookings_by_id
+from app.crisis.calendars import changed_units
 from app.crisis.effects import Outside
 from app.crisis.models import (
     Crisis,
@@ -32,7 +33,7 @@ from app.crisis.models import (
     DisplacementKind,
     PlanStatus,
 )
-from app.crisis.planning import back_to_planning, changed_units
+from app.crisis.planning import back_to_planning
 from app.crisis.power_checks import require_powers_for
 from app.crisis.service import change_status, locked_crisis, require_status
 from app.crisis.telling import tell_displaced, tell_makers

@@ -18,7 +18,8 @@ from app.crisis.body import plan_hash
 from app.crisis.campaigns import Brief
 from app.crisis.errors import PlanOutdated
 from app.crisis.models import Crisis, CrisisMode, CrisisPlan, CrisisStatus, PlanStatus
-from app.crisis.planning import changed_units, supersede
+from app.crisis.calendars import changed_units
+from app.crisis.planning import supersede
 from app.crisis.references import References
 from app.crisis.replanner import CHANGING
 from app.crisis.scoping import brief_of

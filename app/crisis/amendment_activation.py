@@ -29,7 +29,8 @@ from app.crisis.notice_models import NoticeKind
 from app.crisis.notice_repository import signed_campaigns
 from app.crisis.notices import NoticeDraft, notify_all
 from app.crisis.orders import let_stand, outside_of
-from app.crisis.planning import changed_units, supersede
+from app.crisis.calendars import changed_units
+from app.crisis.planning import supersede
 from app.crisis.service import locked_crisis
 from app.crisis.standing import still_holds
 from app.crisis.stock import take_stock

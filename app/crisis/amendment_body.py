@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from app.crisis.body import plan_body
 from app.crisis.campaigns import BatchDoses, Brief
-from app.crisis.declaration import CrisisTarget
+from app.crisis.declaration import CrisisTarget, YieldBasis
 from app.crisis.references import CampaignReference, References
 from app.crisis.settling import PlannedCampaign, Settled
 from app.crisis.standing import Standing, StandingOrder, as_document
@@ -108,7 +108,7 @@ def amendment_body(
         mode=mode,
         tiers_tried=tiers_tried,
         calendar_versions={},
-        standing=left.releases,
+        standing=_releases(left.kept, brief, asked.batch_doses),
         filling_from_on=filling_from_on,
     )
     gone = [*released, *standing.leaving]
@@ -189,17 +189,35 @@ def _pending(
     return {"stay": stay, "passed_on": passed_on, "dropped": dropped, "campaigns_waiting": sorted(waiting)}
 
 
+def _releases(
+    kept: Sequence[StandingOrder], brief: Brief, batch_doses: Mapping[UUID, BatchDoses]
+) -> dict[YieldBasis, list[tuple[date, int]]]:
+    """Return what the orders that stand release by day, on each figure of a yield."""
+    return {
+        basis: [
+            (one.on, _on(basis, one.doses, brief, batch_doses.get(order.unit_id)))
+            for order in kept
+            for one in order.releases
+        ]
+        for basis in YieldBasis
+    }
+
+
+def _on(basis: YieldBasis, doses: int, brief: Brief, made: BatchDoses | None) -> int:
+    """Return doses of whole batches as another figure of their yield has them; where a batch is not known, as ordered."""
+    each = made.on(brief.rules.yield_basis) if made else 0
+    return made.on(basis) * (doses // each) if made and each else doses
+
+
 def _totals(
     added: Mapping[str, int], brief: Brief, kept: Iterable[StandingOrder], batch_doses: Mapping[UUID, BatchDoses]
 ) -> dict[str, int]:
     """Return all doses as they are feared, expected and hoped, those of the orders that stand included."""
-    totals = dict(added)
-    for order in kept:
-        made = batch_doses.get(order.unit_id)
-        each = made.on(brief.rules.yield_basis) if made else 0
-        for basis in totals:
-            totals[basis] += getattr(made, basis) * (order.doses // each) if each else order.doses
-    return totals
+    return {
+        basis: total
+        + sum(_on(YieldBasis(basis), order.doses, brief, batch_doses.get(order.unit_id)) for order in kept)
+        for basis, total in added.items()
+    }
 
 
 def _cost_added(

@@ -6,7 +6,9 @@ Pure. The body is JSON without fractions, so that reading it back from the datab
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from app.crisis.campaigns import Brief
@@ -36,8 +38,10 @@ def plan_body(
     mode: str,
     tiers_tried: Sequence[Mapping[str, Any]],
     calendar_versions: Mapping[str, int],
-    standing: Iterable[tuple[date, int]] = (),
+    standing: Mapping[YieldBasis, Iterable[tuple[date, int]]] = MappingProxyType({}),
     filling_from_on: date | None = None,
+    points: int = 0,
+    solved_for: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the body of a plan: campaigns, doses against time and targets, who gives way, and what it costs.
 
@@ -48,16 +52,24 @@ def plan_body(
     calendar_versions
         The calendars that the plan was made from; it is out of date when one has changed.
     standing
-        Doses by day that orders deliver already: they count beside those of the campaigns.
+        Doses by day that orders deliver already, on each figure of a yield: they count beside those of the campaigns.
     filling_from_on
         The day from which filling counts; that of planning if left out.
+    points
+        What the displacements weigh: the value of the engine's objective for them.
+    solved_for
+        The order of objectives, the limits, and what was reached of each and proven of it.
     """
-    curve = dose_curve(brief, settled.campaigns, standing, filling_from_on)
+    curves = {
+        basis: dose_curve(_counting(brief, basis), settled.campaigns, standing.get(basis, ()), filling_from_on)
+        for basis in YieldBasis
+    }
+    curve = curves[brief.rules.yield_basis]
     campaigns = [_campaign(brief, references, settled, one) for one in settled.campaigns]
     displacements = [_displacement(brief, references, settled, one) for one in settled.displacements]
     orders = sum(one["price_cents"] for one in campaigns)
     compensation = sum(one["compensation_cents"] for one in displacements)
-    targets = [_target(target, curve) for target in brief.targets]
+    targets = [_target(target, curve, curves) for target in brief.targets]
     return {
         "format": FORMAT,
         "crisis_id": str(brief.crisis_id),
@@ -71,10 +83,17 @@ def plan_body(
         "tier": max([int(Tier.IDLE_CRISIS), *(one["tier"] for one in campaigns)]),
         "targets": targets,
         "targets_met": all(target["met"] for target in targets),
-        "doses": curve,
+        "doses": [{**point, **_ranges(curves, index)} for index, point in enumerate(curve)],
         "totals": _totals(settled.campaigns),
         "campaigns": campaigns,
         "displacements": displacements,
+        "displacement": {
+            "bookings": len(displacements),
+            "moved": sum(one["kind"] == "moved" for one in displacements),
+            "displaced": sum(one["kind"] == "displaced" for one in displacements),
+            "points": points,
+        },
+        "solved_for": dict(solved_for or {}),
         "withheld_campaigns": len(settled.withheld),
         "cost": {
             "orders_cents": orders,
@@ -120,14 +139,37 @@ def dose_curve(
     return curve
 
 
-def _target(target: CrisisTarget, curve: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    at = next(point for point in curve if point["on"] == target.by.isoformat())
+def _counting(brief: Brief, basis: YieldBasis) -> Brief:
+    """Return the same crisis, counted on another of the three figures of a yield."""
+    return replace(brief, rules=brief.rules.model_copy(update={"yield_basis": basis}))
+
+
+def _ranges(curves: Mapping[YieldBasis, Sequence[Mapping[str, Any]]], index: int) -> dict[str, Any]:
+    """Return what is released and filled by one day of the curves, which share their days, on each figure."""
+    return {
+        basis.value: {"cumulative": curve[index]["cumulative"], "filled": curve[index]["filled"]}
+        for basis, curve in curves.items()
+    }
+
+
+def _target(
+    target: CrisisTarget,
+    curve: Sequence[Mapping[str, Any]],
+    curves: Mapping[YieldBasis, Sequence[Mapping[str, Any]]],
+) -> dict[str, Any]:
+    """Return a target with what is released and filled by then, and whether what is filled meets it."""
+    index = next(index for index, point in enumerate(curve) if point["on"] == target.by.isoformat())
+    reached = _ranges(curves, index)
     return {
         "by": target.by.isoformat(),
         "quantity": target.quantity,
-        "reached": at["cumulative"],
-        "filled": at["filled"],
-        "met": at["cumulative"] >= target.quantity,
+        "reached": curve[index]["cumulative"],
+        "filled": curve[index]["filled"],
+        "met": curve[index]["filled"] >= target.quantity,
+        **{
+            basis: {"reached": at["cumulative"], "filled": at["filled"], "met": at["filled"] >= target.quantity}
+            for basis, at in reached.items()
+        },
     }
 
 

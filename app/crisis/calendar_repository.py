@@ -2,11 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Collection
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from app.bookings.liveness import is_live
@@ -27,18 +27,21 @@ TENTATIVE = frozenset({BookingSource.CRISIS, BookingSource.MOVE})
 
 
 async def live_bookings(session: AsyncSession, unit_ids: Collection[UUID]) -> list[BookingFacts]:
-    """Return the live bookings of units, by identifier; what has run out is none."""
-    before = aliased(Booking)
+    """Return the live bookings of units, by identifier; what has run out is none.
+
+    A product is a project: one of its bookings displaced protects the others too, whichever took its place.
+    """
     statement = (
-        select(Booking, col(Request.priority_tier), func.max(before.displaced_at))
+        select(Booking, col(Request.priority_tier))
         .outerjoin(Request, col(Request.id) == col(Booking.request_id))
-        .outerjoin(before, before.replaced_by_id == col(Booking.id))  # type: ignore[arg-type]
         .where(col(Booking.unit_id).in_(list(unit_ids)), is_live(now()))
-        .group_by(col(Booking.id), col(Request.priority_tier))
         .order_by(col(Booking.id))
     )
+    in_place_of, of_product = await _last_displaced(session)
     found = []
-    for booking, tier, displaced_at in await session.execute(statement):
+    for booking, tier in await session.execute(statement):
+        moments = (in_place_of.get(booking.id), of_product.get(booking.product_id))
+        displaced_at = max((at for at in moments if at), default=None)
         days = span_of(booking.period)
         found.append(
             BookingFacts(
@@ -53,11 +56,30 @@ async def live_bookings(session: AsyncSession, unit_ids: Collection[UUID]) -> li
                 firm=booking.status in FIRM and booking.source not in TENTATIVE,
                 recallable=booking.recallable,
                 request_id=booking.request_id,
+                product_id=booking.product_id,
                 weight_tier=tier or LOWEST_TIER,
                 displaced_on=displaced_at.astimezone(SITE_ZONE).date() if displaced_at else None,
             )
         )
     return found
+
+
+async def _last_displaced(session: AsyncSession) -> tuple[dict[UUID, datetime], dict[UUID | None, datetime]]:
+    """Return when a crisis last displaced a booking: by the booking that took its place, and by its product."""
+    statement = select(col(Booking.replaced_by_id), col(Booking.product_id), func.max(col(Booking.displaced_at))).where(
+        col(Booking.displaced_at).is_not(None)
+    )
+    in_place_of: dict[UUID, datetime] = {}
+    of_product: dict[UUID | None, datetime] = {}
+    rows = await session.execute(statement.group_by(col(Booking.replaced_by_id), col(Booking.product_id)))
+    for replaced_by_id, product_id, at in rows:
+        if at is None:
+            continue
+        if replaced_by_id is not None:
+            in_place_of[replaced_by_id] = max(at, in_place_of.get(replaced_by_id, at))
+        if product_id is not None:
+            of_product[product_id] = max(at, of_product.get(product_id, at))
+    return in_place_of, of_product
 
 
 async def awaited_periods(

@@ -5,8 +5,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index, Text, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field
 
 from app.core.model import Period, Table, Versioned, days, document, instant, one_of, real_period
@@ -46,6 +46,16 @@ class PlanStatus(StrEnum):
     SIGNED = "signed"
     ACTIVATED = "activated"
     SUPERSEDED = "superseded"
+
+
+class PlanLabel(StrEnum):
+    """What a plan is among those to choose from; one that is several of them carries all their labels."""
+
+    PROPOSED = "proposed"
+    LEAST_DISPLACEMENT = "least_displacement"
+    MOST_DOSES_FIRST = "most_doses_first"
+    CHEAPEST = "cheapest"
+    TRADE_OFF = "trade_off"
 
 
 class OrderStatus(StrEnum):
@@ -127,16 +137,20 @@ class CrisisPower(Table, table=True):
 
 
 class CrisisPlan(Versioned, table=True):
-    """What a run proposes, and the hash of it that is signed.
+    """One plan of a run, and the hash of its body, which is signed.
 
-    One with `amends_id` changes an activated plan of an active crisis: it says only what is different from then on. A
-    plan is amended once; what comes after amends the amendment.
+    `grounds`, added beside it once it is worked out, says why it is these bookings that give way, and what one fewer
+    would cost; it names the hash of the plan that it speaks of. A plan with `amends_id` changes an activated plan of an
+    active crisis: it says only what is different from then on. A plan is amended once; what comes after amends the
+    amendment.
+    """
     """
 
     __tablename__ = "crisis_plans"
     __table_args__ = (
-        UniqueConstraint("run_id"),
+        UniqueConstraint("run_id", "plan_hash"),
         Index("ix_crisis_plans_crisis_id", "crisis_id"),
+        Index("uq_crisis_plans_crisis_id_signed", "crisis_id", unique=True, postgresql_where=text("status = 'signed'")),
         CheckConstraint("tier BETWEEN 1 AND 6", name="tier"),
         CheckConstraint("amends_id <> id", name="amends_id"),
         Index("ix_crisis_plans_amends_id", "amends_id"),
@@ -146,6 +160,11 @@ class CrisisPlan(Versioned, table=True):
             unique=True,
             postgresql_where=text("status = 'activated'"),
         ),
+        CheckConstraint(
+            "cardinality(labels) > 0 AND labels <@ "
+            "ARRAY['proposed', 'least_displacement', 'most_doses_first', 'cheapest', 'trade_off']",
+            name="labels",
+        ),
     )
 
     crisis_id: UUID = Field(foreign_key="crises.id")
@@ -153,8 +172,10 @@ class CrisisPlan(Versioned, table=True):
     tier: int
     status: PlanStatus = one_of(PlanStatus, default=PlanStatus.PROPOSED)
     plan_hash: str = Field(max_length=64)
+    labels: list[str] = Field(default_factory=lambda: [PlanLabel.PROPOSED.value], sa_type=ARRAY(Text), nullable=False)
     body: dict[str, Any] = document()
     amends_id: UUID | None = Field(default=None, foreign_key="crisis_plans.id")
+    grounds: dict[str, Any] | None = document(nullable=True)
 
 
 class CrisisSignature(Table, table=True):

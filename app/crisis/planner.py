@@ -4,17 +4,21 @@ There is one problem for each tier that the powers open and that adds anything; 
 targets are met. In each, the bookings that may give way at that tier are movable and all others are fixed.
 """
 
+import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 from app.capacity.supply import SlotFacts, Span, UnitFacts
 from app.crisis.campaigns import Brief, CampaignOption
 from app.crisis.moves import Movable
-from app.crisis.rules import BookingFacts, Tier
+from app.crisis.rules import BookingFacts, Tier, compensation_cents
 from scheduler import problem as scheduling
+from scheduler.objectives import DISPLACED, MOVED, RECALLABLE_DISPLACED, RECALLABLE_MOVED
+from scheduler.variations import Variation
 
 OBJECTIVES = ("surge_output", "displacement", "delay", "cost")
 SURGE = "countermeasure"
@@ -141,7 +145,11 @@ def _surge_option(brief: Brief, campaign: CampaignOption) -> scheduling.SurgeOpt
 
 
 def _movable(brief: Brief, movable: Movable) -> scheduling.Movable:
-    booking = movable.booking
+    booking, recallable = movable.booking, movable.tier < Tier.CONFIRMED
+    owed = {
+        moved: compensation_cents(brief.rules, booking.price_cents, moved=moved, recallable=recallable)
+        for moved in (True, False)
+    }
     return scheduling.Movable(
         id=str(booking.booking_id),
         party=str(booking.organisation_id),
@@ -149,7 +157,8 @@ def _movable(brief: Brief, movable: Movable) -> scheduling.Movable:
         start=_day(brief, booking.start_on),
         end=_day(brief, booking.end_on),
         weight=brief.rules.weights[booking.weight_tier - 1],
-        recallable=movable.tier < Tier.CONFIRMED,
+        recallable=recallable,
+        compensation=min(owed[False], scheduling.MOST_AMOUNT),
         options=tuple(
             scheduling.Option(
                 window=str(place.slot_id),
@@ -157,6 +166,7 @@ def _movable(brief: Brief, movable: Movable) -> scheduling.Movable:
                 earliest=_day(brief, window.first_on),
                 latest=_day(brief, window.last_on),
                 rank=place.rank,
+                cost=min(owed[True], scheduling.MOST_AMOUNT),
                 lag=max(0, place.lag_days),
             )
             for place in movable.places
@@ -185,6 +195,28 @@ def _fixed(board: Board, slots: set[UUID], movable: set[UUID]) -> Iterable[sched
         for number, span in enumerate(merged(busy[slot_id])):
             start, end = _day(board.brief, span.start_on), _day(board.brief, span.end_on)
             yield scheduling.Fixed(f"{slot_id}/{number}", str(slot_id), start, end)
+
+
+def with_kept(document: Mapping[str, Any], kept: Collection[str]) -> dict[str, Any]:
+    """Return a problem, as JSON, in which these bookings keep their place, whatever may run there instead."""
+    if not kept:
+        return dict(document)
+    problem = scheduling.Problem.from_json(json.dumps(document))
+    varied = Variation("kept", problem.objectives, kept=tuple(sorted(kept))).of(problem)
+    found: dict[str, Any] = json.loads(varied.to_json())
+    return found
+
+
+def displacement_points(document: Mapping[str, Any], moved: Collection[str], displaced: Collection[str]) -> int:
+    """Return the value of the objective `displacement` for the bookings of a problem, as JSON, that give way."""
+    points = 0
+    for booking in document.get("movable", ()):
+        recallable, weight = booking.get("recallable", False), booking.get("weight", 1)
+        if booking["id"] in moved:
+            points += weight * (RECALLABLE_MOVED if recallable else MOVED)
+        elif booking["id"] in displaced:
+            points += weight * (RECALLABLE_DISPLACED if recallable else DISPLACED)
+    return points
 
 
 def merged(spans: Iterable[Span]) -> list[Span]:

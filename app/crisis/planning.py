@@ -1,5 +1,6 @@
 """Planning a crisis: a run over the tiers that its powers open, and what follows when it has ended."""
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -10,20 +11,22 @@ from app.allocation.runs import create_run
 from app.audit.author import Author
 from app.audit.service import record, snapshot
 from app.capacity.models import FreezeHolder
-from app.capacity.service import calendar_versions, freeze_slots, lock_units, thaw
+from app.capacity.service import freeze_slots, lock_units, thaw
 from app.core.errors import Conflict
 from app.core.settings import get_settings
 from app.crisis import calendar_repository, repository
-from app.crisis.body import plan_body, plan_hash
-from app.crisis.campaigns import Brief
+from app.crisis.alternatives import ask_for_choices, give_up_choices, take_up_choices
+from app.crisis.body import plan_hash
+from app.crisis.calendars import changed_units
+from app.crisis.composing import compose
 from app.crisis.errors import NothingToPlan, PlanOutdated
 from app.crisis.models import Crisis, CrisisMode, CrisisPlan, CrisisStatus, PlanStatus
-from app.crisis.power_checks import grounds_of
+from app.crisis.power_checks import legal_grounds_of
 from app.crisis.references import References
 from app.crisis.schemas import PlanCommand
 from app.crisis.scoping import brief_of
+from app.crisis.searching import PLAN_SEARCH
 from app.crisis.service import change_status, locked_crisis, require_status
-from app.crisis.settling import settle
 from app.identity.actor import Actor
 from app.identity.models import Role
 
@@ -57,6 +60,7 @@ async def request_plan(session: AsyncSession, actor: Actor, crisis_id: UUID, com
         raise Conflict(f"No power is in force from {max(brief.as_of_on, brief.start_on)} on: nothing may be called.")
     if not await calendar_repository.is_anything_published(session):
         raise NothingToPlan(NO_CALENDAR)
+    await give_up_choices(session, actor, crisis)
     return await create_run(
         session,
         actor,
@@ -69,12 +73,16 @@ async def request_plan(session: AsyncSession, actor: Actor, crisis_id: UUID, com
             "time_limit_s": command.time_limit_s,
             "seed": command.seed,
             **(DRILL_SOLVER if crisis.mode is CrisisMode.DRILL else {"workers": get_settings().solver_workers}),
+            "choices_s": command.choices_s,
+            "search": PLAN_SEARCH,
         },
     )
 
 
 async def take_up_plan(session: AsyncSession, run: Run) -> None:
     """Make the plan of a run that has ended that of its crisis, in the transaction that ends the run.
+
+    The plans to choose from are made by a run that follows it, and are taken up beside it.
 
     The slots of the plan are held still until activation. In a drill nothing is: its plan stands as of the day it was
     made, whatever is booked meanwhile, for nothing rests on it. Earlier plans are superseded; but the
@@ -87,6 +95,9 @@ async def take_up_plan(session: AsyncSession, run: Run) -> None:
     PowerLacking
         If the powers that it rests on have ended meanwhile: likewise.
     """
+    if run.follows_id is not None:
+        await take_up_choices(session, run)
+        return
     if run.crisis_id is None or run.solution is None:
         return
     crisis = await repository.lock_crisis(session, run.crisis_id)
@@ -99,7 +110,7 @@ async def take_up_plan(session: AsyncSession, run: Run) -> None:
     if crisis.mode is CrisisMode.REAL and (changed := await changed_units(session, run.calendar_versions)):
         raise PlanOutdated(f"Calendars changed in {len(changed)} places while the plan was made: plan again.")
     body = compose(await brief_of(session, crisis), run, references, crisis.mode)
-    body["grounds"] = await grounds_of(session, crisis, body)
+    body["legal_grounds"] = await legal_grounds_of(session, crisis, body)
     await supersede(session, PLANNER, crisis)
     plan = CrisisPlan(crisis_id=crisis.id, run_id=run.id, tier=body["tier"], plan_hash=plan_hash(body), body=body)
     session.add(plan)
@@ -109,38 +120,20 @@ async def take_up_plan(session: AsyncSession, run: Run) -> None:
         await thaw(session, PLANNER, crisis.id)
     if crisis.mode is CrisisMode.REAL and references.campaigns:
         await freeze_slots(session, PLANNER, FreezeHolder.CRISIS, crisis.id, list(references.places))
+    await ask_for_choices(session, crisis, run)
 
 
 def _references(run: Run) -> References:
     return References.model_validate({name: run.references[name] for name in References.model_fields})
 
 
-async def changed_units(session: AsyncSession, seen: dict[str, int]) -> list[str]:
-    """Return the units whose calendar has changed since these versions were read."""
-    present = await calendar_versions(session, [UUID(unit) for unit in seen])
-    return sorted(unit for unit, version in seen.items() if present.get(UUID(unit)) != version)
-
-
-def compose(brief: Brief, run: Run, references: References, mode: CrisisMode) -> dict[str, Any]:
-    """Return the body of the plan that a run's solution comes to."""
-    reached = (run.baselines or {}).get("surge_output_by_step")
-    if reached is None:
-        levels = (run.solution or {}).get("levels", ())
-        reached = [level["value"] for level in levels if level["objective"] == "surge_output"]
-    tried = [
-        {"tier": tier, "target_doses": doses}
-        for tier, doses in zip(run.references["solved_tiers"], reached, strict=False)
-    ]
-    settled = settle(run.solution or {}, references, brief.rules, brief.last_target_on)
-    return plan_body(
-        brief, references, settled, mode=mode.value, tiers_tried=tried, calendar_versions=run.calendar_versions
-    )
-
-
-async def supersede(session: AsyncSession, author: Author, crisis: Crisis) -> None:
-    """Supersede every plan of a crisis that is proposed or signed."""
+async def supersede(
+    session: AsyncSession, author: Author, crisis: Crisis, statuses: Collection[PlanStatus] = SUPERSEDABLE
+) -> None:
+    """Set aside the plans of a crisis that are in one of these statuses."""
+    await session.flush()
     for plan in await repository.plans_of(session, crisis.id):
-        if plan.status in SUPERSEDABLE:
+        if plan.status in statuses:
             before = snapshot(plan)
             plan.status = PlanStatus.SUPERSEDED
             await record(session, author, "crisis_plan.superseded", plan, before=before)

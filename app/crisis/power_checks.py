@@ -55,10 +55,10 @@ async def require_powers_for(session: AsyncSession, crisis: Crisis, body: Mappin
     PowerLacking
         With each that rests on none.
     """
-    await grounds_of(session, crisis, body)
+    await legal_grounds_of(session, crisis, body)
 
 
-async def grounds_of(session: AsyncSession, crisis: Crisis, body: Mapping[str, Any]) -> list[dict[str, Any]]:
+async def legal_grounds_of(session: AsyncSession, crisis: Crisis, body: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return each power that a plan rests on, with the campaigns and the displacements that do.
 
     Raises

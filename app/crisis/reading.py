@@ -12,7 +12,7 @@ from app.core.paging import PageQuery
 from app.crisis import repository
 from app.crisis.declaration import Countermeasure, CrisisRules, CrisisScope, CrisisTarget
 from app.crisis.expiring import expires_in_days
-from app.crisis.models import Crisis, CrisisOrder, CrisisPlan, CrisisPower, CrisisSignature, Displacement
+from app.crisis.models import Crisis, CrisisOrder, CrisisPlan, CrisisPower, CrisisSignature, Displacement, PlanLabel
 from app.crisis.notice_models import Notice
 from app.crisis.notice_text import notice_text
 from app.crisis.restoring_models import Restoration
@@ -109,8 +109,10 @@ def _plan(row: CrisisPlan, signatures: Sequence[CrisisSignature]) -> PlanRead:
         amends_id=row.amends_id,
         tier=row.tier,
         status=row.status,
+        labels=[PlanLabel(label) for label in row.labels],
         plan_hash=row.plan_hash,
         body=row.body,
+        grounds=row.grounds,
         signatures=[SignatureRead.model_validate(signature) for signature in signatures],
         created_at=row.created_at,
         version=row.version,

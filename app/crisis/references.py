@@ -67,6 +67,7 @@ class BookingReference(_Kept):
     tier: int
     recallable: bool
     price_cents: int
+    product_id: UUID | None = None
     moves: tuple[MoveReference, ...]
 
 

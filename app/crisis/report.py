@@ -179,7 +179,7 @@ def _plan(plan: CrisisPlan, signed: Collection[Signed]) -> ReportPlan:
         campaigns=len(body["campaigns"]),
         displacements=len(body["displacements"]),
         cost_cents=body["cost"]["total_cents"],
-        grounds=body.get("grounds", []),
+        grounds=body.get("legal_grounds", []),
         signatures=[
             ReportSignature(
                 role=one.signature.role,
@@ -272,7 +272,7 @@ def _displacement(records: Records, one: Displacement) -> ReportDisplacement:
 def _ground(records: Records, one: Displacement) -> str | None:
     """Return the act that a displacement rests on, by the newest plan that names it."""
     for plan in reversed(records.plans):
-        for ground in plan.body.get("grounds", []):
+        for ground in plan.body.get("legal_grounds", []):
             if str(one.booking_id) in ground["displaced_booking_ids"]:
                 return f"{ground['kind']}: {ground['act_reference']}"
     return None

@@ -25,6 +25,7 @@ from app.crisis.models import (
     CrisisStatus,
     Displacement,
     DisplacementStatus,
+    PlanStatus,
 )
 from app.crisis.schemas import CrisisFilter
 from app.identity.models import Organisation, OrganisationKind, Person, Role
@@ -108,12 +109,29 @@ async def modality_exists(session: AsyncSession, code: str) -> bool:
 
 
 async def active_run(session: AsyncSession, crisis_id: UUID) -> UUID | None:
-    """Return the run that plans this crisis now, or None."""
+    """Return the run that plans this crisis now, or None; one that adds to a plan does not."""
     states = (RunState.QUEUED, RunState.RUNNING)
     statement = select(col(Run.id)).where(
-        col(Run.crisis_id) == crisis_id, col(Run.state).in_(states), col(Run.replays_id).is_(None)
+        col(Run.crisis_id) == crisis_id,
+        col(Run.state).in_(states),
+        col(Run.replays_id).is_(None),
+        col(Run.follows_id).is_(None),
     )
     return (await session.scalars(statement.limit(1))).one_or_none()
+
+
+async def following_runs(session: AsyncSession, crisis_id: UUID) -> list[Run]:
+    """Return the runs that make the plans to choose from beside a plan of a crisis, the newest first."""
+    statement = select(Run).where(col(Run.crisis_id) == crisis_id, col(Run.follows_id).is_not(None))
+    return list(await session.scalars(statement.order_by(col(Run.id).desc())))
+
+
+async def current_plans(session: AsyncSession, crisis_id: UUID) -> list[CrisisPlan]:
+    """Return the plans of a crisis that are not superseded, in the order in which they were made."""
+    statement = select(CrisisPlan).where(
+        col(CrisisPlan.crisis_id) == crisis_id, col(CrisisPlan.status) != PlanStatus.SUPERSEDED
+    )
+    return list(await session.scalars(statement.order_by(col(CrisisPlan.id))))
 
 
 async def page_plans(session: AsyncSession, crisis_id: UUID, paging: PageQuery) -> tuple[list[CrisisPlan], str | None]:

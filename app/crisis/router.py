@@ -21,6 +21,7 @@ from app.crisis import (
     replanning,
     service,
     signing,
+    trade_off,
     withdrawing,
 )
 from app.crisis.errors import PlanOutdated
@@ -39,6 +40,7 @@ from app.crisis.schemas import (
     ReplanCommand,
     SignCommand,
     StandDownCommand,
+    TradeOff,
     WithdrawCommand,
 )
 from app.identity.dependencies import ONCE, ONCE_IF_ASKED, CurrentActor
@@ -100,6 +102,16 @@ async def list_plans(
     """Every plan with its body: campaigns, doses by date and against targets, who gives way, costs, and the hash."""
     rows, cursor = await reading.list_plans(session, actor, crisis_id, paging)
     return Page(items=rows, next=next_url(request, cursor))
+
+
+@router.get("/{crisis_id}/trade-off", summary="Compare the plans to choose from")
+async def show_trade_off(session: DbSession, actor: CurrentActor, crisis_id: UUID) -> TradeOff:
+    """What each plan asks of bookings and costs, and its doses for each target: low, expected and high.
+
+    They are the proposed plan, the one that displaces least, the one with most doses by the first date, the cheapest,
+    and the points between; the run named makes all but the first.
+    """
+    return await trade_off.show_trade_off(session, actor, crisis_id)
 
 
 @router.post("/{crisis_id}/sign", summary="Sign a plan", dependencies=[ONCE_IF_ASKED])

@@ -96,8 +96,8 @@ class BookingFacts:
     """A live booking as a plan sees it: [start_on, end_on) in a slot.
 
     `firm`: confirmed, or awaiting its CDMO; a hold, a running batch or another crisis's campaign is not.
-    `weight_tier` is the tier of its request. `displaced_on` is the day on which it took the place of a booking that
-    a crisis displaced.
+    `weight_tier` is the tier of its request. `displaced_on` is the last day on which a crisis displaced a booking of
+    its product, which is its project, or one whose place it took.
     """
 
     booking_id: UUID
@@ -113,6 +113,7 @@ class BookingFacts:
     request_id: UUID | None = None
     weight_tier: int = 3
     displaced_on: date | None = None
+    product_id: UUID | None = None
 
 
 def tier_of_booking(

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
+from app.allocation.models import RunState
 from app.core.paging import PageQuery
 from app.core.schemas import Body, Code, Day, Name, NotNull, PeriodBody
 from app.crisis.declaration import Countermeasure, CrisisRules, CrisisScope, CrisisTarget
@@ -17,6 +18,7 @@ from app.crisis.models import (
     DisplacementStatus,
     OrderStatus,
     PlaceAnswer,
+    PlanLabel,
     PlanStatus,
     PowerKind,
 )
@@ -84,9 +86,12 @@ class RenewCommand(Body):
 
 
 class PlanCommand(Body):
-    """How long to plan: `time_limit_s` seconds for each tier of capacity that is tried."""
+    """How long to plan: for the plan that is proposed, and then for the plans to choose from beside it."""
 
-    time_limit_s: float = Field(default=15, gt=0, le=600)
+    time_limit_s: float = Field(
+        default=15, gt=0, le=600, description="Seconds for the first plan, and for each tier of capacity before it"
+    )
+    choices_s: float = Field(default=120, ge=0, le=3600, description="Seconds for the others; 0 makes none")
     seed: int = Field(default=1, ge=0, lt=2**31)
 
 
@@ -224,11 +229,54 @@ class PlanRead(BaseModel):
     amends_id: UUID | None = Field(description="The activated plan that it changes, where it is an amendment")
     tier: int = Field(description="The last tier that the plan draws on, 1 to 6")
     status: PlanStatus
+    labels: list[PlanLabel] = Field(description="What it is among the plans to choose from; one plan may be several")
     plan_hash: str
     body: dict[str, Any]
+    grounds: dict[str, Any] | None = Field(
+        description="Why it is these bookings that give way, and what one fewer would cost; null until worked out"
+    )
     signatures: list[SignatureRead]
     created_at: datetime
     version: int
+
+
+class TargetDoses(BaseModel):
+    """A target, and the doses that a plan has for it: as feared, expected and hoped, and whether each suffices."""
+
+    by: date
+    quantity: int
+    low: int
+    expected: int
+    high: int
+    met_low: bool
+    met_expected: bool
+    met_high: bool
+
+
+class TradeOffPoint(BaseModel):
+    """One plan to choose, in the figures that a person chooses by; the plan itself has everything."""
+
+    plan_id: UUID
+    plan_hash: str
+    status: PlanStatus
+    labels: list[PlanLabel]
+    bookings: int = Field(description="Bookings that give way: moved or displaced")
+    moved: int
+    displaced: int
+    points: int = Field(description="What they weigh: by the weight of each, and a displacement more than a move")
+    targets: list[TargetDoses] = Field(description="Doses filled by then, where filling is known, or released")
+    targets_met: bool = Field(description="On the figure that the plan counts on")
+    cost_cents: int
+    signed_by: list[str] = Field(description="The roles that have signed it")
+
+
+class TradeOff(BaseModel):
+    """The plans of a crisis that can be chosen now, the least displacing first, and the run that makes more of them."""
+
+    points: list[TradeOffPoint]
+    run_id: UUID | None = Field(description="The run that makes the plans beside the proposed one")
+    run_state: RunState | None
+    run_error: str | None = Field(description="Why it has added nothing, if it has not")
 
 
 class OrderDisplacement(BaseModel):

@@ -231,6 +231,7 @@ def _booking(movable: Movable) -> BookingReference:
         tier=int(movable.tier),
         recallable=booking.recallable,
         price_cents=booking.price_cents,
+        product_id=booking.product_id,
         moves=tuple(
             MoveReference(
                 slot_id=place.slot_id,

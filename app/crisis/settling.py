@@ -3,7 +3,7 @@
 Pure: works on the solution file as JSON and on the references kept with its run.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -56,11 +56,15 @@ class PlannedDisplacement:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The plan that stands, and what was left out because its displacements would buy too few doses."""
+    """The plan that stands, and what was left out because its displacements would buy too few doses.
+
+    `spared` are the bookings that would have given way to what is withheld.
+    """
 
     campaigns: tuple[PlannedCampaign, ...]
     displacements: tuple[PlannedDisplacement, ...]
     withheld: tuple[PlannedCampaign, ...]
+    spared: tuple[UUID, ...] = ()
 
 
 def overlaps(campaign: PlannedCampaign, booking: BookingReference) -> bool:
@@ -76,25 +80,48 @@ def settle(solution: Mapping[str, Any], references: References, rules: CrisisRul
     """Return what of a solution stands.
 
     A booking that no campaign needs keeps its place. Campaigns that share a displaced booking stand or fall together:
-    they fall when they deliver fewer doses by the last target than the rules ask for each booking that gives way.
+    they fall when they deliver fewer doses by the last target than the rules ask for each booking that gives way, and
+    when a project would give way a second time, to those that deliver more.
     """
     campaigns = _campaigns(solution, references)
     displacements = _displacements(solution, references)
     standing: list[PlannedCampaign] = []
     giving_way: list[PlannedDisplacement] = []
     withheld: list[PlannedCampaign] = []
-    for group, ousted in _groups(campaigns, displacements):
-        doses = sum(campaign.doses_by(last_target_on, rules) for campaign in group)
+    spared: list[UUID] = []
+    projects: set[UUID] = set()
+    valued = [
+        (sum(campaign.doses_by(last_target_on, rules) for campaign in group), group, ousted)
+        for group, ousted in _groups(campaigns, displacements)
+    ]
+    for doses, group, ousted in sorted(valued, key=lambda one: -one[0]):
         if ousted and doses < rules.minimum_doses_per_displacement * len(ousted):
             withheld += group
+            spared += [one.booking.booking_id for one in ousted]
+        elif again := _second_of_a_project(ousted, projects):
+            withheld += group
+            spared += again
         else:
             standing += group
             giving_way += ousted
+            projects |= {one.booking.product_id for one in ousted if one.booking.product_id is not None}
     return Settled(
         tuple(sorted(standing, key=_by_start)),
         tuple(sorted(giving_way, key=lambda one: (one.booking.start_on, one.booking.booking_id))),
         tuple(sorted(withheld, key=_by_start)),
+        tuple(sorted(spared)),
     )
+
+
+def _second_of_a_project(ousted: Iterable[PlannedDisplacement], projects: Collection[UUID]) -> list[UUID]:
+    """Return the bookings of projects that give way already, or twice here: of those the later ones."""
+    seen, found = set(projects), []
+    for one in sorted(ousted, key=lambda one: (one.booking.start_on, one.booking.booking_id)):
+        if one.booking.product_id in seen:
+            found.append(one.booking.booking_id)
+        elif one.booking.product_id is not None:
+            seen.add(one.booking.product_id)
+    return found
 
 
 def _by_start(campaign: PlannedCampaign) -> tuple[date, UUID]:

@@ -11,6 +11,7 @@ from app.crisis import repository
 from app.crisis.body import plan_hash
 from app.crisis.errors import AlreadySigned, NotAPerson, PlanChanged
 from app.crisis.models import Crisis, CrisisPlan, CrisisSignature, CrisisStatus, PlanStatus
+from app.crisis.planning import supersede
 from app.crisis.power_checks import require_powers_for
 from app.crisis.schemas import SignCommand
 from app.crisis.service import change_status, locked_crisis, require_status
@@ -23,8 +24,9 @@ SIGNATORIES = (Role.COORDINATOR, Role.AUTHORITY)
 async def sign_plan(session: AsyncSession, actor: Actor, crisis_id: UUID, command: SignCommand) -> CrisisPlan:
     """Sign a plan for one's role; with the second signature the plan and its crisis are signed.
 
-    So with an amendment, whatever it changes: what the State orders is the authority's to sign, even where nobody gives
-    way. Its crisis stays active.
+    The other plans to choose from are then superseded, and with them what was signed of them. So with an amendment,
+    whatever it changes: what the State orders is the authority's to sign, even where nobody gives way. Its crisis stays
+    active.
 
     Raises
     ------
@@ -60,6 +62,7 @@ async def sign_plan(session: AsyncSession, actor: Actor, crisis_id: UUID, comman
         before = snapshot(plan)
         plan.status = PlanStatus.SIGNED
         await record(session, actor, "crisis_plan.signed", plan, before=before)
+        await supersede(session, actor, crisis, {PlanStatus.PROPOSED})
         if plan.amends_id is None:
             await change_status(session, actor, crisis, CrisisStatus.SIGNED)
     return plan

@@ -192,6 +192,7 @@ GET    /v1/crises/{crisis_id}                            read  own     own  all 
 PATCH  /v1/crises/{crisis_id}                            write -       -    all         -         -        -     -
 POST   /v1/crises/{crisis_id}/plan                       write -       -    all         -         -        -     -
 GET    /v1/crises/{crisis_id}/plans                      read  none    none all         all       none     all   -
+GET    /v1/crises/{crisis_id}/trade-off                  read  none    none all         all       none     all   -
 POST   /v1/crises/{crisis_id}/sign                       write -       -    all         all       -        -     -
 POST   /v1/crises/{crisis_id}/activate                   write -       -    all         -         -        -     -
 POST   /v1/crises/{crisis_id}/replan                     write -       -    all         -         -        -     -

@@ -94,7 +94,7 @@ crises                title scenario scope countermeasure targets rules ended_re
 crisis_closings       statement
 crisis_notices        reason_code facts
 crisis_orders         counter_reason_code withdrawal_reason_code
-crisis_plans          plan_hash body
+crisis_plans          plan_hash body labels grounds
 crisis_powers         act_reference scope
 crisis_signatures     role plan_hash
 displacements         replacement

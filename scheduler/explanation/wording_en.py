@@ -74,6 +74,7 @@ ENGLISH = {
     "objective.weight": "the weight placed",
     "objective.weight_tier": "the weight placed in tier {tier}",
     "objective.parties": "the number of parties served",
+    "objective.bookings": "the number of bookings that give way",
     "objective.delay": "the delay (weight x days)",
     "objective.rank": "the sum of the ranks",
     "objective.cost": "the cost",

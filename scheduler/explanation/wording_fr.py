@@ -76,6 +76,7 @@ FRENCH = {
     "objective.weight": "le poids placé",
     "objective.weight_tier": "le poids placé au niveau {tier}",
     "objective.parties": "le nombre de parties servies",
+    "objective.bookings": "le nombre de réservations qui cèdent leur place",
     "objective.delay": "le retard (poids x jours)",
     "objective.rank": "la somme des rangs",
     "objective.cost": "le coût",

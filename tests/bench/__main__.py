@@ -1,6 +1,7 @@
 """`python -m tests.bench`: the API beside a bare one, and the engine beside other ways to plan.
 
-Without a command: activation, the API, then the engine on the smaller instances with a tenth of their time limits.
+Without a command: activation, a crisis, the API, then the engine on the smaller instances with a tenth of their time
+limits.
 """
 
 import argparse
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.bench import bench_activation, bench_api, bench_drill, bench_replan
+from tests.bench import bench_activation, bench_api, bench_crisis, bench_drill, bench_replan
 from tests.bench.engines import command
 
 RESULTS = Path("bench-results")
@@ -24,6 +25,7 @@ def main() -> int:
     if given.run is not None:
         return int(given.run(given))
     activation = bench_activation.command(3, Console())
+    _crisis(parser.parse_args(["crisis"]))
     return activation or _api(parser.parse_args(["api"])) or command.engine(parser.parse_args(QUICK_ENGINE))
 
 
@@ -47,6 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     drill.add_argument("--seconds", type=float, default=10, help="length of a round without a drill")
     drill.add_argument("--scenario", default="respiratory_virus", help="what the drill plays")
     drill.set_defaults(run=_drill)
+    crisis = commands.add_parser("crisis", help="planning a crisis on the national calendar")
+    crisis.add_argument("--choices-seconds", type=float, default=60, help="for the plans to choose from")
+    crisis.set_defaults(run=_crisis)
     command.add_engine(commands.add_parser("engine", help="the engine beside other ways to plan"))
     command.add_growth(commands.add_parser("growth", help="the engine from 40 to 15,000 requests"))
     command.add_cluster(commands.add_parser("cluster", help="the engine in one process, in two, and on a Dask cluster"))
@@ -69,6 +74,10 @@ def _drill(options: argparse.Namespace) -> int:
     console.print(bench_drill.table(measured))
     (RESULTS / "drill.json").write_text(json.dumps(measured.as_json(), indent=2) + "\n")
     return 0 if bench_drill.check(measured, console) else 1
+
+
+def _crisis(options: argparse.Namespace) -> int:
+    return bench_crisis.command(options.choices_seconds, Console())
 
 
 if __name__ == "__main__":

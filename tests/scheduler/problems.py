@@ -64,6 +64,7 @@ def bookings(draw: st.DrawFn, name: str) -> Movable:
         draw(st.integers(1, 3)),
         draw(st.booleans()),
         tuple(draw(st.lists(options(), max_size=1))),
+        draw(st.integers(0, 3)),
     )
 
 
@@ -93,12 +94,13 @@ def problems(draw: st.DrawFn) -> Problem:
     movable = tuple(draw(bookings(f"b{n}")) for n in range(draw(st.integers(0, 2))))
     surge = tuple(draw(surges()) for _ in range(draw(st.integers(0, 1))))
     if movable:
-        names.insert(draw(st.integers(0, len(names))), "displacement")
+        names.insert(draw(st.integers(0, len(names))), draw(st.sampled_from(["displacement", "bookings"])))
     if surge:
         names.insert(draw(st.integers(0, len(names))), "surge_output")
     fixed = (Fixed("f1", "w1", 2, 3),) if draw(st.booleans()) else ()
     limits = draw(
         st.dictionaries(st.sampled_from(["displacement", "delay", "rank", "cost"]), st.integers(2, 12), max_size=1)
+        | st.fixed_dictionaries({"bookings": st.integers(0, 1)})
     )
     most = st.one_of(st.none(), st.integers(0, 2))
     caps = Caps(draw(most), draw(st.one_of(st.none(), st.integers(1, 6))))

@@ -106,9 +106,9 @@ class Crises:
     async def declared(self, **given: Any) -> str:
         return str((await self.post("", declaration(**given), expect=201))["id"])
 
-    async def run_of(self, crisis_id: str) -> UUID:
+    async def run_of(self, crisis_id: str, **given: Any) -> UUID:
         """Have a plan asked for, and return the run that is to be solved."""
-        return UUID((await self.post(f"/{crisis_id}/plan", expect=202))["id"])
+        return UUID((await self.post(f"/{crisis_id}/plan", given or None, expect=202))["id"])
 
     async def solve(self, run_id: UUID) -> Any:
         """Solve a run as a worker does, and return how it ended."""
@@ -241,7 +241,7 @@ async def booked(world: World, slot: Slot, start: int, end: int, **given: Any) -
     """Store a confirmed booking of one batch over the days [start, end), for a request deliverable within a year."""
     startup, headers = await world.startup()
     product = await world.product(startup)
-    request = await world.request(product, status="booked")
+    request = await world.request(product, status="booked", priority_tier=given.pop("priority_tier", None))
     booking = await world.add(
         Booking(
             **{

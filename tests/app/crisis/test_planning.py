@@ -41,10 +41,16 @@ async def test_idle_crisis_slots_come_first_and_suffice(crises: Crises, world: W
         (iso(69), 40_000),
         (iso(86), 60_000),
     ]
-    assert body["targets"] == [{"by": iso(86), "quantity": 60_000, "reached": 60_000, "filled": 60_000, "met": True}]
+    [target] = body["targets"]
+    asked = {"by": iso(86), "quantity": 60_000, "reached": 60_000, "filled": 60_000, "met": True}
+    assert {name: target[name] for name in asked} == asked
+    ranges = [(target[basis]["reached"], target[basis]["met"]) for basis in ("low", "expected", "high")]
+    assert ranges == [(30_000, False), (60_000, True), (120_000, True)]
     assert body["totals"] == {"low": 30_000, "expected": 60_000, "high": 120_000}
     assert body["cost"] == {"orders_cents": 300_000_000, "compensation_cents": 0, "total_cents": 300_000_000}
-    assert (plan["tier"], body["tiers"], body["displacements"]) == (1, [{"tier": 1, "target_doses": 60_000}], [])
+    [step] = body["tiers"]
+    assert (plan["tier"], step["tier"], step["target_doses"], body["displacements"]) == (1, 1, 60_000, [])
+    assert step["why"]["code"] == "tier_met"
     assert await scalar(owner, "SELECT status FROM crises") == "planned"
     assert await scalar(owner, "SELECT count(*) FROM slot_freezes") >= 1
 
@@ -56,6 +62,8 @@ async def test_the_next_tier_is_opened_only_for_what_is_missing(crises: Crises, 
     _, plan = await crises.planned(targets=[{"by": iso(86), "quantity": 100_000}])
     body = plan["body"]
     assert [step["target_doses"] for step in body["tiers"]] == [60_000, 100_000]
+    assert [step["why"]["code"] for step in body["tiers"]] == ["tier_short", "tier_met"]
+    assert "60,000 of the 100,000 doses" in body["tiers"][0]["why"]["en"]
     assert plan["tier"] == 3
     batches = {campaign["slot_id"]: campaign["batches"] for campaign in body["campaigns"]}
     assert batches[str(startup.id)] == 2
@@ -109,6 +117,43 @@ async def test_a_booking_displaced_lately_is_protected(crises: Crises, world: Wo
     assert len(later["body"]["displacements"]) == 1
 
 
+async def test_another_booking_of_a_project_displaced_lately_is_protected(crises: Crises, world: World) -> None:
+    place = await contested(world)
+    lately = datetime.combine(day(-30), time(12), UTC)
+    project = {"product_id": place.first.booking.product_id}
+    await booked(world, place.slot, 63, 100, status="displaced", displaced_at=lately, **project)
+    _, plan = await crises.sketched(targets=CONTESTED_TARGET)
+    assert plan["body"]["displacements"] == []
+
+
+async def test_a_project_gives_way_once_in_a_plan(crises: Crises, world: World) -> None:
+    """Two lines would make a batch each by day 60, each in the place of a lot of one project."""
+    project: dict[str, object] = {}
+    for _ in range(2):
+        made = await maker(world)
+        lot = await booked(world, await world.slot(made.unit, 0, 70, reserve=Reserve.OPEN), 20, 63, **project)
+        project = {"product_id": lot.booking.product_id}
+    _, plan = await crises.planned(targets=[{"by": iso(60), "quantity": 40_000}])
+    assert len(plan["body"]["displacements"]) == 1
+    assert plan["body"]["targets"][0]["reached"] == 20_000
+
+
+async def test_what_gives_way_for_too_little_is_planned_without(crises: Crises, world: World) -> None:
+    """In the lot's place five batches run, four of them by day 113: 80,000 doses, and 90,000 are asked of it.
+
+    With the lot kept, one batch runs after it, over [63, 106), and is released on day 113.
+    """
+    made = await maker(world)
+    await booked(world, await world.slot(made.unit, 0, 120, reserve=Reserve.OPEN), 20, 63)
+    _, plan = await crises.planned(
+        targets=[{"by": iso(113), "quantity": 100_000}], rules={"minimum_doses_per_displacement": 90_000}
+    )
+    body = plan["body"]
+    assert (body["displacements"], body["withheld_campaigns"]) == ([], 0)
+    [campaign] = body["campaigns"]
+    assert (campaign["start"], body["targets"][0]["reached"]) == (iso(63), 20_000)
+
+
 async def test_a_lent_slot_is_recalled_with_its_notice(crises: Crises, world: World) -> None:
     """The lot at [20, 63) was lent with a notice of 20 days; with one of 21 it could no longer be recalled."""
     made = await maker(world)
@@ -139,7 +184,9 @@ async def test_transfer_and_engineering_batch_count_where_nothing_is_qualified(c
     assert [reason["code"] for reason in plan["body"]["reasons"]] == ["transfer"]
     await crises.post(f"/{crisis_id}/stand-down")
     crisis_id, plan = await crises.sketched(targets=[{"by": iso(97), "quantity": 20_000}])
-    assert plan["body"]["doses"] == [{"on": iso(97), "doses": 20_000, "cumulative": 20_000, "filled": 20_000}]
+    [point] = plan["body"]["doses"]
+    expected = {"on": iso(97), "doses": 20_000, "cumulative": 20_000, "filled": 20_000}
+    assert {name: point[name] for name in expected} == expected
     assert plan["body"]["campaigns"][0]["engineering_batches"] == 1
     await crises.post(f"/{crisis_id}/stand-down")
     _, plan = await crises.sketched(targets=targets, countermeasure=countermeasure(prequalified_site_ids=[site_id]))
@@ -173,6 +220,10 @@ async def test_filling_caps_what_is_asked_and_what_arrives(crises: Crises, world
     [target] = plan["body"]["targets"]
     assert target["reached"] == 20_000
     assert target["filled"] < 14_000
+    assert [target[basis]["reached"] for basis in ("low", "expected", "high")] == [10_000, 20_000, 40_000]
+    # In the 34 days from day 52 to day 86 no more can be filled than 5,537, of however many doses.
+    assert [target[basis]["filled"] for basis in ("low", "expected", "high")] == [5_537] * 3
+    assert not any(target[basis]["met"] for basis in ("low", "expected", "high"))
 
 
 async def test_a_calendar_that_changes_while_planning_fails_the_run(crises: Crises, world: World) -> None:

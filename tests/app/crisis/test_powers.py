@@ -32,7 +32,7 @@ async def test_only_lines_in_the_scope_of_a_power_are_called(crises: Crises, wor
     powers = [power(scope={"site_ids": [site]})]
     _, plan = await crises.sketched(powers=powers, targets=[{"by": iso(86), "quantity": 120_000}])
     assert {one["organisation_id"] for one in plan["body"]["campaigns"]} == {str(inside.cdmo.id)}
-    assert plan["body"]["grounds"] == [
+    assert plan["body"]["legal_grounds"] == [
         {
             "kind": "requisition_or_order",
             "act_reference": "Act on requisition_or_order",
