@@ -91,3 +91,10 @@ async def credit_reservation(session: AsyncSession, author: Author, displaced: B
         -charged_cents,
         detail={"code": code},
     )
+
+
+async def hold_longer(session: AsyncSession, author: Author, held: Booking, until_at: datetime) -> None:
+    """Have a locked hold run out later than it was to."""
+    before = snapshot(held)
+    held.hold_expires_at = until_at
+    await record(session, author, "booking.held_until", held, before=before)

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.service import record, snapshot
-from app.bookings.holding import hold_until
+from app.bookings.giving_back import hold_longer
 from app.bookings.service import lock_with_run_out
 from app.capacity.occupancy import span_of
 from app.capacity.service import lock_units
@@ -111,7 +111,7 @@ async def _hold_longer(session: AsyncSession, actor: Actor, crisis: Crisis, ende
     await lock_units(session, units)
     await lock_with_run_out(session, units, [booking.request_id for booking in held])
     for booking in await held_until(session, crisis.id, end_of_validity(ended_on), lock=True):
-        await hold_until(session, actor, booking, end_of_validity(span_of(crisis.validity).end_on))
+        await hold_longer(session, actor, booking, end_of_validity(span_of(crisis.validity).end_on))
 
 
 def end_of_validity(ended_on: date) -> datetime:
