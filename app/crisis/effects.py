@@ -14,6 +14,7 @@ from app.bookings.giving_back import credit_reservation
 from app.bookings.ledger import add_charge
 from app.bookings.many import create_many
 from app.bookings.models import LIVE, Booking, BookingSource, BookingStatus, ChargeKind
+from app.bookings.rules import answer_deadline
 from app.bookings.service import approve, create_booking, end_booking
 from app.capacity.occupancy import span_of
 from app.core.model import period
@@ -94,16 +95,21 @@ class Outside:
         )
 
     def replacement_draft(self, booking: Booking, place: Mapping[str, Any], until_on: date) -> BookingDraft:
-        """Return the place to which a booking will move as a hold of its owner's, at the booking's own price."""
+        """Return the place to which a booking will move as a hold of its owner's, at the booking's own price.
+
+        It is held for as long as it can be taken, whenever the crisis ends: the crisis lets go of it, not the clock.
+        """
+        start_on = date.fromisoformat(place["start"])
+        until_at = max(datetime.combine(until_on, time.min, UTC), answer_deadline(start_on, instant=True))
         return BookingDraft(
             slot_id=UUID(place["slot_id"]),
             organisation_id=booking.organisation_id,
-            period=period(date.fromisoformat(place["start"]), date.fromisoformat(place["end"])),
+            period=period(start_on, date.fromisoformat(place["end"])),
             delivery_on=date.fromisoformat(place["delivery_on"]),
             batches=place["batches"],
             price_cents=booking.price_cents,
             source=BookingSource.REPLACEMENT,
-            hold_expires_at=datetime.combine(until_on, time.min, UTC),
+            hold_expires_at=until_at,
             request_id=booking.request_id,
             product_id=booking.product_id,
             crisis_id=self.crisis.id,

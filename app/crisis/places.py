@@ -10,7 +10,6 @@ from typing import Any
 
 from app.audit.service import record, snapshot
 from app.bookings.giving_back import credit_reservation
-from app.bookings.holding import hold_until
 from app.bookings.models import BookingStatus
 from app.bookings.rules import answer_deadline
 from app.bookings.service import approve, confirm
@@ -22,6 +21,7 @@ from app.crisis.models import CrisisOrder, Displacement, DisplacementKind, Displ
 from app.crisis.rules import compensation_cents
 
 DECLINED, LAPSED = "place_declined", "place_lapsed"
+GIVEN_UP = frozenset({PlaceAnswer.DECLINED, PlaceAnswer.LAPSED})
 
 
 def answer_by(rules: CrisisRules, place: dict[str, Any], at: datetime) -> datetime | None:
@@ -50,13 +50,6 @@ async def settle_place(outside: Outside, displacement: Displacement, order: Cris
     displacement.answer_by_at = answer_by(rules, displacement.replacement, now())
     if displacement.answer_by_at is None:
         await take_place(outside, displacement, order)
-        return
-    held = await outside.booking_of(displacement.replacement_id)
-    begins_on = date.fromisoformat(displacement.replacement["start"])
-    await hold_until(outside.session, outside.author, held, answer_deadline(begins_on, instant=True))
-
-
-GIVEN_UP = frozenset({PlaceAnswer.DECLINED, PlaceAnswer.LAPSED})
 
 
 async def take_place(outside: Outside, displacement: Displacement, order: CrisisOrder) -> None:

@@ -8,7 +8,9 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.author import Author
+from app.bookings.models import LIVE
 from app.crisis import notice_repository, repository
+from app.crisis.calendar_repository import bookings_by_id
 from app.crisis.declaration import CrisisRules
 from app.crisis.effects import Outside
 from app.crisis.models import (
@@ -71,6 +73,7 @@ async def tell_displaced(
     reason_code
         Why those keep their places that do; without it, because nothing needs their days any more.
     """
+    displacements = await _without_lots_that_have_gone(session, displacements)
     if not displacements:
         return
     reason = reason_code or UNNEEDED
@@ -80,6 +83,14 @@ async def tell_displaced(
         for draft, one in zip(drafts, displacements, strict=True)
     ]
     await notify_all(session, author, crisis, drafts)
+
+
+async def _without_lots_that_have_gone(
+    session: AsyncSession, displacements: Collection[Displacement]
+) -> list[Displacement]:
+    """Leave out those dropped whose lot has ended by itself: it keeps no place, and its owner knows."""
+    lots = await bookings_by_id(session, [one.booking_id for one in displacements if one.status is DROPPED])
+    return [one for one in displacements if one.status is not DROPPED or lots[one.booking_id].status in LIVE]
 
 
 async def tell_owner(outside: Outside, displacement: Displacement, kind: NoticeKind) -> None:

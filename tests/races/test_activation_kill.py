@@ -173,9 +173,11 @@ def arena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
     made: Arena | None = None
     try:
         postgres.start()
-        urls = {"database_url": SecretStr(postgres.app_url()), "database_owner_url": SecretStr(postgres.owner_url)}
-        migrate_database(urls["database_owner_url"], urls["database_url"])
-        settings = Settings(**urls, log_level="CRITICAL", **server.UNLIMITED)
+        application, owner = SecretStr(postgres.app_url()), SecretStr(postgres.owner_url)
+        migrate_database(owner, application)
+        settings = Settings(
+            database_url=application, database_owner_url=owner, log_level="CRITICAL", **server.UNLIMITED
+        )
 
         async def store() -> list[LargeCrisis]:
             async with large_crises(settings) as crises:

@@ -33,7 +33,7 @@ from tests.support.world import World, day
 
 pytestmark = [pytest.mark.races, pytest.mark.prove, pytest.mark.timeout(1200)]
 
-ROUNDS = 60 if os.environ.get("CRENEAU_PROVE") else 6
+ROUNDS = 60 if os.environ.get("CRENEAU_PROVE") else 8
 SIZE = {"free": 2, "moved": 4}
 FINE = {200, 201, 404, 409, 422}
 """What may be answered: done, refused for what another has done first, or not there yet."""

@@ -84,6 +84,16 @@ async def test_a_counter_tells_the_owner_that_its_lot_keeps_its_place_and_why(cr
     assert "contest" not in keeps["facts"]
 
 
+async def test_a_lot_that_its_owner_has_cancelled_is_not_told_to_keep_its_place(crises: Crises, world: World) -> None:
+    place, crisis_id = await activated(crises, world)
+    lot = f"/v1/bookings/{place.first.booking.id}/cancel"
+    gone = await crises.client.post(lot, json={"reason_code": "funding"}, headers=place.first.headers)
+    assert gone.status_code == 200, gone.text
+    order = await crises.order_of(crisis_id)
+    await crises.post(f"/{crisis_id}/orders/{order['id']}/accept", by=place.made.headers)
+    assert [one["kind"] for one in await notices(crises, crisis_id, by=place.first.headers)] == ["will_give_way"]
+
+
 async def test_the_notices_of_a_drill_go_to_nobody_outside(crises: Crises, world: World) -> None:
     place, crisis_id = await activated(crises, world, mode="drill", powers=[power("exercise")])
     for outside in (place.made.headers, place.first.headers):
