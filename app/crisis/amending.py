@@ -15,10 +15,10 @@ from app.capacity.service import freeze_slots, lock_units, thaw
 from app.crisis import repository
 from app.crisis.amendment_body import Amending, amendment_body
 from app.crisis.body import plan_hash
+from app.crisis.calendars import changed_units
 from app.crisis.campaigns import Brief
 from app.crisis.errors import PlanOutdated
 from app.crisis.models import Crisis, CrisisMode, CrisisPlan, CrisisStatus, PlanStatus
-from app.crisis.calendars import changed_units
 from app.crisis.planning import supersede
 from app.crisis.references import References
 from app.crisis.replanner import CHANGING

@@ -13,6 +13,7 @@ from app.capacity.service import lock_units, thaw
 from app.crisis import activation, repository
 from app.crisis.activation import Outdated, signed_plan, write
 from app.crisis.calendar_repository import bookings_by_id
+from app.crisis.calendars import changed_units
 from app.crisis.effects import Outside
 from app.crisis.models import (
     Crisis,
@@ -29,7 +30,6 @@ from app.crisis.notice_models import NoticeKind
 from app.crisis.notice_repository import signed_campaigns
 from app.crisis.notices import NoticeDraft, notify_all
 from app.crisis.orders import let_stand, outside_of
-from app.crisis.calendars import changed_units
 from app.crisis.planning import supersede
 from app.crisis.service import locked_crisis
 from app.crisis.standing import still_holds

@@ -204,7 +204,7 @@ def _releases(
 
 
 def _on(basis: YieldBasis, doses: int, brief: Brief, made: BatchDoses | None) -> int:
-    """Return doses of whole batches as another figure of their yield has them; where a batch is not known, as ordered."""
+    """Return doses of whole batches on another figure of their yield; as ordered where a batch is unknown."""
     each = made.on(brief.rules.yield_basis) if made else 0
     return made.on(basis) * (doses // each) if made and each else doses
 
@@ -214,8 +214,7 @@ def _totals(
 ) -> dict[str, int]:
     """Return all doses as they are feared, expected and hoped, those of the orders that stand included."""
     return {
-        basis: total
-        + sum(_on(YieldBasis(basis), order.doses, brief, batch_doses.get(order.unit_id)) for order in kept)
+        basis: total + sum(_on(YieldBasis(basis), order.doses, brief, batch_doses.get(order.unit_id)) for order in kept)
         for basis, total in added.items()
     }
 

@@ -144,7 +144,6 @@ class CrisisPlan(Versioned, table=True):
     active crisis: it says only what is different from then on. A plan is amended once; what comes after amends the
     amendment.
     """
-    """
 
     __tablename__ = "crisis_plans"
     __table_args__ = (

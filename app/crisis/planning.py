@@ -1,7 +1,6 @@
 """Planning a crisis: a run over the tiers that its powers open, and what follows when it has ended."""
 
 from collections.abc import Collection
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession

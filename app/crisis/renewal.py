@@ -23,8 +23,9 @@ ONGOING = frozenset(status for status, after in TRANSITIONS.items() if after)
 
 
 async def renew(session: AsyncSession, actor: Actor, crisis_id: UUID, command: RenewCommand) -> Crisis:
-    """Let a crisis that has not ended last longer: orders and plans go on, and so do places held for those who
-    give way, which run out with the time to take them.
+    """Let a crisis that has not ended last longer: its orders and plans go on.
+
+    So do the places held for those who give way, which run out with the time to take them.
 
     The act that allows it is a new power, one renewed, or one that was in force for longer than the crisis all along.
 

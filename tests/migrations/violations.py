@@ -194,7 +194,12 @@ EXAMPLES: dict[str, Violation] = {
     ),
     **_named("crises", validity_real={"validity": NOTHING}, scenario={"scenario": "of_a_real_crisis"}),
     **_named("crisis_powers", validity_real={"validity": NOTHING}),
-    **_named("crisis_plans", tier={"tier": 7}, labels={"labels": ["proposed", "best"]}, amends_id={"id": ITSELF, "amends_id": ITSELF}),
+    **_named(
+        "crisis_plans",
+        tier={"tier": 7},
+        labels={"labels": ["proposed", "best"]},
+        amends_id={"id": ITSELF, "amends_id": ITSELF},
+    ),
     **_named(
         "restorations",
         period_real={"period": NOTHING},
