@@ -1,4 +1,4 @@
-"""What a simulated year rests on beside the catalogue and the service's own rules: each figure, and whose word it is."""
+"""What a simulated year rests on beside the catalogue and the service's own rules, each figure with its basis."""
 
 from __future__ import annotations
 
@@ -52,16 +52,18 @@ class Assumptions:
     )
     shortest_patience_days: int = _figure(120, ILLUSTRATIVE, "days without a place before the first start-ups give up")
     longest_patience_days: int = _figure(540, ILLUSTRATIVE, "days without a place after which all have given up")
-    cancelled_share: float = _figure(0.12, ILLUSTRATIVE, "share of the requests whose booking is cancelled by its owner")
+    cancelled_share: float = _figure(
+        0.12, ILLUSTRATIVE, "share of the requests whose booking is cancelled by its owner"
+    )
     startup_cap_share: float = _figure(CAP_SHARE, ILLUSTRATIVE, "capped price in the start-up reserve, of the listed")
     readiness_fee_cents_per_day: int = _figure(
         READINESS_FEE_CENTS_PER_DAY, ILLUSTRATIVE, "readiness fee of a day of the crisis reserve, in cents"
     )
     prequalified_share: float = _figure(
-        0.5, ILLUSTRATIVE, "share of the sites at which the countermeasure is qualified before the crisis"
+        0.7, ILLUSTRATIVE, "share of the sites at which the countermeasure is qualified before the crisis"
     )
     target_share: float = _figure(
-        0.4, ILLUSTRATIVE, "doses wanted by each target, of what the published slots could make if nothing were booked"
+        0.6, ILLUSTRATIVE, "doses wanted by each target, of what the published slots could make if nothing were booked"
     )
 
 

@@ -66,12 +66,10 @@ class Calendar:
         How far ahead of its start a slot can be seen.
     """
 
-    def __init__(
-        self, slots: Iterable[SlotFacts], units: Mapping[UUID, UnitFacts], published_ahead_days: int
-    ) -> None:
+    def __init__(self, slots: Iterable[SlotFacts], units: Mapping[UUID, UnitFacts], published_ahead_days: int) -> None:
         self.units = units
         self.bookings: dict[UUID, Place] = {}
-        self._ahead = timedelta(days=published_ahead_days)
+        self.published_ahead = timedelta(days=published_ahead_days)
         self._slots: dict[UUID, SlotFacts] = {slot.slot_id: slot for slot in slots}
         self._in: defaultdict[UUID, dict[UUID, Span]] = defaultdict(dict)
         self._of_unit: defaultdict[UUID, list[UUID]] = defaultdict(list)
@@ -87,31 +85,42 @@ class Calendar:
         """A slot, with what is booked in it."""
         return self._slots[slot_id]
 
-    def supply(self, day: date, units: Iterable[UUID], *, reserves: frozenset[Reserve] = frozenset(Reserve)) -> Supply:
-        """What of these units is published on a day, is not over, and is under the rules of one of the reserves."""
-        listed = {unit_id: self._visible(day, unit_id, reserves) for unit_id in units}
-        return Supply({unit_id: self.units[unit_id] for unit_id in listed}, listed)
+    def supply(
+        self,
+        day: date,
+        units: Iterable[UUID],
+        *,
+        reserves: frozenset[Reserve] = frozenset(Reserve),
+        over: Span | None = None,
+    ) -> Supply:
+        """What of these units is published on a day, is not over, and is under the rules of one of the reserves.
 
-    def _visible(self, day: date, unit_id: UUID, reserves: frozenset[Reserve]) -> Sequence[SlotFacts]:
-        until = day + self._ahead
-        return [
-            slot
-            for slot_id in self._of_unit[unit_id]
-            if (slot := self._slots[slot_id]).period.end_on > day
-            and slot.period.start_on < until
-            and effective_reserve(slot.reserve, slot.releases_on, day) in reserves
-        ]
+        Parameters
+        ----------
+        over
+            Slots with at least a day in it; None: any.
+        """
+        first = day if over is None else max(day, over.start_on)
+        last = day + self.published_ahead if over is None else min(day + self.published_ahead, over.end_on)
+        listed: dict[UUID, Sequence[SlotFacts]] = {
+            unit_id: [
+                slot
+                for slot_id in self._of_unit[unit_id]
+                if (slot := self._slots[slot_id]).period.start_on < last
+                and slot.period.end_on > first
+                and effective_reserve(slot.reserve, slot.releases_on, day) in reserves
+            ]
+            for unit_id in units
+        }
+        return Supply({unit_id: self.units[unit_id] for unit_id in listed}, listed)
 
     def with_room(self, supply: Supply, day: date) -> Supply:
         """The same without slots in whose free stretches, from the day on, not one batch would fit."""
-        roomy = {
-            unit_id: [slot for slot in slots if self._has_room(slot, day, supply.units[unit_id].first_batch_days)]
+        roomy: dict[UUID, Sequence[SlotFacts]] = {
+            unit_id: [slot for slot in slots if _has_room(slot, day, supply.units[unit_id].first_batch_days)]
             for unit_id, slots in supply.slots.items()
         }
         return Supply(supply.units, roomy)
-
-    def _has_room(self, slot: SlotFacts, day: date, days: int) -> bool:
-        return any((free.end_on - max(free.start_on, day)).days >= days for free in gaps(slot.period, slot.busy))
 
     def book(self, place: Place) -> None:
         """Take a place."""
@@ -155,6 +164,7 @@ class Calendar:
         OverBooked
             Names the first fault.
         """
+
         def day(on: date) -> int:
             return (on - origin).days
 
@@ -172,6 +182,10 @@ class Calendar:
             raise OverBooked(str(fault)) from fault
         for conflict in fixed_conflicts(problem):
             raise OverBooked(f"bookings {', '.join(conflict.bookings)} overlap in slot {conflict.window}")
+
+
+def _has_room(slot: SlotFacts, day: date, days: int) -> bool:
+    return any((free.end_on - max(free.start_on, day)).days >= days for free in gaps(slot.period, slot.busy))
 
 
 def _common(one: Span, other: Span) -> int:

@@ -14,7 +14,7 @@ from app.crisis.campaigns import Brief, campaigns_of_unit
 from app.crisis.declaration import CrisisRules, CrisisScope, CrisisTarget
 from app.crisis.models import CrisisMode
 from app.crisis.planner import tier_problems
-from app.crisis.rules import BookingFacts, Power, open_tiers
+from app.crisis.rules import BookingFacts, Power, Tier, open_tiers
 from app.crisis.scoping import Calendars, board_of, references_of
 from app.crisis.settling import Settled, settle
 from app.matching.facts import RequestFacts
@@ -60,7 +60,10 @@ def draw_crisis(units: Sequence[Place], slots: Iterable[SlotFacts], plan: Simula
 def _targets(
     brief: Brief, units: Mapping[UUID, UnitFacts], slots: Sequence[SlotFacts], share: float
 ) -> Iterable[CrisisTarget]:
-    """For each target day a share of the doses that the slots could give by then, were nothing booked; at least one."""
+    """For each target day a share of the doses that the slots could give by then, were nothing booked.
+
+    A day by which nobody could give any has no target, but for the last one, which then is a single dose.
+    """
     most = dict.fromkeys((target.by for target in brief.targets), 0)
     for unit in units.values():
         campaigns, _ = campaigns_of_unit(brief, unit, [slot for slot in slots if slot.unit_id == unit.unit_id])
@@ -70,7 +73,11 @@ def _targets(
                 batches = sum(n for after, n in one.releases if one.earliest_on + timedelta(days=after) <= by)
                 best[one.slot_id] = max(best.get(one.slot_id, 0), batches * one.doses.expected)
             most[by] += sum(best.values())
-    return [CrisisTarget(by=by, quantity=max(1, round(doses * share))) for by, doses in most.items()]
+    return [
+        CrisisTarget(by=by, quantity=max(1, round(doses * share)))
+        for by, doses in most.items()
+        if doses or by == brief.last_target_on
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +117,22 @@ def plan_crisis(brief: Brief, situation: Situation, budget: float) -> Settled:
     return settled
 
 
-def doses_by(settled: Settled, brief: Brief, by: date, seed: int, failed_share: float) -> int:
-    """The doses released by a day, those of batches that fail left out: the same start fails or not under every policy."""
+def doses_by(settled: Settled, by: date, setting_seed: int, failed_share: float, *, upto: Tier = Tier.CONFIRMED) -> int:
+    """The doses released by a day, those of batches that fail left out: the same start fails or not under every policy.
+
+    Parameters
+    ----------
+    upto
+        Campaigns in capacity of a later tier are left out.
+    """
     total = 0
     for campaign in settled.campaigns:
-        each: int = getattr(campaign.option, brief.rules.yield_basis.value)
+        if campaign.option.tier > upto:
+            continue
         for number, (on, batches) in enumerate(campaign.releases):
             if on <= by:
-                chance = Chance(seed, "simulation", "campaign", campaign.option.slot_id, campaign.start_on, number)
-                total += each * sum(not chance.happens(failed_share) for _ in range(batches))
+                chance = Chance(
+                    setting_seed, "simulation", "campaign", campaign.option.slot_id, campaign.start_on, number
+                )
+                total += campaign.option.expected * sum(not chance.happens(failed_share) for _ in range(batches))
     return total

@@ -46,9 +46,7 @@ def booking_facts(place: Place, case: Booked | None, day: date) -> BookingFacts:
     )
 
 
-def moved_place(
-    place: Place, move: PlannedMove, modality: str, calendar: Calendar, day: date, *, turn: int
-) -> Place:
+def moved_place(place: Place, move: PlannedMove, modality: str, calendar: Calendar, day: date, *, turn: int) -> Place:
     """The booking in its new place, at its own price, protected from now on."""
     slot = calendar.slot(move.option.slot_id)
     release = calendar.units[slot.unit_id].terms[modality].release_days

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
+from uuid import UUID
 
 from app.core.vocabulary import Origin
 from app.identity.models import OrganisationKind, SizeClass
@@ -63,8 +64,8 @@ class Arrival:
         The first day on which any line that could make it might start, were its calendar empty: delay counts from it.
     gives_up_on
         The first day on which no line could deliver in time any more.
-    is_servable
-        Whether any line could make it at any date; where none can, no policy helps.
+    units
+        The units that could make it, at some date.
     repeats
         The request of whose failed batches this is a repeat.
     """
@@ -75,9 +76,14 @@ class Arrival:
     priority: PriorityFacts
     wished_on: date
     gives_up_on: date
-    is_servable: bool
+    units: tuple[UUID, ...]
     fate: Fate
     repeats: int | None = None
+
+    @property
+    def is_servable(self) -> bool:
+        """Whether any line could make it; where none can, no policy helps."""
+        return bool(self.units)
 
     @property
     def is_startup(self) -> bool:
@@ -87,15 +93,15 @@ class Arrival:
 
 def arrivals(market: Market, units: Sequence[Place], plan: SimulationPlan, seed: int) -> tuple[Arrival, ...]:
     """All requests from the first day played to the last, in order."""
-    portfolio, lines = Portfolio(), Lines(units)
+    asking, lines = _Asking(plan, seed, units), Lines(units)
     clients = _established(units, seed)
     found = []
     for number, day in enumerate(_days(plan, seed)):
         chance = Chance(seed, "simulation", "request", number)
         established = chance.happens(plan.assumptions.established_share)
-        need = chance.pick(clients if established else market.needs)
-        asked = Demand(portfolio, lines, day, europe=ACCEPT_EUROPE).ask(chance, need, number)
-        found.append(_arrival(number, day, asked, portfolio, plan, seed))
+        need = chance.pick(clients if established and clients else market.needs)
+        asked = Demand(asking.portfolio, lines, day, europe=ACCEPT_EUROPE).ask(chance, need, number)
+        found.append(asking.arrival(number, day, asked))
     return tuple(found)
 
 
@@ -130,49 +136,57 @@ def _established(units: Sequence[Place], seed: int) -> list[Need]:
     return clients
 
 
-def _arrival(
-    number: int, day: date, asked: Asked, portfolio: Portfolio, plan: SimulationPlan, seed: int
-) -> Arrival:
-    """The request as it is submitted on the day, with what its CDMOs will say of it, and its fate."""
-    row = replace(asked.request, submitted_at=datetime.combine(day, time(9), UTC))
-    said = answers(
-        Chance(seed, "simulation", "answers", number), replace(asked, request=row), day + timedelta(days=ANSWER_DAYS)
-    )
-    facts = request_facts(
-        row,
-        asked.product,
-        asked.need.organisation,
-        qualifications=portfolio.qualifications_of(asked.product),
-        feasibilities=said,
-    )
-    starts = list(_starts(facts, asked.candidates, day))
-    grounds = row.priority_grounds
-    return Arrival(
-        number=number,
-        arrived_on=day,
-        request=facts,
-        priority=PriorityFacts(
-            gmp_phase=row.gmp_phase,
-            continuity=grounds["continuity"],
-            orphan=grounds["orphan"],
-            unmet_need=grounds["unmet_need"],
-            labels=asked.need.labels,
-            french_startup=facts.french_startup,
-            waiting_since_on=day,
-        ),
-        wished_on=min((first for first, _ in starts), default=facts.earliest_on),
-        gives_up_on=max((last for _, last in starts), default=day) + timedelta(days=1),
-        is_servable=any(first <= last for first, last in starts),
-        fate=_fate(Chance(seed, "simulation", "fate", number), plan),
-    )
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """What the requests of a seed have in common."""
+
+    plan: SimulationPlan
+    seed: int
+    units: Sequence[Place]
+    portfolio: Portfolio = field(default_factory=Portfolio)
+
+    def arrival(self, number: int, day: date, asked: Asked) -> Arrival:
+        """The request as it is submitted on the day, with what its CDMOs will say of it, and its fate."""
+        row = replace(asked.request, submitted_at=datetime.combine(day, time(9), UTC))
+        said = answers(
+            Chance(self.seed, "simulation", "answers", number),
+            replace(asked, request=row),
+            day + timedelta(days=ANSWER_DAYS),
+        )
+        facts = request_facts(
+            row,
+            asked.product,
+            asked.need.organisation,
+            qualifications=self.portfolio.qualifications_of(asked.product),
+            feasibilities=said,
+        )
+        terms = _terms(facts, asked.candidates, day)
+        able = {line_id for line_id, one in terms.items() if one.earliest_start_on <= one.latest_start_on}
+        grounds = row.priority_grounds
+        return Arrival(
+            number=number,
+            arrived_on=day,
+            request=facts,
+            priority=PriorityFacts(
+                gmp_phase=row.gmp_phase,
+                continuity=grounds["continuity"],
+                orphan=grounds["orphan"],
+                unmet_need=grounds["unmet_need"],
+                labels=asked.need.labels,
+                french_startup=facts.french_startup,
+                waiting_since_on=day,
+            ),
+            wished_on=min((one.earliest_start_on for one in terms.values()), default=facts.earliest_on),
+            gives_up_on=max((one.latest_start_on for one in terms.values()), default=day) + timedelta(days=1),
+            units=tuple(place.unit.id for place in self.units if place.line.id in able),
+            fate=_fate(Chance(self.seed, "simulation", "fate", number), self.plan),
+        )
 
 
-def _starts(facts: RequestFacts, candidates: Sequence[Place], day: date) -> Iterator[tuple[date, date]]:
-    """The first and the last start on each line that could make it."""
-    for place in candidates:
-        terms = plan_campaign(facts, place.facts, day)
-        if isinstance(terms, Terms):
-            yield terms.earliest_start_on, terms.latest_start_on
+def _terms(facts: RequestFacts, candidates: Sequence[Place], day: date) -> dict[UUID, Terms]:
+    """How it would run on each line that could make it."""
+    found = {place.line.id: plan_campaign(facts, place.facts, day) for place in candidates}
+    return {line_id: terms for line_id, terms in found.items() if isinstance(terms, Terms)}
 
 
 def _fate(chance: Chance, plan: SimulationPlan) -> Fate:

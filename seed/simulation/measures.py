@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from datetime import timedelta
 from math import ceil
+from typing import Any
 
 from app.core.vocabulary import Reserve
+from app.crisis.rules import Tier
 from app.requests.priority import derive_priority
 from seed.simulation.assumptions import failed_share
-from seed.simulation.crisis import doses_by
+from seed.simulation.crisis import TARGET_DAYS, doses_by
 from seed.simulation.play import Case, Play, State
-from seed.simulation.plan import SimulationPlan
 from seed.simulation.policies import ReservePolicy
 from seed.simulation.setting import Setting
 
@@ -37,8 +39,10 @@ class Measures:
         Share of the published days of the year that the reserves came to: slots are whole.
     doses_30, doses_60, doses_90
         Released by that day of the crisis, batches that failed left out.
+    reserve_doses_90
+        Those of them that slots of the crisis reserve made.
     ready_30, ready_60, ready_90
-        The same as a share of what was wanted by that day, at most 100.
+        The doses as a share of what was wanted by that day, at most 100; None where nobody could make any by then.
     displaced, moved
         Projects that lost their place to the crisis, and those that were given a later one.
     readiness_cents, crisis_cents, compensation_cents, public_cents
@@ -62,12 +66,13 @@ class Measures:
     doses_30: int
     doses_60: int
     doses_90: int
+    reserve_doses_90: int
     wanted_30: int
     wanted_60: int
     wanted_90: int
-    ready_30: float
-    ready_60: float
-    ready_90: float
+    ready_30: float | None
+    ready_60: float | None
+    ready_90: float | None
     campaigns: int
     displaced: int
     moved: int
@@ -166,7 +171,7 @@ def _unmet_weight(cases: Sequence[Case]) -> float:
     return percent(sum(map(_weight, unmet)), sum(map(_weight, cases)))
 
 
-def _use(play: Play) -> dict[str, float | None]:
+def _use(play: Play) -> dict[str, Any]:
     """How much of the published days was used, and how large the reserves came to be."""
     days: dict[Reserve, int] = dict.fromkeys(Reserve, 0)
     used: dict[Reserve, int] = dict.fromkeys(Reserve, 0)
@@ -182,24 +187,26 @@ def _use(play: Play) -> dict[str, float | None]:
     }
 
 
-def _readiness(play: Play) -> dict[str, float]:
-    brief, found = play.setting.crisis, {}
+def _readiness(play: Play) -> dict[str, Any]:
+    brief = play.setting.crisis
+    found: dict[str, Any] = {}
     share = failed_share(brief.countermeasure.modality, first_lot=False)
-    for target in brief.targets:
-        after = (target.by - brief.as_of_on).days
-        doses = doses_by(play.settled, brief, target.by, play.setting.seed, share)
+    wanted = {(target.by - brief.as_of_on).days: target.quantity for target in brief.targets}
+    for after in TARGET_DAYS:
+        by = brief.as_of_on + timedelta(days=after)
+        doses = doses_by(play.settled, by, play.setting.seed, share)
         found[f"doses_{after}"] = doses
-        found[f"wanted_{after}"] = target.quantity
-        found[f"ready_{after}"] = min(100.0, percent(doses, target.quantity))
+        found[f"wanted_{after}"] = wanted.get(after, 0)
+        found[f"ready_{after}"] = min(100.0, percent(doses, wanted[after])) if wanted.get(after) else None
+    last = brief.last_target_on
+    found["reserve_doses_90"] = doses_by(play.settled, last, play.setting.seed, share, upto=Tier.LENT_CRISIS)
     return found
 
 
 def _money(play: Play) -> dict[str, int]:
     money, year = play.money, play.year
     each = play.setting.plan.assumptions.readiness_fee_cents_per_day
-    kept = sum(
-        days for slot, days, _ in play.calendar.used_days(year) if slot.reserve is Reserve.CRISIS
-    )
+    kept = sum(days for slot, days, _ in play.calendar.used_days(year) if slot.reserve is Reserve.CRISIS)
     readiness = kept * each
     return {
         "readiness_cents": readiness,
@@ -212,6 +219,3 @@ def _money(play: Play) -> dict[str, int]:
         "cancellation_cents": money.cancellation_fees_cents - money.resale_credits_cents,
         "lost_batches_cents": money.lost_batches_cents,
     }
-
-
-__all__ = ["MEASURES", "Measures", "RunResult", "SimulationPlan", "measures_of", "percent", "quantile", "run"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -10,7 +10,7 @@ from uuid import UUID
 from app.allocation.planner import Entry, Supply, build_problem, match_policy, options_of
 from app.allocation.policy import RoundPolicy
 from app.bookings.fees import terms_of
-from app.capacity.supply import SlotFacts, UnitFacts
+from app.capacity.supply import SlotFacts, Span, UnitFacts
 from app.core.vocabulary import Reserve
 from app.matching.facts import RequestFacts
 from app.matching.match import options
@@ -24,6 +24,7 @@ from seed.simulation.calendar import Calendar, Place
 OBJECTIVES = ("weight:1", "weight:2", "weight:3", "delay")
 """Of a round: tier by tier the greatest weight, then the earliest deliveries."""
 
+STEP = timedelta(days=60)
 ROUND_POLICY = RoundPolicy(version="simulation/1", objectives=OBJECTIVES)
 AT_ONCE = frozenset({Reserve.OPEN, Reserve.CRISIS})
 """The start-up reserve is given out in rounds alone, until it is released."""
@@ -36,14 +37,32 @@ class Found(NamedTuple):
     start_on: date
 
 
-def at_once(request: RequestFacts, calendar: Calendar, units: Iterable[UUID], day: date) -> Found | None:
-    """The earliest place outside the start-up reserve, the best-ranked of those of one day; None if there is none."""
-    supply = calendar.with_room(calendar.supply(day, units, reserves=AT_ONCE), day)
-    found = options_of(request, supply, day, DIRECT)
-    if not found:
-        return None
-    best = min(found, key=lambda option: (option.earliest_start_on, option.rank, option.slot_id))
-    return Found(best, best.earliest_start_on)
+def at_once(
+    request: RequestFacts, calendar: Calendar, units: Sequence[UUID], day: date, until: date | None = None
+) -> Found | None:
+    """The earliest place outside the start-up reserve, the best-ranked of those of one day; None if there is none.
+
+    Slots are looked at from the first day that would do onwards, further and further: what begins later than a place
+    found so far is no earlier.
+
+    Parameters
+    ----------
+    until
+        The last start that would do; None sets no bound.
+    """
+    first = max(day, request.earliest_on)
+    end = max(day + calendar.published_ahead, first + STEP) if until is None else until + timedelta(days=1)
+    seen = min(first + STEP, end)
+    while first < end:
+        supply = calendar.supply(day, units, reserves=AT_ONCE, over=Span(first, seen))
+        found = options_of(request, calendar.with_room(supply, first), day, DIRECT)
+        best = min(found, key=lambda option: (option.earliest_start_on, option.rank, option.slot_id), default=None)
+        if best is not None and best.earliest_start_on < seen:
+            return Found(best, best.earliest_start_on)
+        if seen >= end:
+            return None if best is None or until is not None else Found(best, best.earliest_start_on)
+        seen = min(seen + STEP, end)
+    return None
 
 
 def in_a_round(entries: Sequence[Entry], calendar: Calendar, day: date, budget: float) -> dict[UUID, Found]:

@@ -34,7 +34,7 @@ class SimulationPlan:
     """
 
     days: int = 365
-    lines: int = 160
+    lines: int = 82
     requests: int = 900
     budget: float = 0.1
     countermeasure: str = "vector"

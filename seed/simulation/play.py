@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import StrEnum
@@ -130,20 +130,18 @@ class Play:
         if not arrival.is_servable:
             case.state = State.UNMET
             return
-        found = at_once(self._facts(case), self.calendar, self._makers(case), arrival.arrived_on)
-        if found is None or not self._contents(case, found):
+        found = at_once(self._facts(case), self.calendar, arrival.units, arrival.arrived_on, self._contents_until(case))
+        if found is None:
             self._waiting[arrival.number] = case
-            return
-        self._book(case, found, arrival.arrived_on)
+        else:
+            self._book(case, found, arrival.arrived_on)
 
-    def _contents(self, case: Case, found: Found) -> bool:
-        """Whether its owner takes the place: one that may have the reserve waits for a round sooner than for long."""
-        late = (found.start_on - case.arrival.wished_on).days
-        is_patient = case.arrival.is_startup and self.policy.startup_percent > 0 and case.arrival.repeats is None
-        return not is_patient or late <= self.setting.plan.assumptions.contented_days
-
-    def _makers(self, case: Case) -> Iterable[UUID]:
-        return self.setting.makers.get(case.request.modality, ())
+    def _contents_until(self, case: Case) -> date | None:
+        """The last start that its owner takes at once; None for any: only who may have the reserve can do better."""
+        arrival, given = case.arrival, self.setting.plan.assumptions
+        if arrival.is_startup and self.policy.startup_percent > 0 and arrival.repeats is None:
+            return arrival.wished_on + timedelta(days=given.contented_days)
+        return None
 
     def _facts(self, case: Case) -> RequestFacts:
         """The request with what its product has become qualified for since."""
@@ -151,9 +149,7 @@ class Play:
         return replace(case.request, qualifications=(*case.request.qualifications, *known)) if known else case.request
 
     def _book(self, case: Case, found: Found, day: date) -> None:
-        place = place_of(
-            found, case.request.modality, self.calendar, day, number=case.arrival.number, turn=case.turn
-        )
+        place = place_of(found, case.request.modality, self.calendar, day, number=case.arrival.number, turn=case.turn)
         self.money.booked(place, day)
         self._take(case, place, day)
 

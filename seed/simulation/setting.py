@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from uuid import UUID
 
 from app.capacity.supply import SlotFacts, UnitFacts
@@ -16,7 +16,7 @@ from seed.simulation.plan import SimulationPlan
 from seed.simulation.supply import fleet, published_slots
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Setting:
     """One seed of a simulation, before any policy; the slots are in no reserve yet."""
 
@@ -26,15 +26,6 @@ class Setting:
     slots: tuple[SlotFacts, ...]
     arrivals: tuple[Arrival, ...]
     crisis: Brief
-
-    @cached_property
-    def makers(self) -> Mapping[str, tuple[UUID, ...]]:
-        """The units that make each modality."""
-        found: dict[str, tuple[UUID, ...]] = {}
-        for unit_id, unit in self.units.items():
-            for modality in unit.modalities:
-                found[modality] = (*found.get(modality, ()), unit_id)
-        return found
 
 
 def setting_of(catalogue: Catalogue, plan: SimulationPlan, seed: int) -> Setting:
