@@ -48,7 +48,7 @@ class Assumptions:
         0.5, ILLUSTRATIVE, "share of the requests that come from established or foreign clients, not French start-ups"
     )
     contented_days: int = _figure(
-        60, ILLUSTRATIVE, "a start-up takes a free place at once if it costs it so many days; else it awaits a round"
+        60, ILLUSTRATIVE, "delay of a free place that a start-up takes without a look at its reserve"
     )
     shortest_patience_days: int = _figure(120, ILLUSTRATIVE, "days without a place before the first start-ups give up")
     longest_patience_days: int = _figure(540, ILLUSTRATIVE, "days without a place after which all have given up")

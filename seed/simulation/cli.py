@@ -34,8 +34,8 @@ class Defaults(NamedTuple):
     requests: int
 
 
-FULL = Defaults("0,10,20,30", "0,5,10,20", 8, USUAL.requests)
-QUICK = Defaults("0,20", "0,10", 2, USUAL.requests)
+FULL = Defaults("0,10,20,30", "0,5,10,20", 5, USUAL.requests)
+QUICK = Defaults("0,20", "0,10", 2, USUAL.requests // 2)
 
 
 def simulate(

@@ -15,7 +15,7 @@ from app.core.vocabulary import Reserve
 from app.matching.facts import RequestFacts
 from app.matching.match import options
 from app.matching.outcome import Option
-from app.matching.policy import DIRECT
+from app.matching.policy import DIRECT, MatchPolicy
 from app.matching.pricing import batch_price_cents
 from scheduler.solve import solve
 from seed.identifiers import identifier
@@ -26,7 +26,7 @@ OBJECTIVES = ("weight:1", "weight:2", "weight:3", "delay")
 
 STEP = timedelta(days=60)
 ROUND_POLICY = RoundPolicy(version="simulation/1", objectives=OBJECTIVES)
-AT_ONCE = frozenset({Reserve.OPEN, Reserve.CRISIS})
+AT_ONCE, IN_ROUNDS = frozenset({Reserve.OPEN, Reserve.CRISIS}), frozenset({Reserve.STARTUP})
 """The start-up reserve is given out in rounds alone, until it is released."""
 
 
@@ -37,31 +37,42 @@ class Found(NamedTuple):
     start_on: date
 
 
-def at_once(
-    request: RequestFacts, calendar: Calendar, units: Sequence[UUID], day: date, until: date | None = None
-) -> Found | None:
-    """The earliest place outside the start-up reserve, the best-ranked of those of one day; None if there is none.
+def at_once(request: RequestFacts, calendar: Calendar, units: Sequence[UUID], day: date) -> Found | None:
+    """The earliest place outside the start-up reserve; None if there is none."""
+    return _earliest(_Search(request, calendar, units, day, AT_ONCE, DIRECT), day + calendar.published_ahead)
+
+
+def awaits_round(request: RequestFacts, calendar: Calendar, units: Sequence[UUID], day: date, before: date) -> bool:
+    """Whether the start-up reserve has a place today that starts before a day, for which a round is worth awaiting."""
+    search = _Search(request, calendar, units, day, IN_ROUNDS, match_policy(ROUND_POLICY))
+    return _earliest(search, before) is not None
+
+
+class _Search(NamedTuple):
+    request: RequestFacts
+    calendar: Calendar
+    units: Sequence[UUID]
+    day: date
+    reserves: frozenset[Reserve]
+    policy: MatchPolicy
+
+
+def _earliest(search: _Search, before: date) -> Found | None:
+    """The earliest start before a day, on the best-ranked of the options of that start; None if there is none.
 
     Slots are looked at from the first day that would do onwards, further and further: what begins later than a place
     found so far is no earlier.
-
-    Parameters
-    ----------
-    until
-        The last start that would do; None sets no bound.
     """
+    request, calendar, units, day, reserves, policy = search
     first = max(day, request.earliest_on)
-    end = max(day + calendar.published_ahead, first + STEP) if until is None else until + timedelta(days=1)
-    seen = min(first + STEP, end)
-    while first < end:
-        supply = calendar.supply(day, units, reserves=AT_ONCE, over=Span(first, seen))
-        found = options_of(request, calendar.with_room(supply, first), day, DIRECT)
+    seen = first
+    while seen < before:
+        seen = min(seen + STEP, before)
+        supply = calendar.supply(day, units, reserves=reserves, over=Span(first, seen))
+        found = options_of(request, calendar.with_room(supply, first), day, policy)
         best = min(found, key=lambda option: (option.earliest_start_on, option.rank, option.slot_id), default=None)
         if best is not None and best.earliest_start_on < seen:
             return Found(best, best.earliest_start_on)
-        if seen >= end:
-            return None if best is None or until is not None else Found(best, best.earliest_start_on)
-        seen = min(seen + STEP, end)
     return None
 
 

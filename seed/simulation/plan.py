@@ -35,7 +35,7 @@ class SimulationPlan:
 
     days: int = 365
     lines: int = 82
-    requests: int = 900
+    requests: int = 1_000
     budget: float = 0.1
     countermeasure: str = "vector"
     powers: tuple[PowerKind, ...] = ALL_POWERS

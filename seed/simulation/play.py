@@ -24,7 +24,7 @@ from seed.simulation.crisis import Situation, plan_crisis
 from seed.simulation.crisis_effects import booking_facts, campaign_places, moved_place
 from seed.simulation.demand import Arrival, Fate
 from seed.simulation.money import Money
-from seed.simulation.placing import Found, at_once, in_a_round, place_of
+from seed.simulation.placing import Found, at_once, awaits_round, in_a_round, place_of
 from seed.simulation.plan import FIRST_DAY
 from seed.simulation.policies import ReservePolicy
 from seed.simulation.reserves import with_reserves
@@ -130,18 +130,19 @@ class Play:
         if not arrival.is_servable:
             case.state = State.UNMET
             return
-        found = at_once(self._facts(case), self.calendar, arrival.units, arrival.arrived_on, self._contents_until(case))
-        if found is None:
+        found = at_once(self._facts(case), self.calendar, arrival.units, arrival.arrived_on)
+        if found is None or self._awaits_round(case, found):
             self._waiting[arrival.number] = case
         else:
             self._book(case, found, arrival.arrived_on)
 
-    def _contents_until(self, case: Case) -> date | None:
-        """The last start that its owner takes at once; None for any: only who may have the reserve can do better."""
-        arrival, given = case.arrival, self.setting.plan.assumptions
-        if arrival.is_startup and self.policy.startup_percent > 0 and arrival.repeats is None:
-            return arrival.wished_on + timedelta(days=given.contented_days)
-        return None
+    def _awaits_round(self, case: Case, found: Found) -> bool:
+        """Whether its owner leaves a place that is late, for an earlier one that the start-up reserve has today."""
+        arrival = case.arrival
+        enough = arrival.wished_on + timedelta(days=self.setting.plan.assumptions.contented_days)
+        if not arrival.is_startup or found.start_on <= enough:
+            return False
+        return awaits_round(self._facts(case), self.calendar, arrival.units, arrival.arrived_on, found.start_on)
 
     def _facts(self, case: Case) -> RequestFacts:
         """The request with what its product has become qualified for since."""
