@@ -19,22 +19,23 @@ class Column(NamedTuple):
 
 
 COLUMNS = (
-    Column("delay median, days", "delay_median_days"),
-    Column("delay p90, days", "delay_p90_days"),
-    Column("unmet weight start-ups, %", "startup_unmet_weight", digits=1),
-    Column("unmet weight others, %", "established_unmet_weight", digits=1),
+    Column("median delay, d", "delay_median_days"),
+    Column("p90 delay, d", "delay_p90_days"),
+    Column("unmet weight, %", "startup_unmet_weight", digits=1),
+    Column("still waiting, %", "startup_waiting"),
+    Column("others unmet, %", "established_unmet_weight", digits=1),
     Column("idle, %", "idle", digits=1),
-    Column("reserve idle, %", "crisis_idle"),
-    Column("doses d30, k", "doses_30", 1_000),
-    Column("doses d60, k", "doses_60", 1_000),
-    Column("doses d90, k", "doses_90", 1_000),
-    Column("of which reserve, k", "reserve_doses_90", 1_000),
+    Column("crisis idle, %", "crisis_idle"),
+    Column("k doses d30", "doses_30", 1_000),
+    Column("k doses d60", "doses_60", 1_000),
+    Column("k doses d90", "doses_90", 1_000),
+    Column("d90 of reserve", "reserve_doses_90", 1_000),
     Column("displaced", "displaced"),
     Column("moved", "moved"),
-    Column("public cost, M€", "public_cents", CENTS_OF_A_MILLION, 1),
+    Column("cost, M€", "public_cents", CENTS_OF_A_MILLION, 1),
 )
 
-POLICY_HEADINGS = ("start-up, %", "crisis, %", "lent")
+POLICY_HEADINGS = ("start-up %", "crisis %", "lent")
 
 
 def policy_cells(summary: Summary) -> tuple[str, str, str]:
@@ -57,7 +58,7 @@ def cells(summary: Summary, *, with_spread: bool) -> list[str]:
 def headings() -> list[str]:
     """What stands over the cells."""
     named = [one.heading for one in COLUMNS]
-    return [*named[:2], "same requests, days", *named[2:]]
+    return [*named[:2], "same asks, d", *named[2:]]
 
 
 def _cell(spread: Spread | None, column: Column, *, with_spread: bool, signed: bool = False) -> str:

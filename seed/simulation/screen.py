@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
@@ -12,7 +13,7 @@ from seed.simulation.batch import Experiment
 from seed.simulation.columns import POLICY_HEADINGS, cells, headings, policy_cells
 from seed.simulation.summary import Summary
 
-PAGE_COLUMNS = 150
+PAGE_COLUMNS = 160
 """Width of the table where it does not go to a terminal."""
 
 
@@ -34,9 +35,9 @@ def show(experiment: Experiment, found: Sequence[Summary]) -> None:
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = PAGE_COLUMNS
-    table = Table(title=title(experiment), title_justify="left", header_style="bold", pad_edge=False)
+    table = Table(title=title(experiment), title_justify="left", header_style="bold", box=SIMPLE_HEAD, pad_edge=False)
     for heading in (*POLICY_HEADINGS, *headings()):
-        table.add_column(heading, justify="right", overflow="fold")
+        table.add_column(heading, justify="right")
     before = None
     for summary in found:
         if before not in {None, summary.policy.startup_percent}:

@@ -38,7 +38,7 @@ class Run:
 def test_the_list_of_commands_is_whole(run: Run) -> None:
     code, output, _ = run("--help")
     assert code == 0
-    for name in ("up", "serve", "worker", "migrate", "jobs", "doctor", "export", "audit", "seed", "demo"):
+    for name in ("up", "serve", "worker", "migrate", "jobs", "doctor", "export", "audit", "seed", "demo", "simulate"):
         assert f"│ {name} " in output
     assert "Example: creneau up" in output
 

@@ -10,10 +10,13 @@ from pathlib import Path
 
 import psutil
 import pytest
+import typer
+from typer.testing import CliRunner
 
 from app.commands.failure import CommandFailed
 from seed.simulation import options
 from seed.simulation.batch import Experiment
+from seed.simulation.cli import simulate
 from seed.simulation.files import Outcome, write_files
 from seed.simulation.measures import run
 from seed.simulation.plan import SimulationPlan
@@ -21,14 +24,16 @@ from seed.simulation.policies import ReservePolicy
 from seed.simulation.setting import kept_setting
 from seed.simulation.summary import summaries
 
-CREATED = Path(sys.executable).with_name("creneau")
-SMALL = ["--start-up", "0,20", "--crisis", "10", "--seeds", "2", "--days", "180", "--lines", "20", "--requests", "120"]
-WAIT_SECONDS = 60.0
+CRENEAU = Path(sys.executable).with_name("creneau")
+SMALL = ["--start-up", "0,20", "--crisis", "10", "--seeds", "2", "--days", "180", "--lines", "10", "--requests", "60"]
+WAIT_SECONDS = 280.0
+
+pytestmark = pytest.mark.timeout(600)
 
 
 def start(*words: str, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [str(CREATED), "simulate", *words],
+        [str(CRENEAU), "simulate", *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -38,14 +43,31 @@ def start(*words: str, **environment: str) -> subprocess.Popen[str]:
 
 def said(*words: str, **environment: str) -> tuple[int, str, str]:
     process = start(*words, **environment)
-    output, errors = process.communicate(timeout=WAIT_SECONDS)
+    try:
+        output, errors = process.communicate(timeout=WAIT_SECONDS)
+    finally:
+        end(process)
     return process.returncode, output, errors
 
 
-def test_it_shows_an_example() -> None:
-    code, shown, _ = said("--help")
-    assert code == 0
-    assert "Example: creneau simulate" in shown
+def end(process: subprocess.Popen[str]) -> None:
+    """Leave no process behind where a test has failed."""
+    if process.poll() is None:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def here() -> typer.Typer:
+    cli = typer.Typer()
+    cli.command()(simulate)
+    return cli
+
+
+def test_it_shows_an_example(here: typer.Typer) -> None:
+    shown = CliRunner().invoke(here, ["--help"])
+    assert shown.exit_code == 0
+    assert "Example: creneau simulate" in shown.output
 
 
 def test_the_same_seed_gives_the_same_bytes_whatever_the_workers(tmp_path: Path) -> None:
@@ -77,27 +99,50 @@ def test_the_same_seed_gives_the_same_bytes_whatever_the_workers(tmp_path: Path)
         (["--out", __file__], f"--out {__file__}: is not a folder"),
     ],
 )
-def test_an_option_that_cannot_be_used_is_named_with_the_rule(words: list[str], reason: str) -> None:
-    code, shown, errors = said(*words)
+def test_an_option_that_cannot_be_used_is_named_with_the_rule(here: typer.Typer, words: list[str], reason: str) -> None:
+    refused = CliRunner().invoke(here, words)
+    assert isinstance(refused.exception, CommandFailed)
+    assert str(refused.exception) == reason
+
+
+def test_plots_that_cannot_be_drawn_are_told_before_anything_is_played(
+    here: typer.Typer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seed.simulation.cli.find_spec", lambda _: None)
+    refused = CliRunner().invoke(here, ["--out", str(tmp_path / "out")])
+    assert isinstance(refused.exception, CommandFailed)
+    assert str(refused.exception) == "plots need matplotlib: install creneau[plots], or give --no-plots"
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_command_that_gives_up_says_why_in_one_line() -> None:
+    code, shown, errors = said("--start-up", "0,x")
     assert (code, shown) == (1, "")
-    assert errors == f"creneau: {reason}\n"
+    assert errors == "creneau: --start-up 0,x: 'x' is no whole number of percent from 0 to 100\n"
 
 
 def test_an_interrupt_leaves_no_file_and_no_process(tmp_path: Path) -> None:
     process = start("--seeds", "50", "--workers", "2", "--out", str(tmp_path / "out"))
-    own = psutil.Process(process.pid)
-    until = time.monotonic() + WAIT_SECONDS
-    while sum(child.cpu_times().user > 1 for child in own.children(recursive=True)) < 2:  # both play a year
-        assert time.monotonic() < until
-        time.sleep(0.2)
-    children = own.children(recursive=True)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=WAIT_SECONDS)
+    try:
+        children = wait_until_busy(psutil.Process(process.pid))
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=WAIT_SECONDS)
+    finally:
+        end(process)
     assert process.returncode == 130
     assert errors.strip().splitlines()[-1] == "creneau simulate: stopped; nothing was written"
     _, alive = psutil.wait_procs(children, timeout=WAIT_SECONDS)
     assert not alive
     assert not list(tmp_path.iterdir())
+
+
+def wait_until_busy(command: psutil.Process) -> list[psutil.Process]:
+    """The processes of a simulation, once two of them have loaded what they need and play a year."""
+    until = time.monotonic() + WAIT_SECONDS
+    while sum(child.cpu_times().user > 1 for child in command.children(recursive=True)) < 2:
+        assert time.monotonic() < until
+        time.sleep(0.2)
+    return command.children(recursive=True)
 
 
 def test_a_failure_on_the_way_leaves_what_was_there(tmp_path: Path) -> None:
