@@ -77,7 +77,7 @@ demo: setup ## the whole story through the HTTP API, on a database of its own
 
 lock: ## write the three lock files anew from pyproject.toml
 	$(LOCK) pyproject.toml --output-file requirements.lock
-	$(LOCK) pyproject.toml --extra cluster --group dev --output-file requirements-dev.lock
+	$(LOCK) pyproject.toml --extra cluster --extra plots --group dev --output-file requirements-dev.lock
 	$(LOCK) pyproject.toml --group bench --constraint requirements-dev.lock --output-file requirements-bench.lock
 
 clean: ## remove what was built; the data in DATA stays

@@ -24,7 +24,7 @@ from seed.scenario.sizes import Size
 HORIZON_MONTHS = 24
 QUARTERS = HORIZON_MONTHS // 3
 _SHORTEST_SLOT_DAYS, _LONGEST_SLOT_DAYS = 30, 160
-_COUNTERMEASURES = frozenset(
+COUNTERMEASURES = frozenset(
     {
         "monoclonal_antibody", "recombinant_protein", "viral_vector_other", "vaccine_viral", "plasmid_dna",
         "mrna_lnp", "fill_finish",
@@ -44,8 +44,8 @@ _LONGEST_COMMITMENT_DAYS = {
     CommitmentKind.MEDIA_FILL: 10,
     CommitmentKind.SHUTDOWN: 21,
 }
-_CAP_SHARE = 0.85
-_READINESS_FEE_CENTS_PER_DAY = 120_000
+CAP_SHARE = 0.85
+READINESS_FEE_CENTS_PER_DAY = 120_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def _calendar(chance: Chance, place: Place, size: Size, as_of: date) -> tuple[li
 def _slot(chance: Chance, place: Place, number: int, days: tuple[date, date]) -> SlotRow:
     """A published slot over `days`; numbers, not dates, name slots: a scenario is the same on another day."""
     start, end = days
-    serves_crises = not _COUNTERMEASURES.isdisjoint(place.line.modalities)
+    serves_crises = not COUNTERMEASURES.isdisjoint(place.line.modalities)
     reserve = chance.weighted(_RESERVES if serves_crises else _RESERVES_ELSEWHERE)
     lendable = reserve is Reserve.CRISIS and chance.happens(0.6)
     released = reserve is Reserve.STARTUP and chance.happens(0.8)
@@ -170,8 +170,8 @@ def _agreements(chance: Chance, bookable: Iterable[Place], slots: Iterable[SlotR
                 line_id=line_id,
                 period=period(as_of, horizon_end(as_of)),
                 batch_days_per_quarter=promised,
-                readiness_fee_cents=0 if is_startup else promised * _READINESS_FEE_CENTS_PER_DAY,
-                capped_price_cents=round(max(prices) * _CAP_SHARE / 100_000) * 100_000 if is_startup else None,
+                readiness_fee_cents=0 if is_startup else promised * READINESS_FEE_CENTS_PER_DAY,
+                capped_price_cents=round(max(prices) * CAP_SHARE / 100_000) * 100_000 if is_startup else None,
                 recoverable_within_days=0 if is_startup else chance.pick((14, 30)),
             )
         )

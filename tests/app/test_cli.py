@@ -38,7 +38,21 @@ class Run:
 def test_the_list_of_commands_is_whole(run: Run) -> None:
     code, output, _ = run("--help")
     assert code == 0
-    for name in ("up", "serve", "worker", "migrate", "jobs", "doctor", "export", "audit", "crisis", "seed", "demo"):
+    names = (
+        "up",
+        "serve",
+        "worker",
+        "migrate",
+        "jobs",
+        "doctor",
+        "export",
+        "audit",
+        "crisis",
+        "seed",
+        "demo",
+        "simulate",
+    )
+    for name in (*names, "demo", "simulate"):
         assert f"│ {name} " in output
     assert "Example: creneau up" in output
 
