@@ -253,7 +253,6 @@ def _decisions(parties: list[SQLModel], supply: list[SQLModel], demand: list[SQL
         _restoration(displacement, booking),
         CrisisClosing(crisis_id=crisis.id, is_balanced=True),
         Notice(crisis_id=crisis.id, organisation_id=maker.id, kind=NoticeKind.ORDER_ISSUED, order_id=order.id),
-        Displacement(crisis_id=crisis.id, order_id=order.id, booking_id=booking.id, kind=DisplacementKind.DISPLACED),
         DrillScore(crisis_id=crisis.id),
     ]
 
