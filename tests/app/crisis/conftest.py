@@ -14,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.allocation.escalation import is_met, steps_of
+from app.allocation.models import Run
 from app.allocation.runs import Success, claim_run, end_run
 from app.bookings.models import Booking, BookingStatus
 from app.capacity.models import Slot
@@ -118,11 +119,7 @@ class Crises:
     async def plan_by_greed(self, crisis_id: str) -> Any:
         """Plan a crisis without the solver: the baseline's plan is a right one too, made at once."""
         run_id = await self.run_of(crisis_id)
-        async with transaction(self.world.sessions) as session:
-            run = await claim_run(session, run_id, FOLLOW_UPS)
-        assert run is not None
-        if not run.problem:
-            run = await prepare_run(await self._job(run_id), run)
+        run = await self.begun(run_id)
         for document in steps_of(run.problem, run.references):
             problem = Problem.from_json(json.dumps(document))
             plan = BASELINES["greedy"](problem)
@@ -134,6 +131,13 @@ class Crises:
         async with transaction(self.world.sessions) as session:
             await end_run(session, run_id, run.attempt, ending, FOLLOW_UPS)
         return (await self.get(f"/{crisis_id}/plans"))["items"][-1]
+
+    async def begun(self, run_id: UUID) -> Run:
+        """Begin a run as a worker does, up to where its problem is to be solved."""
+        async with transaction(self.world.sessions) as session:
+            run = await claim_run(session, run_id, FOLLOW_UPS)
+        assert run is not None
+        return run if run.problem else await prepare_run(await self._job(run_id), run)
 
     async def _job(self, run_id: UUID) -> JobContext:
         """Return the job of a run as a worker has it, taken from the queue."""
