@@ -7,7 +7,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.author import Author
 from app.audit.service import record
-from app.core.errors import NotFound
 from app.crisis import repository, score_repository
 from app.crisis.models import Crisis, CrisisMode, CrisisPlan, CrisisSignature, PlanStatus
 from app.crisis.score_models import DrillScore
@@ -77,11 +76,10 @@ async def list_scores(session: AsyncSession, actor: Actor, query: ScoreFilter) -
 
     Raises
     ------
-    NotFound
-        To whoever does not see crises.
+    NotAllowed
+        To whoever does not see all crises.
     """
-    if actor.role not in SEES_ALL:
-        raise NotFound("There is no list of scores that you can see.")
+    actor.require(*SEES_ALL)
     rows, cursor = await score_repository.page_scores(session, query)
     return [_read(crisis, ScoreFigures.model_validate(score.figures), score) for score, crisis in rows], cursor
 

@@ -212,7 +212,7 @@ POST   /v1/crises/{crisis_id}/restorations/{restoration_id}/accept write own non
 POST   /v1/crises/{crisis_id}/restorations/{restoration_id}/decline write own none sees sees none sees -
 POST   /v1/crises/{crisis_id}/orders/{order_id}/play     write -       -    all         -         -        -     -
 GET    /v1/crises/{crisis_id}/score                      read  none    none all         all       none     all   -
-GET    /v1/drill-scores                                  read  none    none all         all       none     all   -
+GET    /v1/drill-scores                                  read  -       -    all         all       -        all   -
 GET    /v1/countermeasures                               read  any     any  any         any       any      any   -
 
 GET    /v1/audit                                         read  own     own  all         own       own      all   -

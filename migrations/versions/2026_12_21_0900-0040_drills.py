@@ -64,9 +64,12 @@ READS = (
 )
 """What a plan is made and told from; people, for who signed for whom."""
 
+VIEWS = ("agreement_caps",)
+"""Read likewise; they keep to what the policies of everybody let be seen."""
+
 ACTING = ("acting_organisation()", "acting_holder()", "acting_as(text[])", "acting_across()", "own_units()",
           "own_lines()", "is_own_request(uuid)", "own_requests()", "told_requests()", "told_products()",
-          "is_real_crisis(uuid)", "real_crises()")
+          "is_real_crisis(uuid)", "real_crises()", "unit_occupancy(uuid[], uuid)", "slot_occupancy(uuid[])")
 """What the policies of everybody ask; they change nothing."""
 
 
@@ -90,8 +93,8 @@ def upgrade() -> None:
         op.execute(f"CREATE POLICY of_drills ON {table} TO {DRILL} USING ({condition}) WITH CHECK ({condition})")
     op.execute(f"GRANT INSERT, SELECT ON jobs.pgqueuer_log TO {DRILL}")
     op.execute(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA jobs TO {DRILL}")
-    for table in READS:
-        op.execute(f"GRANT SELECT ON {table} TO {DRILL}")
+    for name in (*READS, *VIEWS):
+        op.execute(f"GRANT SELECT ON {name} TO {DRILL}")
     for table in (*READS, *(name for name in RECORDED)):
         op.execute(f"CREATE POLICY read_in_drills ON {table} FOR SELECT TO {DRILL} USING (true)")
     for signature in (*ACTING, *(f"{name}()" for name in FUNCTIONS)):

@@ -14,6 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.allocation.escalation import is_met, steps_of
+from app.allocation.models import Run
 from app.allocation.runs import Success, claim_run, end_run
 from app.bookings.models import Booking, BookingStatus
 from app.capacity.models import Slot
@@ -122,11 +123,7 @@ class Crises:
 
     async def end_by_greed(self, run_id: UUID) -> None:
         """End a run with the baseline's plan."""
-        async with transaction(self.world.sessions) as session:
-            run = await claim_run(session, run_id, FOLLOW_UPS)
-        assert run is not None
-        if not run.problem:
-            run = await prepare_run(await self._job(run_id), run)
+        run = await self.begun(run_id)
         for document in steps_of(run.problem, run.references):
             problem = Problem.from_json(json.dumps(document))
             plan = BASELINES["greedy"](problem)
@@ -164,6 +161,13 @@ class Crises:
     async def orders(self, crisis_id: str) -> dict[str, Any]:
         """Return the orders of a crisis by the line's CDMO; the last one where it has several."""
         return {one["organisation_id"]: one for one in (await self.get(f"/{crisis_id}/orders"))["items"]}
+
+    async def begun(self, run_id: UUID) -> Run:
+        """Begin a run as a worker does, up to where its problem is to be solved."""
+        async with transaction(self.world.sessions) as session:
+            run = await claim_run(session, run_id, FOLLOW_UPS)
+        assert run is not None
+        return run if run.problem else await prepare_run(await self._job(run_id), run)
 
     async def _job(self, run_id: UUID) -> JobContext:
         """Return the job of a run as a worker has it, taken from the queue."""

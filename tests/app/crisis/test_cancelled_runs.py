@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from app.allocation.runs import Success, cancel_run, claim_run, end_run
+from app.allocation.runs import Success, cancel_run, end_run
 from app.audit.author import Author
 from app.core.database import transaction
 from app.core.vocabulary import Reserve
@@ -23,9 +23,7 @@ OF_THE_CLOCK = 2.5
 async def cancelled_with_a_plan(crises: Crises, run_id: UUID) -> Any:
     """Begin a run, ask it to stop, and end it with the plan that it has."""
     sessions = crises.world.sessions
-    async with transaction(sessions) as session:
-        run = await claim_run(session, run_id, FOLLOW_UPS)
-    assert run is not None
+    run = await crises.begun(run_id)
     ending = Success({**greedy_solution(run.problem), "budget": OF_THE_CLOCK}, {})
     async with transaction(sessions) as session:
         await cancel_run(session, AUTHOR, run_id)

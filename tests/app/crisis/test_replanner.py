@@ -16,9 +16,9 @@ from app.crisis.amendment_body import Amending, PendingDisplacement, amendment_b
 from app.crisis.amendment_work import Work, work_on
 from app.crisis.campaigns import Brief
 from app.crisis.declaration import Countermeasure, CrisisRules, CrisisScope, CrisisTarget
-from app.crisis.models import OrderStatus
+from app.crisis.models import OrderStatus, PowerKind
 from app.crisis.replanner import CHANGING, missing_targets
-from app.crisis.rules import BookingFacts, Tier
+from app.crisis.rules import BookingFacts, Power, Tier
 from app.crisis.scoping import Calendars
 from app.crisis.standing import Release, StandingOrder, as_document, standing_of
 from app.crisis.stock import Stock
@@ -47,6 +47,7 @@ def brief(*targets: tuple[int, int], **made: object) -> Brief:
         scope=CrisisScope(),
         rules=CrisisRules(),
         tiers=tuple(Tier),
+        powers=(Power(PowerKind.REQUISITION_OR_ORDER, day(0), day(300)),),
     )
 
 

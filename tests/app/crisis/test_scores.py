@@ -93,7 +93,7 @@ async def test_drills_of_a_scenario_are_listed_in_the_order_of_their_ends(crises
     assert [one["crisis_id"] for one in listed] == [second, first]
     assert len(await listing(crises, "", by=crises.coordinator)) == 3
     _, headers = await world.cdmo()
-    assert (await crises.client.get("/v1/drill-scores", headers=headers)).status_code == 404
+    assert (await crises.client.get("/v1/drill-scores", headers=headers)).status_code == 403
 
 
 async def listing(crises: Crises, query: str, *, by: Any) -> Any:
