@@ -6,7 +6,7 @@ from datetime import date
 from rich.console import Console
 
 from app.core.clock import today
-from seed.demo.client import Person
+from seed.demo.client import Json, Person
 from seed.demo.service import Service
 
 
@@ -38,3 +38,16 @@ class Cast:
     def cdmo_of(self, organisation_id: str) -> Person | None:
         """Return the person of a CDMO if the story has one."""
         return next((one for one in self.cdmos if one.organisation_id == organisation_id), None)
+
+    def maker_of(self, order: Json) -> Person:
+        """Return the person of the story who answers an order.
+
+        Raises
+        ------
+        LookupError
+            If nobody does.
+        """
+        cdmo = self.cdmo_of(order["organisation_id"])
+        if cdmo is None:
+            raise LookupError(f"nobody in the story answers for {order['organisation_id']}")
+        return cdmo

@@ -3,7 +3,7 @@
 from rich.console import Console
 
 from seed.demo.cast import Cast
-from seed.demo.chapters import booking, catalogue, crisis, round_
+from seed.demo.chapters import booking, catalogue, crisis, drill, round_
 from seed.demo.service import Service
 
 
@@ -19,4 +19,5 @@ def tell(service: Service, console: Console) -> None:
     catalogue.tell(cast)
     booking.tell(cast)
     round_.tell(cast)
+    drill.tell(cast)
     crisis.tell(cast)

@@ -130,11 +130,11 @@ class Drill:
         self.tell(f"{how_many(len(able), 'line')} could make it; established at: {told}.")
 
     def _plan(self, path: str) -> Json:
-        asked = {"time_limit_s": self.time_limit_s, "seed": self.seed}
+        asked = {"time_limit_s": self.time_limit_s, "choices_s": 0, "seed": self.seed}
         run_id = self.coordinator.post(f"{path}/plan", asked)["id"]
         self.tell(f"Planning, {self.time_limit_s:g} s at most for each tier ...")
         self.coordinator.wait_for_run(run_id, seconds=self.time_limit_s * TIERS + SOLVE_MARGIN_S)
-        plan: Json = list(self.coordinator.items(f"{path}/plans"))[-1]
+        [plan] = [one for one in self.coordinator.items(f"{path}/plans") if one["status"] == "proposed"]
         body = plan["body"]
         totals = body["totals"]
         self.tell(

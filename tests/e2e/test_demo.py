@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.processes import processes_of
 
-CHAPTERS = ("1. What France can make", "2. A start-up finds", "3. A round", "4. A health crisis")
+CHAPTERS = ("1. What France can make", "2. A start-up finds", "3. A round", "4. A drill", "5. A health crisis")
 
 
 @pytest.mark.timeout(240)
@@ -23,6 +23,7 @@ def test_the_story_is_told_to_its_end_and_leaves_nothing(tmp_path: Path) -> None
     assert "45 sites, 82 production lines" in told.stdout
     assert "Closed with 60 requests" in told.stdout
     assert "first come first served" in told.stdout
-    assert "Stood down" in told.stdout
+    assert "Planned anew" in told.stdout
+    assert "steps in its report" in told.stdout
     assert processes_of(tmp_path) == []
     assert list(tmp_path.iterdir()) == []

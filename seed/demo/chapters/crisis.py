@@ -1,12 +1,16 @@
-"""A crisis: declared, planned tier by tier, signed twice, activated, accepted, stood down."""
+"""A crisis: declared, planned tier by tier, chosen from, signed twice, activated."""
 
 from datetime import date, timedelta
 
 from seed.demo.cast import Cast
+from seed.demo.chapters import course
+from seed.demo.chapters.course import sign_and_activate
 from seed.demo.client import Json
 from seed.demo.screen import Bar, chapter, count, euros, how_many, table, timeline
 
 PLAN_SECONDS = 4
+CHOICE_SECONDS = 12
+START_SECONDS = 30
 TARGETS = ((120, 15_000), (180, 60_000), (270, 120_000))
 """Doses wanted, by days from the declaration."""
 PREQUALIFIED = 4
@@ -17,20 +21,40 @@ DOSES_PER_LITRE = {"low": 2, "expected": 4, "high": 9}
 
 def tell(cast: Cast) -> None:
     """Play a respiratory crisis answered by antibodies, from the declaration to the stand-down."""
-    chapter(cast.console, "4. A health crisis: production moves to the countermeasure")
+    chapter(cast.console, "5. A health crisis: production moves to the countermeasure")
     crisis = _declare(cast)
     path = f"/v1/crises/{crisis['id']}"
-    run_id = cast.coordinator.post(f"{path}/plan", {"time_limit_s": PLAN_SECONDS})["id"]
-    cast.coordinator.wait_for_run(run_id, seconds=PLAN_SECONDS * 6 + 30)
-    plan = cast.coordinator.get(f"{path}/plans")["items"][-1]
+    asked = {"time_limit_s": PLAN_SECONDS, "choices_s": CHOICE_SECONDS}
+    cast.coordinator.wait_for_run(
+        cast.coordinator.post(f"{path}/plan", asked)["id"], seconds=PLAN_SECONDS * 6 + START_SECONDS
+    )
+    _choose_from(cast, path)
+    [plan] = [one for one in cast.coordinator.items(f"{path}/plans") if "proposed" in one["labels"]]
     _show(cast, plan["body"])
-    for person in (cast.coordinator, cast.authority):
-        person.post(f"{path}/sign", {"plan_id": plan["id"], "plan_hash": plan["plan_hash"]})
-    cast.console.print(f"Signed by the coordinator and the authority, on the hash {plan['plan_hash'][:16]}...")
-    cast.coordinator.post(f"{path}/activate", seen=cast.coordinator.get(path))
-    _answer_orders(cast, path)
-    cast.coordinator.post(f"{path}/stand-down", {"reason_code": "threat_over"}, seen=cast.coordinator.get(path))
-    cast.console.print("Stood down: what was not started is released, and its capacity is bookable again.")
+    sign_and_activate(cast, path, plan)
+    course.tell(cast, path)
+
+
+def _choose_from(cast: Cast, path: str) -> None:
+    """Show the plans to choose from, as soon as the run that makes them has ended."""
+    run_id = cast.coordinator.get(f"{path}/trade-off")["run_id"]
+    if run_id is not None:
+        cast.coordinator.wait_for_run(run_id, seconds=CHOICE_SECONDS + START_SECONDS)
+    points = cast.coordinator.get(f"{path}/trade-off")["points"]
+    rows = [
+        (
+            ", ".join(label.replace("_", " ") for label in one["labels"]),
+            one["moved"],
+            one["displaced"],
+            *(count(target["expected"]) for target in one["targets"]),
+            euros(one["cost_cents"]),
+        )
+        for one in points
+    ]
+    days = tuple(f"by {target['by']}" for target in points[0]["targets"])
+    headings = ("plan", "moved", "displaced", *days, "cost")
+    title = f"What a displacement buys: {how_many(len(points), 'plan')} to choose from, expected doses"
+    cast.console.print(table(title, headings, rows, numbers=tuple(range(1, len(headings)))))
 
 
 def _declare(cast: Cast) -> Json:
@@ -107,19 +131,3 @@ def _show(cast: Cast, body: Json) -> None:
 def _bar(campaign: Json) -> Bar:
     label = f"{campaign['line_name'][:28]} ({count(campaign['output'])} doses)"
     return Bar(label, date.fromisoformat(campaign["start"]), date.fromisoformat(campaign["end"]))
-
-
-def _answer_orders(cast: Cast, path: str) -> None:
-    orders = list(cast.coordinator.items(f"{path}/orders"))
-    accepted = 0
-    for order in orders:
-        cdmo = cast.cdmo_of(order["organisation_id"])
-        if cdmo:
-            answer = cdmo.post(f"{path}/orders/{order['id']}/accept", seen=order)
-            accepted += 1
-            effective = sum(one["status"] == "effective" for one in answer["displacements"])
-            cast.console.print(
-                f"{cdmo.organisation} accepts {how_many(order['batches'], 'batch', 'batches')} from"
-                f" {order['start']}; only now do its displacements take effect: {effective}."
-            )
-    cast.console.print(f"Activated in one transaction: {how_many(len(orders), 'order')}, {accepted} accepted so far.")
