@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.cli import main
 from app.core.settings import Settings
+from app.crisis import report_wording
+from app.crisis.report_wording import CODES
 from tests.app.crisis.conftest import CONTESTED_TARGET, Crises, contested, iso, power
 from tests.support.world import World
 
@@ -162,3 +165,12 @@ async def test_the_command_line_writes_it(
     assert await write(crisis_id, "--format", "json", "-o", str(written)) in {0, None}
     assert json.loads(written.read_text(encoding="utf-8"))["crisis_id"] == crisis_id
     assert await write("00000000-0000-7000-8000-000000000000") == 1
+
+
+def test_every_step_of_a_crisis_has_words() -> None:
+    written = "".join(path.read_text(encoding="utf-8") for path in Path(report_wording.__file__).parent.glob("*.py"))
+    steps = set(
+        re.findall(r'"((?:crisis|crisis_plan|crisis_order|crisis_power|displacement|restoration)\.[a-z_]+)"', written)
+    )
+    assert len(steps) > 30
+    assert steps - set(CODES) == set()
