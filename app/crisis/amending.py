@@ -20,6 +20,7 @@ from app.crisis.campaigns import Brief
 from app.crisis.errors import PlanOutdated
 from app.crisis.models import Crisis, CrisisMode, CrisisPlan, CrisisStatus, PlanStatus
 from app.crisis.planning import supersede
+from app.crisis.power_checks import legal_grounds_of
 from app.crisis.references import References
 from app.crisis.replanner import CHANGING
 from app.crisis.scoping import brief_of
@@ -43,7 +44,10 @@ async def take_up_amendment(session: AsyncSession, run: Run) -> None:
     Raises
     ------
     PlanOutdated
-        If an order has been countered or has failed since, or a calendar that the amendment touches has changed.
+        If an order has been countered or has failed since, or a calendar that the amendment touches has changed; a
+        drill stands as of the day it was planned.
+    PowerLacking
+        If the powers that it rests on have ended meanwhile.
     """
     if run.crisis_id is None or run.solution is None:
         return
@@ -61,11 +65,11 @@ async def take_up_amendment(session: AsyncSession, run: Run) -> None:
     seen = _seen(run, body)
     if crisis.mode is CrisisMode.REAL:
         await lock_units(session, [UUID(unit) for unit in seen])
-    if changed := await changed_units(session, seen):
+    if crisis.mode is CrisisMode.REAL and (changed := await changed_units(session, seen)):
         raise PlanOutdated(
             f"Calendars changed in {len(changed)} places while the crisis was planned anew: do it again."
         )
-    body = {**body, "calendar_versions": seen}
+    body = {**body, "calendar_versions": seen, "legal_grounds": await legal_grounds_of(session, crisis, body)}
     await supersede(session, REPLANNER, crisis)
     plan = CrisisPlan(
         crisis_id=crisis.id,

@@ -31,6 +31,7 @@ from app.crisis.notice_repository import signed_campaigns
 from app.crisis.notices import NoticeDraft, notify_all
 from app.crisis.orders import let_stand, outside_of
 from app.crisis.planning import supersede
+from app.crisis.power_checks import require_powers_for
 from app.crisis.service import locked_crisis
 from app.crisis.standing import still_holds
 from app.crisis.stock import take_stock
@@ -56,18 +57,22 @@ async def activate(session: AsyncSession, actor: Actor, crisis_id: UUID) -> Cris
     ------
     StateConflict
         If it has no signed plan, or the plan is not as it was signed.
+    PowerLacking
+        If the powers that it rests on have ended.
     """
     actor.require(Role.COORDINATOR)
     crisis = await locked_crisis(session, crisis_id)
     if crisis.status is not CrisisStatus.ACTIVE:
         return await activation.activate(session, actor, crisis_id)
     amendment, authority_id = await signed_plan(session, crisis)
+    await require_powers_for(session, crisis, amendment.body)
     orders = {order.id: order for order in await repository.orders_of(session, crisis.id)}
     pending = await repository.pending_displacements(session, crisis.id)
     await _lock(session, crisis, amendment, orders, pending)
     if (outdated := await _outdated(session, crisis, amendment)) is not None:
         await supersede(session, actor, crisis)
-        await thaw(session, actor, crisis.id)
+        if crisis.mode is CrisisMode.REAL:
+            await thaw(session, actor, crisis.id)
         return outdated
     before = snapshot(amendment)
     amendment.status = PlanStatus.ACTIVATED
@@ -101,7 +106,8 @@ async def _lock(
 async def _outdated(session: AsyncSession, crisis: Crisis, amendment: CrisisPlan) -> Outdated | None:
     """Return what has changed since the amendment was made, other than that CDMOs have accepted what it keeps."""
     told = amendment.body["orders"]
-    changed = await changed_units(session, amendment.body["calendar_versions"])
+    is_real = crisis.mode is CrisisMode.REAL
+    changed = await changed_units(session, amendment.body["calendar_versions"]) if is_real else []
     stock = await take_stock(session, crisis)
     now = {one["order_id"]: one for one in stock.documents}
     kept = [now[one["order_id"]] for one in told["kept"]]

@@ -55,9 +55,9 @@ class Played:
 
 
 def is_accepted(order: CrisisOrder) -> bool:
-    """Tell whether a CDMO has accepted an order, whatever became of it afterwards."""
+    """Tell whether a CDMO has accepted an order and stood by it, whatever became of it afterwards."""
     released = order.status is OrderStatus.RELEASED and order.answered_at is not None
-    return released or order.status in {OrderStatus.ACCEPTED, OrderStatus.COMPLETED}
+    return released or order.status in {OrderStatus.ACCEPTED, OrderStatus.COMPLETED, OrderStatus.FAILED}
 
 
 def figures_of(played: Played) -> ScoreFigures:

@@ -185,6 +185,22 @@ async def test_a_drill_is_planned_anew_without_effect_outside_its_own_records(
     assert await contents(owner) == before
 
 
+async def test_a_drill_s_amendment_stands_though_its_calendar_is_in_use(
+    crises: Crises, world: World, owner: AsyncEngine
+) -> None:
+    crisis_id, first, _, spare = await two_of_three(crises, world, **DRILL)
+    await answer(crises, crisis_id, first, "counter", COUNTER)
+    amendment = await crises.amended(crisis_id)
+    assert [one["kind"] for one in amendment["body"]["legal_grounds"]] == ["exercise"]
+    await crises.signed_by_both(crisis_id, amendment)
+    async with owner.begin() as connection:
+        await connection.execute(
+            text("UPDATE slots SET price_cents = 7 WHERE unit_id = :unit_id"), {"unit_id": spare.unit.id}
+        )
+    await crises.post(f"/{crisis_id}/activate")
+    assert len((await crises.get(f"/{crisis_id}/orders"))["items"]) == 3
+
+
 async def test_in_a_drill_who_has_given_way_is_gone_and_the_place_taken_for_it_is_not_free(
     crises: Crises, world: World, owner: AsyncEngine
 ) -> None:
