@@ -1,6 +1,6 @@
-"""Rows as JSON, so that one statement can write rows of several tables: one journey to the server."""
+"""Rows in the words of JSON, as records tell them: one statement can write rows of several tables out of those."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import date, datetime
 from enum import Enum
 from functools import cache
@@ -8,8 +8,6 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from pydantic_core import to_json
-from sqlalchemy import LargeBinary
 from sqlalchemy.dialects.postgresql import DATERANGE
 from sqlmodel import SQLModel
 
@@ -19,32 +17,16 @@ class WrittenColumns(NamedTuple):
 
     Attributes
     ----------
-    periods, binaries
+    periods
         Those of them that JSON has no word for.
     """
 
     names: tuple[str, ...]
     periods: tuple[str, ...]
-    binaries: tuple[str, ...]
-
-
-def rows_as_json(rows: Sequence[SQLModel]) -> str:
-    """Return rows as JSON that `jsonb_populate_recordset` reads back, each whole but for what the server generates."""
-    sent = []
-    for row in rows:
-        columns = written_columns(type(row))
-        values = spelt(row)
-        for name in columns.periods:
-            days = values[name]
-            values[name] = None if days is None else f"[{days.lower},{days.upper})"
-        for name in columns.binaries:
-            values[name] = None if values[name] is None else "\\x" + values[name].hex()
-        sent.append(values)
-    return to_json(sent).decode()
 
 
 def spelt(row: SQLModel) -> dict[str, Any]:
-    """Return what is written of a row, by column, in the words of JSON; periods and binaries, and documents, as is."""
+    """Return what is written of a row, by column, in the words of JSON; periods and documents as they are."""
     values = {}
     for name in written_columns(type(row)).names:
         value = getattr(row, name)
@@ -77,5 +59,4 @@ def written_columns(model: type[SQLModel]) -> WrittenColumns:
     return WrittenColumns(
         tuple(column.name for column in columns),
         tuple(column.name for column in columns if isinstance(column.type, DATERANGE)),
-        tuple(column.name for column in columns if isinstance(column.type, LargeBinary)),
     )
