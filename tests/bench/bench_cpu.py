@@ -70,7 +70,7 @@ class Compared:
         return sorted(cost(bare) / cost(service) for service, bare in zip(self.service, self.bare, strict=True))
 
 
-def _seconds(pid: int) -> float:
+def seconds_of(pid: int) -> float:
     """Return the time that a process and all below it have had on a processor; one that has ended counts no more."""
     process = psutil.Process(pid)
     spent = 0.0
@@ -82,9 +82,9 @@ def _seconds(pid: int) -> float:
 
 
 async def _cost(served: Served, database_pid: int, calls: Iterator[Call], count: int) -> Cost:
-    before = _seconds(served.pid), _seconds(database_pid)
+    before = seconds_of(served.pid), seconds_of(database_pid)
     load = await drive(served.port, islice(calls, count), connections=CONNECTIONS)
-    after = _seconds(served.pid), _seconds(database_pid)
+    after = seconds_of(served.pid), seconds_of(database_pid)
     if load.first_refusal:
         raise RuntimeError(f"a call was refused: {load.first_refusal}")
     app, database = ((end - begin) * 1000 / count for begin, end in zip(before, after, strict=True))
