@@ -69,7 +69,8 @@ async def record(
 def creation(author: Author, action: str, row: SQLModel) -> dict[str, Any]:
     """Return the record of a row that is about to be added, by column: for whoever writes both at once, as JSON.
 
-    Not for rows with personal texts, which are written beside the record.
+    Its `after` holds all of the row, which can be written out of it. Not for rows with personal texts, which are
+    written beside the record.
     """
     assert row.__tablename__ not in KEPT_APART  # noqa: S101 - nobody does
     state = {name: value for name, value in spelt(row).items() if name not in UNRECORDED}

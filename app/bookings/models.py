@@ -163,7 +163,7 @@ class Booking(Versioned, table=True):
     )
 
     slot_id: UUID
-    unit_id: UUID = Field(foreign_key="units.id")
+    unit_id: UUID
     organisation_id: UUID = Field(foreign_key="organisations.id", description="whose lot it is")
     request_id: UUID | None = Field(default=None, foreign_key="requests.id")
     product_id: UUID | None = Field(default=None, foreign_key="products.id")

@@ -4,15 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pydantic_core import to_json
-from sqlalchemy import DateTime, Integer, Text, Uuid, bindparam, cast, func, select
+from sqlalchemy import DateTime, Integer, LargeBinary, Text, Uuid, bindparam, cast, func, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import make_transient_to_detached
+from sqlalchemy.types import TypeEngine
 
 from app.bookings.errors import REFUSALS
 from app.bookings.models import Booking
 from app.bookings.repository import Refused
-from app.core.bulk import rows_as_json
 from app.core.clock import now
 from app.core.driver import Driver, Prepared
 from app.core.idempotency import IdempotencyKey
@@ -30,7 +30,8 @@ class Writing(NamedTuple):
     booking, request
         Plain rows; the request is None where it is stored already, or there is none.
     records
-        Of both, as `app.audit.service.creation` gives them.
+        Of the request, if there is one, and of the booking, as `app.audit.service.creation` gives them: each holds all
+        of its row, which is written out of it.
     kept
         The answer to the request of a client that it is the effect of, where that is known before.
     """
@@ -42,13 +43,23 @@ class Writing(NamedTuple):
     kept: IdempotencyKey | None = None
 
 
+_KEPT: dict[str, TypeEngine[Any]] = {
+    "id": Uuid(),
+    "holder_id": Uuid(),
+    "key": Text(),
+    "request_sha256": LargeBinary(),
+    "status": Integer(),
+    "headers": JSONB(),
+    "body": LargeBinary(),
+}
+"""The columns of the answer that is kept, in the order of the function."""
+
 _WRITE_BOOKING = select(
     func.write_booking(
-        bindparam("unit_id", type_=Uuid),
-        bindparam("slot_id", type_=Uuid),
         bindparam("version", type_=Integer),
         bindparam("as_of", type_=DateTime(timezone=True)),
-        *(cast(bindparam(name, type_=Text), JSONB) for name in ("requests", "bookings", "records", "keys")),
+        cast(bindparam("records", type_=Text), JSONB),
+        *(bindparam(f"kept_{name}", type_=kind) for name, kind in _KEPT.items()),
         type_=Text,
     ).label("told")
 )
@@ -67,15 +78,12 @@ async def write(driver: Driver, made: Writing) -> str | None:
 
 
 def _sent(made: Writing) -> dict[str, Any]:
+    kept = made.kept
     return {
-        "unit_id": made.booking.unit_id,
-        "slot_id": made.booking.slot_id,
         "version": made.slot_version,
         "as_of": now(),
-        "requests": rows_as_json([made.request] if made.request is not None else []),
-        "bookings": rows_as_json([made.booking]),
         "records": to_json(made.records).decode(),
-        "keys": rows_as_json([made.kept] if made.kept is not None else []),
+        **{f"kept_{name}": None if kept is None else getattr(kept, name) for name in _KEPT},
     }
 
 

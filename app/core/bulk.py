@@ -1,4 +1,4 @@
-"""Many rows at once: as JSON, so that one statement can write rows of several tables, or row by row of one table."""
+"""Rows in the words of JSON, as records tell them, for several tables at once; and many rows of one table."""
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
@@ -8,8 +8,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from pydantic_core import to_json
-from sqlalchemy import LargeBinary, insert
+from sqlalchemy import insert
 from sqlalchemy.dialects.postgresql import DATERANGE
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel
@@ -20,28 +19,12 @@ class WrittenColumns(NamedTuple):
 
     Attributes
     ----------
-    periods, binaries
+    periods
         Those of them that JSON has no word for.
     """
 
     names: tuple[str, ...]
     periods: tuple[str, ...]
-    binaries: tuple[str, ...]
-
-
-def rows_as_json(rows: Sequence[SQLModel]) -> str:
-    """Return rows as JSON that `jsonb_populate_recordset` reads back, each whole but for what the server generates."""
-    sent = []
-    for row in rows:
-        columns = written_columns(type(row))
-        values = spelt(row)
-        for name in columns.periods:
-            days = values[name]
-            values[name] = None if days is None else f"[{days.lower},{days.upper})"
-        for name in columns.binaries:
-            values[name] = None if values[name] is None else "\\x" + values[name].hex()
-        sent.append(values)
-    return to_json(sent).decode()
 
 
 async def insert_all(session: AsyncSession, model: type[SQLModel], rows: Sequence[SQLModel]) -> None:
@@ -54,7 +37,7 @@ async def insert_all(session: AsyncSession, model: type[SQLModel], rows: Sequenc
 
 
 def spelt(row: SQLModel) -> dict[str, Any]:
-    """Return what is written of a row, by column, in the words of JSON; periods and binaries, and documents, as is."""
+    """Return what is written of a row, by column, in the words of JSON; periods and documents as they are."""
     values = {}
     for name in written_columns(type(row)).names:
         value = getattr(row, name)
@@ -87,5 +70,4 @@ def written_columns(model: type[SQLModel]) -> WrittenColumns:
     return WrittenColumns(
         tuple(column.name for column in columns),
         tuple(column.name for column in columns if isinstance(column.type, DATERANGE)),
-        tuple(column.name for column in columns if isinstance(column.type, LargeBinary)),
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.bench import bench_activation, bench_api, bench_crisis, bench_drill, bench_replan
+from tests.bench import bench_activation, bench_api, bench_cpu, bench_crisis, bench_drill, bench_replan
 from tests.bench.engines import command
 
 RESULTS = Path("bench-results")
@@ -52,6 +52,11 @@ def _parser() -> argparse.ArgumentParser:
     crisis = commands.add_parser("crisis", help="planning a crisis on the national calendar")
     crisis.add_argument("--choices-seconds", type=float, default=60, help="for the plans to choose from")
     crisis.set_defaults(run=_crisis)
+    cpu = commands.add_parser("cpu", help="what a request of each takes of the processors, by process")
+    cpu.add_argument("--requests", type=int, default=1000, help="calls of each kind of work in a round, 100 or more")
+    cpu.add_argument("--rounds", type=int, default=3)
+    cpu.add_argument("--work", nargs="+", choices=bench_cpu.WORKS, default=["hold"])
+    cpu.set_defaults(run=_cpu)
     command.add_engine(commands.add_parser("engine", help="the engine beside other ways to plan"))
     command.add_growth(commands.add_parser("growth", help="the engine from 40 to 15,000 requests"))
     command.add_cluster(commands.add_parser("cluster", help="the engine in one process, in two, and on a Dask cluster"))
@@ -78,6 +83,11 @@ def _drill(options: argparse.Namespace) -> int:
 
 def _crisis(options: argparse.Namespace) -> int:
     return bench_crisis.command(options.choices_seconds, Console())
+
+
+def _cpu(options: argparse.Namespace) -> int:
+    Console().print(bench_cpu.table(bench_cpu.run(options.work, options.requests, options.rounds)))
+    return 0
 
 
 if __name__ == "__main__":

@@ -93,8 +93,15 @@ class Comparison:
         }
 
 
+class Served(NamedTuple):
+    """An application that is served: where, and by which process."""
+
+    port: int
+    pid: int
+
+
 @contextmanager
-def serving(application: str, environment: dict[str, str]) -> Iterator[int]:
+def serving(application: str, environment: dict[str, str]) -> Iterator[Served]:
     """Serve an ASGI application from a process of its own on a free port of the loopback, and stop it."""
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", application, "--port", str(port), "--no-access-log"]
@@ -104,7 +111,7 @@ def serving(application: str, environment: dict[str, str]) -> Iterator[int]:
     process = subprocess.Popen(command, env=os.environ | environment)
     try:
         _wait_until_served(port)
-        yield port
+        yield Served(port, process.pid)
     finally:
         process.terminate()
         process.wait(10)
@@ -121,7 +128,7 @@ def _wait_until_served(port: int) -> None:
     raise RuntimeError("the server did not start within 30 s")
 
 
-def _holds(data: BenchData, count: int) -> Iterator[Call]:
+def holds(data: BenchData, count: int) -> Iterator[Call]:
     headers = {"authorization": data.authorization, "content-type": "application/json"}
     for number, (slot_id, _, start) in enumerate(islice(data.starts(), count)):
         headers = {**headers, "idempotency-key": f"bench-{number}"}
@@ -129,18 +136,18 @@ def _holds(data: BenchData, count: int) -> Iterator[Call]:
         yield Call("POST", "/v1/bookings", headers, json.dumps(body | {"gmp_phase": "phase_1"}).encode())
 
 
-def _inserts(data: BenchData, count: int) -> Iterator[Call]:
+def inserts(data: BenchData, count: int) -> Iterator[Call]:
     for _, unit_id, start in islice(data.starts(), count):
         body = {"unit_id": unit_id, "start": str(start), "end": str(start + timedelta(days=OCCUPANCY_DAYS))}
         yield Call("POST", "/insert", {"content-type": "application/json"}, json.dumps(body).encode())
 
 
-def _searches(data: BenchData, count: int) -> Iterator[Call]:
+def searches(data: BenchData, count: int) -> Iterator[Call]:
     path = "/v1/slots?" + str(httpx.QueryParams(SEARCH))
     return (Call("GET", path, {"authorization": data.authorization}) for _ in range(count))
 
 
-def _selects(count: int) -> Iterator[Call]:
+def selects(count: int) -> Iterator[Call]:
     query = str(httpx.QueryParams({"start": SEARCH["start"], "end": SEARCH["end"]}))
     return (Call("GET", f"/select?{query}") for _ in range(count))
 
@@ -173,13 +180,29 @@ async def _compare(service: int, bare_port: int, data: BenchData, count: int) ->
 
     sent = WARMING_CALLS + count
     return [
-        await compared("hold: POST /v1/bookings", _holds(data, sent), _inserts(data, sent)),
-        await compared("search: GET /v1/slots, five filters", _searches(data, sent), _selects(sent)),
+        await compared("hold: POST /v1/bookings", holds(data, sent), inserts(data, sent)),
+        await compared("search: GET /v1/slots, five filters", searches(data, sent), selects(sent)),
     ]
 
 
-def run(count: int) -> list[Comparison]:
-    """Measure both kinds of work with so many calls each, on a server of its own, and stop everything."""
+class SideBySide(NamedTuple):
+    """The service and the bare app on one server, and the rows that both work on.
+
+    Attributes
+    ----------
+    database_pid
+        Process of the server; None where it is not ours.
+    """
+
+    data: BenchData
+    service: Served
+    bare: Served
+    database_pid: int | None
+
+
+@contextmanager
+def side_by_side() -> Iterator[SideBySide]:
+    """Serve both on a server of their own, with the rows of the benchmark, and stop everything."""
     embedded = server.start(durable=True)
     try:
         server.copy_template(DATABASE)
@@ -192,10 +215,16 @@ def run(count: int) -> list[Comparison]:
                 "tests.bench.bare:app", {"BARE_DATABASE_URL": _plain(server.address(DATABASE, OWNER_ROLE))}
             ) as other,
         ):
-            return asyncio.run(_compare(service, other, data, count))
+            yield SideBySide(data, service, other, embedded.pid if embedded else None)
     finally:
         if embedded:
             server.discard(embedded)
+
+
+def run(count: int) -> list[Comparison]:
+    """Measure both kinds of work with so many calls each, on a server of its own, and stop everything."""
+    with side_by_side() as sides:
+        return asyncio.run(_compare(sides.service.port, sides.bare.port, sides.data, count))
 
 
 def table(comparisons: list[Comparison]) -> Table:

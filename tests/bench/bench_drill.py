@@ -29,7 +29,7 @@ from app.core.settings import APPLICATION_ROLE, OWNER_ROLE, Settings
 from seed.loading import LoadPlan
 from seed.loading import load as load_database
 from seed.scenario.sizes import SizeName
-from tests.bench.bench_api import ENVIRONMENT, _holds, _plain, serving
+from tests.bench.bench_api import ENVIRONMENT, _plain, holds, serving
 from tests.bench.data import BenchData, prepare_holds
 from tests.bench.load import Call, Load, drive
 from tests.support import server
@@ -92,8 +92,9 @@ def run(rounds: int, rate: float, scenario: str, seconds: float) -> DrillBench:
             keys = Path(name) / "keys.json"
             data = asyncio.run(_prepare_database(keys))
             environment = ENVIRONMENT | {"DATABASE_URL": _plain(server.address(DATABASE, APPLICATION_ROLE))}
-            with serving("app.main:create_app", environment) as port, _worker(environment):
-                bench = _Bench(port, data, rate, seconds, _drill_command(port, keys, scenario))
+            with serving("app.main:create_app", environment) as served, _worker(environment):
+                command = _drill_command(served.port, keys, scenario)
+                bench = _Bench(served.port, data, rate, seconds, command)
                 return DrillBench(rate, tuple(asyncio.run(bench.pairs(rounds))))
     finally:
         if embedded:
@@ -142,7 +143,7 @@ class _Bench:
 
     async def pairs(self, rounds: int) -> list[Pair]:
         """Return the rounds, after one of each kind that nobody measures."""
-        calls = _holds(self.data, sys.maxsize)
+        calls = holds(self.data, sys.maxsize)
         await self._without(calls)
         await self._beside(calls)
         return [Pair(await self._without(calls), await self._beside(calls)) for _ in range(rounds)]

@@ -40,7 +40,6 @@ OTHER_TRIGGERS = {
     "tr_bookings_freed",
     "tr_bookings_in_slot",
     "tr_bookings_waiting_not_frozen",
-    "tr_bookings_lent",
     "tr_bookings_lent_anew",
     "tr_bookings_opening",
     "tr_charges_crisis_over",

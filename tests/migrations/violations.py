@@ -232,9 +232,7 @@ EXAMPLES: dict[str, Violation] = {
 """The changes that cannot be told from the declaration alone."""
 
 
-IMPLIED = frozenset(
-    {"fk_bookings_unit_id", "fk_crisis_orders_unit_id", "uq_audit_seals_sequence_digest", "uq_slots_id_unit_id"}
-)
+IMPLIED = frozenset({"fk_crisis_orders_unit_id", "uq_audit_seals_sequence_digest", "uq_slots_id_unit_id"})
 """Constraints that cannot be broken alone: a stronger one of the same table speaks first."""
 
 
