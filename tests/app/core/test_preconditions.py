@@ -22,6 +22,7 @@ __all__ = ["market"]
 
 UNCONDITIONAL = {
     "post /v1/crises/{crisis_id}/plan": "adds a run",
+    "post /v1/crises/{crisis_id}/replan": "adds a run",
     "post /v1/crises/{crisis_id}/sign": "the hash that is signed says what was seen",
     "post /v1/rounds/{round_id}/solve": "adds a run",
     "post /v1/runs/{run_id}/replay": "adds a run",

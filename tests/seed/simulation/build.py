@@ -9,7 +9,8 @@ from app.capacity.supply import ModalityTerms, SlotFacts, Span, UnitFacts
 from app.core.vocabulary import GmpPhase
 from app.crisis.campaigns import Brief
 from app.crisis.declaration import Countermeasure, CrisisRules, CrisisScope, CrisisTarget, DoseYield
-from app.crisis.rules import Tier
+from app.crisis.models import PowerKind
+from app.crisis.rules import TIERS_OPENED, Power, Tier
 from app.matching.facts import FeasibilityFacts, QualificationFacts, RequestFacts
 from app.requests.priority import PriorityFacts
 from seed.simulation.assumptions import Assumptions
@@ -107,6 +108,11 @@ def crisis(day: int = 100, tiers: Sequence[Tier] = NO_TIERS, *, quantity: int = 
         scope=CrisisScope(),
         rules=CrisisRules(),
         tiers=tuple(tiers),
+        powers=tuple(
+            Power(kind, on(day), on(day + 180))
+            for kind in (PowerKind.RESERVE_CONTRACT, PowerKind.REQUISITION_OR_ORDER)
+            if TIERS_OPENED[kind] <= set(tiers)
+        ),
     )
 
 
