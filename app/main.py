@@ -144,7 +144,8 @@ def _equip(app: FastAPI, settings: Settings, engine: AsyncEngine) -> None:
 
 def _surround(app: FastAPI, settings: Settings) -> None:
     """Put around the application what every request passes, the innermost first."""
-    app.add_middleware(BodyLimit, larger=dict.fromkeys(IMPORT_PATHS, settings.import_max_bytes + FORM_BYTES))
+    larger = dict.fromkeys(IMPORT_PATHS, settings.import_max_bytes + FORM_BYTES)
+    app.add_middleware(BodyLimit, seconds=settings.body_seconds, larger=larger)
     app.add_middleware(HeadAsGet)
     app.add_middleware(RateLimit, policies=policies(settings))
     app.add_middleware(RequestContext, on_failure=http.on_failure, security=SecurityHeaders(settings.public_url))
@@ -191,6 +192,7 @@ def create_app(settings: Settings | None = None, tracer: "TracerProvider | None"
         lifespan=lifespan,
         docs_url=None,  # the pages are ours, with what they may load: see app.web.docs_router
         redoc_url=None,
+        redirect_slashes=False,  # would send callers to whatever host they had named
         telemetry={
             "tracer_provider": tracer,
             "tracing": tracer is not None,

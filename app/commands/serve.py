@@ -26,7 +26,9 @@ def serve(
     ensure_fit_to_start(read_settings())
     ensure_port_free(host, port)
     typer.echo(f"Serving on http://{host}:{port}")
-    from app.main import create_app  # noqa: PLC0415 - other commands start quicker without the whole service
+    # Other commands start quicker without the whole service.
+    from app.core.head_limit import HeadLimit  # noqa: PLC0415
+    from app.main import create_app  # noqa: PLC0415
 
     app = create_app()
     server = uvicorn.Server(
@@ -34,6 +36,7 @@ def serve(
             app,
             host=host,
             port=port,
+            http=HeadLimit,
             server_header=False,
             access_log=False,  # the application logs each request itself
             log_config=None,  # leaves warnings and errors, on standard error

@@ -16,6 +16,7 @@ REFUSALS: Mapping[HTTPStatus, str] = {
     HTTPStatus.UNAUTHORIZED: "No key, or one that is unknown, expired or revoked",
     HTTPStatus.FORBIDDEN: "The caller's role, or the scope of its key, does not carry this operation",
     HTTPStatus.NOT_FOUND: "There is no such object, or it belongs to someone else",
+    HTTPStatus.REQUEST_TIMEOUT: "The body took too long to come",
     HTTPStatus.CONFLICT: "The present state forbids it; the facts in the way are members of the problem",
     HTTPStatus.PRECONDITION_FAILED: "The object has changed since the version that `If-Match` names",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large",
@@ -69,7 +70,7 @@ def _statuses(path: str, method: str, operation: Mapping[str, Any]) -> list[HTTP
     takes_input = bool(parameters) or has_body
     return [
         *([HTTPStatus.BAD_REQUEST] if has_body or headers else []),
-        *([HTTPStatus.REQUEST_ENTITY_TOO_LARGE] if has_body else []),
+        *([HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE] if has_body else []),
         *([HTTPStatus.UNSUPPORTED_MEDIA_TYPE] if writes else []),
         *([HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN] if guarded else []),
         *([HTTPStatus.NOT_FOUND] if "{" in path or has_body else []),

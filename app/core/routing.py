@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.datastructures import UploadFile
 
 from app.core import idempotency, preconditions
+from app.core.body_limit import read_early
 from app.core.http import DbSession
 from app.core.media_types import FORM, JSON, refuse_other_bodies
 from app.core.schemas import SHOWN_ONCE
@@ -71,11 +72,14 @@ class _Route(APIRoute):
 
         accepted = FORM if isinstance(getattr(self.body_field, "field_info", None), params.Form) else JSON
         at_once: AtOnce | None = getattr(self.endpoint, _AT_ONCE, None)
+        takes_none = self.body_field is None
 
         async def serve(request: Request) -> Response:
             if at_once is not None and (done := await at_once(request)) is not None:
                 return done
             refuse_other_bodies(request, accepted)
+            if takes_none:
+                await read_early(request)
             try:
                 response = await handle(request)
             except _Repeated as repeated:

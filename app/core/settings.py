@@ -154,6 +154,7 @@ class Settings(SignInSettings):
     invitation_retention_days: int = Field(default=180, ge=0)
     batch_record_years: int = Field(default=5, ge=0)
     crisis_record_years: int = Field(default=10, ge=0)
+    body_seconds: float = Field(default=60.0, gt=0)
     rate_limit_reads: int = Field(default=20_000, ge=0)
     rate_limit_writes: int = Field(default=6_000, ge=0)
     rate_limit_address: int = Field(default=3_000, ge=0)

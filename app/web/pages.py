@@ -14,6 +14,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute, APIRouter
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from app.core.body_limit import read_early
 from app.core.database import DATABASE_FAILURES
 from app.core.errors import DomainError, Invalid, Unavailable
 from app.core.request_context import notes
@@ -98,9 +99,11 @@ class _PageRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return what serves one request of this route."""
-        handle = super().get_route_handler()
+        handle, takes_none = super().get_route_handler(), self.body_field is None
 
         async def serve(request: Request) -> Response:
+            if takes_none:
+                await read_early(request)
             try:
                 return await handle(request)
             except SignInFirst:

@@ -105,7 +105,7 @@ def serving(application: str, environment: dict[str, str]) -> Iterator[Served]:
     """Serve an ASGI application from a process of its own on a free port of the loopback, and stop it."""
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", application, "--port", str(port), "--no-access-log"]
-    command += ["--log-level", "warning"]
+    command += ["--log-level", "warning", "--http", "app.core.head_limit:HeadLimit"]
     if application.endswith("create_app"):
         command.append("--factory")
     process = subprocess.Popen(command, env=os.environ | environment)

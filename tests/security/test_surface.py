@@ -47,3 +47,10 @@ async def test_no_other_origin_may_read_anything(client: httpx.AsyncClient, meth
     elsewhere = {"Origin": "https://elsewhere.example.net", "Access-Control-Request-Method": "GET"}
     answer = await client.request(method, "/v1/sites", headers=elsewhere)
     assert [name for name in answer.headers if name.startswith("access-control-")] == []
+
+
+@pytest.mark.database
+@pytest.mark.parametrize("path", ["/v1/me/", "/v1/sites/", "/account/", "/docs/"])
+async def test_nobody_is_sent_to_the_host_that_a_request_names(client: httpx.AsyncClient, path: str) -> None:
+    answer = await client.get(path, headers={"Host": "elsewhere.example.net"})
+    assert (answer.status_code, answer.headers.get("location")) == (404, None)
