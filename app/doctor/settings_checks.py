@@ -4,7 +4,7 @@ import hmac
 import shutil
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -27,8 +27,14 @@ def secrets_of(settings: Settings) -> Iterator[tuple[str, str]]:
     for name, url in addresses.items():
         if password := password_of(url):
             yield name, password
-    if settings.metrics_token is not None:
-        yield "METRICS_TOKEN", settings.metrics_token.get_secret_value()
+    if settings.smtp_url is not None and (password := urlsplit(settings.smtp_url.get_secret_value()).password):
+        yield "the password in SMTP_URL", unquote(password)
+    for name, secret in (
+        ("OIDC_CLIENT_SECRET", settings.oidc_client_secret),
+        ("METRICS_TOKEN", settings.metrics_token),
+    ):
+        if secret is not None:
+            yield name, secret.get_secret_value()
 
 
 def known_secrets(settings: Settings) -> list[str]:

@@ -24,6 +24,7 @@ from app.identity.models import ApiKey, OrganisationKind, Person, Role
 from tests.app.doctor.conftest import the
 from tests.support.world import World
 
+MAIL = {"mail_from": "creneau@example.org", "public_url": "https://creneau.example.org"}
 LONG = "correct-horse-battery-staple"
 
 
@@ -56,6 +57,10 @@ async def test_settings_as_they_are_by_default_are_well(check: str) -> None:
             Level.FAULT,
             "Both roles of the database have the same password",
         ),
+        ({**MAIL, "smtp_url": "smtp://c:Change-Me@mail.example.org"}, Level.FAULT, "The password in SMTP_URL stands in"),
+        ({**MAIL, "smtp_url": "smtps://c:changem%65@mail.example.org"}, Level.FAULT, "The password in SMTP_URL stands"),
+        ({**MAIL, "smtp_url": "smtp://c:odd@mail.example.org"}, Level.WARNING, "The password in SMTP_URL has fewer"),
+        ({"oidc_client_secret": "..."}, Level.FAULT, "OIDC_CLIENT_SECRET stands in examples"),
         ({"metrics_token": "token"}, Level.FAULT, "METRICS_TOKEN stands in examples"),
         ({"metrics_token": "short-but-odd"}, Level.WARNING, "METRICS_TOKEN has fewer than 16 characters"),
         ({"database_url": url("fifteen-letters")}, Level.WARNING, "The password in DATABASE_URL has fewer than 16"),
@@ -80,9 +85,11 @@ async def test_two_long_passwords_and_none_at_all_are_well() -> None:
 
 
 def test_every_secret_of_the_examples_is_known() -> None:
-    in_addresses = re.compile(r"postgres(?:ql)?://[^\s:/@]+:([^\s@/]+)@")
+    given = re.compile(r"(?:postgres(?:ql)?|smtps?)://[^\s:/@]+:([^\s@/]+)@|OIDC_CLIENT_SECRET=([^\s`]+)")
     places = [*REPOSITORY.glob("*.md"), REPOSITORY / "compose.yaml", *(REPOSITORY / "app").rglob("*.py")]
-    shown = {match for place in places for match in in_addresses.findall(place.read_text(encoding="utf-8"))}
+    shown = {
+        match[1] or match[2] for place in places for match in given.finditer(place.read_text(encoding="utf-8"))
+    }
     chosen = {one for one in shown if not one.startswith(("$", "{"))}
     assert chosen  # what README says is found
     assert [one for one in chosen if not is_known(one)] == []
