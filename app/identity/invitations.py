@@ -24,6 +24,7 @@ from app.identity.people import SEE_ALL, require_person, require_to_give
 from app.identity.people_rules import InvitationStatus
 from app.identity.people_schemas import InvitationCreate
 from app.identity.sign_in_models import Invitation, Language, SignInLink
+from app.identity.standing import require_standing
 
 
 async def list_invitations(
@@ -59,6 +60,8 @@ async def invite(
     ------
     NotAPersonYet
         If a program's key asks.
+    NotAuthenticated
+        If the actor has just been put out.
     NotFound
         If there is no such organisation.
     Invalid
@@ -69,6 +72,7 @@ async def invite(
         If the address is that of one of its people.
     """
     inviter_id = require_person(actor)
+    await require_standing(session, actor, lock=True)
     organisation = await _organisation(session, command.organisation_id or actor.organisation_id)
     role = command.role or actor.role
     if not belongs(role, organisation.kind):

@@ -18,6 +18,7 @@ from app.identity.models import Organisation, Person, Role
 from app.identity.people_rules import NEVER_EMPTY, may_give
 from app.identity.people_schemas import PeopleFilter, PersonUpdate
 from app.identity.sign_in_models import SessionEnd
+from app.identity.standing import require_standing
 
 SEE_ALL = frozenset({Role.COORDINATOR, Role.ADMIN})
 
@@ -79,6 +80,8 @@ async def update_person(session: AsyncSession, actor: Actor, person_id: UUID, co
         If there is none that the actor sees.
     NotAllowed
         If the actor may not.
+    NotAuthenticated
+        If the actor has just been put out.
     Invalid
         If the role does not belong to the organisation.
     LastOfRole
@@ -96,6 +99,7 @@ async def update_person(session: AsyncSession, actor: Actor, person_id: UUID, co
         await _lock_leaving(session, row)
     else:
         await lock_seen(session, row)
+    await require_standing(session, actor)
     before = snapshot(row)
     for name, value in command.model_dump(exclude_unset=True).items():
         setattr(row, name, value)
@@ -115,6 +119,8 @@ async def deactivate_person(session: AsyncSession, actor: Actor, person_id: UUID
         If there is none that the actor sees.
     NotAllowed
         If the actor may not.
+    NotAuthenticated
+        If the actor has just been put out.
     StateConflict
         If they are deactivated already.
     LastOfRole
@@ -124,6 +130,7 @@ async def deactivate_person(session: AsyncSession, actor: Actor, person_id: UUID
     row = await get_person(session, actor, person_id)
     _require_say(actor, row, await _organisation_of(session, row), may_self=True)
     await _lock_leaving(session, row)
+    await require_standing(session, actor)
     if row.deactivated_at is not None:
         raise StateConflict(
             "This person is deactivated already.", facts={"deactivated_at": row.deactivated_at.isoformat()}
@@ -149,6 +156,8 @@ async def reactivate_person(session: AsyncSession, actor: Actor, person_id: UUID
         If there is none that the actor sees.
     NotAllowed
         If the actor may not.
+    NotAuthenticated
+        If the actor has just been put out.
     StateConflict
         If they are active.
     """
@@ -156,6 +165,7 @@ async def reactivate_person(session: AsyncSession, actor: Actor, person_id: UUID
     row = await get_person(session, actor, person_id)
     _require_say(actor, row, await _organisation_of(session, row), may_self=False)
     await lock_seen(session, row)
+    await require_standing(session, actor)  # nobody lets themselves back in
     if row.deactivated_at is None:
         raise StateConflict("This person is active.", facts={})
     before = snapshot(row)

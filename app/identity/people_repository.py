@@ -16,6 +16,13 @@ async def get_person(session: AsyncSession, person_id: UUID) -> Person | None:
     return await session.get(Person, person_id)
 
 
+async def read_person(session: AsyncSession, person_id: UUID, *, lock: bool) -> Person | None:
+    """Return a person as they are now, or None; locked, nobody changes them until the transaction ends."""
+    statement = select(Person).where(col(Person.id) == person_id).execution_options(populate_existing=True)
+    found: Person | None = await session.scalar(statement.with_for_update(read=True) if lock else statement)
+    return found
+
+
 async def page_people(
     session: AsyncSession, paging: PageQuery, *, organisation_id: UUID | None, active: bool | None
 ) -> tuple[list[Person], str | None]:

@@ -42,6 +42,7 @@ OTHER_TRIGGERS = {
     "tr_bookings_opening",
     "tr_commitments_calendar",
     "tr_commitments_shadow",
+    "tr_invitations_inviter_active",
     "tr_line_modalities_noted",
     "tr_organisations_noted",
     "tr_production_lines_noted",
