@@ -17,7 +17,7 @@ from app.identity.key_rules import belongs
 from app.identity.models import Organisation, Person, Role
 from app.identity.people_rules import NEVER_EMPTY, may_give
 from app.identity.people_schemas import PeopleFilter, PersonUpdate
-from app.identity.sign_in_models import SessionEnd
+from app.identity.sign_in_models import Invitation, SessionEnd
 from app.identity.standing import require_standing
 
 SEE_ALL = frozenset({Role.COORDINATOR, Role.ADMIN})
@@ -72,7 +72,8 @@ async def get_person(session: AsyncSession, actor: Actor, person_id: UUID) -> Pe
 async def update_person(session: AsyncSession, actor: Actor, person_id: UUID, command: PersonUpdate) -> Person:
     """Change a person: their name, by themselves or who may put them out; their role, by who may give both.
 
-    Keys in their hands that are of another role than the new one end with the old; sessions go on in the new one.
+    Keys in their hands that are of another role than the new one end with the old; sessions go on in the new one. Of
+    invitations that they have sent, those are withdrawn that they could no longer send.
 
     Raises
     ------
@@ -105,6 +106,7 @@ async def update_person(session: AsyncSession, actor: Actor, person_id: UUID, co
         setattr(row, name, value)
     await record(session, actor, "person.updated", row, before=before)
     await _revoke_keys(session, actor, row, but_of=row.role)
+    await _withdraw_invitations(session, actor, row)
     return row
 
 
@@ -140,10 +142,7 @@ async def deactivate_person(session: AsyncSession, actor: Actor, person_id: UUID
     await record(session, actor, "person.deactivated", row, before=before)
     await _revoke_keys(session, actor, row)
     await sessions.end_all_of(session, actor, row.id, SessionEnd.DEACTIVATED)
-    for invitation in await people.lock_open_invitations(session, invited_by_id=row.id):
-        before = snapshot(invitation)
-        invitation.withdrawn_at = now()
-        await record(session, actor, "invitation.withdrawn", invitation, before=before)
+    await _withdraw_invitations(session, actor, row)
     return row
 
 
@@ -235,3 +234,19 @@ async def _revoke_keys(session: AsyncSession, author: Author, row: Person, *, bu
         before = snapshot(key)
         key.revoked_at = now()
         await record(session, author, "api_key.revoked", key, before=before)
+
+
+async def _withdraw_invitations(session: AsyncSession, author: Author, row: Person) -> None:
+    """Withdraw what a person has sent and, as they are now, could not send."""
+    for invitation in await people.lock_open_invitations(session, invited_by_id=row.id):
+        if row.deactivated_at is None and await _may_still_send(session, row, invitation):
+            continue
+        before = snapshot(invitation)
+        invitation.withdrawn_at = now()
+        await record(session, author, "invitation.withdrawn", invitation, before=before)
+
+
+async def _may_still_send(session: AsyncSession, row: Person, invitation: Invitation) -> bool:
+    into = await repository.get_organisation(session, invitation.organisation_id)
+    assert into is not None  # noqa: S101 - a reference
+    return may_give(row.role, invitation.role, into.kind, own=into.id == row.organisation_id)
