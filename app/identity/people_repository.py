@@ -99,6 +99,19 @@ async def lock_open_invitations(
     return list(await session.scalars(ordered.execution_options(populate_existing=True)))
 
 
+async def count_invitations(
+    session: AsyncSession, *, minutes: int, email: str | None = None, organisation_id: UUID | None = None
+) -> int:
+    """Return how many invitations were sent lately, those that are over too: to an address, or into an organisation."""
+    since = func.now() - func.make_interval(0, 0, 0, 0, 0, minutes)
+    statement = select(func.count()).select_from(Invitation).where(col(Invitation.created_at) > since)
+    if email is not None:
+        statement = statement.where(col(Invitation.email) == email)
+    if organisation_id is not None:
+        statement = statement.where(col(Invitation.organisation_id) == organisation_id)
+    return (await session.scalar(statement)) or 0
+
+
 async def find_open_invitations(session: AsyncSession, email: str) -> list[Invitation]:
     """Return the invitations of an address that were neither accepted nor withdrawn, expired ones too, newest first."""
     statement = select(Invitation).where(

@@ -151,7 +151,9 @@ async def test_invitations_into_a_role_that_is_taken_end_with_it(client: Client,
 
 
 async def _invited(client: Client, headers: Headers) -> dict[str, str]:
-    return {one["email"]: one["status"] for one in (await client.get("/v1/invitations", headers=headers)).json()["items"]}
+    return {
+        one["email"]: one["status"] for one in (await client.get("/v1/invitations", headers=headers)).json()["items"]
+    }
 
 
 async def key_of(world: World, person: Person) -> Headers:
