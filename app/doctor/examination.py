@@ -37,6 +37,11 @@ def _smtp_url(deployment: Deployment) -> str | None:
     return None if url is None else url.get_secret_value()
 
 
+def _discovered_issuer(deployment: Deployment) -> str | None:
+    """Return the issuer of access tokens, unless its keys are had from an address of their own."""
+    return None if deployment.settings.jwt_jwks_url else deployment.settings.jwt_issuer
+
+
 OF_DATABASE: Mapping[str, OfDatabase] = {
     "server": running_checks.check_server,
     "transport": running_checks.check_transport,
@@ -56,6 +61,7 @@ OF_DEPLOYMENT: dict[str, OfDeployment] = {
     "two roles": role_checks.check_two_roles,
     "secrets": settings_checks.check_secrets,
     "public address": settings_checks.check_public_url,
+    "ways in": settings_checks.check_ways_in,
     "limits": settings_checks.check_limits,
     "egress": settings_checks.check_egress,
     "logs": settings_checks.check_logs,
@@ -69,6 +75,10 @@ WHERE_SET: dict[str, OfDeployment] = {
     "sender of mail": of_value(lambda deployment: deployment.settings.mail_from, mail_checks.check_sender),
     "issuer of identities": of_value(
         lambda deployment: deployment.settings.oidc_issuer, partial(issuer_checks.check_issuer, "OIDC_ISSUER")
+    ),
+    "issuer of tokens": of_value(_discovered_issuer, partial(issuer_checks.check_issuer, "JWT_ISSUER")),
+    "keys of tokens": of_value(
+        lambda deployment: deployment.settings.jwt_jwks_url, partial(issuer_checks.check_keys, "JWT_JWKS_URL")
     ),
 }
 """Checks of what may be unset, and then has nothing to be said of."""

@@ -86,6 +86,18 @@ async def check_public_url(deployment: Deployment) -> list[Finding]:
     return [ok(f"Callers come to {url}.")]
 
 
+async def check_ways_in(deployment: Deployment) -> list[Finding]:
+    """Whether people can sign in, and not programs alone."""
+    settings = deployment.settings
+    ways = [name for has, name in ((settings.has_mail, "a link by mail"), (settings.has_issuer, "an issuer")) if has]
+    if ways:
+        return [ok(f"People sign in by {' or '.join(ways)}.")]
+    if deployment.is_local:
+        return [ok("On one machine, keys open what is needed.")]
+    fact = "Neither SMTP_URL nor OIDC_ISSUER is set: nobody can sign in by a page, nor take an invitation up."
+    return [warning(fact, "Set SMTP_URL and MAIL_FROM, or OIDC_ISSUER, and PUBLIC_URL; with keys alone, leave it.")]
+
+
 async def check_limits(deployment: Deployment) -> list[Finding]:
     """Whether no limit is switched off."""
     settings = deployment.settings
