@@ -37,9 +37,9 @@ _INVITED = (
 )
 
 _TAKEN = (
-    "Bonjour {name},\n\nvous êtes invité(e) à agir pour {organisation} dans Créneau, mais cette adresse y appartient déjà"
-    " à quelqu’un d’une autre organisation. Pour agir pour {organisation} aussi, demandez une invitation à une autre"
-    " adresse.\n\n--\n\nHello {name},\n\nyou are invited to act for {organisation} in Créneau, but this address"
+    "Bonjour {name},\n\nvous êtes invité(e) à agir pour {organisation} dans Créneau, mais cette adresse y appartient"
+    " déjà à quelqu’un d’une autre organisation. Pour agir pour {organisation} aussi, demandez une invitation à une"
+    " autre adresse.\n\n--\n\nHello {name},\n\nyou are invited to act for {organisation} in Créneau, but this address"
     " belongs to somebody of another organisation there. To act for {organisation} too, ask for an invitation to"
     " another address."
 )

@@ -115,8 +115,12 @@ async def test_callers_must_come_by_https(given: dict[str, Any], level: Level, f
 async def test_where_nobody_can_sign_in_it_is_told() -> None:
     finding = the(Level.WARNING, await found("ways in"))
     assert finding.fact.startswith("Neither SMTP_URL nor OIDC_ISSUER is set: nobody can sign in by a page")
-    mail = {**MAIL, "smtp_url": "smtp://mail.example.org"}
-    issuer = {"oidc_issuer": "https://id.example.org", "oidc_client_id": "c", "oidc_client_secret": LONG}
+    mail: dict[str, Any] = {**MAIL, "smtp_url": "smtp://mail.example.org"}
+    issuer: dict[str, Any] = {
+        "oidc_issuer": "https://id.example.org",
+        "oidc_client_id": "c",
+        "oidc_client_secret": LONG,
+    }
     for given, way in ((mail, "a link by mail"), ({**issuer, "public_url": MAIL["public_url"]}, "an issuer")):
         assert [(one.level, way in one.fact) for one in await found("ways in", **given)] == [(Level.OK, True)]
     assert [one.level for one in await found("ways in", local=True)] == [Level.OK]

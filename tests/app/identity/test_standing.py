@@ -1,6 +1,7 @@
 """What somebody who has just been put out still asks for, by a session that a process has seen alive: nothing lasts."""
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 from httpx import Response
@@ -17,7 +18,7 @@ from tests.support.visitors import Browser, Headers, Visitors
 from tests.support.world import World
 
 Ask = Callable[[Browser, Headers, Person], Awaitable[Response]]
-NEW = {"email": "second@example.org", "name": "Me too"}
+NEW: dict[str, Any] = {"email": "second@example.org", "name": "Me too"}
 
 
 @pytest.fixture
@@ -109,7 +110,7 @@ async def test_the_database_keeps_no_invitation_open_of_who_has_left(visitors: V
     assert constraint_of(refused.value) == "ck_invitations_inviter_active"
 
 
-def _of(organisation: Organisation, inviter: Person, **given: object) -> Invitation:
+def _of(organisation: Organisation, inviter: Person, **given: Any) -> Invitation:
     return Invitation(
         organisation_id=organisation.id,
         invited_by_id=inviter.id,
