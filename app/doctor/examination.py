@@ -12,7 +12,7 @@ from sqlalchemy.pool import NullPool
 from app.core.constraints import UNDEFINED_TABLE, is_connection_refused, sqlstate_of
 from app.core.database import DATABASE_FAILURES, make_engine, make_session_factory, transaction
 from app.core.tenancy import NOBODY, acting_for
-from app.doctor import issuer_checks, mail_checks, role_checks, running_checks, settings_checks
+from app.doctor import issuer_checks, mail_checks, policy_checks, role_checks, running_checks, settings_checks
 from app.doctor.deployment import Deployment
 from app.doctor.findings import Finding, fault, warning
 
@@ -51,6 +51,7 @@ OF_DATABASE: Mapping[str, OfDatabase] = {
     "ownership": role_checks.check_ownership,
     "append-only": role_checks.check_growing,
     "row-level security": role_checks.check_policies,
+    "policies": policy_checks.check_openness,
     "worker": running_checks.check_worker,
     "jobs": running_checks.check_jobs,
     "demonstration": settings_checks.check_demonstration,

@@ -8,7 +8,7 @@ from app.core.tenancy import SERVICE_ROLE
 from app.doctor import repository
 from app.doctor.deployment import Deployment
 from app.doctor.findings import Finding, fault, ok, warning
-from app.doctor.repository import Policy, Standing
+from app.doctor.repository import Standing
 
 ANOTHER_ROLE = (
     f"Keep this role for DATABASE_OWNER_URL, run `creneau migrate` under it, which makes {APPLICATION_ROLE}, and name "
@@ -21,27 +21,6 @@ WITHOUT_POLICIES = {
     "jobs.": "the queue, in which a job is a kind and an identifier",
 }
 """Tables, or beginnings of their names, whose rows belong to nobody, and what they hold."""
-
-OF_SERVICE = (SERVICE_ROLE, "creneau_drill")
-"""Roles that the service takes for a stretch: what is open to them is no other's affair."""
-POLICIES = frozenset({"seen", "added", "changed", "removed"})
-"""What the migrations call the policies of everybody."""
-OPEN_TO_ALL = frozenset(
-    {
-        "calendar_versions",
-        "catalogue_state",
-        "indicator_editions",
-        "line_modalities",
-        "modalities",
-        "organisation_labels",
-        "organisations",
-        "production_lines",
-        "sites",
-        "units",
-        "worker_heartbeats",
-    }
-)
-"""Tables whose rows everybody may read: the catalogue, and what tells nothing of anybody."""
 
 
 def above_policies(role: Standing) -> str | None:
@@ -122,10 +101,6 @@ async def check_policies(session: AsyncSession, _: Deployment) -> list[Finding]:
     ]
     if not tables:
         return [fault("There are no tables.", "Run `creneau migrate`.")]
-    if wide := [f"{one.name} on {one.table}" for one in await _policies_too_wide(session)]:
-        fact = f"Policies let others at more rows than those of the migrations: {_some(wide)}."
-        advice = "As the owner, run  DROP POLICY ... ON ...;  and make again what the migrations had made."
-        found.append(fault(fact, advice))
     inherits = await repository.inherits_service(session)
     if inherits is None:
         fact = f"The role may not take {SERVICE_ROLE}: whatever concerns several organisations fails."
@@ -139,20 +114,6 @@ async def check_policies(session: AsyncSession, _: Deployment) -> list[Finding]:
             )
         )
     return found or [ok(f"All {len(tables)} tables keep the rows of organisations apart.")]
-
-
-async def _policies_too_wide(session: AsyncSession) -> list[Policy]:
-    """Return policies that the migrations did not make, or that have become a plain yes; they add to one another."""
-    return [
-        one
-        for one in await repository.open_policies(session, OF_SERVICE)
-        if not one.table.startswith(tuple(WITHOUT_POLICIES))
-        and (
-            one.name not in POLICIES
-            or one.written == "true"
-            or (one.seen == "true" and not (one.is_for_reading and one.table in OPEN_TO_ALL))
-        )
-    ]
 
 
 async def check_two_roles(deployment: Deployment) -> list[Finding]:
