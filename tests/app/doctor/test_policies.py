@@ -34,9 +34,9 @@ def test_policies_of_the_roles_that_the_service_takes_and_such_as_narrow_are_wel
     made = f"DO $$ BEGIN CREATE ROLE {drill}; EXCEPTION WHEN duplicate_object THEN NULL; END $$"
     patient.sql(
         made,
-        f"CREATE POLICY read_in_drills ON requests FOR SELECT TO {drill} USING (true)",
-        f"CREATE POLICY of_drills ON runs TO {drill} USING (kind = 'crisis') WITH CHECK (kind = 'crisis')",
-        f"CREATE POLICY of_creneau_app ON jobs.pgqueuer TO {APPLICATION_ROLE} USING (true) WITH CHECK (true)",
+        f"CREATE POLICY drills_read ON requests FOR SELECT TO {drill} USING (true)",
+        f"CREATE POLICY drills_write ON runs TO {drill} USING (kind = 'crisis') WITH CHECK (kind = 'crisis')",
+        f"CREATE POLICY queue ON jobs.pgqueuer TO {APPLICATION_ROLE} USING (true) WITH CHECK (true)",
         "CREATE POLICY narrower ON slots AS RESTRICTIVE USING (status <> 'draft')",
     )
     assert patient.is_well("policies")
