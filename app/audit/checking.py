@@ -81,7 +81,8 @@ class Checker:
         if record.id in self._waiting:
             yield f"record {record.id} is there twice"
         elif record.id <= self._last_id:
-            yield f"record {record.id} is out of order: it stands behind record {self._last_id}"
+            behind = f"record {self._last_id}" if record.id < self._last_id else "the seal that tells of it"
+            yield f"record {record.id} is out of order: it stands behind {behind}"
         self._last_id = max(self._last_id, record.id)
         self._waiting[record.id] = record
 

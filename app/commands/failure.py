@@ -1,6 +1,7 @@
 """How a command gives up: one line on standard error that says what to do next, and exit code 1."""
 
 from pydantic import SecretStr, ValidationError
+from pydantic_core import ErrorDetails
 from sqlalchemy.exc import ArgumentError
 
 from app.core.settings import Settings
@@ -21,12 +22,18 @@ def read_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        faults = [f"{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors()]
+        faults = [_told(fault) for fault in error.errors()]
         raise CommandFailed(f"the environment cannot be used: {'; '.join(faults)}") from None
     except ArgumentError:
         raise CommandFailed(
             "DATABASE_URL or DATABASE_OWNER_URL cannot be read; write postgresql://user:password@host:port/database"
         ) from None
+
+
+def _told(fault: ErrorDetails) -> str:
+    """Return what is wrong in our own words where we have said it, with the variable unless those name it."""
+    said = str(fault["ctx"]["error"]) if fault["type"] == "value_error" else fault["msg"]
+    return ": ".join(filter(None, (".".join(map(str, fault["loc"])).upper(), said)))
 
 
 def database_of(settings: Settings) -> SecretStr:

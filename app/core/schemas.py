@@ -1,5 +1,6 @@
 """What all request bodies share: no unknown field, bounded text, real periods."""
 
+import re
 from datetime import UTC, date, datetime
 from typing import Annotated
 
@@ -45,8 +46,28 @@ def _plausible_instant(value: datetime) -> datetime:
 Instant = Annotated[AwareDatetime, AfterValidator(_plausible_instant)]
 """A moment, with its offset from UTC."""
 
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
-"""A short text that is not blank."""
+_NOT_OF_A_LINE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Controls, ends of lines and paragraphs, and what turns the direction of writing: a reader sees another text."""
+
+
+def one_line(text: str) -> str:
+    """Return a text of one line.
+
+    Raises
+    ------
+    ValueError
+        If it holds a character that ends a line, controls a terminal or turns the direction of writing.
+    """
+    if found := _NOT_OF_A_LINE.search(text):
+        raise ValueError(
+            f"must not contain the character U+{ord(found[0]):04X}: it must be one line, without controls and without"
+            " marks of the direction of writing"
+        )
+    return text
+
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(one_line)]
+"""A short text of one line that is not blank."""
 
 LongText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=4000)]
 """A paragraph or two."""

@@ -12,7 +12,7 @@ from sqlalchemy.pool import NullPool
 from app.core.constraints import UNDEFINED_TABLE, is_connection_refused, sqlstate_of
 from app.core.database import DATABASE_FAILURES, make_engine, make_session_factory, transaction
 from app.core.tenancy import NOBODY, acting_for
-from app.doctor import issuer_checks, mail_checks, role_checks, running_checks, settings_checks
+from app.doctor import issuer_checks, mail_checks, policy_checks, role_checks, running_checks, settings_checks
 from app.doctor.deployment import Deployment
 from app.doctor.findings import Finding, fault, warning
 
@@ -37,6 +37,11 @@ def _smtp_url(deployment: Deployment) -> str | None:
     return None if url is None else url.get_secret_value()
 
 
+def _discovered_issuer(deployment: Deployment) -> str | None:
+    """Return the issuer of access tokens, unless its keys are had from an address of their own."""
+    return None if deployment.settings.jwt_jwks_url else deployment.settings.jwt_issuer
+
+
 OF_DATABASE: Mapping[str, OfDatabase] = {
     "server": running_checks.check_server,
     "transport": running_checks.check_transport,
@@ -45,6 +50,7 @@ OF_DATABASE: Mapping[str, OfDatabase] = {
     "role": role_checks.check_role,
     "ownership": role_checks.check_ownership,
     "append-only": role_checks.check_growing,
+    "policies": policy_checks.check_openness,
     "row-level security": role_checks.check_policies,
     "drills": role_checks.check_drills,
     "worker": running_checks.check_worker,
@@ -57,6 +63,7 @@ OF_DEPLOYMENT: dict[str, OfDeployment] = {
     "two roles": role_checks.check_two_roles,
     "secrets": settings_checks.check_secrets,
     "public address": settings_checks.check_public_url,
+    "ways in": settings_checks.check_ways_in,
     "limits": settings_checks.check_limits,
     "egress": settings_checks.check_egress,
     "logs": settings_checks.check_logs,
@@ -70,6 +77,10 @@ WHERE_SET: dict[str, OfDeployment] = {
     "sender of mail": of_value(lambda deployment: deployment.settings.mail_from, mail_checks.check_sender),
     "issuer of identities": of_value(
         lambda deployment: deployment.settings.oidc_issuer, partial(issuer_checks.check_issuer, "OIDC_ISSUER")
+    ),
+    "issuer of tokens": of_value(_discovered_issuer, partial(issuer_checks.check_issuer, "JWT_ISSUER")),
+    "keys of tokens": of_value(
+        lambda deployment: deployment.settings.jwt_jwks_url, partial(issuer_checks.check_keys, "JWT_JWKS_URL")
     ),
 }
 """Checks of what may be unset, and then has nothing to be said of."""

@@ -41,12 +41,31 @@ async def check_issuer(variable: str, issuer: str) -> list[Finding]:
                 ]
             if not isinstance(keys_at := about.get("jwks_uri"), str) or not _is_private(keys_at):
                 return [fault(f"The issuer at {variable} names no `jwks_uri` by https.", "See its configuration.")]
-            keys = (await _read(client, keys_at, "the key set")).get("keys")
+            return [
+                await _shows_keys(client, keys_at, f"The issuer at {variable}", f"The issuer {issuer} is there, and")
+            ]
         except _NotRead as reason:
-            return [fault(f"{variable}: {reason}", "See whether it runs, and whether this machine may reach it.")]
+            return [_unread(variable, reason)]
+
+
+async def check_keys(variable: str, address: str) -> list[Finding]:
+    """Whether the keys of an issuer are where a variable says, without asking the issuer where they are."""
+    async with httpx.AsyncClient(timeout=SECONDS, follow_redirects=False) as client:
+        try:
+            return [await _shows_keys(client, address, f"The address in {variable}", f"The key set {address}")]
+        except _NotRead as reason:
+            return [_unread(variable, reason)]
+
+
+async def _shows_keys(client: httpx.AsyncClient, address: str, what: str, well: str) -> Finding:
+    keys = (await _read(client, address, "the key set")).get("keys")
     if not isinstance(keys, list) or not keys:
-        return [fault(f"The issuer at {variable} shows no keys: no token can be verified.", "See its configuration.")]
-    return [ok(f"The issuer {issuer} is there, and shows {len(keys)} keys.")]
+        return fault(f"{what} shows no keys: no token can be verified.", "See its configuration.")
+    return ok(f"{well} shows {len(keys)} keys.")
+
+
+def _unread(variable: str, reason: _NotRead) -> Finding:
+    return fault(f"{variable}: {reason}", "See whether it runs, and whether this machine may reach it.")
 
 
 def _is_private(address: str) -> bool:

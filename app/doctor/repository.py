@@ -1,5 +1,6 @@
 """What PostgreSQL tells of itself, of the role that asks, and of our tables; and two looks into those."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -14,6 +15,16 @@ from app.identity.models import ApiKey, Person
 
 _OURS = f"('public', '{QUEUE_SCHEMA}')"
 """The schemas that hold our tables."""
+
+
+class Policy(NamedTuple):
+    """A policy that lets others than the owner and the service's own roles at rows, and which; None: not at all."""
+
+    table: str
+    name: str
+    is_for_reading: bool
+    seen: str | None
+    written: str | None
 
 
 class Server(NamedTuple):
@@ -184,6 +195,23 @@ async def table_policies(session: AsyncSession) -> list[TablePolicy]:
         )
     )
     return [TablePolicy(*row) for row in rows]
+
+
+async def open_policies(session: AsyncSession, trusted: Sequence[str]) -> list[Policy]:
+    """Return the policies that let somebody at rows who is neither the owner of their table nor one of these roles."""
+    rows = await session.execute(
+        text(
+            """
+            SELECT relname, polname, polcmd = 'r', pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid)
+            FROM pg_policy JOIN pg_class ON pg_class.oid = polrelid
+            WHERE relnamespace = 'public'::regnamespace AND polpermissive AND NOT polroles <@ array_append(
+                ARRAY(SELECT oid FROM pg_roles WHERE rolname = ANY(:trusted)), relowner)
+            ORDER BY 1, 2
+            """
+        ),
+        {"trusted": list(trusted)},
+    )
+    return [Policy(*row) for row in rows]
 
 
 async def live_demonstration_keys(session: AsyncSession) -> int:

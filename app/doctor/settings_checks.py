@@ -4,7 +4,7 @@ import hmac
 import shutil
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -27,8 +27,14 @@ def secrets_of(settings: Settings) -> Iterator[tuple[str, str]]:
     for name, url in addresses.items():
         if password := password_of(url):
             yield name, password
-    if settings.metrics_token is not None:
-        yield "METRICS_TOKEN", settings.metrics_token.get_secret_value()
+    if settings.smtp_url is not None and (password := urlsplit(settings.smtp_url.get_secret_value()).password):
+        yield "the password in SMTP_URL", unquote(password)
+    for name, secret in (
+        ("OIDC_CLIENT_SECRET", settings.oidc_client_secret),
+        ("METRICS_TOKEN", settings.metrics_token),
+    ):
+        if secret is not None:
+            yield name, secret.get_secret_value()
 
 
 def known_secrets(settings: Settings) -> list[str]:
@@ -78,6 +84,18 @@ async def check_public_url(deployment: Deployment) -> list[Finding]:
         advice = "Put a proxy that ends TLS before the service, and set PUBLIC_URL=https://..."
         return [fault(f"PUBLIC_URL is {url}: keys travel where anybody on the way reads them.", advice)]
     return [ok(f"Callers come to {url}.")]
+
+
+async def check_ways_in(deployment: Deployment) -> list[Finding]:
+    """Whether people can sign in, and not programs alone."""
+    settings = deployment.settings
+    ways = [name for has, name in ((settings.has_mail, "a link by mail"), (settings.has_issuer, "an issuer")) if has]
+    if ways:
+        return [ok(f"People sign in by {' or '.join(ways)}.")]
+    if deployment.is_local:
+        return [ok("On one machine, keys open what is needed.")]
+    fact = "Neither SMTP_URL nor OIDC_ISSUER is set: nobody can sign in by a page, nor take an invitation up."
+    return [warning(fact, "Set SMTP_URL and MAIL_FROM, or OIDC_ISSUER, and PUBLIC_URL; with keys alone, leave it.")]
 
 
 async def check_limits(deployment: Deployment) -> list[Finding]:

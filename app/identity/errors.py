@@ -71,6 +71,16 @@ class TooManyLinks(DomainError):
         self.headers = {"Retry-After": str(retry_after)}
 
 
+class TooManyInvitations(DomainError):
+    """So many invitations were sent lately, to an address or into an organisation, that no further one is."""
+
+    type, title, status = "too-many-invitations", "Too many invitations were sent", 429
+
+    def __init__(self, detail: str, retry_after: int) -> None:
+        super().__init__(detail)
+        self.headers = {"Retry-After": str(retry_after)}
+
+
 class SignInRefused(DomainError):
     """What came back from the issuer is not believed."""
 

@@ -1,6 +1,7 @@
 """Invitations: who may come in, said by those whose role or office it is, and mailed to the address that is meant."""
 
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,13 +18,18 @@ from app.identity import people_repository as repository
 from app.identity import repository as organisations
 from app.identity.actor import Actor
 from app.identity.arrivals import status_of
-from app.identity.errors import AlreadyHere
+from app.identity.errors import AlreadyHere, TooManyInvitations
 from app.identity.key_rules import belongs
 from app.identity.models import Organisation
 from app.identity.people import SEE_ALL, require_person, require_to_give
 from app.identity.people_rules import InvitationStatus
 from app.identity.people_schemas import InvitationCreate
 from app.identity.sign_in_models import Invitation, Language, SignInLink
+from app.identity.standing import require_standing
+
+MOST_TO_AN_ADDRESS = 5
+MOST_INTO_AN_ORGANISATION = 50
+WINDOW_MINUTES = 15
 
 
 async def list_invitations(
@@ -53,23 +59,29 @@ async def invite(
 ) -> Invitation:
     """Invite whoever has an address; one that was sent to it before for the same organisation is withdrawn.
 
-    Nothing tells whether somebody of another organisation has the address: such a person goes on acting for that one.
+    Nothing tells whether somebody of another organisation has the address: such a person goes on acting for that one,
+    and is told by mail of the invitation.
 
     Raises
     ------
     NotAPersonYet
         If a program's key asks.
+    NotAuthenticated
+        If the actor has just been put out.
     NotFound
-        If there is no such organisation.
+        If there is no such organisation whose people the actor sees.
     Invalid
         If the role does not belong to it.
     NotAllowed
         If the actor may not give that role there.
     AlreadyHere
         If the address is that of one of its people.
+    TooManyInvitations
+        If so many were sent lately to the address, by whomever, or into the organisation.
     """
     inviter_id = require_person(actor)
-    organisation = await _organisation(session, command.organisation_id or actor.organisation_id)
+    await require_standing(session, actor, lock=True)
+    organisation = await _seen_organisation(session, actor, command.organisation_id or actor.organisation_id)
     role = command.role or actor.role
     if not belongs(role, organisation.kind):
         raise Invalid.field("role", f"The role {role.value} does not belong to a {organisation.kind.value}.")
@@ -82,6 +94,7 @@ async def invite(
             "Somebody of this organisation has this address; whoever has left can be let back in.",
             facts={"person_id": str(known.id)},
         )
+    await _require_few(session, command.email, organisation)
     for former in await repository.lock_open_invitations(session, email=command.email, organisation_id=organisation.id):
         await _withdraw(session, actor, former)
     row = Invitation(
@@ -124,6 +137,24 @@ async def withdraw(session: AsyncSession, actor: Actor, invitation_id: UUID) -> 
     await _withdraw(session, actor, row)
 
 
+async def _require_few(session: AsyncSession, email: str, organisation: Organisation) -> None:
+    """Refuse what would flood a mailbox, or have the service flood many."""
+    await organisations.lock_organisation(session, organisation.id)
+    for most, whose, count in (
+        (MOST_TO_AN_ADDRESS, "to this address", partial(repository.count_invitations, email=email)),
+        (
+            MOST_INTO_AN_ORGANISATION,
+            f"into {organisation.name}",
+            partial(repository.count_invitations, organisation_id=organisation.id),
+        ),
+    ):
+        if await count(session, minutes=WINDOW_MINUTES) >= most:
+            raise TooManyInvitations(
+                f"{most} invitations were sent {whose} in the last {WINDOW_MINUTES} minutes: wait.",
+                WINDOW_MINUTES * 60,
+            )
+
+
 async def _withdraw(session: AsyncSession, actor: Actor, row: Invitation) -> None:
     before = snapshot(row)
     row.withdrawn_at = now()
@@ -135,3 +166,9 @@ async def _organisation(session: AsyncSession, organisation_id: UUID) -> Organis
     if found is None:
         raise NotFound.of("organisation", organisation_id)
     return found
+
+
+async def _seen_organisation(session: AsyncSession, actor: Actor, organisation_id: UUID) -> Organisation:
+    if not actor.sees(organisation_id):
+        raise NotFound.of("organisation", organisation_id)
+    return await _organisation(session, organisation_id)

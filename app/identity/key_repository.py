@@ -37,6 +37,13 @@ async def find_key(session: AsyncSession, organisation_id: UUID, key_id: UUID) -
     return None if row is None else UsedKey(row, (await _last_uses(session, [key_id])).get(key_id))
 
 
+async def read_key(session: AsyncSession, key_id: UUID) -> ApiKey | None:
+    """Return a key as it is now, or None."""
+    statement = select(ApiKey).where(col(ApiKey.id) == key_id).execution_options(populate_existing=True)
+    row: ApiKey | None = await session.scalar(statement)
+    return row
+
+
 async def lock_keys(session: AsyncSession, key_ids: Collection[UUID]) -> dict[UUID, ApiKey]:
     """Return keys as they are now, locked in their order until the transaction ends, by identifier."""
     statement = select(ApiKey).where(col(ApiKey.id).in_(key_ids)).order_by(col(ApiKey.id))

@@ -73,6 +73,14 @@ async def addressee_of(session: AsyncSession, link: SignInLink) -> Addressee | N
     return None if found is None else await _described(session, found, is_invited=True)
 
 
+async def taken_invitation(session: AsyncSession, link: SignInLink) -> Addressee | None:
+    """Return whom an open invitation names that cannot be taken up, its address being somebody's already, or None."""
+    found = await people.get_invitation(session, link.invitation_id) if link.invitation_id is not None else None
+    if found is None or not arrivals.is_open(found) or await people.person_of_address(session, link.email) is None:
+        return None
+    return await _described(session, found, is_invited=True)
+
+
 async def _described(session: AsyncSession, one: Person | Invitation, *, is_invited: bool = False) -> Addressee:
     organisation = await organisations.get_organisation(session, one.organisation_id)
     assert organisation is not None  # noqa: S101 - a reference

@@ -21,6 +21,7 @@ from app.identity.key_rules import KeyStatus, belongs, earliest, end_of_overlap,
 from app.identity.key_schemas import KeyCreate, KeyRotate
 from app.identity.keys import new_key
 from app.identity.models import ApiKey, KeyScope, Role
+from app.identity.standing import UNKNOWN_KEY, is_live, require_person_standing
 
 
 class Unveiled(NamedTuple):
@@ -165,21 +166,22 @@ async def revoke_key(session: AsyncSession, actor: Actor, key_id: UUID) -> UsedK
 async def _acting_key(session: AsyncSession, actor: Actor, changed: ApiKey | None = None) -> ApiKey | None:
     """Return the key that the actor came with, if any, locked together with the one to be changed.
 
-    It is asked for anew: what a process has just seen alive may have been rotated or revoked since.
+    It is asked for anew, as is a person and their session: what a process has just seen alive may have ended since.
 
     Raises
     ------
     SecretReplaced
         If the actor's secret is not the present one.
     NotAuthenticated
-        If the key has ended.
+        If the key or the session has ended, or the person has left.
     """
+    await require_person_standing(session, actor, lock=True)  # before keys, as whoever puts somebody out locks them
     if actor.api_key_id is None or actor.secret_sha256 is None:
         return None
     locked = await key_repository.lock_keys(session, {actor.api_key_id, changed.id if changed else actor.api_key_id})
     acting = locked.get(actor.api_key_id)
-    if acting is None or status_at(now(), expires_at=acting.expires_at, revoked_at=acting.revoked_at) != KeyStatus.LIVE:
-        raise NotAuthenticated("This key is unknown, expired or revoked.")
+    if acting is None or not is_live(acting):
+        raise NotAuthenticated(UNKNOWN_KEY)
     if not hmac.compare_digest(acting.secret_sha256, actor.secret_sha256):
         raise SecretReplaced("Send the secret that the last rotation gave: the one before it changes no keys.")
     return acting

@@ -17,7 +17,8 @@ from app.identity.key_rules import belongs
 from app.identity.models import Organisation, Person, Role
 from app.identity.people_rules import NEVER_EMPTY, may_give
 from app.identity.people_schemas import PeopleFilter, PersonUpdate
-from app.identity.sign_in_models import SessionEnd
+from app.identity.sign_in_models import Invitation, SessionEnd
+from app.identity.standing import require_standing
 
 SEE_ALL = frozenset({Role.COORDINATOR, Role.ADMIN})
 
@@ -71,7 +72,8 @@ async def get_person(session: AsyncSession, actor: Actor, person_id: UUID) -> Pe
 async def update_person(session: AsyncSession, actor: Actor, person_id: UUID, command: PersonUpdate) -> Person:
     """Change a person: their name, by themselves or who may put them out; their role, by who may give both.
 
-    Keys in their hands that are of another role than the new one end with the old; sessions go on in the new one.
+    Keys in their hands that are of another role than the new one end with the old; sessions go on in the new one. Of
+    invitations that they have sent, those are withdrawn that they could no longer send.
 
     Raises
     ------
@@ -79,6 +81,8 @@ async def update_person(session: AsyncSession, actor: Actor, person_id: UUID, co
         If there is none that the actor sees.
     NotAllowed
         If the actor may not.
+    NotAuthenticated
+        If the actor has just been put out.
     Invalid
         If the role does not belong to the organisation.
     LastOfRole
@@ -96,11 +100,13 @@ async def update_person(session: AsyncSession, actor: Actor, person_id: UUID, co
         await _lock_leaving(session, row)
     else:
         await lock_seen(session, row)
+    await require_standing(session, actor)
     before = snapshot(row)
     for name, value in command.model_dump(exclude_unset=True).items():
         setattr(row, name, value)
     await record(session, actor, "person.updated", row, before=before)
     await _revoke_keys(session, actor, row, but_of=row.role)
+    await _withdraw_invitations(session, actor, row)
     return row
 
 
@@ -115,6 +121,8 @@ async def deactivate_person(session: AsyncSession, actor: Actor, person_id: UUID
         If there is none that the actor sees.
     NotAllowed
         If the actor may not.
+    NotAuthenticated
+        If the actor has just been put out.
     StateConflict
         If they are deactivated already.
     LastOfRole
@@ -124,6 +132,7 @@ async def deactivate_person(session: AsyncSession, actor: Actor, person_id: UUID
     row = await get_person(session, actor, person_id)
     _require_say(actor, row, await _organisation_of(session, row), may_self=True)
     await _lock_leaving(session, row)
+    await require_standing(session, actor)
     if row.deactivated_at is not None:
         raise StateConflict(
             "This person is deactivated already.", facts={"deactivated_at": row.deactivated_at.isoformat()}
@@ -133,10 +142,7 @@ async def deactivate_person(session: AsyncSession, actor: Actor, person_id: UUID
     await record(session, actor, "person.deactivated", row, before=before)
     await _revoke_keys(session, actor, row)
     await sessions.end_all_of(session, actor, row.id, SessionEnd.DEACTIVATED)
-    for invitation in await people.lock_open_invitations(session, invited_by_id=row.id):
-        before = snapshot(invitation)
-        invitation.withdrawn_at = now()
-        await record(session, actor, "invitation.withdrawn", invitation, before=before)
+    await _withdraw_invitations(session, actor, row)
     return row
 
 
@@ -149,6 +155,8 @@ async def reactivate_person(session: AsyncSession, actor: Actor, person_id: UUID
         If there is none that the actor sees.
     NotAllowed
         If the actor may not.
+    NotAuthenticated
+        If the actor has just been put out.
     StateConflict
         If they are active.
     """
@@ -156,6 +164,7 @@ async def reactivate_person(session: AsyncSession, actor: Actor, person_id: UUID
     row = await get_person(session, actor, person_id)
     _require_say(actor, row, await _organisation_of(session, row), may_self=False)
     await lock_seen(session, row)
+    await require_standing(session, actor)  # nobody lets themselves back in
     if row.deactivated_at is None:
         raise StateConflict("This person is active.", facts={})
     before = snapshot(row)
@@ -225,3 +234,19 @@ async def _revoke_keys(session: AsyncSession, author: Author, row: Person, *, bu
         before = snapshot(key)
         key.revoked_at = now()
         await record(session, author, "api_key.revoked", key, before=before)
+
+
+async def _withdraw_invitations(session: AsyncSession, author: Author, row: Person) -> None:
+    """Withdraw what a person has sent and, as they are now, could not send."""
+    for invitation in await people.lock_open_invitations(session, invited_by_id=row.id):
+        if row.deactivated_at is None and await _may_still_send(session, row, invitation):
+            continue
+        before = snapshot(invitation)
+        invitation.withdrawn_at = now()
+        await record(session, author, "invitation.withdrawn", invitation, before=before)
+
+
+async def _may_still_send(session: AsyncSession, row: Person, invitation: Invitation) -> bool:
+    into = await repository.get_organisation(session, invitation.organisation_id)
+    assert into is not None  # noqa: S101 - a reference
+    return may_give(row.role, invitation.role, into.kind, own=into.id == row.organisation_id)

@@ -16,6 +16,13 @@ async def get_person(session: AsyncSession, person_id: UUID) -> Person | None:
     return await session.get(Person, person_id)
 
 
+async def read_person(session: AsyncSession, person_id: UUID, *, lock: bool) -> Person | None:
+    """Return a person as they are now, or None; locked, nobody changes them until the transaction ends."""
+    statement = select(Person).where(col(Person.id) == person_id).execution_options(populate_existing=True)
+    found: Person | None = await session.scalar(statement.with_for_update(read=True) if lock else statement)
+    return found
+
+
 async def page_people(
     session: AsyncSession, paging: PageQuery, *, organisation_id: UUID | None, active: bool | None
 ) -> tuple[list[Person], str | None]:
@@ -90,6 +97,19 @@ async def lock_open_invitations(
             statement = statement.where(col(column) == value)
     ordered = statement.order_by(col(Invitation.id).desc()).with_for_update(key_share=True)
     return list(await session.scalars(ordered.execution_options(populate_existing=True)))
+
+
+async def count_invitations(
+    session: AsyncSession, *, minutes: int, email: str | None = None, organisation_id: UUID | None = None
+) -> int:
+    """Return how many invitations were sent lately, those that are over too: to an address, or into an organisation."""
+    since = func.now() - func.make_interval(0, 0, 0, 0, 0, minutes)
+    statement = select(func.count()).select_from(Invitation).where(col(Invitation.created_at) > since)
+    if email is not None:
+        statement = statement.where(col(Invitation.email) == email)
+    if organisation_id is not None:
+        statement = statement.where(col(Invitation.organisation_id) == organisation_id)
+    return (await session.scalar(statement)) or 0
 
 
 async def find_open_invitations(session: AsyncSession, email: str) -> list[Invitation]:

@@ -86,7 +86,9 @@ class InvitationRead(BaseModel):
     invited_by_id: UUID
     created_at: datetime
     expires_at: datetime
-    mailed_at: datetime | None = Field(description="Null until the mail is sent; always, where no mail is set up")
+    mailed_at: datetime | None = Field(
+        description="Null until the mail is sent; always, where no mail is set up. Whoever has the address gets one"
+    )
     accepted_at: datetime | None
     person_id: UUID | None = Field(description="The person who came by it")
     version: int

@@ -95,4 +95,5 @@ async def organisation_names(session: AsyncSession) -> list[str]:
 
 async def lock_organisation(session: AsyncSession, organisation_id: UUID) -> None:
     """Lock an organisation until the transaction ends, against others who would do the same."""
-    await session.execute(select(col(Organisation.id)).where(col(Organisation.id) == organisation_id).with_for_update())
+    statement = select(col(Organisation.id)).where(col(Organisation.id) == organisation_id)
+    await session.execute(statement.with_for_update(key_share=True))

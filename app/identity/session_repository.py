@@ -90,6 +90,14 @@ async def get_session(session: AsyncSession, session_id: UUID) -> OwnedSession |
     return None if row is None else OwnedSession(*row)
 
 
+async def is_open(session: AsyncSession, session_id: UUID, *, lock: bool) -> bool:
+    """Tell whether a session was not ended yet; locked, nobody ends it until the transaction does."""
+    statement = select(col(PersonSession.id)).where(
+        col(PersonSession.id) == session_id, col(PersonSession.ended_at).is_(None)
+    )
+    return (await session.scalar(statement.with_for_update(read=True) if lock else statement)) is not None
+
+
 async def lock_open_sessions(
     session: AsyncSession, *, person_id: UUID | None = None, session_id: UUID | None = None, sha256: bytes | None = None
 ) -> list[PersonSession]:

@@ -13,6 +13,7 @@ from app.identity import repository, token_client_repository
 from app.identity.actor import Actor
 from app.identity.key_rules import belongs
 from app.identity.models import Role
+from app.identity.standing import require_standing
 from app.identity.token_client_models import TokenClient
 from app.identity.token_client_schemas import TokenClientCreate
 
@@ -55,6 +56,8 @@ async def add_client(
     ------
     NotAllowed
         If the role is an administrator's to give, or the actor lacks a scope; or is a client itself.
+    NotAuthenticated
+        If the actor has just been put out.
     NotFound
         If there is no such organisation.
     Invalid
@@ -64,6 +67,7 @@ async def add_client(
     """
     actor.require(*OVERSEERS)
     actor.require_lasting("add clients")
+    await require_standing(session, actor)
     if command.role in RESERVED:
         actor.require(Role.ADMIN)
     for scope in command.scopes:

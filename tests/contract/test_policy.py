@@ -77,8 +77,6 @@ def _about_others(operation: str, access: Access, role: Role | None, call: Call,
         return 403
     if access in {Access.ANY, Access.ALL} or (access is Access.SAY and role in SEE_ALL):
         return None
-    if access is Access.SAY and name in PUBLIC_KINDS:
-        return 403
     return _about_missing(access, role, call, first=name == call.names(operation.split(" ")[1])[0])
 
 

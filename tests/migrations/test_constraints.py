@@ -48,6 +48,7 @@ OTHER_TRIGGERS = {
     "tr_crises_within_acts",
     "tr_crisis_powers_within_acts",
     "tr_line_modalities_noted",
+    "tr_invitations_inviter_active",
     "tr_organisations_noted",
     "tr_production_lines_noted",
     "tr_sessions_person_active",

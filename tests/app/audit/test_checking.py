@@ -167,6 +167,10 @@ Edit = Callable[[list[str]], list[str]]
         (lambda lines: [lines[0].replace(":", ": ", 1), *lines[1:]], ["record {0} is altered"]),
         (lambda lines: [lines[0], *lines[2:]], ["record {1} is missing"]),
         (lambda lines: [lines[1], lines[0], *lines[2:]], ["record {0} is out of order: it stands behind record {1}"]),
+        (
+            lambda lines: [*lines[:2], lines[3], lines[2], *lines[4:]],
+            ["record {2} is out of order: it stands behind the seal that tells of it"],
+        ),
         (lambda lines: [lines[0], *lines], ["record {0} is there twice"]),
         (lambda lines: lines[:-1], ["the tail is cut: the file has no head"]),
         (lambda lines: lines[:-2], ["3 records at the end have no seal, from record {9}", "the tail is cut: the file"]),

@@ -22,6 +22,8 @@ from tests.support.ports import free_port
 pytestmark = pytest.mark.database
 
 Start = Callable[[str], str]
+BESIDE = {"SMTP_URL": {"MAIL_FROM": "creneau@example.org", "PUBLIC_URL": "https://creneau.example.org"}}
+"""What a setting needs beside it."""
 
 
 @pytest.fixture
@@ -62,12 +64,16 @@ def unbound(database: str) -> Iterator[str]:
         ("DATABASE_URL", "postgresql://creneau_app:...@127.0.0.1:1/creneau", "the password in DATABASE_URL"),
         ("DATABASE_OWNER_URL", "postgresql://o:creneau_owner@127.0.0.1/c", "the password in DATABASE_OWNER_URL"),
         ("METRICS_TOKEN", "changeme", "METRICS_TOKEN"),
+        ("OIDC_CLIENT_SECRET", "change-me", "OIDC_CLIENT_SECRET"),
+        ("SMTP_URL", "smtp://creneau:change-me@mail.example.org:587", "the password in SMTP_URL"),
     ],
 )
 def test_a_secret_of_the_examples_is_refused(
     start: Start, database: str, monkeypatch: pytest.MonkeyPatch, command: str, name: str, value: str, fact: str
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", address(database, APPLICATION_ROLE))
+    for needed, given in BESIDE.get(name, {}).items():
+        monkeypatch.setenv(needed, given)
     monkeypatch.setenv(name, value)
     line = start(command)
     assert line.startswith(f"creneau: {fact} stands in examples that everybody can read: make another with  openssl")

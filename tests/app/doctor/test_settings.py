@@ -24,6 +24,7 @@ from app.identity.models import ApiKey, OrganisationKind, Person, Role
 from tests.app.doctor.conftest import the
 from tests.support.world import World
 
+MAIL = {"mail_from": "creneau@example.org", "public_url": "https://creneau.example.org"}
 LONG = "correct-horse-battery-staple"
 
 
@@ -56,6 +57,14 @@ async def test_settings_as_they_are_by_default_are_well(check: str) -> None:
             Level.FAULT,
             "Both roles of the database have the same password",
         ),
+        (
+            {**MAIL, "smtp_url": "smtp://c:Change-Me@mail.example.org"},
+            Level.FAULT,
+            "The password in SMTP_URL stands in",
+        ),
+        ({**MAIL, "smtp_url": "smtps://c:changem%65@mail.example.org"}, Level.FAULT, "The password in SMTP_URL stands"),
+        ({**MAIL, "smtp_url": "smtp://c:odd@mail.example.org"}, Level.WARNING, "The password in SMTP_URL has fewer"),
+        ({"oidc_client_secret": "..."}, Level.FAULT, "OIDC_CLIENT_SECRET stands in examples"),
         ({"metrics_token": "token"}, Level.FAULT, "METRICS_TOKEN stands in examples"),
         ({"metrics_token": "short-but-odd"}, Level.WARNING, "METRICS_TOKEN has fewer than 16 characters"),
         ({"database_url": url("fifteen-letters")}, Level.WARNING, "The password in DATABASE_URL has fewer than 16"),
@@ -80,9 +89,9 @@ async def test_two_long_passwords_and_none_at_all_are_well() -> None:
 
 
 def test_every_secret_of_the_examples_is_known() -> None:
-    in_addresses = re.compile(r"postgres(?:ql)?://[^\s:/@]+:([^\s@/]+)@")
+    given = re.compile(r"(?:postgres(?:ql)?|smtps?)://[^\s:/@]+:([^\s@/]+)@|OIDC_CLIENT_SECRET=([^\s`]+)")
     places = [*REPOSITORY.glob("*.md"), REPOSITORY / "compose.yaml", *(REPOSITORY / "app").rglob("*.py")]
-    shown = {match for place in places for match in in_addresses.findall(place.read_text(encoding="utf-8"))}
+    shown = {match[1] or match[2] for place in places for match in given.finditer(place.read_text(encoding="utf-8"))}
     chosen = {one for one in shown if not one.startswith(("$", "{"))}
     assert chosen  # what README says is found
     assert [one for one in chosen if not is_known(one)] == []
@@ -101,6 +110,20 @@ async def test_callers_must_come_by_https(given: dict[str, Any], level: Level, f
     (here,) = await found("public address", local=True, **given)
     (private,) = await found("public address", public_url="https://creneau.example.org")
     assert {here.level, private.level} == {Level.OK}
+
+
+async def test_where_nobody_can_sign_in_it_is_told() -> None:
+    finding = the(Level.WARNING, await found("ways in"))
+    assert finding.fact.startswith("Neither SMTP_URL nor OIDC_ISSUER is set: nobody can sign in by a page")
+    mail: dict[str, Any] = {**MAIL, "smtp_url": "smtp://mail.example.org"}
+    issuer: dict[str, Any] = {
+        "oidc_issuer": "https://id.example.org",
+        "oidc_client_id": "c",
+        "oidc_client_secret": LONG,
+    }
+    for given, way in ((mail, "a link by mail"), ({**issuer, "public_url": MAIL["public_url"]}, "an issuer")):
+        assert [(one.level, way in one.fact) for one in await found("ways in", **given)] == [(Level.OK, True)]
+    assert [one.level for one in await found("ways in", local=True)] == [Level.OK]
 
 
 @pytest.mark.parametrize("name", ["rate_limit_reads", "rate_limit_writes", "rate_limit_address", "key_longest_days"])
@@ -189,6 +212,11 @@ def test_the_registry_names_each_check_once() -> None:
         (
             "issuer of identities",
             {"oidc_issuer": "http://127.0.0.1:9", "oidc_client_id": "c", "oidc_client_secret": "s"},
+        ),
+        ("issuer of tokens", {"jwt_issuer": "http://127.0.0.1:9", "jwt_audience": "creneau"}),
+        (
+            "keys of tokens",
+            {"jwt_issuer": "http://127.0.0.1:9/a", "jwt_audience": "c", "jwt_jwks_url": "http://127.0.0.1:9"},
         ),
     ],
 )

@@ -11,6 +11,7 @@ from sqlalchemy import text, update
 
 from app.core.clock import now
 from app.core.database import transaction
+from app.identity import invitations
 from app.identity.models import Organisation, OrganisationKind, Role
 from app.identity.people_rules import may_give
 from app.identity.sign_in_models import Invitation
@@ -115,10 +116,10 @@ async def test_a_second_invitation_withdraws_the_first(visitors: Visitors, invit
 
 
 async def test_of_many_invitations_at_once_one_is_open(visitors: Visitors, inviter: Browser) -> None:
-    answers = await asyncio.gather(*(invite(inviter) for _ in range(8)))
+    answers = await asyncio.gather(*(invite(inviter) for _ in range(5)))
     assert {one.status_code for one in answers} == {201}, [one.text for one in answers]
     listed = (await inviter.get(PATH)).json()["items"]
-    assert sorted(one["status"] for one in listed) == ["open"] + ["withdrawn"] * 7
+    assert sorted(one["status"] for one in listed) == ["open"] + ["withdrawn"] * 4
 
 
 async def test_the_same_request_invites_once(visitors: Visitors, inviter: Browser) -> None:
@@ -137,16 +138,72 @@ async def test_an_address_of_the_organisation_is_not_invited(visitors: Visitors,
 
 async def test_an_address_of_another_organisation_is_not_given_away(visitors: Visitors, inviter: Browser) -> None:
     other = await visitors.member()
-    answer = await invite(inviter, email=other.email)
-    assert answer.status_code == 201
-    assert await visitors.post.go_out() == []
+    told = []
+    for email in (other.email, "unknown@example.org"):
+        answer = await invite(inviter, email=email)
+        assert answer.status_code == 201
+        [mail] = await visitors.post.go_out()
+        assert (mail.to, "?token=" in mail.text) == (email, email != other.email)
+        assert ("belongs to somebody of another organisation" in mail.text) == (email == other.email)
+        read = (await inviter.get(f"{PATH}/{answer.json()['id']}")).json()
+        trail = (
+            "SELECT array_agg(action || ' ' || coalesce(job, '') ORDER BY id) FROM audit_records WHERE object_id = :id"
+        )
+        async with visitors.world.sessions() as session:
+            recorded = await session.scalar(text(trail), {"id": read["id"]})
+        told.append((recorded, {name: value is None for name, value in read.items()}, read["version"]))
+    assert told[0] == told[1]
+    assert told[0][0] == ["invitation.created ", "invitation.mailed sign_in_mail"]
     browser = await visitors.signed_in(other)
     assert (await browser.get("/v1/me")).json()["organisation"]["id"] == str(other.organisation_id)
 
 
-async def test_invitations_of_others_do_not_exist(visitors: Visitors, inviter: Browser) -> None:
+async def test_no_mailbox_is_flooded_with_invitations(visitors: Visitors, inviter: Browser) -> None:
+    headers = await inviter.csrf()
+    answers = [await inviter.post(PATH, json=NEW, headers=headers) for _ in range(40)]
+    assert [one.status_code for one in answers] == [201] * 5 + [429] * 35
+    refused = answers[-1]
+    assert refused.json()["type"] == "urn:creneau:problem:too-many-invitations"
+    assert (refused.headers["retry-after"], "sent to this address" in refused.json()["detail"]) == ("900", True)
+    assert len(await visitors.post.go_out()) <= 5
+    stranger = await visitors.signed_in(await visitors.member())
+    assert (await invite(stranger)).status_code == 429, "whoever asks"
+    assert (await invite(inviter, email="another@example.org")).status_code == 201
+    async with transaction(visitors.world.sessions) as session:
+        await session.execute(text("UPDATE invitations SET created_at = now() - interval '16 minutes'"))
+    assert (await invite(inviter)).status_code == 201
+
+
+async def test_an_organisation_invites_so_many_at_once(
+    visitors: Visitors, inviter: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(invitations, "MOST_INTO_AN_ORGANISATION", 3)
+    headers = await inviter.csrf()
+    answers = await asyncio.gather(
+        *(inviter.post(PATH, json={**NEW, "email": f"n{n}@example.org"}, headers=headers) for n in range(6))
+    )
+    assert sorted(one.status_code for one in answers) == [201] * 3 + [429] * 3
+    stranger = await visitors.signed_in(await visitors.member())
+    assert (await invite(stranger)).status_code == 201
+
+
+@pytest.mark.parametrize(
+    "mark", ["\n", "\r\nBcc: x@y.org\r\n", "\x1b[31m", "\x07", "\x85", "\u2028", "\u202e", "\u2066"]
+)
+async def test_a_name_is_one_line_as_it_is_read(inviter: Browser, mark: str) -> None:
+    answer = await invite(inviter, name=f"X{mark}Y")
+    assert answer.status_code == 422, answer.text
+    [error] = answer.json()["errors"]
+    assert error["pointer"] == "/name"
+    assert f"must not contain the character U+{ord(mark[0]):04X}: it must be one line" in error["detail"]
+
+
+async def test_invitations_of_others_do_not_exist(visitors: Visitors, inviter: Browser, startup: Organisation) -> None:
     made = (await invite(inviter)).json()
     stranger = await visitors.signed_in(await visitors.member())
+    for organisation_id in (str(startup.id), "00000000-0000-0000-0000-000000000001"):
+        into = await invite(stranger, organisation_id=organisation_id)
+        assert (into.status_code, into.json()["type"]) == (404, "urn:creneau:problem:not-found")
     assert (await stranger.get(f"{PATH}/{made['id']}")).status_code == 404
     assert (await stranger.delete(f"{PATH}/{made['id']}", headers=await stranger.csrf())).status_code == 404
     assert (await stranger.get(PATH)).json()["items"] == []

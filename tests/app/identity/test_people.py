@@ -135,6 +135,27 @@ async def test_who_is_put_out_can_do_nothing_any_more(visitors: Visitors, client
     assert {"person.deactivated", "session.begun", "session.ended", "api_key.revoked"} <= told
 
 
+async def test_invitations_into_a_role_that_is_taken_end_with_it(client: Client, world: World) -> None:
+    startup, (former, administrator) = await colleagues(world, Role.ADMIN, Role.ADMIN)
+    for email, role in (("a@example.org", "admin"), ("b@example.org", "startup_member")):
+        body = {"email": email, "name": "Friend", "role": role}
+        assert (await client.post("/v1/invitations", json=body, headers=former)).status_code == 201
+    path = f"/v1/people/{(await who(client, former))['id']}"
+    renamed = await client.patch(path, json={"name": "Same"}, headers=former)
+    assert renamed.status_code == 200
+    assert await _invited(client, administrator) == {"a@example.org": "open", "b@example.org": "open"}
+    assert (await client.patch(path, json={"role": "startup_member"}, headers=administrator)).status_code == 200
+    assert await _invited(client, administrator) == {"a@example.org": "withdrawn", "b@example.org": "open"}
+    trail = (await client.get("/v1/audit", params={"limit": 200}, headers=administrator)).json()["items"]
+    assert [one["organisation_id"] for one in trail if one["action"] == "invitation.withdrawn"] == [str(startup.id)]
+
+
+async def _invited(client: Client, headers: Headers) -> dict[str, str]:
+    return {
+        one["email"]: one["status"] for one in (await client.get("/v1/invitations", headers=headers)).json()["items"]
+    }
+
+
 async def key_of(world: World, person: Person) -> Headers:
     key = new_key()
     await world.add(
