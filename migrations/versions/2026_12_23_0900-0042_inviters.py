@@ -3,13 +3,13 @@
 The maker of a key that is in nobody's hands stands in the audit trail alone: of those the service sees to it.
 
 Revision ID: 0042
-Revises: 0035
+Revises: 0041
 """
 
 from alembic import op
 
 revision = "0042"
-down_revision = "0035"
+down_revision = "0041"
 branch_labels = None
 depends_on = None
 
