@@ -2,14 +2,14 @@
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.tenancy import SERVICE_ROLE
+from app.core.tenancy import DRILL_ROLE, SERVICE_ROLE
 from app.doctor import repository
 from app.doctor.deployment import Deployment
 from app.doctor.findings import Finding, fault, ok
 from app.doctor.repository import Policy
 from app.doctor.role_checks import WITHOUT_POLICIES
 
-OF_SERVICE = (SERVICE_ROLE, "creneau_drill")
+OF_SERVICE = (SERVICE_ROLE, DRILL_ROLE)
 """Roles that the service takes for a stretch: what is open to them is no other's affair."""
 POLICIES = frozenset({"seen", "added", "changed", "removed"})
 """What the migrations call the policies of everybody."""

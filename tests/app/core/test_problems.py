@@ -83,7 +83,10 @@ async def test_the_rule_is_told_in_its_own_words(client: httpx.AsyncClient, worl
     body = {"kind": "startup", "name": "A\x00B"}
     answer = await client.post("/v1/organisations", json=body, headers=await world.coordinator())
     assert answer.status_code == 422
-    assert answer.json()["errors"] == [{"pointer": "/name", "detail": "must not contain the character U+0000"}]
+    told = "must not contain the character U+0000: it must be one line, without controls"
+    assert answer.json()["errors"] == [
+        {"pointer": "/name", "detail": f"{told} and without marks of the direction of writing"}
+    ]
 
 
 async def test_a_code_that_is_none_is_told_in_words(client: httpx.AsyncClient, world: World) -> None:
