@@ -8,7 +8,6 @@ from typing import Any, Protocol
 
 from app.crisis.declaration import CrisisRules
 from app.crisis.models import CrisisOrder, PowerKind
-from app.crisis.rules import TIERS_OPENED, Tier
 
 PLACE = ("site_name", "line_name", "unit_name", "start", "end", "delivery_on", "batches")
 """What is told of a place, of what a plan says of it."""
@@ -24,10 +23,19 @@ class Act(Protocol):
     signatory: str
 
 
-def act_facts(powers: Iterable[Act], tier: int) -> Facts:
-    """Return the act under which capacity of a tier is called, the first that opens it; nothing if none does."""
+def act_facts(powers: Iterable[Act], legal_grounds: Iterable[Mapping[str, Any]], subject: str, named: Any) -> Facts:
+    """Return the act on which a signed plan rests a campaign or a displacement; nothing if it names none.
+
+    Parameters
+    ----------
+    legal_grounds
+        The grounds in the body of the plan that was signed.
+    subject
+        `campaigns` or `displaced_booking_ids`: which list of a ground `named` stands in.
+    """
+    resting_on = {(one["kind"], one["act_reference"]) for one in legal_grounds if named in one[subject]}
     for power in powers:
-        if Tier(tier) in TIERS_OPENED[power.kind]:
+        if (power.kind.value, power.act_reference) in resting_on:
             act = {"kind": power.kind.value, "reference": power.act_reference, "signatory": power.signatory}
             return {"act": act}
     return {}
@@ -46,12 +54,16 @@ def by_place(campaigns: Iterable[Mapping[str, Any]]) -> Campaigns:
     return {(one["slot_id"], one["start"]): one for one in campaigns}
 
 
+def campaign_of(order: CrisisOrder, campaigns: Campaigns) -> Mapping[str, Any]:
+    """Return the campaign that an order is for, as the plan has it; empty where the plan has none there."""
+    return campaigns.get((str(order.slot_id), str(order.period.lower)), {})
+
+
 def order_facts(order: CrisisOrder, campaigns: Campaigns) -> Facts:
     """Return what is told of an order; its campaign in the plan names the place."""
-    days = order.period
-    campaign = campaigns.get((str(order.slot_id), str(days.lower)))
+    days, campaign = order.period, campaign_of(order, campaigns)
     told = {
-        **{name: campaign[name] for name in PLACE if campaign and name in campaign},
+        **{name: campaign[name] for name in PLACE if name in campaign},
         "start": str(days.lower),
         "end": str(days.upper),
         "batches": order.batches,
@@ -70,7 +82,7 @@ def displacement_facts(signed: Mapping[str, Any], powers: Iterable[Act]) -> Fact
         "from": _place(signed["from"]),
         **({"to": _place(place)} if place else {}),
         "compensation_cents": signed["compensation_cents"],
-        **act_facts(powers, signed["tier"]),
+        **act_facts(powers, signed["legal_grounds"], "displaced_booking_ids", signed["booking_id"]),
     }
 
 

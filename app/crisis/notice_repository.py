@@ -31,12 +31,15 @@ async def page_notices(
 async def signed_displacements(
     session: AsyncSession, crisis_id: UUID, booking_ids: Collection[UUID]
 ) -> dict[UUID, dict[str, Any]]:
-    """Return what the newest activated plan of a crisis says of each of these bookings that give way."""
+    """Return what the newest activated plan of a crisis says of each of these bookings that give way, and on what act.
+
+    The powers that the plan rests on are told beside each, as `legal_grounds`.
+    """
     entries = func.jsonb_array_elements(col(CrisisPlan.body)["displacements"])
     entry = entries.table_valued(column("value", JSONB)).lateral()
     named = cast(entry.c.value["booking_id"].astext, Uuid)
     statement = (
-        select(named, entry.c.value)
+        select(named, entry.c.value, col(CrisisPlan.body)["legal_grounds"])
         .select_from(CrisisPlan)
         .join(entry, true())
         .where(
@@ -46,7 +49,10 @@ async def signed_displacements(
         )
         .order_by(col(CrisisPlan.id))
     )
-    return {row[0]: row[1] for row in await session.execute(statement)}
+    return {
+        booking_id: {**signed, "legal_grounds": legal_grounds or []}
+        for booking_id, signed, legal_grounds in await session.execute(statement)
+    }
 
 
 async def signed_campaigns(session: AsyncSession, plan_id: UUID) -> list[dict[str, Any]]:

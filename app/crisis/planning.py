@@ -1,6 +1,7 @@
 """Planning a crisis: a run over the tiers that its powers open, and what follows when it has ended."""
 
 from collections.abc import Collection
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -71,11 +72,16 @@ async def request_plan(session: AsyncSession, actor: Actor, crisis_id: UUID, com
         parameters={
             "time_limit_s": command.time_limit_s,
             "seed": command.seed,
-            **(DRILL_SOLVER if crisis.mode is CrisisMode.DRILL else {"workers": get_settings().solver_workers}),
+            **solver_of(crisis),
             "choices_s": command.choices_s,
             "search": PLAN_SEARCH,
         },
     )
+
+
+def solver_of(crisis: Crisis) -> dict[str, Any]:
+    """Return with how many workers, and how far behind others, what belongs to a crisis is solved."""
+    return DRILL_SOLVER if crisis.mode is CrisisMode.DRILL else {"workers": get_settings().solver_workers}
 
 
 async def take_up_plan(session: AsyncSession, run: Run) -> None:

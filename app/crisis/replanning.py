@@ -17,7 +17,6 @@ from app.capacity.occupancy import span_of
 from app.core.clock import today
 from app.core.database import snapshot_beside
 from app.core.errors import Conflict, FieldFault, Invalid, NotFound
-from app.core.settings import get_settings
 from app.crisis import repository
 from app.crisis.amending import AMENDMENT, take_up_amendment
 from app.crisis.amendment_body import Amending
@@ -25,7 +24,7 @@ from app.crisis.amendment_work import Work, work_on
 from app.crisis.declaration_rules import target_faults
 from app.crisis.errors import NothingToPlan, NothingToReplan
 from app.crisis.models import Crisis, CrisisMode, CrisisStatus
-from app.crisis.planning import take_up_plan
+from app.crisis.planning import solver_of, take_up_plan
 from app.crisis.reach import Shortfall
 from app.crisis.schemas import ReplanCommand
 from app.crisis.scoping import Calendars, brief_of, read_calendars
@@ -163,7 +162,7 @@ async def _run_of(
             AMENDMENT: asked.model_dump(mode="json"),
         },
         calendar_versions={str(unit): version for unit, version in work.calendar_versions.items()},
-        parameters={**parameters, "workers": get_settings().solver_workers},
+        parameters={**parameters, **solver_of(crisis)},
     )
 
 

@@ -44,12 +44,16 @@ class Moments:
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """All that a score is worked out from; `body` is the plan's, None where there is none."""
+    """All that a score is worked out from.
+
+    `bodies` are those of the plans in force, in their order: the first is a whole plan, each one after it the amendment
+    of the one before. Before any is in force, it is that of the plan that comes closest, if there is one.
+    """
 
     moments: Moments
     as_of_on: date
     targets: Sequence[Mapping[str, Any]]
-    body: Mapping[str, Any] | None
+    bodies: Sequence[Mapping[str, Any]]
     orders: Sequence[CrisisOrder]
     displacements: Sequence[Displacement]
 
@@ -62,7 +66,7 @@ def is_accepted(order: CrisisOrder) -> bool:
 
 def figures_of(played: Played) -> ScoreFigures:
     """Return the figures of a drill or a crisis as it stands."""
-    planned: list[Campaign] = list(played.body["campaigns"]) if played.body else []
+    planned = planned_campaigns(played.bodies)
     accepted_orders = [order for order in played.orders if is_accepted(order)]
     accepted = [campaign for campaign in planned if _place(campaign) in {_place_of(one) for one in accepted_orders}]
     targets = [_target(target, planned, accepted) for target in played.targets]
@@ -78,12 +82,23 @@ def figures_of(played: Played) -> ScoreFigures:
         ],
         orders=_answers(played.orders, accepted_orders),
         bookings=_giving_way(played, len(effective)),
-        planned_cost_cents=played.body["cost"]["total_cents"] if played.body else 0,
+        planned_cost_cents=sum(one["price_cents"] for one in planned)
+        + sum(body.get("cost_added", body["cost"])["compensation_cents"] for body in played.bodies),
         accepted_cost_cents=sum(one.price_cents for one in accepted_orders)
         + sum(one.compensation_cents for one in effective),
         targets=targets,
         targets_met=sum(target.met for target in targets),
     )
+
+
+def planned_campaigns(bodies: Iterable[Mapping[str, Any]]) -> list[Campaign]:
+    """Return the campaigns of a plan and its amendments that stand: what an amendment gives up of them is left out."""
+    found: list[Campaign] = []
+    for body in bodies:
+        orders = body.get("orders", {})
+        ended = {_place(one) for name in ("changed", "released", "lost") for one in orders.get(name, ())}
+        found = [campaign for campaign in found if _place(campaign) not in ended] + list(body["campaigns"])
+    return found
 
 
 def doses_by(campaigns: Iterable[Campaign], day: date) -> DoseRange:
@@ -124,9 +139,10 @@ def _answers(orders: Sequence[CrisisOrder], accepted: Sequence[CrisisOrder]) -> 
 
 def _giving_way(played: Played, effective: int) -> GivingWay:
     """Return who gives way: by the rows where there are any, else by the plan."""
-    kinds = [one.kind.value for one in played.displacements]
-    if not played.orders and played.body:
-        kinds = [one["kind"] for one in played.body["displacements"]]
+    asked = {one.booking_id: one for one in played.displacements}
+    kinds = [one.kind.value for one in asked.values()]
+    if not played.orders:
+        kinds = [one["kind"] for body in played.bodies for one in body["displacements"]]
     return GivingWay(
         moved=kinds.count(DisplacementKind.MOVED.value),
         displaced=kinds.count(DisplacementKind.DISPLACED.value),

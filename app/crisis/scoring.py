@@ -1,6 +1,6 @@
 """Scores: of a drill as it ended, which is kept to be compared with others, or of any crisis as it stands."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,7 +17,7 @@ from app.crisis.signing import SIGNATORIES
 from app.identity.actor import Actor
 
 STANDING = (PlanStatus.ACTIVATED, PlanStatus.SIGNED, PlanStatus.PROPOSED, PlanStatus.SUPERSEDED)
-"""Which of the plans of a crisis is scored: the newest of the first of these that there is."""
+"""Which of the plans of a crisis is scored: those in force, else the newest of the first of these that there is."""
 
 
 async def score_of(session: AsyncSession, crisis: Crisis) -> ScoreFigures:
@@ -36,15 +36,18 @@ async def score_of(session: AsyncSession, crisis: Crisis) -> ScoreFigures:
             ),
             as_of_on=crisis.as_of_on,
             targets=crisis.targets,
-            body=standing.body if standing else None,
+            bodies=[plan.body for plan in standing],
             orders=orders,
             displacements=await score_repository.displacements_of(session, crisis.id),
         )
     )
 
 
-def _standing(plans: Iterable[CrisisPlan]) -> CrisisPlan | None:
-    return max(plans, key=lambda plan: (-STANDING.index(plan.status), plan.id), default=None)
+def _standing(plans: Collection[CrisisPlan]) -> list[CrisisPlan]:
+    """Return all plans in force, which amend one another; before any is, the one that comes closest."""
+    if active := [plan for plan in plans if plan.status is PlanStatus.ACTIVATED]:
+        return sorted(active, key=lambda plan: plan.id)
+    return sorted(plans, key=lambda plan: (-STANDING.index(plan.status), plan.id))[-1:]
 
 
 def _signed_at(signatures: list[CrisisSignature]) -> datetime | None:

@@ -22,7 +22,7 @@ from app.crisis.models import (
     DisplacementStatus,
     OrderStatus,
 )
-from app.crisis.notice_facts import act_facts, by_place, displacement_facts, order_facts
+from app.crisis.notice_facts import act_facts, by_place, campaign_of, displacement_facts, order_facts
 from app.crisis.notice_models import NoticeKind
 from app.crisis.notices import NoticeDraft, notify_all
 
@@ -41,7 +41,7 @@ async def tell_makers(
 ) -> None:
     """Tell each CDMO of the orders of a plan, until when it has to answer, and which act they rest on."""
     powers = (await repository.powers_of(session, [crisis.id]))[crisis.id]
-    campaigns = by_place(plan.body["campaigns"])
+    campaigns, legal_grounds = by_place(plan.body["campaigns"]), plan.body["legal_grounds"]
     drafts = [
         NoticeDraft(
             organisation_id=order.organisation_id,
@@ -49,7 +49,7 @@ async def tell_makers(
             order_id=order.id,
             facts={
                 **order_facts(order, campaigns),
-                **act_facts(powers, order.tier),
+                **act_facts(powers, legal_grounds, "campaigns", campaign_of(order, campaigns).get("number")),
             },
             respond_by_at=order.respond_by_at,
         )

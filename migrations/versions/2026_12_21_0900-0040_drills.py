@@ -40,7 +40,7 @@ AUDIT_COLUMNS = (
 WRITES = {
     # table: (what of its rows, the condition on them)
     "crises": ("INSERT, UPDATE", "mode = 'drill'"),
-    "crisis_powers": ("INSERT, DELETE", OF_DRILL),  # withdrawn when a declaration is changed
+    "crisis_powers": ("INSERT, UPDATE, DELETE", OF_DRILL),  # renewed; withdrawn when a declaration is changed
     "crisis_plans": ("INSERT, UPDATE", OF_DRILL),
     "crisis_signatures": ("INSERT", "plan_id IN (SELECT drill_plans())"),
     "crisis_orders": ("INSERT, UPDATE", OF_DRILL),

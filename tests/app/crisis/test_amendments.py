@@ -201,6 +201,22 @@ async def test_a_drill_s_amendment_stands_though_its_calendar_is_in_use(
     assert len((await crises.get(f"/{crisis_id}/orders"))["items"]) == 3
 
 
+async def test_a_drill_is_scored_on_all_that_is_in_force_and_planned_anew_as_modestly_as_before(
+    crises: Crises, world: World, owner: AsyncEngine
+) -> None:
+    crisis_id, first, second, spare = await two_of_three(crises, world, **DRILL)
+    await answer(crises, crisis_id, second, "accept")
+    before = await crises.get(f"/{crisis_id}/score")
+    await answer(crises, crisis_id, first, "counter", COUNTER)
+    await crises.put_into_force(crisis_id, await crises.amended(crisis_id))
+    solved = "SELECT DISTINCT parameters ->> 'workers', parameters ->> 'niceness' FROM runs"
+    assert await rows(owner, solved) == [("1", "5")]
+    await answer(crises, crisis_id, spare, "accept")
+    after = await crises.get(f"/{crisis_id}/score")
+    assert after["targets"][-1]["accepted"] == 2 * before["targets"][-1]["accepted"] > 0
+    assert (after["planned_cost_cents"], after["targets_met"]) == (before["planned_cost_cents"], 1)
+
+
 async def test_in_a_drill_who_has_given_way_is_gone_and_the_place_taken_for_it_is_not_free(
     crises: Crises, world: World, owner: AsyncEngine
 ) -> None:

@@ -34,7 +34,7 @@ pytestmark = pytest.mark.database
 
 WRITES = {
     "public.crises": {"INSERT", "UPDATE"},
-    "public.crisis_powers": {"INSERT", "DELETE"},
+    "public.crisis_powers": {"INSERT", "UPDATE", "DELETE"},
     "public.crisis_plans": {"INSERT", "UPDATE"},
     "public.crisis_signatures": {"INSERT"},
     "public.crisis_orders": {"INSERT", "UPDATE"},

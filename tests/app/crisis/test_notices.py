@@ -108,3 +108,17 @@ async def test_what_was_told_is_neither_altered_nor_removed(crises: Crises, worl
         with acting_for(EVERYBODY), pytest.raises(DBAPIError, match="only ever added"):
             async with transaction(world.sessions) as session:
                 await session.execute(text(change))
+
+
+async def test_a_notice_names_the_act_that_the_signed_plan_rests_on(crises: Crises, world: World) -> None:
+    await contested(world)
+    powers = [
+        power("requisition_or_order", act_reference="Elsewhere", scope={"regions": ["Nowhere"]}),
+        power("requisition_or_order", act_reference="Here"),
+    ]
+    crisis_id, _ = await crises.activated(targets=CONTESTED_TARGET, powers=powers)
+    told = (await crises.get(f"/{crisis_id}/notices"))["items"]
+    assert {one["kind"]: one["facts"]["act"]["reference"] for one in told} == {
+        "order_issued": "Here",
+        "will_give_way": "Here",
+    }

@@ -123,3 +123,9 @@ async def test_the_coordinator_is_warned_once_for_each_end(crises: Crises, world
     assert f"dans {left} jours" in notices[0]["text"]["fr"]
     await crises.post(f"/{crisis_id}/renew", {"end": "2039-01-01"})
     assert await warned() == 0
+
+
+async def test_a_drill_is_renewed_on_its_own_act(crises: Crises) -> None:
+    crisis_id = await crises.declared(mode="drill", powers=[power("exercise")])
+    longer = {"end": iso(500), "powers": [power("exercise", start=iso(-10), end=iso(500))]}
+    assert (await crises.post(f"/{crisis_id}/renew", longer))["end"] == iso(500)
