@@ -87,7 +87,7 @@ async def test_who_was_to_give_way_does_so_to_the_order_that_takes_the_place(
     body = amendment["body"]
     assert [one["order_id"] for one in body["orders"]["changed"]] == [order["id"]]
     assert body["displacements"] == []
-    assert body["pending_displacements"]["passed_on"] == [{"booking_id": first, "campaigns": [1]}]
+    assert body["pending_displacements"]["passed_on"] == [{"booking_id": first, "campaigns": [1], "tier": 6}]
     await crises.put_into_force(crisis_id, amendment)
     new = (await crises.orders(crisis_id))[str(place.made.cdmo.id)]
     assert (new["batches"], new["booking_id"]) == (2, None)
