@@ -96,6 +96,7 @@ async def take_stock(session: AsyncSession, crisis: Crisis, unavailable: Iterabl
         unavailable=frozenset(unavailable) | _unavailable(plans),
         given_way=given_way,
         replacing=frozenset(one.replacement_id for one in displacements if one.replacement_id is not None),
+        products={key: one.product_id for key, one in bookings.items() if one.product_id is not None},
     )
     return Stock(plans[-1].id, plans[-1].plan_hash, orders, pending, standing, replaced)
 
