@@ -23,13 +23,14 @@ FORMAT = "creneau-crisis-amendment/1"
 
 @dataclass(frozen=True, slots=True)
 class PendingDisplacement:
-    """A booking that is to give way to an order, over [start_on, end_on) in a slot."""
+    """A booking that is to give way to an order, over [start_on, end_on) in a slot; `tier` is the one signed for it."""
 
     booking_id: UUID
     slot_id: UUID
     start_on: date
     end_on: date
     compensation_cents: int
+    tier: int
 
 
 class Amending(BaseModel):
@@ -114,9 +115,12 @@ def amendment_body(
     gone = [*released, *standing.leaving]
     orders = _orders(references, settled.campaigns, left, gone, standing.lost)
     displacements = _pending(settled, left, gone, pending)
+    campaigns = _campaigns(body["campaigns"], settled, displacements, pending)
     return {
         **body,
         "format": FORMAT,
+        "tier": max([body["tier"], *(one["tier"] for one in campaigns)]),
+        "campaigns": campaigns,
         "amends": {"plan_id": str(asked.plan_id), "plan_hash": asked.plan_hash},
         "reason_code": asked.reason_code,
         "tiers_too_short": list(asked.short),
@@ -183,10 +187,24 @@ def _pending(
         if one.booking_id not in freed:
             stay.append(str(one.booking_id))
         elif numbers and one.booking_id not in anew:
-            passed_on.append({"booking_id": str(one.booking_id), "campaigns": numbers})
+            passed_on.append({"booking_id": str(one.booking_id), "campaigns": numbers, "tier": one.tier})
         else:
             dropped.append(str(one.booking_id))
     return {"stay": stay, "passed_on": passed_on, "dropped": dropped, "campaigns_waiting": sorted(waiting)}
+
+
+def _campaigns(
+    campaigns: Iterable[Mapping[str, Any]],
+    settled: Settled,
+    displacements: Mapping[str, Any],
+    pending: Iterable[PendingDisplacement],
+) -> list[dict[str, Any]]:
+    """Return the new campaigns, each at no lower a tier than the pending lots that it waits for."""
+    waited_for = [one for one in pending if str(one.booking_id) not in displacements["dropped"]]
+    return [
+        {**told, "tier": max([told["tier"], *(one.tier for one in waited_for if runs_over(campaign, one))])}
+        for told, campaign in zip(campaigns, settled.campaigns, strict=True)
+    ]
 
 
 def _releases(

@@ -2,10 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Collection
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -16,7 +16,15 @@ from app.capacity.occupancy import span_of
 from app.capacity.supply import Span
 from app.catalogue.models import ProductionLine, Unit
 from app.core.clock import SITE_ZONE, now
-from app.crisis.models import Crisis, CrisisMode, CrisisOrder, CrisisStatus, OrderStatus
+from app.crisis.models import (
+    Crisis,
+    CrisisMode,
+    CrisisOrder,
+    CrisisStatus,
+    Displacement,
+    DisplacementStatus,
+    OrderStatus,
+)
 from app.crisis.rules import BookingFacts
 from app.requests.models import Request
 
@@ -26,10 +34,13 @@ TENTATIVE = frozenset({BookingSource.CRISIS, BookingSource.MOVE})
 """Sources of what no displacement moves: orders themselves, and places to which a booking only asks to move."""
 
 
-async def live_bookings(session: AsyncSession, unit_ids: Collection[UUID]) -> list[BookingFacts]:
+async def live_bookings(
+    session: AsyncSession, unit_ids: Collection[UUID], crisis_id: UUID, as_of_on: date
+) -> list[BookingFacts]:
     """Return the live bookings of units, by identifier; what has run out is none.
 
-    A product is a project: one of its bookings displaced protects the others too, whichever took its place.
+    A product is a project: one of its bookings displaced protects the others too, whichever took its place. One that is
+    to give way to another crisis counts as displaced on the day to reason from.
     """
     statement = (
         select(Booking, col(Request.priority_tier))
@@ -38,10 +49,12 @@ async def live_bookings(session: AsyncSession, unit_ids: Collection[UUID]) -> li
         .order_by(col(Booking.id))
     )
     in_place_of, of_product = await _last_displaced(session)
+    promised = await _promised_products(session, crisis_id)
     found = []
     for booking, tier in await session.execute(statement):
         moments = (in_place_of.get(booking.id), of_product.get(booking.product_id))
-        displaced_at = max((at for at in moments if at), default=None)
+        displaced = [at.astimezone(SITE_ZONE).date() for at in moments if at]
+        displaced += [as_of_on] if booking.product_id in promised else []
         days = span_of(booking.period)
         found.append(
             BookingFacts(
@@ -58,7 +71,7 @@ async def live_bookings(session: AsyncSession, unit_ids: Collection[UUID]) -> li
                 request_id=booking.request_id,
                 product_id=booking.product_id,
                 weight_tier=tier or LOWEST_TIER,
-                displaced_on=displaced_at.astimezone(SITE_ZONE).date() if displaced_at else None,
+                displaced_on=max(displaced, default=None),
             )
         )
     return found
@@ -82,6 +95,31 @@ async def _last_displaced(session: AsyncSession) -> tuple[dict[UUID, datetime], 
     return in_place_of, of_product
 
 
+async def _promised_products(session: AsyncSession, crisis_id: UUID) -> set[UUID | None]:
+    """Return the products of the live bookings that are to give way to other real crises."""
+    statement = (
+        select(col(Booking.product_id))
+        .join(Displacement, col(Displacement.booking_id) == col(Booking.id))
+        .join(Crisis, col(Crisis.id) == col(Displacement.crisis_id))
+        .where(
+            col(Displacement.status) == DisplacementStatus.PENDING,
+            col(Booking.product_id).is_not(None),
+            is_live(now()),
+            *_is_active_elsewhere(crisis_id),
+        )
+    )
+    return set(await session.scalars(statement))
+
+
+def _is_active_elsewhere(crisis_id: UUID) -> tuple[ColumnElement[bool], ...]:
+    """Return what holds of every real crisis that is active, but for one."""
+    return (
+        col(Crisis.mode) == CrisisMode.REAL,
+        col(Crisis.status) == CrisisStatus.ACTIVE,
+        col(Crisis.id) != crisis_id,
+    )
+
+
 async def awaited_periods(
     session: AsyncSession, unit_ids: Collection[UUID], crisis_id: UUID
 ) -> dict[UUID, tuple[Span, ...]]:
@@ -92,9 +130,7 @@ async def awaited_periods(
         .where(
             col(CrisisOrder.unit_id).in_(list(unit_ids)),
             col(CrisisOrder.status) == OrderStatus.ISSUED,
-            col(Crisis.mode) == CrisisMode.REAL,
-            col(Crisis.status) == CrisisStatus.ACTIVE,
-            col(Crisis.id) != crisis_id,
+            *_is_active_elsewhere(crisis_id),
         )
     )
     found: dict[UUID, list[Span]] = defaultdict(list)

@@ -71,10 +71,10 @@ async def accept_order(session: AsyncSession, actor: Actor, crisis_id: UUID, ord
     """
     crisis, _, order = await order_to_answer(session, actor, crisis_id, order_id)
     require_change(order, OrderStatus.ACCEPTED)
-    await require_power_for(session, crisis, order)
     outside = await outside_of(session, actor, crisis, order.plan_id)
     pending = await pending_of(session, order)
     await lock_for(session, crisis, [order], pending)
+    await require_power_for(session, crisis, order, await _giving_way(outside, order, pending))
     for displacement in pending:
         before = snapshot(displacement)
         effective = await outside.displace(displacement, order)
@@ -149,6 +149,12 @@ async def pending_of(session: AsyncSession, order: CrisisOrder) -> list[Displace
     pending = await repository.pending_displacements(session, order.crisis_id)
     bookings = await bookings_by_id(session, [one.booking_id for one in pending])
     return [one for one in pending if one.order_id == order.id or in_the_way(order, bookings[one.booking_id])]
+
+
+async def _giving_way(outside: Outside, order: CrisisOrder, pending: Iterable[Displacement]) -> list[UUID]:
+    """Return the bookings that give way if an order is accepted: in a real crisis, those still in its way."""
+    bookings = await bookings_by_id(outside.session, [one.booking_id for one in pending])
+    return [key for key, booking in bookings.items() if not outside.is_real or in_the_way(order, booking)]
 
 
 async def lock_for(

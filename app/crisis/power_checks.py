@@ -13,7 +13,7 @@ from app.core.clock import today
 from app.crisis import repository
 from app.crisis.declaration import CrisisScope
 from app.crisis.errors import PowerLacking
-from app.crisis.models import Crisis, CrisisOrder
+from app.crisis.models import Crisis, CrisisOrder, CrisisPlan, PlanStatus
 from app.crisis.power_scope import grounds, usable
 from app.crisis.rules import Power, Tier
 
@@ -36,15 +36,31 @@ class Call(NamedTuple):
     start_on: date
 
 
-async def require_power_for(session: AsyncSession, crisis: Crisis, order: CrisisOrder) -> None:
+def signed_tiers(plans: Iterable[CrisisPlan]) -> dict[UUID, Tier]:
+    """Return the tier at which each booking gives way, as the last of the activated plans that names it has it."""
+    activated = [plan for plan in plans if plan.status is PlanStatus.ACTIVATED]
+    return {UUID(one["booking_id"]): Tier(one["tier"]) for plan in activated for one in plan.body["displacements"]}
+
+
+async def require_power_for(
+    session: AsyncSession, crisis: Crisis, order: CrisisOrder, giving_way: Sequence[UUID]
+) -> None:
     """Let pass only an order that rests on a power in force, for all that has to give way to it.
+
+    Parameters
+    ----------
+    giving_way
+        The bookings that would give way to it: each rests on a power by its own tier, whatever the order's is.
 
     Raises
     ------
     PowerLacking
         If there is none.
     """
-    await _grounds(session, crisis, [Call(order.unit_id, Tier(order.tier), span_of(order.period).start_on)])
+    signed = signed_tiers(await repository.plans_of(session, crisis.id)) if giving_way else {}
+    tiers = [Tier(order.tier), *(signed[booking_id] for booking_id in giving_way)]
+    start_on = span_of(order.period).start_on
+    await _grounds(session, crisis, [Call(order.unit_id, tier, start_on) for tier in tiers])
 
 
 async def require_powers_for(session: AsyncSession, crisis: Crisis, body: Mapping[str, Any]) -> None:
@@ -68,15 +84,16 @@ async def legal_grounds_of(session: AsyncSession, crisis: Crisis, body: Mapping[
     """
     starts = {one["number"]: date.fromisoformat(one["start"]) for one in body["campaigns"]}
     campaigns = [Call(UUID(one["unit_id"]), Tier(one["tier"]), starts[one["number"]]) for one in body["campaigns"]]
+    units = {one["number"]: UUID(one["unit_id"]) for one in body["campaigns"]}
+    giving_way = [*body["displacements"], *body.get("pending_displacements", {}).get("passed_on", ())]
     displaced = [
-        [Call(UUID(one["from"]["unit_id"]), Tier(one["tier"]), starts[number]) for number in one["campaigns"]]
-        for one in body["displacements"]
+        [Call(units[number], Tier(one["tier"]), starts[number]) for number in one["campaigns"]] for one in giving_way
     ]
     found = await _grounds(session, crisis, [*campaigns, *(call for calls in displaced for call in calls)])
     told: dict[tuple[str, str], dict[str, Any]] = {}
     for one, call in zip(body["campaigns"], campaigns, strict=True):
         _told(told, found[call])["campaigns"].append(one["number"])
-    for one, calls in zip(body["displacements"], displaced, strict=True):
+    for one, calls in zip(giving_way, displaced, strict=True):
         for entry in {id(entry): entry for entry in (_told(told, found[call]) for call in calls)}.values():
             entry["displaced_booking_ids"].append(one["booking_id"])
     return [told[key] for key in sorted(told)]

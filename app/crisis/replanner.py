@@ -95,7 +95,8 @@ def _freed(slot: SlotFacts, freed: Mapping[UUID, set[Span]]) -> SlotFacts:
 def as_told(board: Board, standing: Standing) -> Board:
     """Return the board as the CDMOs have answered: nothing on units that dropped out, elsewhere no sooner than told.
 
-    A booking that gives way already is not asked again; nor is one that no campaign could need any more.
+    A booking that gives way already is not asked again, nor is another of its project; nor is one that no campaign
+    could need any more.
     """
     campaigns = []
     for one in board.campaigns:
@@ -109,7 +110,9 @@ def as_told(board: Board, standing: Standing) -> Board:
             one, places=tuple(to for to in one.places if board.slots[to.slot_id].unit_id not in standing.without)
         )
         for booking_id, one in board.movable.items()
-        if one.booking.slot_id in wanted and booking_id not in standing.spoken_for
+        if one.booking.slot_id in wanted
+        and booking_id not in standing.spoken_for
+        and one.booking.product_id not in standing.projects
     }
     return replace(board, campaigns=tuple(campaigns), movable=movable)
 

@@ -83,7 +83,7 @@ async def read_calendars(session: AsyncSession, brief: Brief) -> Calendars:
     units = {unit_id: unit for unit_id, unit in known.items() if not is_out_of_service(unit, brief.scope)}
     bookable = {unit_id for unit_id, unit in units.items() if unit.not_bookable_reason is None}
     slots = await slot_facts(session, unit_ids=bookable)
-    bookings = await calendar_repository.live_bookings(session, slots.keys())
+    bookings = await calendar_repository.live_bookings(session, slots.keys(), brief.crisis_id, brief.as_of_on)
     asked = {booking.request_id for booking in bookings if booking.request_id is not None}
     return Calendars(
         units=units,

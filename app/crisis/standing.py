@@ -6,6 +6,7 @@ Pure. A running campaign that slips delivers later by as much; one that has fail
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -126,6 +127,8 @@ class Standing:
         twice.
     given_way
         Those of them that have.
+    projects
+        The products of the bookings that give way or have given way: no other of theirs does so beside them.
     """
 
     kept: tuple[StandingOrder, ...] = ()
@@ -135,6 +138,7 @@ class Standing:
     without: frozenset[UUID] = frozenset()
     spoken_for: frozenset[UUID] = frozenset()
     given_way: frozenset[UUID] = frozenset()
+    projects: frozenset[UUID] = frozenset()
 
     @property
     def releases(self) -> list[Release]:
@@ -159,6 +163,7 @@ def standing_of(
     unavailable: frozenset[UUID],
     given_way: frozenset[UUID] = frozenset(),
     replacing: frozenset[UUID] = frozenset(),
+    products: Mapping[UUID, UUID] = MappingProxyType({}),
 ) -> Standing:
     """Return what stands of all orders of a crisis.
 
@@ -172,6 +177,8 @@ def standing_of(
         Bookings that have given way.
     replacing
         Bookings that have taken the place of one that gives way.
+    products
+        The product of each booking that gives way or has given way, where it is known.
     """
     listed = list(orders)
     withdrawn = {one.unit_id for one in listed if one.status is OrderStatus.WITHDRAWN}
@@ -194,6 +201,7 @@ def standing_of(
         without=without,
         spoken_for=given_way | replacing | giving_way,
         given_way=given_way,
+        projects=frozenset(products[one] for one in given_way | giving_way if one in products),
     )
 
 

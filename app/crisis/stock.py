@@ -26,6 +26,8 @@ from app.crisis.models import (
     PlaceAnswer,
     PlanStatus,
 )
+from app.crisis.power_checks import signed_tiers
+from app.crisis.rules import Tier
 from app.crisis.standing import BEGUN, Course, Release, Standing, StandingOrder, as_document, releases_now, standing_of
 
 LET_GO = frozenset({PlaceAnswer.DECLINED, PlaceAnswer.LAPSED})
@@ -79,7 +81,7 @@ async def take_stock(session: AsyncSession, crisis: Crisis, unavailable: Iterabl
     displacements = await amendment_repository.standing_displacements(session, crisis.id)
     named = {row.booking_id for row in rows} | {one.booking_id for one in displacements}
     bookings = await bookings_by_id(session, [one for one in named if one is not None])
-    pending = tuple(_pending(displacements, bookings))
+    pending = tuple(_pending(displacements, bookings, signed_tiers(plans)))
     planned = _planned(plans)
     orders = tuple(_order(row, bookings, planned, pending) for row in rows)
     replaced: dict[UUID, tuple[Span, ...]] = defaultdict(tuple)
@@ -94,6 +96,7 @@ async def take_stock(session: AsyncSession, crisis: Crisis, unavailable: Iterabl
         unavailable=frozenset(unavailable) | _unavailable(plans),
         given_way=given_way,
         replacing=frozenset(one.replacement_id for one in displacements if one.replacement_id is not None),
+        products={key: one.product_id for key, one in bookings.items() if one.product_id is not None},
     )
     return Stock(plans[-1].id, plans[-1].plan_hash, orders, pending, standing, replaced)
 
@@ -120,13 +123,22 @@ def _unavailable(plans: Iterable[CrisisPlan]) -> frozenset[UUID]:
     return frozenset(UUID(unit) for body in amendments for unit in body["unavailable_unit_ids"])
 
 
-def _pending(displacements: Iterable[Displacement], bookings: Mapping[UUID, Booking]) -> Iterable[PendingDisplacement]:
+def _pending(
+    displacements: Iterable[Displacement], bookings: Mapping[UUID, Booking], tiers: Mapping[UUID, Tier]
+) -> Iterable[PendingDisplacement]:
     """Yield the displacements that have yet to take effect, but for bookings that have ended by themselves."""
     for one in displacements:
         booking = bookings[one.booking_id]
         if one.status is DisplacementStatus.PENDING and booking.status in LIVE:
             days = span_of(booking.period)
-            yield PendingDisplacement(booking.id, booking.slot_id, days.start_on, days.end_on, one.compensation_cents)
+            yield PendingDisplacement(
+                booking_id=booking.id,
+                slot_id=booking.slot_id,
+                start_on=days.start_on,
+                end_on=days.end_on,
+                compensation_cents=one.compensation_cents,
+                tier=int(tiers[booking.id]),
+            )
 
 
 def _order(

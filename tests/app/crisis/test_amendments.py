@@ -7,7 +7,19 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.app.crisis.conftest import CONTESTED_TARGET, Contested, Crises, contested, iso, power, scalar
+from app.core.vocabulary import Reserve
+from tests.app.crisis.conftest import (
+    CONTESTED_TARGET,
+    Contested,
+    Crises,
+    Maker,
+    booked,
+    contested,
+    iso,
+    maker,
+    power,
+    scalar,
+)
 from tests.app.crisis.test_drill import contents
 from tests.app.crisis.test_replanning import COUNTER, TWO_LINES, answer, makers, rows, two_of_three
 from tests.support.world import World
@@ -87,13 +99,50 @@ async def test_who_was_to_give_way_does_so_to_the_order_that_takes_the_place(
     body = amendment["body"]
     assert [one["order_id"] for one in body["orders"]["changed"]] == [order["id"]]
     assert body["displacements"] == []
-    assert body["pending_displacements"]["passed_on"] == [{"booking_id": first, "campaigns": [1]}]
+    assert body["pending_displacements"]["passed_on"] == [{"booking_id": first, "campaigns": [1], "tier": 6}]
     await crises.put_into_force(crisis_id, amendment)
     new = (await crises.orders(crisis_id))[str(place.made.cdmo.id)]
     assert (new["batches"], new["booking_id"]) == (2, None)
     assert await rows(owner, "SELECT order_id::text, status FROM displacements") == [(new["id"], "pending")]
     await answer(crises, crisis_id, place.made, "accept")
     assert await rows(owner, DISPLACEMENTS) == [(first, "effective")]
+
+
+async def two_of_a_project(world: World) -> tuple[Maker, Maker]:
+    """Store two open slots [0, 200), each with a lot of the same project at [20, 63)."""
+    one, other = await maker(world), await maker(world)
+    first = await booked(world, await world.slot(one.unit, 0, 200, reserve=Reserve.OPEN), 20, 63)
+    slot = await world.slot(other.unit, 0, 200, reserve=Reserve.OPEN)
+    await booked(world, slot, 20, 63, product_id=first.booking.product_id, organisation_id=first.startup.id)
+    return one, other
+
+
+@pytest.mark.parametrize("is_accepted", [False, True], ids=["pending", "accepted"])
+@pytest.mark.parametrize("mode", ["real", "drill"])
+async def test_no_second_lot_of_a_project_gives_way_to_an_amendment(
+    crises: Crises, world: World, mode: str, is_accepted: bool
+) -> None:
+    by_cdmo = {str(one.cdmo.id): one for one in await two_of_a_project(world)}
+    kind = "exercise" if mode == "drill" else "requisition_or_order"
+    crisis_id, _ = await crises.activated(targets=CONTESTED_TARGET, mode=mode, powers=[power(kind)])
+    if is_accepted:
+        order = await crises.order_of(crisis_id)
+        await answer(crises, crisis_id, by_cdmo[order["organisation_id"]], "accept")
+    amendment = await crises.amended_by_greed(crisis_id, targets=[{"by": iso(60), "quantity": 40_000}])
+    assert amendment["body"]["displacements"] == []
+
+
+async def test_no_second_lot_of_a_project_gives_way_to_another_crisis(crises: Crises, world: World) -> None:
+    """Until its first lot gives way: once that is dropped, the project may be asked again."""
+    by_cdmo = {str(one.cdmo.id): one for one in await two_of_a_project(world)}
+    crisis_id, plan = await crises.activated(targets=CONTESTED_TARGET)
+    assert len(plan["body"]["displacements"]) == 1
+    _, later = await crises.sketched(targets=CONTESTED_TARGET)
+    assert later["body"]["displacements"] == []
+    order = await crises.order_of(crisis_id)
+    await answer(crises, crisis_id, by_cdmo[order["organisation_id"]], "counter", COUNTER)
+    _, freed = await crises.sketched(targets=CONTESTED_TARGET)
+    assert len(freed["body"]["displacements"]) == 1
 
 
 async def test_a_calendar_that_changes_makes_an_amendment_out_of_date(

@@ -88,6 +88,43 @@ async def test_what_rests_on_no_power_in_force_goes_no_further(
     assert [one["unit_id"] for one in refused["lacking"]][:1] == [str(place.made.unit.id)]
 
 
+async def end_requisition(owner: AsyncEngine) -> None:
+    ended = "UPDATE crisis_powers SET validity = daterange('2020-01-01', CURRENT_DATE - 1) WHERE kind = :kind"
+    async with owner.begin() as connection:
+        await connection.execute(text(ended), {"kind": "requisition_or_order"})
+
+
+async def test_what_an_amendment_takes_over_rests_on_the_power_that_it_was_signed_on(
+    crises: Crises, world: World, owner: AsyncEngine
+) -> None:
+    """The order over a firm lot is replaced by a longer one, with a power beside that opens free places alone."""
+    place = await contested(world)
+    powers = [power("voluntary"), power("requisition_or_order")]
+    crisis_id, _ = await crises.activated(targets=CONTESTED_TARGET, powers=powers)
+    amendment = await crises.amended(crisis_id, targets=[{"by": iso(77), "quantity": 40_000}])
+    body = amendment["body"]
+    assert (body["tier"], [one["tier"] for one in body["campaigns"]]) == (6, [6])
+    [ground] = body["legal_grounds"]
+    assert (ground["kind"], ground["campaigns"]) == ("requisition_or_order", [1])
+    assert ground["displaced_booking_ids"] == [str(place.first.booking.id)]
+    await end_requisition(owner)
+    await crises.sign(crisis_id, amendment, by=crises.coordinator, expect=409)
+
+
+async def test_nobody_gives_way_to_an_order_of_a_lower_tier_than_was_signed_without_its_power(
+    crises: Crises, world: World, owner: AsyncEngine
+) -> None:
+    place = await contested(world)
+    powers = [power("voluntary"), power("requisition_or_order")]
+    crisis_id, _ = await crises.activated(targets=CONTESTED_TARGET, powers=powers)
+    order = await crises.order_of(crisis_id)
+    await end_requisition(owner)
+    async with owner.begin() as connection:
+        await connection.execute(text("UPDATE crisis_orders SET tier = 4"))
+    refused = await crises.post(f"/{crisis_id}/orders/{order['id']}/accept", by=place.made.headers, expect=409)
+    assert [one["tier"] for one in refused["lacking"]] == [6]
+
+
 async def test_every_day_of_the_validity_lies_within_an_act(crises: Crises) -> None:
     gap: list[dict[str, Any]] = [power(end=iso(50)), power("voluntary", start=iso(60))]
     for powers, pointer in (

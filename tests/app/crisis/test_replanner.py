@@ -231,7 +231,7 @@ def stories(draw: st.DrawFn) -> tuple[Brief, Calendars, Stock]:
             lots.append(lot)
             if made.start_on < lot.end_on and lot.start_on < made.end_on:
                 made = order(line, placed[0], placed[1], status=placed[2], waits_for=(lot.booking_id,))  # type: ignore[index]
-                pending.append(PendingDisplacement(lot.booking_id, lot.slot_id, lot.start_on, lot.end_on, 10))
+                pending.append(PendingDisplacement(lot.booking_id, lot.slot_id, lot.start_on, lot.end_on, 10, 4))
         elif lot.start_on >= made.end_on:
             lots.append(lot)
         if made is not None and made.status is OrderStatus.COUNTERED:
