@@ -70,9 +70,8 @@ async def read_report(session: AsyncSession, actor: Actor, crisis_id: UUID) -> C
         For anybody else.
     """
     crisis = await get_whole_crisis(session, actor, crisis_id)
-    # The database has its say before it is asked across: it shows powers, of which a crisis has one at least, to those
-    # who lead alone.
-    if not (await repository.powers_of(session, [crisis.id]))[crisis.id]:
+    # The database has its say before it is asked across: it knows for whom it is asked.
+    if not await report_repository.is_shown_all(session):
         raise NotFound.of("crisis", crisis_id)
     async with across_organisations(session):
         return await report_of(session, crisis)

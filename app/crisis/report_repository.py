@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -22,6 +22,11 @@ class Signed(NamedTuple):
     signature: CrisisSignature
     person: str | None
     organisation: str
+
+
+async def is_shown_all(session: AsyncSession) -> bool:
+    """Tell whether the database shows all of a crisis to whom it is asked for, as its policies tell."""
+    return bool(await session.scalar(select(or_(func.acting_as("authority"), func.acting_across()))))
 
 
 async def trail_of(session: AsyncSession, crisis_id: UUID, object_ids: Collection[UUID]) -> list[AuditRecord]:

@@ -66,7 +66,7 @@ async def test_it_tells_everything_from_the_declaration_to_the_end(crises: Crise
 
 @pytest.mark.parametrize(("language", "words"), [("en", "Lots that gave way"), ("fr", "Lots qui ont laissé la place")])
 async def test_it_is_markdown_in_two_languages(crises: Crises, world: World, language: str, words: str) -> None:
-    crisis_id, plan = await ended(crises, world, title="Flu | <b>\nand more", mode="drill", powers=[power("exercise")])
+    crisis_id, plan = await ended(crises, world, title="Flu | <b> and more", mode="drill", powers=[power("exercise")])
     path = f"/v1/crises/{crisis_id}/report"
     answer = await crises.client.get(f"{path}?format=markdown&language={language}", headers=crises.coordinator)
     assert answer.headers["content-type"].startswith("text/markdown")

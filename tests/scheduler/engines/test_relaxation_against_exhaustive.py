@@ -109,6 +109,10 @@ def test_a_plan_and_its_columns_are_the_same(problem: Problem) -> None:
         assert plan_of_columns(problem, activities, columns) == plan
 
 
+ASKING = {"bookings", "displacement", "cost"}
+"""Limits that a booking may have to be kept for."""
+
+
 @FEW
 @given(problems())
 def test_a_dive_ends_in_a_plan_that_passes_the_checker_but_for_what_it_owes(problem: Problem) -> None:
@@ -122,9 +126,10 @@ def test_a_dive_ends_in_a_plan_that_passes_the_checker_but_for_what_it_owes(prob
             continue
         plan = plan_of_columns(problem, relaxation.program.activities, columns)
         wrong = violations(problem, solution_of(problem, plan, status="feasible"))
-        # A limit of displacement asks for bookings to be kept: a dive may fall short of it, and whoever is offered such
-        # a plan refuses it.
-        owed = {"limit"} if relaxation.program.asking_rows().size else set()
+        # A limit on what grows with each booking that gives way asks for bookings to be kept: a dive may fall short of
+        # it, and whoever is offered such a plan refuses it.
+        asks = relaxation.program.asking_rows().size or (problem.movable and problem.limits.keys() & ASKING)
+        owed = {"limit"} if asks else set()
         assert {violation.rule for violation in wrong} <= {"levels"} | owed
         assert good(problem, plan, objective) > reached
 
