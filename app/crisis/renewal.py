@@ -85,7 +85,7 @@ def _renewed_power_faults(pointer: str, power: CrisisPower, given: PowerBody) ->
     if given.end <= days.end_on:
         yield FieldFault(f"{pointer}/end", f"this act is in force until {days.end_on} already: renewed, it ends later")
     if given.start < days.start_on:
-        yield FieldFault(f"{pointer}/start", f"this act is in force from {days.start_on}: renewed, it begins no earlier")
+        yield FieldFault(f"{pointer}/start", f"this act is in force from {days.start_on}: it begins no earlier")
     if given.start > days.end_on:
         yield FieldFault(f"{pointer}/start", f"this act was in force until {days.end_on}: give another act for a gap")
     if given.scope.model_dump(mode="json") != power.scope:
