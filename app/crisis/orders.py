@@ -1,6 +1,7 @@
 """A CDMO's answer to an order: accepted, and only then its displacements take effect; or countered, and freed."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -75,6 +76,7 @@ async def accept_order(session: AsyncSession, actor: Actor, crisis_id: UUID, ord
     outside = await outside_of(session, actor, crisis, order.plan_id)
     pending = await pending_of(session, order)
     await lock_for(session, crisis, [order], pending)
+    issued = snapshot(order)
     for displacement in pending:
         before = snapshot(displacement)
         effective = await outside.displace(displacement, order)
@@ -85,7 +87,7 @@ async def accept_order(session: AsyncSession, actor: Actor, crisis_id: UUID, ord
         await record(session, actor, f"displacement.{displacement.status.value}", displacement, before=before)
     await tell_displaced(session, actor, crisis, pending)
     await outside.confirm_campaign(order)
-    return await _answered(outside, order, OrderStatus.ACCEPTED)
+    return await _answered(outside, order, OrderStatus.ACCEPTED, issued)
 
 
 async def counter_order(
@@ -110,8 +112,9 @@ async def counter_order(
     outside = await outside_of(session, actor, crisis, order.plan_id)
     pending = await pending_of(session, order)
     await lock_for(session, crisis, [order], pending)
+    issued = snapshot(order)
     await outside.free_campaign(order, BookingStatus.DECLINED, "crisis_order_countered")
-    answered = await _answered(outside, order, OrderStatus.COUNTERED, command)
+    answered = await _answered(outside, order, OrderStatus.COUNTERED, issued, command)
     await let_stand(outside, orders, pending, "crisis_order_countered")
     return answered
 
@@ -209,10 +212,14 @@ def require_change(order: CrisisOrder, status: OrderStatus) -> None:
 
 
 async def _answered(
-    outside: Outside, order: CrisisOrder, status: OrderStatus, counter: CounterCommand | None = None
+    outside: Outside,
+    order: CrisisOrder,
+    status: OrderStatus,
+    before: dict[str, Any],
+    counter: CounterCommand | None = None,
 ) -> CrisisOrder:
+    """Write an answer, with what the order was before anything of it was changed."""
     session, author = outside.session, outside.author
-    before = snapshot(order)
     order.status = status
     order.answered_at = now()
     if counter is not None:
