@@ -23,6 +23,7 @@ from app.crisis.body import plan_hash
 from app.crisis.calendar_repository import bookings_by_id
 from app.crisis.calendars import changed_units
 from app.crisis.effects import Outside
+from app.crisis.lateness import is_too_late
 from app.crisis.models import (
     Crisis,
     CrisisMode,
@@ -47,6 +48,7 @@ class Outdated:
 
     unit_ids: tuple[str, ...]
     crisis_status: CrisisStatus = CrisisStatus.DECLARED
+    is_late: bool = False
 
 
 async def activate(session: AsyncSession, actor: Actor, crisis_id: UUID) -> Crisis | Outdated:
@@ -79,6 +81,9 @@ async def activate(session: AsyncSession, actor: Actor, crisis_id: UUID) -> Cris
     if crisis.mode is CrisisMode.REAL and (changed := await changed_units(session, seen)):
         await back_to_planning(session, actor, crisis)
         return Outdated(tuple(changed))
+    if crisis.mode is CrisisMode.REAL and is_too_late(plan.body):
+        await back_to_planning(session, actor, crisis, "plan_too_late")
+        return Outdated((), is_late=True)
     before = snapshot(plan)
     plan.status = PlanStatus.ACTIVATED
     await record(session, actor, "crisis_plan.activated", plan, before=before)

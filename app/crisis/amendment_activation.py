@@ -15,6 +15,7 @@ from app.crisis.activation import Outdated, signed_plan, write
 from app.crisis.calendar_repository import bookings_by_id
 from app.crisis.calendars import changed_units
 from app.crisis.effects import Outside
+from app.crisis.lateness import is_too_late
 from app.crisis.models import (
     Crisis,
     CrisisMode,
@@ -104,7 +105,10 @@ async def _lock(
 
 
 async def _outdated(session: AsyncSession, crisis: Crisis, amendment: CrisisPlan) -> Outdated | None:
-    """Return what has changed since the amendment was made, other than that CDMOs have accepted what it keeps."""
+    """Return what has changed since the amendment was made, or that it is too late for it by now.
+
+    That CDMOs have accepted what it keeps is no change.
+    """
     told = amendment.body["orders"]
     is_real = crisis.mode is CrisisMode.REAL
     changed = await changed_units(session, amendment.body["calendar_versions"]) if is_real else []
@@ -115,6 +119,8 @@ async def _outdated(session: AsyncSession, crisis: Crisis, amendment: CrisisPlan
     as_told = still_holds(told["kept"], kept) and all(_is_as_told(one, now[one["order_id"]]) for one in ended)
     if changed or not as_told or stock.plan_id != amendment.amends_id:
         return Outdated(tuple(changed), CrisisStatus.ACTIVE)
+    if is_real and is_too_late(amendment.body):
+        return Outdated((), CrisisStatus.ACTIVE, is_late=True)
     return None
 
 

@@ -27,6 +27,12 @@ class PlanOutdated(Conflict):
     type, title = "plan-outdated", "A calendar has changed since the plan was made"
 
 
+class TooLate(Conflict):
+    """An order starts by today, or would displace within the frozen days."""
+
+    type, title = "too-late", "It is too late for this order"
+
+
 class NothingToPlan(Conflict):
     """There is no published slot in the scope of the crisis at all."""
 

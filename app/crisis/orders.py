@@ -1,6 +1,7 @@
 """A CDMO's answer to an order: accepted, and only then its displacements take effect; or countered, and freed."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -18,7 +19,10 @@ from app.core.preconditions import require_seen
 from app.core.tenancy import go_across
 from app.crisis import repository
 from app.crisis.calendar_repository import bookings_by_id
+from app.crisis.declaration import CrisisRules
 from app.crisis.effects import Outside, in_the_way
+from app.crisis.errors import TooLate
+from app.crisis.lateness import too_late
 from app.crisis.models import (
     Crisis,
     CrisisMode,
@@ -64,6 +68,8 @@ async def accept_order(session: AsyncSession, actor: Actor, crisis_id: UUID, ord
         If there is no such order to the actor's organisation.
     StateConflict
         If the crisis is not active, or the order has been answered.
+    TooLate
+        If, in a real crisis, it starts by today, or somebody would give way within the frozen days.
     PowerLacking
         If no power that it rests on is in force any more.
     BookingRefused
@@ -75,6 +81,8 @@ async def accept_order(session: AsyncSession, actor: Actor, crisis_id: UUID, ord
     pending = await pending_of(session, order)
     await lock_for(session, crisis, [order], pending)
     await require_power_for(session, crisis, order, await _giving_way(outside, order, pending))
+    await _require_in_time(session, crisis, order, pending)
+    issued = snapshot(order)
     for displacement in pending:
         before = snapshot(displacement)
         effective = await outside.displace(displacement, order)
@@ -85,7 +93,21 @@ async def accept_order(session: AsyncSession, actor: Actor, crisis_id: UUID, ord
         await record(session, actor, f"displacement.{displacement.status.value}", displacement, before=before)
     await tell_displaced(session, actor, crisis, pending)
     await outside.confirm_campaign(order)
-    return await _answered(outside, order, OrderStatus.ACCEPTED)
+    return await _answered(outside, order, OrderStatus.ACCEPTED, issued)
+
+
+async def _require_in_time(
+    session: AsyncSession, crisis: Crisis, order: CrisisOrder, pending: Iterable[Displacement]
+) -> None:
+    """Let pass an order that can still be kept by today; a drill reasons from its own day."""
+    if crisis.mode is CrisisMode.DRILL:
+        return
+    bookings = await bookings_by_id(session, [one.booking_id for one in pending])
+    lots = [span_of(one.period).start_on for one in bookings.values() if in_the_way(order, one)]
+    start_on = span_of(order.period).start_on
+    if facts := too_late(CrisisRules.model_validate(crisis.rules), [start_on], lots):
+        told = f"It is too late to accept an order that starts on {start_on}, or whose place is taken within the"
+        raise TooLate(f"{told} frozen days: counter it with a later day, or ask for a plan anew.", facts=facts)
 
 
 async def counter_order(
@@ -110,8 +132,9 @@ async def counter_order(
     outside = await outside_of(session, actor, crisis, order.plan_id)
     pending = await pending_of(session, order)
     await lock_for(session, crisis, [order], pending)
+    issued = snapshot(order)
     await outside.free_campaign(order, BookingStatus.DECLINED, "crisis_order_countered")
-    answered = await _answered(outside, order, OrderStatus.COUNTERED, command)
+    answered = await _answered(outside, order, OrderStatus.COUNTERED, issued, command)
     await let_stand(outside, orders, pending, "crisis_order_countered")
     return answered
 
@@ -215,10 +238,14 @@ def require_change(order: CrisisOrder, status: OrderStatus) -> None:
 
 
 async def _answered(
-    outside: Outside, order: CrisisOrder, status: OrderStatus, counter: CounterCommand | None = None
+    outside: Outside,
+    order: CrisisOrder,
+    status: OrderStatus,
+    before: dict[str, Any],
+    counter: CounterCommand | None = None,
 ) -> CrisisOrder:
+    """Write an answer, with what the order was before anything of it was changed."""
     session, author = outside.session, outside.author
-    before = snapshot(order)
     order.status = status
     order.answered_at = now()
     if counter is not None:

@@ -144,7 +144,9 @@ async def supersede(
             await record(session, author, "crisis_plan.superseded", plan, before=before)
 
 
-async def back_to_planning(session: AsyncSession, author: Author, crisis: Crisis) -> None:
+async def back_to_planning(
+    session: AsyncSession, author: Author, crisis: Crisis, reason_code: str = "calendar_changed"
+) -> None:
     """Take a crisis whose plan is out of date back to where it is planned anew; its slots stay held still."""
     await supersede(session, PLANNER, crisis)
-    await change_status(session, author, crisis, CrisisStatus.DECLARED, reason_code="calendar_changed")
+    await change_status(session, author, crisis, CrisisStatus.DECLARED, reason_code=reason_code)

@@ -84,6 +84,8 @@ def _renewed_power_faults(pointer: str, power: CrisisPower, given: PowerBody) ->
     days = span_of(power.validity)
     if given.end <= days.end_on:
         yield FieldFault(f"{pointer}/end", f"this act is in force until {days.end_on} already: renewed, it ends later")
+    if given.start < days.start_on:
+        yield FieldFault(f"{pointer}/start", f"this act is in force from {days.start_on}: it begins no earlier")
     if given.start > days.end_on:
         yield FieldFault(f"{pointer}/start", f"this act was in force until {days.end_on}: give another act for a gap")
     if given.scope.model_dump(mode="json") != power.scope:
@@ -92,6 +94,6 @@ def _renewed_power_faults(pointer: str, power: CrisisPower, given: PowerBody) ->
 
 async def _renew_power(session: AsyncSession, actor: Actor, power: CrisisPower, given: PowerBody) -> None:
     before = snapshot(power)
-    power.validity = period(min(span_of(power.validity).start_on, given.start), given.end)
+    power.validity = period(span_of(power.validity).start_on, given.end)
     power.signatory = given.signatory
     await record(session, actor, "crisis_power.renewed", power, before=before)

@@ -178,6 +178,7 @@ CODES: Mapping[str, tuple[str, str]] = {
     "validity_over": ("validity over", "validité échue"),
     "validity_ends_soon": ("validity ends soon", "validité proche de sa fin"),
     "calendar_changed": ("a calendar has changed", "un calendrier a changé"),
+    "plan_too_late": ("too late for the plan", "plan trop tardif"),
     "no_answer": ("no answer", "sans réponse"),
     "order_countered": ("order countered", "contre-proposition à un ordre"),
     "place_declined": ("place declined", "place refusée"),

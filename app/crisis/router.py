@@ -136,9 +136,11 @@ async def activate(request: Request, session: DbSession, actor: CurrentActor, cr
     done = await amendment_activation.activate(session, actor, crisis_id)
     if isinstance(done, activation.Outdated):
         # Answered, not raised: what it says of the plan is to be committed.
-        changed = f"Calendars have changed in {len(done.unit_ids)} places" if done.unit_ids else "Orders have changed"
+        what = f"Calendars have changed in {len(done.unit_ids)} places" if done.unit_ids else "Orders have changed"
+        if done.is_late:
+            what = "Campaigns have come to start by today, or lots that give way within the frozen days,"
         outdated = PlanOutdated(
-            f"{changed} since the plan was made: plan again.",
+            f"{what} since the plan was made: plan again.",
             facts={"unit_ids": list(done.unit_ids), "crisis_status": done.crisis_status.value},
         )
         return problem(outdated, instance=request.url.path)

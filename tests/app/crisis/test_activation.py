@@ -87,6 +87,16 @@ async def test_a_displacement_takes_effect_on_acceptance_and_not_before(
     await crises.post(f"/{crisis_id}/orders/{order['id']}/accept", by=place.made.headers, expect=409)
 
 
+async def test_an_acceptance_tells_what_the_order_was_before_its_place_was_booked(crises: Crises, world: World) -> None:
+    place = await contested(world)
+    crisis_id, _ = await crises.activated(targets=CONTESTED_TARGET)
+    order = await crises.order_of(crisis_id)
+    accepted = await crises.post(f"/{crisis_id}/orders/{order['id']}/accept", by=place.made.headers)
+    told = await crises.client.get(f"/v1/audit?object_id={order['id']}", headers=crises.coordinator)
+    [one] = [one for one in told.json()["items"] if one["action"] == "crisis_order.accepted"]
+    assert (one["before"]["booking_id"], one["after"]["booking_id"]) == (None, accepted["booking_id"])
+
+
 async def test_a_cdmo_owes_nothing_for_what_a_crisis_displaces_nor_for_what_replaces_it(
     crises: Crises, world: World, owner: AsyncEngine
 ) -> None:

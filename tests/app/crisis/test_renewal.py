@@ -46,6 +46,7 @@ async def test_an_act_that_lasts_longer_than_the_crisis_is_ground_enough(crises:
         ({"end": iso(500), "powers": [power("voluntary", start=iso(410), end=iso(500))]}, "/powers"),
         ({"end": iso(500), "powers": [power("exercise", start=iso(0), end=iso(500))]}, "/powers/0/kind"),
         ({"end": iso(500), "powers": [power(start=iso(401), end=iso(500))]}, "/powers/0/start"),
+        ({"end": iso(500), "powers": [power(start=iso(-11), end=iso(500))]}, "/powers/0/start"),
         ({"end": iso(350), "powers": [power(end=iso(390))]}, "/powers/0/end"),
         ({"end": iso(500), "powers": [power(end=iso(500), scope={"regions": ["Bretagne"]})]}, "/powers/0/scope"),
         ({"end": iso(500), "powers": [power(end=iso(500)), power(end=iso(501))]}, "/powers/1/act_reference"),

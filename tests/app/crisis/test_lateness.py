@@ -1,0 +1,75 @@
+"""What was planned in time is not done too late: neither a campaign of the past, nor a lot within the frozen days."""
+
+from datetime import date
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.crisis import lateness
+from app.crisis.declaration import CrisisRules
+from tests.app.crisis.conftest import CONTESTED_TARGET, Crises, contested, iso, power, scalar
+from tests.app.crisis.test_amendments import countered_at_once
+from tests.support.world import World, day
+
+pytestmark = pytest.mark.database
+
+DISPLACED = "SELECT count(*) FROM bookings WHERE status = 'displaced'"
+
+
+def let_it_be(monkeypatch: pytest.MonkeyPatch, present: date) -> None:
+    monkeypatch.setattr(lateness, "today", lambda: present)
+
+
+def test_the_first_day_that_is_not_frozen_and_the_day_after_today_are_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    let_it_be(monkeypatch, day(6))
+    rules = CrisisRules()
+    assert lateness.too_late(rules, [day(7)], [day(20)]) == {}
+    assert lateness.too_late(rules, [day(7)], [day(19)])["lots_frozen"] == [iso(19)]
+    assert lateness.too_late(rules, [day(6)], [day(20)])["campaigns_past"] == [iso(6)]
+
+
+@pytest.mark.parametrize("present", [7, 30])
+async def test_a_late_acceptance_displaces_nobody(
+    crises: Crises, world: World, owner: AsyncEngine, monkeypatch: pytest.MonkeyPatch, present: int
+) -> None:
+    place = await contested(world)
+    crisis_id, _ = await crises.activated(targets=CONTESTED_TARGET)
+    path = f"/{crisis_id}/orders/{(await crises.order_of(crisis_id))['id']}/accept"
+    let_it_be(monkeypatch, day(present))
+    refused = await crises.post(path, by=place.made.headers, expect=409)
+    assert (refused["type"].rpartition(":")[2], refused["lots_frozen"]) == ("too-late", [iso(20)])
+    assert await scalar(owner, DISPLACED) == 0
+    let_it_be(monkeypatch, day(6))
+    await crises.post(path, by=place.made.headers)
+    assert await scalar(owner, DISPLACED) == 1
+
+
+async def test_a_plan_that_is_late_goes_back_to_planning(
+    crises: Crises, world: World, owner: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await contested(world)
+    crisis_id, _ = await crises.signed(targets=CONTESTED_TARGET)
+    let_it_be(monkeypatch, day(7))
+    refused = await crises.post(f"/{crisis_id}/activate", expect=409)
+    assert (refused["type"].rpartition(":")[2], refused["crisis_status"]) == ("plan-outdated", "declared")
+    assert (await crises.get(f"/{crisis_id}"))["status"] == "declared"
+    assert await scalar(owner, "SELECT count(*) FROM crisis_orders") == 0
+
+
+async def test_an_amendment_that_is_late_is_superseded(
+    crises: Crises, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crisis_id, _, amendment = await countered_at_once(crises, world)
+    await crises.signed_by_both(crisis_id, amendment)
+    let_it_be(monkeypatch, day(7))
+    refused = await crises.post(f"/{crisis_id}/activate", expect=409)
+    assert refused["crisis_status"] == "active"
+    assert (await crises.get(f"/{crisis_id}/plans"))["items"][-1]["status"] == "superseded"
+
+
+async def test_a_drill_reasons_from_its_own_day(crises: Crises, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = await contested(world)
+    let_it_be(monkeypatch, day(30))
+    crisis_id, _ = await crises.activated(targets=CONTESTED_TARGET, mode="drill", powers=[power("exercise")])
+    order = await crises.order_of(crisis_id)
+    await crises.post(f"/{crisis_id}/orders/{order['id']}/accept", by=place.made.headers)
