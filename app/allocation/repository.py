@@ -121,10 +121,10 @@ async def get_run_in_brief(session: AsyncSession, run_id: UUID, kinds: Collectio
     return run
 
 
-async def lock_run(session: AsyncSession, run_id: UUID) -> Run | None:
-    """Return the run as it stands now, locked until the transaction ends, or None."""
-    statement = select(Run).where(col(Run.id) == run_id).with_for_update().execution_options(populate_existing=True)
-    return (await session.scalars(statement)).one_or_none()
+async def lock_run(session: AsyncSession, run_id: UUID, *, skip_locked: bool = False) -> Run | None:
+    """Return the run as it stands now, locked until the transaction ends, or None; on wish also if others lock it."""
+    statement = select(Run).where(col(Run.id) == run_id).with_for_update(skip_locked=skip_locked)
+    return (await session.scalars(statement.execution_options(populate_existing=True))).one_or_none()
 
 
 class Standing(NamedTuple):

@@ -227,6 +227,20 @@ async def cancel_run(session: AsyncSession, author: Author, run_id: UUID) -> Run
         raise NotFound.of("run", run_id)
     if run.state not in ACTIVE:
         raise StateConflict(f"The run has ended already: it {_ENDED[run.state]}.", facts={"state": run.state.value})
+    return await _cancel(session, author, run)
+
+
+async def cancel_unless_ending(session: AsyncSession, author: Author, run_id: UUID) -> None:
+    """Cancel a run, but pass over one that has ended, is to stop already, or is being changed just now.
+
+    For whoever has locked what the end of the run locks after it: to wait for the run could wait for ever.
+    """
+    run = await repository.lock_run(session, run_id, skip_locked=True)
+    if run is not None and run.state in ACTIVE and run.cancel_requested_at is None:
+        await _cancel(session, author, run)
+
+
+async def _cancel(session: AsyncSession, author: Author, run: Run) -> Run:
     asked_at = run.cancel_requested_at
     if asked_at is not None and now() - asked_at < LAST_WORDS:
         return run

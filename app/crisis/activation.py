@@ -21,7 +21,7 @@ from app.core.plain import new_row
 from app.crisis import repository
 from app.crisis.body import plan_hash
 from app.crisis.calendar_repository import bookings_by_id
-from app.crisis.calendars import changed_units
+from app.crisis.calendars import outdated_units
 from app.crisis.effects import Outside
 from app.crisis.lateness import is_too_late
 from app.crisis.models import (
@@ -78,7 +78,7 @@ async def activate(session: AsyncSession, actor: Actor, crisis_id: UUID) -> Cris
     if crisis.mode is CrisisMode.REAL:
         await lock_units(session, [UUID(unit) for unit in seen])
         await lock_with_run_out(session, [UUID(unit) for unit in seen])
-    if crisis.mode is CrisisMode.REAL and (changed := await changed_units(session, seen)):
+    if crisis.mode is CrisisMode.REAL and (changed := await outdated_units(session, crisis.id, plan.body)):
         await back_to_planning(session, actor, crisis)
         return Outdated(tuple(changed))
     if crisis.mode is CrisisMode.REAL and is_too_late(plan.body):

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.allocation.models import Run, RunKind, RunState
-from app.allocation.runs import ACTIVE, cancel_run, create_run
+from app.allocation.runs import ACTIVE, cancel_unless_ending, create_run
 from app.audit.author import Author
 from app.audit.service import record, snapshot
 from app.capacity.service import lock_units
@@ -47,10 +47,13 @@ async def ask_for_choices(session: AsyncSession, crisis: Crisis, run: Run) -> No
 
 
 async def give_up_choices(session: AsyncSession, author: Author, crisis: Crisis) -> None:
-    """Cancel what is still being made beside a plan: another is asked for."""
+    """Cancel what is still being made beside a plan: one is signed, or another is asked for.
+
+    A run that ends just now waits for the crisis, and then adds nothing.
+    """
     for run in await repository.following_runs(session, crisis.id):
-        if run.state in ACTIVE and run.cancel_requested_at is None:
-            await cancel_run(session, author, run.id)
+        if run.state in ACTIVE:
+            await cancel_unless_ending(session, author, run.id)
 
 
 async def take_up_choices(session: AsyncSession, run: Run) -> None:
@@ -70,6 +73,8 @@ async def take_up_choices(session: AsyncSession, run: Run) -> None:
         return
     if crisis.status is not CrisisStatus.PLANNED or proposed.status is not PlanStatus.PROPOSED:
         raise PlanOutdated(f"The proposed plan is {proposed.status.value} by now: nothing was added to choose from.")
+    if await repository.active_run(session, crisis.id):
+        raise PlanOutdated("Another plan has been asked for: nothing was added to choose from.")
     if crisis.mode is CrisisMode.REAL:
         await lock_units(session, {place["unit_id"] for place in run.references["places"].values()})
     if crisis.mode is CrisisMode.REAL and (changed := await changed_units(session, run.calendar_versions)):

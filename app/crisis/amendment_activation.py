@@ -13,7 +13,7 @@ from app.capacity.service import lock_units, thaw
 from app.crisis import activation, repository
 from app.crisis.activation import Outdated, signed_plan, write
 from app.crisis.calendar_repository import bookings_by_id
-from app.crisis.calendars import changed_units
+from app.crisis.calendars import outdated_units
 from app.crisis.effects import Outside
 from app.crisis.lateness import is_too_late
 from app.crisis.models import (
@@ -111,7 +111,7 @@ async def _outdated(session: AsyncSession, crisis: Crisis, amendment: CrisisPlan
     """
     told = amendment.body["orders"]
     is_real = crisis.mode is CrisisMode.REAL
-    changed = await changed_units(session, amendment.body["calendar_versions"]) if is_real else []
+    changed = await outdated_units(session, crisis.id, amendment.body) if is_real else []
     stock = await take_stock(session, crisis)
     now = {one["order_id"]: one for one in stock.documents}
     kept = [now[one["order_id"]] for one in told["kept"]]

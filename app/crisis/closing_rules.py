@@ -6,7 +6,7 @@ compensation on its own, and everything that is paid is received: the balances a
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -55,6 +55,8 @@ def balances(entries: Iterable[Entry]) -> dict[UUID, dict[str, int]]:
 def faults(entries: Sequence[Entry], dues: Iterable[Due]) -> list[dict[str, Any]]:
     """Return what does not add up: a row with one side alone, an amount that is not what was due, a total.
 
+    An order is due from one payer alone: what another was charged or credited with for it is a fault of its own.
+
     A compensation that was paid and is owed back in part, for its lot has its place again, is due as it was.
     """
     found = [_fault("one_sided", "charge", None, 0, one.amount_cents) for one in entries if one.counterparty_id is None]
@@ -69,10 +71,25 @@ def faults(entries: Sequence[Entry], dues: Iterable[Due]) -> list[dict[str, Any]
         due, done = expected.get((subject, subject_id), 0), paid.get((subject, subject_id), 0)
         if due != done:
             found.append(_fault("not_as_due", subject, subject_id, due, done))
+    found += _wrong_payers(entries, expected)
     total = sum(one["balance_cents"] for one in balances(entries).values())
     if total:
         found.append(_fault("unbalanced", "crisis", None, 0, total))
     return found
+
+
+def _wrong_payers(
+    entries: Iterable[Entry], expected: Mapping[tuple[str, UUID | None], int]
+) -> Iterator[dict[str, Any]]:
+    """Yield where what one organisation pays for an order is neither nothing nor what is due for it."""
+    paid: dict[tuple[UUID | None, UUID], int] = defaultdict(int)
+    for entry in entries:
+        if entry.kind is not COMPENSATION:
+            paid[entry.order_id, entry.organisation_id] += entry.amount_cents
+    for (order_id, _), cents in paid.items():
+        due = expected.get(("order", order_id), 0)
+        if cents not in (0, due):
+            yield _fault("wrong_payer", "order", order_id, due, cents)
 
 
 def _paid(entries: Iterable[Entry]) -> dict[tuple[str, UUID | None], int]:

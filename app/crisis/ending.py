@@ -70,11 +70,12 @@ async def _end(session: AsyncSession, author: Author, crisis: Crisis, status: Cr
     lost = await lost_places(session, crisis.id)
     if orders:
         await _lock_to_end(session, crisis, releasable, pending, lost)
-        outside = await outside_of(session, author, crisis, orders[0].plan_id)
         for order in releasable:
-            if _has_started(order) or not await outside.free_campaign(order, BookingStatus.CANCELLED, reason_code):
+            own = await outside_of(session, author, crisis, order.plan_id)
+            if _has_started(order) or not await own.free_campaign(order, BookingStatus.CANCELLED, reason_code):
                 continue
             await _release(session, author, order, reason_code)
+        outside = await outside_of(session, author, crisis, orders[0].plan_id)
         await let_stand(outside, orders, pending, reason_code)
     if crisis.mode is CrisisMode.REAL:
         await thaw(session, author, crisis.id)

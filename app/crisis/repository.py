@@ -42,10 +42,11 @@ async def lock_crisis(session: AsyncSession, crisis_id: UUID) -> Crisis | None:
     Whoever has locked a drill can write nothing else from there on: the transaction is kept to drills.
     """
     statement = select(Crisis).where(col(Crisis.id) == crisis_id).with_for_update()
-    return await _locked(session, statement)
+    return await locked(session, statement)
 
 
-async def _locked(session: AsyncSession, statement: Select[Crisis]) -> Crisis | None:
+async def locked(session: AsyncSession, statement: Select[Crisis]) -> Crisis | None:
+    """Return the one crisis that a statement locks, as it is now, or None; a drill keeps the transaction to drills."""
     crisis = (await session.scalars(statement.execution_options(populate_existing=True))).one_or_none()
     if crisis is not None and crisis.mode is CrisisMode.DRILL:
         await keep_to_drills(session)
@@ -255,9 +256,8 @@ async def lock_unwarned(session: AsyncSession, today: date, default_days: int) -
         .order_by(col(Crisis.id))
         .limit(1)
         .with_for_update(skip_locked=True)
-        .execution_options(populate_existing=True)
     )
-    return (await session.scalars(statement)).one_or_none()
+    return await locked(session, statement)
 
 
 async def lock_past_validity(session: AsyncSession, today: date) -> Crisis | None:
@@ -273,4 +273,4 @@ async def lock_past_validity(session: AsyncSession, today: date) -> Crisis | Non
         .limit(1)
         .with_for_update(skip_locked=True)
     )
-    return await _locked(session, statement)
+    return await locked(session, statement)

@@ -14,6 +14,7 @@ from app.bookings.liveness import is_live
 from app.bookings.models import Booking, BookingStatus, Charge, ChargeKind
 from app.core.clock import now
 from app.core.paging import PageQuery, fetch_page
+from app.crisis import repository
 from app.crisis.models import Crisis, Displacement, DisplacementStatus
 from app.crisis.restoring_models import Restoration, RestorationStatus
 from app.requests.models import Request
@@ -99,8 +100,7 @@ async def crisis_with_overdue(session: AsyncSession, at: datetime) -> Crisis | N
         col(Restoration.status) == RestorationStatus.OFFERED, col(Restoration.respond_by_at) <= at
     )
     statement = select(Crisis).where(col(Crisis.id).in_(overdue)).order_by(col(Crisis.id)).limit(1)
-    locked = statement.with_for_update(skip_locked=True).execution_options(populate_existing=True)
-    return (await session.scalars(locked)).one_or_none()
+    return await repository.locked(session, statement.with_for_update(skip_locked=True))
 
 
 async def compensations(session: AsyncSession, crisis_id: UUID, booking: Booking) -> Sequence[tuple[UUID, int]]:

@@ -5,6 +5,7 @@ that lot is displaced, for there is nowhere to move it to. That weighs 10 times 
 for tier 1, 50 for tier 2, 10 for tier 3.
 """
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -12,7 +13,12 @@ from uuid import UUID
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.allocation.models import Run
+from app.allocation.runs import Success, claim_run, end_run
+from app.core.database import transaction
+from app.core.errors import Conflict
 from app.core.vocabulary import Reserve
+from app.worker import FOLLOW_UPS
 from tests.app.crisis.conftest import Booked, Crises, booked, iso, maker, scalar
 from tests.support.world import World
 
@@ -195,3 +201,47 @@ async def test_none_are_made_where_none_are_wanted(crises: Crises, world: World,
     crisis_id = await crises.declared(targets=[{"by": iso(60), "quantity": BATCH}])
     await crises.solve(await crises.run_of(crisis_id, choices_s=0))
     assert await scalar(owner, "SELECT count(*) FROM runs") == 1
+
+
+async def end_while(world: World, following: UUID, asked: Any) -> None:
+    """Do what is asked of the crisis while the end of a following run holds that run and waits for the crisis."""
+    run_is_held, asked_is_done = asyncio.Event(), asyncio.Event()
+
+    async def after_that(session: Any, run: Run) -> None:
+        run_is_held.set()
+        await asyncio.wait_for(asked_is_done.wait(), 20)
+        await FOLLOW_UPS[run.kind](session, run)
+
+    async def ended() -> None:
+        async with transaction(world.sessions) as session:
+            run = await claim_run(session, following, FOLLOW_UPS)
+        assert run is not None
+        ending = Success(run.references["followed_solution"], {"choices": []})
+        async with transaction(world.sessions) as session:
+            await end_run(session, following, run.attempt, ending, {run.kind: after_that})
+
+    worker = asyncio.create_task(ended())
+    await run_is_held.wait()
+    await asyncio.wait_for(asked(), 15)
+    asked_is_done.set()
+    with pytest.raises(Conflict, match="nothing was added"):
+        await worker
+
+
+async def test_a_signature_does_not_wait_for_a_run_that_ends(crises: Crises, world: World, owner: AsyncEngine) -> None:
+    await lines(world, tiers=(3,))
+    crisis_id = await crises.declared(targets=[{"by": iso(60), "quantity": BATCH}])
+    await crises.solve(await crises.run_of(crisis_id, choices_s=20))
+    [plan] = (await crises.get(f"/{crisis_id}/plans"))["items"]
+    await end_while(world, await scalar(owner, FOLLOWING), lambda: crises.signed_by_both(crisis_id, plan))
+    assert (await crises.get(f"/{crisis_id}"))["status"] == "signed"
+
+
+async def test_another_plan_asked_for_does_not_wait_for_a_run_that_ends(
+    crises: Crises, world: World, owner: AsyncEngine
+) -> None:
+    await lines(world, tiers=(3,))
+    crisis_id = await crises.declared(targets=[{"by": iso(60), "quantity": BATCH}])
+    await crises.solve(await crises.run_of(crisis_id, choices_s=20))
+    await end_while(world, await scalar(owner, FOLLOWING), lambda: crises.run_of(crisis_id))
+    assert await scalar(owner, "SELECT count(*) FROM crisis_plans") == 1

@@ -86,6 +86,16 @@ def test_a_charge_that_names_no_other_side_is_found() -> None:
     assert codes == ["one_sided", "unbalanced"]
 
 
+def test_a_credit_to_another_than_who_was_charged_is_found() -> None:
+    other, cdmo, order = UUID(int=2), UUID(int=10), UUID(int=100)
+    charged, credited = Entry(AUTHORITY, cdmo, ORDER, 5, order_id=order), Entry(other, cdmo, ORDER, -5, order_id=order)
+    found = faults([charged, credited], [Due("order", order, 0)])
+    assert [(one["code"], one["subject_id"], one["found_cents"]) for one in found] == [
+        ("wrong_payer", str(order), 5),
+        ("wrong_payer", str(order), -5),
+    ]
+
+
 @given(st.integers(0, 10**12), st.integers(0, 100))
 def test_nobody_owes_back_more_than_was_paid_and_the_share_kept_is_rounded_up(paid: int, percent: int) -> None:
     owed = returned_cents(CrisisRules(restored_compensation_percent=percent), paid)

@@ -24,8 +24,10 @@ from app.core.tenancy import (
 )
 from app.crisis import effects, repository
 from app.crisis.ending import expire_crises
+from app.crisis.expiring import warn_of_expiry
 from app.crisis.models import Crisis
 from app.crisis.score_models import DrillScore
+from app.crisis.taking_back import expire_restorations
 from tests.app.crisis.conftest import CONTESTED_TARGET, Crises, contested, power, scalar
 from tests.support import server
 from tests.support.world import World
@@ -259,3 +261,30 @@ async def test_a_drill_expires_under_the_role_and_a_real_crisis_without(
             async with transaction(service) as session:
                 ended.append((await expire_crises(session), is_kept_to_drills(session)))
     assert sorted(ended) == [(0, False), (1, False), (1, True)]
+
+
+async def test_the_warning_of_a_drills_end_is_written_under_the_role(
+    crises: Crises, service: SessionFactory, owner: AsyncEngine
+) -> None:
+    await crises.declared(**DRILL)
+    async with owner.begin() as connection:
+        await connection.exec_driver_sql("UPDATE crises SET validity = daterange('2025-01-01', CURRENT_DATE + 10)")
+    with acting_for(EVERYBODY):
+        async with transaction(service) as session:
+            assert (await warn_of_expiry(session), is_kept_to_drills(session)) == (1, True)
+
+
+async def test_a_drills_offers_end_under_the_role(
+    crises: Crises, service: SessionFactory, world: World, owner: AsyncEngine
+) -> None:
+    place = await contested(world)
+    crisis_id, _ = await crises.activated(**DRILL)
+    order = await crises.order_of(crisis_id)
+    await crises.post(f"/{crisis_id}/orders/{order['id']}/accept", by=place.made.headers)
+    await crises.post(f"/{crisis_id}/stand-down")
+    async with owner.begin() as connection:
+        overdue = "UPDATE restorations SET status = 'offered', respond_by_at = now() - interval '1 minute'"
+        await connection.exec_driver_sql(overdue)
+    with acting_for(EVERYBODY):
+        async with transaction(service) as session:
+            assert (await expire_restorations(session), is_kept_to_drills(session)) == (1, True)
