@@ -37,8 +37,16 @@ class Declaration(Protocol):
         """What is to be made by when, at least one."""
 
 
-def declaration_faults(command: Declaration, as_of_on: date) -> Iterator[FieldFault]:
-    """Yield each field of a declaration that contradicts another, with the rule."""
+def declaration_faults(command: Declaration, as_of_on: date, first_on: date) -> Iterator[FieldFault]:
+    """Yield each field of a declaration that contradicts another, with the rule.
+
+    Parameters
+    ----------
+    first_on
+        The first day that a real crisis can be planned from; a drill plays any.
+    """
+    if command.mode is CrisisMode.REAL and as_of_on < first_on:
+        yield FieldFault("/as_of_on", f"{as_of_on} is before {first_on}: only a drill reasons from a day of the past")
     if as_of_on >= command.end:
         yield FieldFault("/as_of_on", f"{as_of_on} is not before the end of the validity, {command.end}")
     if command.scenario is not None and command.mode is CrisisMode.REAL:

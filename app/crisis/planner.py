@@ -88,12 +88,14 @@ def used_slots(board: Board) -> list[SlotFacts]:
 
 
 def wanted_doses(brief: Brief) -> list[scheduling.Target]:
-    """Return the targets in days, each no higher than what can be filled by then, where that is known."""
+    """Return the targets still ahead in days, each no higher than can be filled by then, where that is known."""
     targets = []
     cap = brief.countermeasure.fill_cap_per_week
     for target in brief.targets:
         by = _day(brief, target.by)
-        most = target.quantity if cap is None else cap * max(0, by) // DAYS_A_WEEK
+        if by <= 0:
+            continue
+        most = target.quantity if cap is None else cap * by // DAYS_A_WEEK
         targets.append(scheduling.Target(by, min(target.quantity, most)))
     return targets
 

@@ -46,7 +46,7 @@ async def request_plan(session: AsyncSession, actor: Actor, crisis_id: UUID, com
     StateConflict
         If the crisis is active, or has ended.
     Conflict
-        If it is being planned, or no power is in force from its first day on.
+        If it is being planned, no power is in force from its first day on, or every target has passed.
     NothingToPlan
         If nobody publishes any slot at all.
     """
@@ -58,6 +58,8 @@ async def request_plan(session: AsyncSession, actor: Actor, crisis_id: UUID, com
     brief = await brief_of(session, crisis)
     if not brief.tiers:
         raise Conflict(f"No power is in force from {max(brief.as_of_on, brief.start_on)} on: nothing may be called.")
+    if all(target.by <= brief.as_of_on for target in brief.targets):
+        raise Conflict(f"No target is after {brief.as_of_on}, when planning begins: declare later ones.")
     if not await calendar_repository.is_anything_published(session):
         raise NothingToPlan(NO_CALENDAR)
     await give_up_choices(session, actor, crisis)
@@ -114,7 +116,7 @@ async def take_up_plan(session: AsyncSession, run: Run) -> None:
         await lock_units(session, {place.unit_id for place in references.places.values()})
     if crisis.mode is CrisisMode.REAL and (changed := await changed_units(session, run.calendar_versions)):
         raise PlanOutdated(f"Calendars changed in {len(changed)} places while the plan was made: plan again.")
-    body = compose(await brief_of(session, crisis), run, references, crisis.mode)
+    body = compose(await brief_of(session, crisis, references.as_of_on), run, references, crisis.mode)
     body["legal_grounds"] = await legal_grounds_of(session, crisis, body)
     await supersede(session, PLANNER, crisis)
     plan = CrisisPlan(crisis_id=crisis.id, run_id=run.id, tier=body["tier"], plan_hash=plan_hash(body), body=body)

@@ -13,11 +13,12 @@ from app.capacity.occupancy import span_of
 from app.capacity.rules import effective_reserve
 from app.capacity.service import calendar_versions
 from app.capacity.supply import SlotFacts, Span, UnitFacts
+from app.core.clock import today
 from app.core.vocabulary import Origin
 from app.crisis import calendar_repository
 from app.crisis.campaigns import Brief, CampaignOption, campaigns_of_unit, in_scope, is_out_of_service
 from app.crisis.declaration import Countermeasure, CrisisRules, CrisisScope, CrisisTarget
-from app.crisis.models import Crisis
+from app.crisis.models import Crisis, CrisisMode
 from app.crisis.moves import Movable, places_for
 from app.crisis.planner import Board, called_campaigns, used_slots
 from app.crisis.power_checks import powers_in
@@ -55,9 +56,9 @@ async def brief_of(session: AsyncSession, crisis: Crisis, as_of_on: date | None 
     Parameters
     ----------
     as_of_on
-        The day to reason from, where it is not the one declared.
+        The day to reason from; if left out, the one declared, or in a real crisis today if that is later.
     """
-    as_of_on = as_of_on or crisis.as_of_on
+    as_of_on = as_of_on or (crisis.as_of_on if crisis.mode is CrisisMode.DRILL else max(crisis.as_of_on, today()))
     validity = span_of(crisis.validity)
     powers = await powers_in(session, crisis)
     return Brief(

@@ -68,8 +68,8 @@ async def task_of(job: JobContext, run: Run, limits: Limits, watch: Watch) -> Ta
         crisis = await repository.get_crisis(session, run.crisis_id) if run.crisis_id else None
         if crisis is None:
             raise NotFound.of("crisis", run.crisis_id or run.id)
-        brief = await brief_of(session, crisis)
-    references = References.model_validate({name: run.references[name] for name in References.model_fields})
+        references = References.model_validate({name: run.references[name] for name in References.model_fields})
+        brief = await brief_of(session, crisis, references.as_of_on)
     return Task(run, brief, references, limits, watch)
 
 

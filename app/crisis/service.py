@@ -38,7 +38,7 @@ async def declare_crisis(session: AsyncSession, actor: Actor, command: CrisisCre
     """
     actor.require(Role.COORDINATOR)
     as_of_on = command.as_of_on or today()
-    await _check(session, command, as_of_on)
+    await _check(session, command, as_of_on, today())
     if command.mode is CrisisMode.DRILL:
         await keep_to_drills(session)
     crisis = Crisis(
@@ -67,7 +67,8 @@ async def update_crisis(session: AsyncSession, actor: Actor, crisis_id: UUID, co
         raise StateConflict("This crisis is being planned: wait for the run, or cancel it.")
     whole = await _whole(session, crisis, command)
     as_of_on = whole.as_of_on or crisis.as_of_on
-    await _check(session, whole, as_of_on)
+    # A day that has passed since it was declared stays: planning reasons from today then.
+    await _check(session, whole, as_of_on, as_of_on if as_of_on == crisis.as_of_on else today())
     before = snapshot(crisis)
     changed = _columns(whole, as_of_on)
     if command.countermeasure is None:
@@ -147,8 +148,8 @@ async def _withdraw_powers(session: AsyncSession, actor: Actor, crisis_id: UUID)
     await repository.remove_powers(session, crisis_id)
 
 
-async def _check(session: AsyncSession, command: CrisisCreate, as_of_on: date) -> None:
-    faults = list(declaration_faults(command, as_of_on))
+async def _check(session: AsyncSession, command: CrisisCreate, as_of_on: date, first_on: date) -> None:
+    faults = list(declaration_faults(command, as_of_on, first_on))
     faults += await _unknown(session, command.countermeasure)
     faults += await unknown_in_scope(session, "/scope", command.scope)
     for number, power in enumerate(command.powers):

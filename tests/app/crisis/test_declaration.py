@@ -4,6 +4,7 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.app.crisis.conftest import Crises, countermeasure, declaration, iso, power
 from tests.support.world import World
@@ -32,6 +33,7 @@ async def test_a_declaration_reads_back_as_it_was_made(crises: Crises) -> None:
         ({"end": iso(401)}, "/end"),
         ({"start": iso(-11)}, "/start"),
         ({"as_of": iso(300)}, "/as_of_on"),
+        ({"as_of": "2020-01-01"}, "/as_of_on"),
         ({"powers": []}, "/powers"),
         ({"powers": [power("exercise")]}, "/powers/0/kind"),
         ({"powers": [power(), power()]}, "/powers/1/act_reference"),
@@ -87,6 +89,18 @@ async def test_what_is_declared_can_be_changed_and_is_checked_whole(crises: Cris
     refused = await _patch(crises, crisis_id, {"end": iso(401)}, expect=422)
     assert refused["errors"][0]["pointer"] == "/end"
     assert (await crises.get(f"/{crisis_id}"))["end"] == iso(300)
+
+
+async def test_a_real_crisis_is_not_moved_into_the_past_but_a_day_that_has_passed_stays(
+    crises: Crises, owner: AsyncEngine
+) -> None:
+    crisis_id = await crises.declared()
+    refused = await _patch(crises, crisis_id, {"as_of": "2020-01-01"}, expect=422)
+    assert [one["pointer"] for one in refused["errors"]] == ["/as_of_on"]
+    async with owner.begin() as connection:
+        await connection.exec_driver_sql("UPDATE crises SET as_of_on = '2020-01-01'")
+    await _patch(crises, crisis_id, {"title": "Renamed"}, expect=200)
+    await crises.declared(mode="drill", powers=[power("exercise")], as_of_on="2020-01-01")
 
 
 async def test_every_power_that_is_withdrawn_stays_in_the_trail(crises: Crises, world: World) -> None:

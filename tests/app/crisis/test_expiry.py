@@ -1,29 +1,31 @@
 """A crisis ends by itself when its validity is over."""
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.database import transaction
 from app.core.vocabulary import Reserve
 from app.crisis.ending import expire_crises
-from tests.app.crisis.conftest import CONTESTED_TARGET, Crises, contested, maker, power, scalar
+from tests.app.crisis.conftest import CONTESTED_TARGET, Crises, contested, maker, scalar
 from tests.support.world import World
 
 pytestmark = pytest.mark.database
 
-OVER = {
-    "start": "2025-01-01",
-    "end": "2025-06-01",
-    "as_of_on": "2025-01-01",
-    "powers": [power(start="2025-01-01", end="2025-12-31")],
-    "targets": [{"by": "2025-04-01", "quantity": 1}],
-}
+
+async def declared_over(crises: Crises, owner: AsyncEngine) -> str:
+    """Declare a crisis, and let its validity have ended since."""
+    crisis_id = await crises.declared()
+    async with owner.begin() as connection:
+        over = "UPDATE crises SET validity = '[2025-01-01,2025-06-01)' WHERE id = :id"
+        await connection.execute(text(over), {"id": crisis_id})
+    return crisis_id
 
 
-async def test_nothing_rests_on_a_declaration_that_is_over(crises: Crises, world: World) -> None:
+async def test_nothing_rests_on_a_declaration_that_is_over(crises: Crises, world: World, owner: AsyncEngine) -> None:
     made = await maker(world)
     await world.slot(made.unit, 0, 120, reserve=Reserve.CRISIS)
-    over, lasting = await crises.declared(**OVER), await crises.declared()
+    over, lasting = await declared_over(crises, owner), await crises.declared()
     answer = await crises.post(f"/{over}/plan", expect=409)
     assert answer["type"].endswith("crisis-expired")
     async with transaction(world.sessions) as session:
@@ -50,10 +52,10 @@ async def test_an_active_crisis_that_expires_displaces_nobody_any_more(
     assert await scalar(owner, "SELECT count(*) FROM bookings WHERE status = 'held'") == 0
 
 
-async def test_each_crisis_ends_in_a_transaction_of_its_own(crises: Crises, world: World) -> None:
+async def test_each_crisis_ends_in_a_transaction_of_its_own(crises: Crises, world: World, owner: AsyncEngine) -> None:
     """So that the units of each are locked by one call."""
     await world.slot((await maker(world)).unit, 0, 120, reserve=Reserve.CRISIS)
-    over = [await crises.declared(**OVER) for _ in range(2)]
+    over = [await declared_over(crises, owner) for _ in range(2)]
     ended = []
     for _ in range(3):
         async with transaction(world.sessions) as session:

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.crisis import lateness
+from app.crisis import lateness, scoping
 from app.crisis.declaration import CrisisRules
 from tests.app.crisis.conftest import CONTESTED_TARGET, Crises, contested, iso, power, scalar
 from tests.app.crisis.test_amendments import countered_at_once
@@ -28,18 +28,18 @@ def test_the_first_day_that_is_not_frozen_and_the_day_after_today_are_in_time(mo
     assert lateness.too_late(rules, [day(6)], [day(20)])["campaigns_past"] == [iso(6)]
 
 
-@pytest.mark.parametrize("present", [7, 30])
+@pytest.mark.parametrize(("present", "frozen"), [(2, []), (7, [iso(20)])])
 async def test_a_late_acceptance_displaces_nobody(
-    crises: Crises, world: World, owner: AsyncEngine, monkeypatch: pytest.MonkeyPatch, present: int
+    crises: Crises, world: World, owner: AsyncEngine, monkeypatch: pytest.MonkeyPatch, present: int, frozen: list[str]
 ) -> None:
     place = await contested(world)
     crisis_id, _ = await crises.activated(targets=CONTESTED_TARGET)
     path = f"/{crisis_id}/orders/{(await crises.order_of(crisis_id))['id']}/accept"
     let_it_be(monkeypatch, day(present))
     refused = await crises.post(path, by=place.made.headers, expect=409)
-    assert (refused["type"].rpartition(":")[2], refused["lots_frozen"]) == ("too-late", [iso(20)])
+    assert (refused["type"].rpartition(":")[2], refused["lots_frozen"]) == ("too-late", frozen)
     assert await scalar(owner, DISPLACED) == 0
-    let_it_be(monkeypatch, day(6))
+    let_it_be(monkeypatch, day(1))
     await crises.post(path, by=place.made.headers)
     assert await scalar(owner, DISPLACED) == 1
 
@@ -65,6 +65,18 @@ async def test_an_amendment_that_is_late_is_superseded(
     refused = await crises.post(f"/{crisis_id}/activate", expect=409)
     assert refused["crisis_status"] == "active"
     assert (await crises.get(f"/{crisis_id}/plans"))["items"][-1]["status"] == "superseded"
+
+
+async def test_a_real_crisis_is_planned_from_today_where_its_own_day_has_passed(
+    crises: Crises, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await contested(world)
+    crisis_id = await crises.declared(targets=CONTESTED_TARGET)
+    monkeypatch.setattr(scoping, "today", lambda: day(7))
+    body = (await crises.plan_by_greed(crisis_id))["body"]
+    assert (body["as_of"], body["displacements"]) == (iso(7), [])
+    monkeypatch.setattr(scoping, "today", lambda: day(60))
+    assert "No target" in (await crises.post(f"/{crisis_id}/plan", expect=409))["detail"]
 
 
 async def test_a_drill_reasons_from_its_own_day(crises: Crises, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
