@@ -111,7 +111,7 @@ async def test_the_role_may_call_no_function_that_writes_for_it(database: str) -
 async def test_the_role_owns_nothing_and_is_only_lent(database: str) -> None:
     query = """
         SELECT NOT (rolcanlogin OR rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls OR rolreplication),
-               NOT pg_has_role('creneau_app', oid, 'USAGE'), pg_has_role('creneau_app', oid, 'SET'),
+               NOT pg_has_role('creneau_app', oid, 'USAGE'), pg_has_role('creneau_app', oid, 'MEMBER'),
                (SELECT count(*) FROM pg_class WHERE relowner = pg_roles.oid)
           FROM pg_roles WHERE rolname = $1
     """
