@@ -36,7 +36,7 @@ async def score_of(session: AsyncSession, crisis: Crisis) -> ScoreFigures:
             ),
             as_of_on=crisis.as_of_on,
             targets=crisis.targets,
-            bodies=[plan.body for plan in standing],
+            bodies=[plan.body for plan in standing if plan.body],
             orders=orders,
             displacements=await score_repository.displacements_of(session, crisis.id),
         )

@@ -28,7 +28,7 @@ from tests.support.world import World, day
 
 EMPTY: dict[str, Any] = {
     "totals": {"low": 0, "expected": 0, "high": 0},
-    "cost": {"total_cents": 0},
+    "cost": {"compensation_cents": 0, "total_cents": 0},
     "campaigns": [],
     "displacements": [],
     "targets": [],
