@@ -92,8 +92,8 @@ async def take_up_plan(session: AsyncSession, run: Run) -> None:
     The plans to choose from are made by a run that follows it, and are taken up beside it.
 
     The slots of the plan are held still until activation. In a drill nothing is: its plan stands as of the day it was
-    made, whatever is booked meanwhile, for nothing rests on it. Earlier plans are superseded; but the
-    plan that a cancelled run kept is taken only where there is none yet.
+    made, whatever is booked meanwhile, for nothing rests on it. Earlier plans are superseded; but the plan that a
+    cancelled run kept is taken only where there is none yet.
 
     Raises
     ------

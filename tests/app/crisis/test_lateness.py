@@ -85,3 +85,4 @@ async def test_a_drill_reasons_from_its_own_day(crises: Crises, world: World, mo
     crisis_id, _ = await crises.activated(targets=CONTESTED_TARGET, mode="drill", powers=[power("exercise")])
     order = await crises.order_of(crisis_id)
     await crises.post(f"/{crisis_id}/orders/{order['id']}/accept", by=place.made.headers)
+    assert (await crises.order_of(crisis_id))["status"] == "accepted"
