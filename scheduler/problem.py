@@ -12,6 +12,10 @@ from datetime import date
 from scheduler.fields import FieldError, decode, encode, require, require_between
 
 FORMAT = "creneau-problem/1"
+MOST_ENTRIES = 200_000
+"""Of one list; thirteen times the requests of the largest problem that the engine was measured on."""
+MOST_OPTIONS = 20_000_000
+"""Of all entries together: about what the memory of a large machine holds."""
 MOST_DAYS = 100_000
 MOST_DIGITS = 9
 MOST_WEIGHT = 100_000_000

@@ -11,6 +11,8 @@ from scheduler.problem import (
     MAXIMISED,
     MINIMISED,
     MOST_AMOUNT,
+    MOST_ENTRIES,
+    MOST_OPTIONS,
     Fixed,
     Movable,
     Option,
@@ -28,6 +30,7 @@ class _Named(Protocol):
 
 def check_problem(problem: Problem) -> None:
     """Raise `FieldError` at the first rule that the problem breaks."""
+    _check_size(problem)
     _check_unique([("windows", problem.windows)])
     _check_unique([("fixed", problem.fixed), ("movable", problem.movable)])
     _check_unique([("demands", problem.demands)])
@@ -41,6 +44,16 @@ def check_problem(problem: Problem) -> None:
             if option.window not in windows:
                 raise FieldError(f"{path}.options[{position}].window", f"no window {option.window!r}")
     _check_objectives(problem)
+
+
+def _check_size(problem: Problem) -> None:
+    for name in ("windows", "fixed", "demands", "movable", "surges"):
+        count = len(getattr(problem, name))
+        require(count <= MOST_ENTRIES, name, f"must hold at most {MOST_ENTRIES:,} entries, not {count:,}")
+    seen = 0
+    for path, options in _option_lists(problem):
+        seen += len(options)
+        require(seen <= MOST_OPTIONS, f"{path}.options", f"the options of all entries must be at most {MOST_OPTIONS:,}")
 
 
 def _option_lists(problem: Problem) -> Iterator[tuple[str, Sequence[Option | SurgeOption]]]:

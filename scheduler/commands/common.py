@@ -16,6 +16,10 @@ from scheduler.solution import Solution
 
 DONE, VIOLATED, MALFORMED, NO_PLAN, FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
+GIBIBYTE = 2**30
+MOST_BYTES = GIBIBYTE
+"""Of a file: reading one takes some ten times its size of memory."""
+
 F = TypeVar("F", Problem, Solution)
 Run = Callable[[argparse.Namespace], int]
 
@@ -60,8 +64,11 @@ def read(kind: type[F], path: Path) -> F:
     Raises
     ------
     FieldError
-        The file is malformed; the error names the file, the field and the rule.
+        The file is enormous or malformed; the error names the file, the field and the rule.
     """
+    size = path.stat().st_size
+    if size > MOST_BYTES:
+        raise FieldError(str(path), f"must be at most {MOST_BYTES / GIBIBYTE:g} GiB, not {size / GIBIBYTE:.1f}")
     try:
         return kind.from_json(path.read_bytes())
     except FieldError as error:

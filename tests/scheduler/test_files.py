@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from scheduler import problem_rules
+from scheduler.commands.common import read
 from scheduler.fields import FieldError
 from scheduler.problem import Problem
 from scheduler.solution import Conflict, Level, Placed, Solution
@@ -198,6 +201,24 @@ def test_a_malformed_problem_is_refused_by_field_and_rule(path: str, value: obje
         Problem.from_json(edited(path, value))
     assert refused.value.path == where
     assert rule in refused.value.rule
+
+
+def test_an_enormous_problem_is_refused_by_the_list_that_is_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(problem_rules, "MOST_ENTRIES", 1)
+    with pytest.raises(FieldError, match=r"^windows: must hold at most 1 entries, not 2$"):
+        Problem.from_json(json.dumps(FULL))
+    monkeypatch.setattr(problem_rules, "MOST_ENTRIES", 2)
+    monkeypatch.setattr(problem_rules, "MOST_OPTIONS", 3)
+    with pytest.raises(FieldError, match=r"^surges\[0\].options: the options of all entries must be at most 3$"):
+        Problem.from_json(json.dumps(FULL))
+
+
+def test_an_enormous_file_is_refused_unread(tmp_path: Path) -> None:
+    file = tmp_path / "enormous.json"
+    with file.open("wb") as hole:
+        hole.truncate(3 * 2**29)
+    with pytest.raises(FieldError, match=r"enormous\.json: must be at most 1 GiB, not 1\.5$"):
+        read(Problem, file)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", "null", '{"a": NaN}', '{"a": 1, "a": 2}', "[" * 100_000, "\x00"])

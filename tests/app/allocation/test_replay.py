@@ -10,7 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.allocation.models import Run, RunKind
 from app.allocation.sameness import compared_with
+from scheduler.solve import solve
 from tests.app.allocation.conftest import Rounds, contest
+from tests.scheduler.scenarios import national
 from tests.support.world import World
 
 pytestmark = pytest.mark.database
@@ -97,6 +99,23 @@ async def test_a_run_by_the_clock_is_replayed_with_the_work_that_it_did(
     done = await rounds.ended(replay["id"])
     assert done["state"] == "succeeded", done["error"]
     assert done["replay"]["equal"] is not None
+
+
+async def test_a_plan_that_its_budget_cut_short_is_the_same_after_a_round_trip(
+    world: World, rounds: Rounds, owner: AsyncEngine, worker: asyncio.Event
+) -> None:
+    await contest(world)
+    _, original = await solved_under(rounds, budget=0.25, seed=7)
+    problem = national(40, 120, objectives=("weight:3", "parties", "delay", "rank"))
+    solution = solve(problem, budget=0.25, seed=7, workers=1)
+    assert solution.status == "feasible"  # the budget did cut it short
+    async with owner.begin() as connection:
+        await connection.execute(
+            text("UPDATE runs SET problem = CAST(:problem AS jsonb), solution = CAST(:solution AS jsonb)"),
+            {"problem": problem.to_json(), "solution": solution.to_json()},
+        )
+    done = await rounds.ended((await rounds.post(f"/v1/runs/{original['id']}/replay", expect=202))["id"])
+    assert (done["state"], done["replay"]["equal"], done["replay"]["differences"]) == ("succeeded", True, [])
 
 
 async def test_what_cannot_be_compared_is_not_replayed(
