@@ -20,7 +20,7 @@ from app.commands.welcome import say_welcome
 from app.core.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from app.core.processes import Children
 from app.core.settings import Settings
-from app.core.sign_in_settings import is_safe_address
+from app.core.web_addresses import is_safe_address
 
 EXAMPLE = "creneau up --port 8123 --data-dir /srv/creneau"
 _HOST = "127.0.0.1"

@@ -10,7 +10,8 @@ from urllib.parse import unquote, urlsplit
 import aiosmtplib
 
 from app.core.addresses import is_address
-from app.core.sign_in_settings import SignInSettings, is_loopback
+from app.core.sign_in_settings import SignInSettings
+from app.core.web_addresses import is_loopback
 
 SEND_SECONDS = 30.0
 

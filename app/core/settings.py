@@ -1,16 +1,15 @@
 """Settings come from the environment, and from nowhere else."""
 
-import re
 from functools import lru_cache
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from typing import Annotated, Self
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 from sqlalchemy.engine import make_url
 
 from app.core.sign_in_settings import SignInSettings
+from app.core.web_addresses import is_base_address, is_safe_address
 
 APPLICATION_ROLE = "creneau_app"
 OWNER_ROLE = "creneau_owner"
@@ -26,31 +25,17 @@ def _with_asyncpg(url: SecretStr | None) -> SecretStr | None:
     return SecretStr(parsed.set(drivername="postgresql+asyncpg").render_as_string(hide_password=False))
 
 
-IN_ADDRESSES = re.compile(r"[A-Za-z0-9._~:/\[\]@!$&'()*+,;=%-]+")
-"""What an address without a query or a fragment is written in. Source: RFC 3986, appendix A."""
-
-
 def _base_address(url: str | None) -> str | None:
     """Accept an address to which the path of a request can be added, and drop the slash at its end.
 
     It goes into a header of answers: what is not plain ASCII there would be no answer at all.
     """
-    if url is None or (IN_ADDRESSES.fullmatch(url) and _names_a_host(url)):
+    if url is None or is_base_address(url):
         return url and url.rstrip("/")
     raise ValueError(
         "must be an address such as https://creneau.example.org: in plain ASCII without spaces (an international name"
         " begins with xn--), with a port up to 65535 if any, and without a user, a query or a fragment"
     )
-
-
-def _names_a_host(url: str) -> bool:
-    """Tell whether an address says by http or https where a host is, and not who asks there."""
-    try:
-        parsed = urlsplit(url)
-        port = parsed.port
-    except ValueError:  # of brackets, or of the port
-        return False
-    return parsed.scheme in {"http", "https"} and bool(parsed.hostname) and "@" not in parsed.netloc and port != 0
 
 
 def _listed(value: object) -> object:
@@ -69,21 +54,6 @@ def _networks(networks: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(str(ip_network(network)) for network in networks)
     except ValueError as error:
         raise ValueError(f"must be networks such as 10.20.0.0/16, with commas between them: {error}") from None
-
-
-def is_safe_address(url: str) -> bool:
-    """Tell whether what an address answers can be believed: by https, or by http from this very machine."""
-    if not (IN_ADDRESSES.fullmatch(url.replace("?", "")) and _names_a_host(url)):
-        return False
-    parsed = urlsplit(url)
-    return parsed.scheme == "https" or _is_loopback(parsed.hostname or "")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _issuer_address(url: str | None) -> str | None:

@@ -1,6 +1,5 @@
 """Settings of signing in: mail, the issuer of identities, and how long links and sessions last."""
 
-from ipaddress import ip_address
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
@@ -8,26 +7,7 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings
 
 from app.core.addresses import is_address
-
-
-def is_loopback(host: str | None) -> bool:
-    """Tell whether a host is this very machine, by the names that browsers trust as much as https."""
-    if host is None:
-        return False
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def is_safe_address(url: str) -> bool:
-    """Tell whether what is sent to an address is read by nobody on the way: https, or this very machine."""
-    parsed = urlsplit(url)
-    return bool(parsed.hostname) and (
-        parsed.scheme == "https" or (parsed.scheme == "http" and is_loopback(parsed.hostname))
-    )
+from app.core.web_addresses import is_safe_address
 
 
 def _mail_server(url: SecretStr | None) -> SecretStr | None:

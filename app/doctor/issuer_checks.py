@@ -2,12 +2,11 @@
 
 import json
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 
+from app.core.web_addresses import is_safe_address
 from app.doctor.findings import Finding, fault, ok
-from app.doctor.settings_checks import is_loopback
 
 SECONDS = 5.0
 LARGEST_BYTES = 1024**2
@@ -29,7 +28,7 @@ async def check_issuer(variable: str, issuer: str) -> list[Finding]:
     issuer
         Its value, as it stands in tokens.
     """
-    if not _is_private(issuer):
+    if not is_safe_address(issuer):
         return [fault(f"{variable} is no address by https.", f"Set {variable} to what the issuer calls itself.")]
     async with httpx.AsyncClient(timeout=SECONDS, follow_redirects=False) as client:
         try:
@@ -39,7 +38,7 @@ async def check_issuer(variable: str, issuer: str) -> list[Finding]:
                 return [
                     fault(fact, f"Set {variable} to exactly that, slash at the end or not: tokens are compared by it.")
                 ]
-            if not isinstance(keys_at := about.get("jwks_uri"), str) or not _is_private(keys_at):
+            if not isinstance(keys_at := about.get("jwks_uri"), str) or not is_safe_address(keys_at):
                 return [fault(f"The issuer at {variable} names no `jwks_uri` by https.", "See its configuration.")]
             return [
                 await _shows_keys(client, keys_at, f"The issuer at {variable}", f"The issuer {issuer} is there, and")
@@ -66,17 +65,6 @@ async def _shows_keys(client: httpx.AsyncClient, address: str, what: str, well: 
 
 def _unread(variable: str, reason: _NotRead) -> Finding:
     return fault(f"{variable}: {reason}", "See whether it runs, and whether this machine may reach it.")
-
-
-def _is_private(address: str) -> bool:
-    """Tell whether an address is by https, or on this very machine."""
-    try:
-        parsed = urlsplit(address)
-    except ValueError:
-        return False
-    return bool(parsed.hostname) and (
-        parsed.scheme == "https" or (parsed.scheme == "http" and is_loopback(parsed.hostname))
-    )
 
 
 async def _read(client: httpx.AsyncClient, address: str, what: str) -> dict[str, Any]:

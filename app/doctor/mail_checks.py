@@ -6,8 +6,8 @@ import smtplib
 import ssl
 from urllib.parse import SplitResult, urlsplit
 
+from app.core.web_addresses import is_loopback
 from app.doctor.findings import Finding, fault, ok, warning
-from app.doctor.settings_checks import is_loopback
 
 SECONDS = 5.0
 _PORTS = {"smtp": 587, "smtps": 465}

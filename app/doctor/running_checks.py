@@ -9,10 +9,10 @@ from app.core.clock import now
 from app.core.health import expected_revision, schema_fault
 from app.core.heartbeats import worker_fault
 from app.core.jobs import JobState, job_counts
+from app.core.web_addresses import is_loopback
 from app.doctor import repository
 from app.doctor.deployment import Deployment
 from app.doctor.findings import Finding, fault, ok, warning
-from app.doctor.settings_checks import is_loopback
 
 OLDEST_VERSION = 150_000
 SLOW_SECONDS, WRONG_SECONDS = 1.0, 30.0

@@ -3,7 +3,6 @@
 import hmac
 import shutil
 from collections.abc import Callable, Iterator
-from ipaddress import ip_address
 from urllib.parse import unquote, urlsplit
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -151,14 +150,6 @@ async def check_disk(
         say = fault if left < FULL_BYTES else warning
         return [say(shown, "Make room: PostgreSQL stops when the disk is full.")]
     return [ok(shown)]
-
-
-def is_loopback(host: str | None) -> bool:
-    """Tell whether a host is this very machine."""
-    try:
-        return host == "localhost" or (host is not None and ip_address(host).is_loopback)
-    except ValueError:
-        return False
 
 
 def _capital(words: str) -> str:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.core.sign_in_settings import is_loopback
+from app.core.web_addresses import is_loopback
 from app.identity.errors import CrossSite
 from app.identity.secrets_of_browsers import FORM, is_derived
 

@@ -19,7 +19,7 @@ import structlog
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, JWKRegistry, OKPKey, RSAKey
 
-from app.core.settings import is_safe_address
+from app.core.web_addresses import is_safe_address
 from app.identity.errors import IssuerUnavailable, TokenRefused
 
 PublicKey = RSAKey | ECKey | OKPKey

@@ -20,7 +20,8 @@ from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from authlib.oidc.discovery import get_well_known_url
 from joserfc.jwk import KeySet
 
-from app.core.sign_in_settings import SignInSettings, is_loopback, is_safe_address
+from app.core.sign_in_settings import SignInSettings
+from app.core.web_addresses import is_loopback, is_safe_address
 from app.identity.errors import IssuerUnavailable
 from app.identity.oidc_tokens import Claims, TokenRefused, UnknownSigner, signing_keys, verified_claims
 

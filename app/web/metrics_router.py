@@ -1,7 +1,6 @@
 """`/metrics`: figures of this process for Prometheus, for its operators alone."""
 
 import hmac
-from ipaddress import ip_address
 
 from fastapi import APIRouter, Depends, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -9,6 +8,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from app.core.errors import NotAllowed, NotAuthenticated
 from app.core.gauges import Gauges
 from app.core.settings import Settings
+from app.core.web_addresses import is_loopback
 
 router = APIRouter(tags=["service"], include_in_schema=False)
 
@@ -37,10 +37,7 @@ async def _operators_alone(request: Request) -> None:
 def _is_from_here(request: Request) -> bool:
     if request.client is None or any(sign in request.headers for sign in _SIGNS_OF_A_PROXY):
         return False
-    try:
-        return ip_address(request.client.host).is_loopback
-    except ValueError:
-        return False
+    return is_loopback(request.client.host)
 
 
 @router.get("/metrics", dependencies=[Depends(_operators_alone)])
