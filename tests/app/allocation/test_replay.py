@@ -2,16 +2,17 @@
 
 import asyncio
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.allocation.models import Run, RunKind
+from app.allocation.models import Run, RunKind, RunState
 from app.allocation.sameness import compared_with
 from scheduler.solve import solve
-from tests.app.allocation.conftest import Rounds, contest
+from tests.app.allocation.conftest import PATIENCE_SECONDS, Rounds, contest
 from tests.scheduler.scenarios import national
 from tests.support.world import World
 
@@ -114,8 +115,15 @@ async def test_a_plan_that_its_budget_cut_short_is_the_same_after_a_round_trip(
             text("UPDATE runs SET problem = CAST(:problem AS jsonb), solution = CAST(:solution AS jsonb)"),
             {"problem": problem.to_json(), "solution": solution.to_json()},
         )
-    done = await rounds.ended((await rounds.post(f"/v1/runs/{original['id']}/replay", expect=202))["id"])
-    assert (done["state"], done["replay"]["equal"], done["replay"]["differences"]) == ("succeeded", True, [])
+    replay_id = UUID((await rounds.post(f"/v1/runs/{original['id']}/replay", expect=202))["id"])
+    async with asyncio.timeout(PATIENCE_SECONDS), world.sessions() as session:
+        while (run := await session.get_one(Run, replay_id, populate_existing=True)).finished_at is None:
+            await session.rollback()
+            await asyncio.sleep(0.2)
+    assert (run.state, run.replay) == (
+        RunState.SUCCEEDED,
+        {"deterministic": True, "equal": True, "differing": 0, "differences": []},
+    )
 
 
 async def test_what_cannot_be_compared_is_not_replayed(
