@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, func, or_, select
@@ -159,7 +160,7 @@ async def units_named(
     Those that are out of service in a scope are left out.
     """
     owner = col(Site.organisation_id)
-    statement: Select[tuple[UUID, UUID]] = (
+    statement: Select[Any] = (
         select(col(Unit.id).label("unit_id"), owner)
         .join(ProductionLine, col(ProductionLine.id) == col(Unit.line_id))
         .join(Site, col(Site.id) == col(ProductionLine.site_id))
