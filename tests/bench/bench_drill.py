@@ -2,6 +2,9 @@
 
 On the national scenario, with one process of the API, one worker, and the drill played by the command. Rounds without
 and with a drill take turns; in a round with one, bookings are made until the drill has ended.
+
+Who plays a drill sits at a machine of their own, and so does not compete with the service for its cores: the command
+that stands for them has a core only as far as others leave it. What it asks of the service counts in full.
 """
 
 import asyncio
@@ -27,6 +30,7 @@ from sqlalchemy.pool import NullPool
 
 from app.core.database import make_engine, make_session_factory
 from app.core.settings import APPLICATION_ROLE, OWNER_ROLE, Settings
+from app.core.standing_back import LAST, stand_back
 from seed.loading import LoadPlan
 from seed.loading import load as load_database
 from seed.scenario.sizes import SizeName
@@ -150,7 +154,8 @@ class _Bench:
 
     async def _beside(self, calls: Iterator[Call]) -> Load:
         """Book until a drill has ended, and a moment longer."""
-        played = await asyncio.create_subprocess_exec(*self.drill, stdout=subprocess.DEVNULL)
+        played = await asyncio.create_subprocess_exec(*self.drill, stdout=subprocess.DEVNULL, start_new_session=True)
+        stand_back(played.pid, LAST)
         ending = asyncio.create_task(played.wait())
         try:
             load = await self._drive(takewhile(lambda _: not ending.done(), calls))
