@@ -81,7 +81,7 @@ def test_one_that_is_served_last_has_its_core_only_as_long_as_nobody_wants_it(sl
 
 def test_one_that_stands_back_a_little_is_not_served_last(sleeper: int) -> None:
     stand_back(sleeper, 5)
-    assert os.sched_getscheduler(sleeper) == os.SCHED_OTHER
+    assert os.sched_getscheduler(sleeper) == os.SCHED_BATCH
     assert os.getpriority(os.PRIO_PROCESS, sleeper) == 5
 
 
