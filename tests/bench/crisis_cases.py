@@ -1,7 +1,7 @@
 """The crises that planning is measured on, over the rows of the national calendar.
 
 The first is what a crisis is like: few booked lines can make the countermeasure, and few bookings could give way.
-The second asks for what most booked lines can make, and for as much of it that most of them are needed.
+The second asks for what most booked lines can make, and for more than all of them together could.
 """
 
 from collections import Counter, defaultdict
