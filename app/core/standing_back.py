@@ -6,7 +6,7 @@ where its slice is the shorter one; otherwise it waits until the one that runs h
 of the clock, which is milliseconds at each step of a request.
 
 So wait the kernel's own threads too, which bring what is written to the disk: beside one busy core a flush took 2 to 4
-ms instead of 0.3, however idle the class of who kept it busy, and 0.3 again with a longer slice (Linux 6.18, two cores).
+ms instead of 0.3, however idle the class of who kept it busy, and 0.3 again with a longer slice (Linux 6.18, 2 cores).
 
 Source: sched(7), sched_setattr(2), and the kernel's documentation of EEVDF.
 """
