@@ -9,6 +9,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from app.bookings.fees import FAILURES, FailureTerms
 from app.core.schemas import Body, Code, Day, LongText, Name
 from app.core.vocabulary import Basis, GmpPhase
 
@@ -208,6 +209,9 @@ class CrisisRules(Body):
         min_length=1,
         max_length=len(Turn),
         description="By what it is decided who is offered a place back first, the earlier before the later",
+    failures: FailureTerms = Field(
+        default=FAILURES, description="What is due of an order whose campaign has failed, by where the cause lies"
+    )
     )
     restored_compensation_percent: Share = Field(
         default=25, description="Share of its compensation that is kept by who takes its place back"

@@ -6,6 +6,8 @@ from datetime import date, timedelta
 from enum import IntEnum
 from uuid import UUID
 
+from app.bookings.fees import share_cents
+from app.bookings.models import FailureCause
 from app.core.vocabulary import Reserve
 from app.crisis.declaration import CrisisRules, CrisisScope
 from app.crisis.models import CrisisStatus, OrderStatus, PowerKind
@@ -149,3 +151,8 @@ def first_start_on(as_of_on: date, valid_from_on: date, rules: CrisisRules) -> d
     """Return the first day on which a campaign can start: the CDMO's time to answer is over by then."""
     answered = as_of_on + timedelta(days=-(-rules.response_hours // HOURS_A_DAY))
     return max(answered, valid_from_on)
+def due_cents(rules: CrisisRules, price_cents: int, cause: FailureCause | None) -> int:
+    """Return what is due of an order whose campaign has failed, by where the cause lies, as far as it is known."""
+    return share_cents(price_cents, rules.failures.percent(cause or FailureCause.UNKNOWN))
+
+
