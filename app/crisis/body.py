@@ -225,6 +225,7 @@ def _displacement(brief: Brief, references: References, settled: Settled, one: P
         "kind": "displaced" if move is None else "moved",
         "tier": booking.tier,
         "recallable": recallable,
+        "notice_days": booking.notice_days,
         "from": {
             **references.places[booking.slot_id].model_dump(mode="json"),
             "start": booking.start_on.isoformat(),

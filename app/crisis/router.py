@@ -138,7 +138,7 @@ async def activate(request: Request, session: DbSession, actor: CurrentActor, cr
         # Answered, not raised: what it says of the plan is to be committed.
         what = f"Calendars have changed in {len(done.unit_ids)} places" if done.unit_ids else "Orders have changed"
         if done.is_late:
-            what = "Campaigns have come to start by today, or lots that give way within the frozen days,"
+            what = "Campaigns should have started, or lots that give way have too little notice,"
         outdated = PlanOutdated(
             f"{what} since the plan was made: plan again.",
             facts={"unit_ids": list(done.unit_ids), "crisis_status": done.crisis_status.value},
