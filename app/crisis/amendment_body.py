@@ -4,7 +4,6 @@ Pure. `campaigns` and `displacements` are those that it adds; doses, targets and
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -16,21 +15,9 @@ from app.crisis.campaigns import BatchDoses, Brief
 from app.crisis.declaration import CrisisTarget, YieldBasis
 from app.crisis.references import CampaignReference, References
 from app.crisis.settling import PlannedCampaign, Settled
-from app.crisis.standing import Standing, StandingOrder, as_document
+from app.crisis.standing import PendingDisplacement, Standing, StandingOrder, as_document
 
 FORMAT = "creneau-crisis-amendment/1"
-
-
-@dataclass(frozen=True, slots=True)
-class PendingDisplacement:
-    """A booking that is to give way to an order, over [start_on, end_on) in a slot; `tier` is the one signed for it."""
-
-    booking_id: UUID
-    slot_id: UUID
-    start_on: date
-    end_on: date
-    compensation_cents: int
-    tier: int
 
 
 class Amending(BaseModel):
@@ -40,6 +27,8 @@ class Amending(BaseModel):
     ----------
     targets
         New ones, or None where they stay.
+    unavailable_unit_ids, available_unit_ids
+        All units that offer nothing any more, and those that offer something again.
     orders
         All orders of the crisis as they stood.
     short
@@ -58,6 +47,7 @@ class Amending(BaseModel):
     as_of_on: date
     targets: tuple[CrisisTarget, ...] | None
     unavailable_unit_ids: tuple[UUID, ...]
+    available_unit_ids: tuple[UUID, ...] = ()
     orders: list[dict[str, Any]]
     short: tuple[dict[str, Any], ...] = ()
     changing: tuple[CampaignReference, ...] = ()
@@ -90,6 +80,8 @@ def amendment_body(
     mode: str,
     tiers_tried: Sequence[Mapping[str, Any]],
     filling_from_on: date,
+    points: int = 0,
+    solved_for: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the body of an amendment; the calendars that it touches are added by whoever knows their versions.
 
@@ -99,6 +91,8 @@ def amendment_body(
         The displacements that have yet to take effect.
     filling_from_on
         The first day of the crisis, from which filling counts.
+    points, solved_for
+        As a plan has them: what those weigh who give way beside those that did before, and how much of it is proven.
     """
     released = given_up(standing, settled.campaigns)
     left = standing.without_orders(one.order_id for one in released)
@@ -111,6 +105,8 @@ def amendment_body(
         calendar_versions={},
         standing=_releases(left.kept, brief, asked.batch_doses),
         filling_from_on=filling_from_on,
+        points=points,
+        solved_for=solved_for,
     )
     gone = [*released, *standing.leaving]
     orders = _orders(references, settled.campaigns, left, gone, standing.lost)
@@ -126,6 +122,7 @@ def amendment_body(
         "tiers_too_short": list(asked.short),
         "declared_targets": asked.model_dump(mode="json")["targets"],
         "unavailable_unit_ids": [str(unit_id) for unit_id in asked.unavailable_unit_ids],
+        "available_unit_ids": [str(unit_id) for unit_id in asked.available_unit_ids],
         "totals": _totals(body["totals"], brief, left.kept, asked.batch_doses),
         "orders": orders,
         "changed_orders": sum(len(orders[name]) for name in ("changed", "released", "new")),
@@ -187,7 +184,8 @@ def _pending(
         if one.booking_id not in freed:
             stay.append(str(one.booking_id))
         elif numbers and one.booking_id not in anew:
-            passed_on.append({"booking_id": str(one.booking_id), "campaigns": numbers, "tier": one.tier})
+            told = {"booking_id": str(one.booking_id), "campaigns": numbers, "tier": one.tier}
+            passed_on.append({**told, "start": one.start_on.isoformat()})
         else:
             dropped.append(str(one.booking_id))
     return {"stay": stay, "passed_on": passed_on, "dropped": dropped, "campaigns_waiting": sorted(waiting)}

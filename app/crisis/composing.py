@@ -34,7 +34,7 @@ def compose(brief: Brief, run: Run, references: References, mode: CrisisMode) ->
         tiers_tried=tiers_tried(run),
         calendar_versions=run.calendar_versions,
         points=displacement_of(run.problem, settled),
-        solved_for=_solved_for(run.problem.get("objectives", ()), {}, solution.get("levels", ())),
+        solved_for=solved_for(run.problem.get("objectives", ()), {}, solution.get("levels", ())),
     )
 
 
@@ -50,7 +50,7 @@ def body_of(brief: Brief, run: Run, references: References, choice: Choice) -> d
         calendar_versions=run.calendar_versions,
         points=choice.points,
         solved_for={
-            **_solved_for(asked["objectives"], asked.get("limits", {}), choice.solution["levels"]),
+            **solved_for(asked["objectives"], asked.get("limits", {}), choice.solution["levels"]),
             **({"first_target_weighs": FIRST_TARGET_WEIGHS} if choice.weighs_targets else {}),
         },
     )
@@ -98,7 +98,8 @@ def cost_of(rules: CrisisRules, settled: Settled) -> int:
     return sum(one.option.price_cents for one in settled.campaigns) + sum(owed)
 
 
-def _solved_for(objectives: Sequence[str], limits: Document, levels: Sequence[Document]) -> dict[str, Any]:
+def solved_for(objectives: Sequence[str], limits: Document, levels: Sequence[Document]) -> dict[str, Any]:
+    """Return the order of objectives that a plan was solved for, its limits, and what it reaches, with the bound."""
     shown = [
         {name: level[name] for name in ("objective", "value", "bound", "proven")}
         for level in levels

@@ -18,16 +18,19 @@ from app.core.clock import today
 from app.core.database import snapshot_beside
 from app.core.errors import Conflict, FieldFault, Invalid, NotFound
 from app.crisis import repository
-from app.crisis.amending import AMENDMENT, take_up_amendment
+from app.crisis.alternatives import give_up_following
+from app.crisis.amending import take_up_amendment
 from app.crisis.amendment_body import Amending
+from app.crisis.amendment_grounds import AMENDMENT, take_up_grounds
 from app.crisis.amendment_work import Work, work_on
+from app.crisis.availability import Said, require_out_of_service, said_of_units
 from app.crisis.declaration_rules import target_faults
 from app.crisis.errors import NothingToPlan, NothingToReplan
 from app.crisis.models import Crisis, CrisisMode, CrisisStatus
 from app.crisis.planning import solver_of, take_up_plan
 from app.crisis.reach import Shortfall
 from app.crisis.schemas import ReplanCommand
-from app.crisis.scoping import Calendars, brief_of, read_calendars
+from app.crisis.scoping import brief_of, read_calendars
 from app.crisis.service import locked_crisis, require_status
 from app.crisis.stock import Stock, take_stock
 from app.identity.actor import Actor
@@ -44,7 +47,8 @@ async def request_replan(session: AsyncSession, actor: Actor, crisis_id: UUID, c
     StateConflict
         If the crisis is not active.
     Invalid
-        If targets lie in the past or contradict each other, the day lies outside the crisis, or a unit is unknown.
+        If targets lie in the past or contradict each other, the day lies outside the crisis, a unit is unknown, or one
+        that is said to be back was not out of service.
     NothingToReplan
         If what is ordered meets every target, and nothing of it has to go.
     Conflict
@@ -63,12 +67,14 @@ async def request_replan(session: AsyncSession, actor: Actor, crisis_id: UUID, c
         brief = replace(brief, targets=tuple(command.targets))
     async with snapshot_beside(session) as reading:
         calendars = await read_calendars(reading, brief)
-        stock = await take_stock(reading, crisis, _unavailable(command, calendars))
+        said = said_of_units(command, calendars.units)
+        stock = await take_stock(reading, crisis, said.unavailable, said.available)
+    require_out_of_service(command, calendars.units, stock.out_of_service)
     if not calendars.slots:
         raise NothingToPlan("Nobody publishes any slot: there is no calendar to plan on.")
     is_drill = crisis.mode is CrisisMode.DRILL
     work = await asyncio.to_thread(work_on, brief, calendars, stock, is_drill=is_drill, filling_from_on=crisis.as_of_on)
-    if work.is_idle and not stock.standing.leaving and not _changes_targets(crisis, command):
+    if work.is_idle and not _changes_anything(crisis, command, stock, said):
         raise NothingToReplan("What is ordered meets every target: there is nothing to plan anew.", facts=_met(stock))
     crisis = await locked_crisis(session, crisis_id)
     require_status(crisis, {CrisisStatus.ACTIVE}, "be planned anew")
@@ -76,8 +82,9 @@ async def request_replan(session: AsyncSession, actor: Actor, crisis_id: UUID, c
         raise Conflict("This crisis is being planned: wait for the run, or cancel it.", facts={"run_id": str(running)})
     if (await take_stock(session, crisis)).documents != stock.documents:
         raise Conflict("An order was answered at this moment: send the same request again.")
-    asked = _asked(work, stock, as_of_on, command)
-    parameters = command.model_dump(include={"time_limit_s", "seed"})
+    await give_up_following(session, actor, crisis)
+    asked = _asked(work, stock, as_of_on, command, said)
+    parameters = command.model_dump(include={"time_limit_s", "seed", "grounds_s"})
     return await _run_of(session, actor, crisis, work, asked, parameters=parameters)
 
 
@@ -96,23 +103,9 @@ def _as_of(crisis: Crisis, command: ReplanCommand) -> date:
     return as_of_on
 
 
-def _unavailable(command: ReplanCommand, calendars: Calendars) -> set[UUID]:
-    """Return the units that are said to offer nothing any more."""
-    found: set[UUID] = set()
-    faults = []
-    for number, unit_id in enumerate(command.unavailable_unit_ids):
-        found.add(unit_id)
-        if unit_id not in calendars.units:
-            faults.append(FieldFault(f"/unavailable_unit_ids/{number}", f"there is no unit {unit_id}"))
-    for number, organisation_id in enumerate(command.unavailable_organisation_ids):
-        own = {key for key, unit in calendars.units.items() if unit.organisation_id == organisation_id}
-        found |= own
-        if not own:
-            told = f"organisation {organisation_id} has no unit"
-            faults.append(FieldFault(f"/unavailable_organisation_ids/{number}", told))
-    if faults:
-        raise Invalid("; ".join(fault.detail for fault in faults), faults=faults)
-    return found
+def _changes_anything(crisis: Crisis, command: ReplanCommand, stock: Stock, said: Said) -> bool:
+    """Tell whether there is anything to amend, though nothing is missing: orders that go, new targets, units back."""
+    return bool(stock.standing.leaving or said.available) or _changes_targets(crisis, command)
 
 
 def _changes_targets(crisis: Crisis, command: ReplanCommand) -> bool:
@@ -124,7 +117,7 @@ def _met(stock: Stock) -> dict[str, Any]:
     return {"orders_kept": len(kept), "doses_ordered": sum(one.doses for one in kept)}
 
 
-def _asked(work: Work, stock: Stock, as_of_on: date, command: ReplanCommand) -> Amending:
+def _asked(work: Work, stock: Stock, as_of_on: date, command: ReplanCommand, said: Said) -> Amending:
     targets = command.targets
     return Amending(
         plan_id=stock.plan_id,
@@ -133,6 +126,7 @@ def _asked(work: Work, stock: Stock, as_of_on: date, command: ReplanCommand) -> 
         as_of_on=as_of_on,
         targets=None if targets is None else tuple(targets),
         unavailable_unit_ids=tuple(sorted(stock.standing.without)),
+        available_unit_ids=tuple(sorted(said.available & stock.out_of_service)),
         orders=stock.documents,
         short=tuple(_as_shortfall(one, as_of_on) for one in work.short),
         changing=work.changing_references,
@@ -167,8 +161,10 @@ async def _run_of(
 
 
 async def take_up_run(session: AsyncSession, run: Run) -> None:
-    """Take up what has come of a crisis's run: its plan, or an amendment of the one that is active."""
-    if AMENDMENT in run.references:
+    """Take up what has come of a crisis's run: its plan, an amendment of the active one, or that one's grounds."""
+    if AMENDMENT not in run.references:
+        await take_up_plan(session, run)
+    elif run.follows_id is None:
         await take_up_amendment(session, run)
     else:
-        await take_up_plan(session, run)
+        await take_up_grounds(session, run)

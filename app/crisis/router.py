@@ -88,7 +88,8 @@ async def plan_crisis(
 ) -> RunRead:
     """Plan tier by tier, in the background: the answer names the run, and `/plans` lists the plan when it is made.
 
-    From then to activation the slots in scope take no other booking.
+    From the moment at which the plan is made until it is activated, the slots that it draws on take no other booking.
+    Until then they do: if one of their calendars changes while the run reads and solves, the run fails, and says so.
     """
     run = await planning.request_plan(session, actor, crisis_id, command or PlanCommand())
     response.headers["Location"] = address_of(request, f"/v1/runs/{run.id}")
@@ -159,7 +160,8 @@ async def replan(
 ) -> RunRead:
     """Plan what is missing of the targets, in the background: what is ordered stays unless it cannot.
 
-    The run ends with an amendment among `/plans`, which says how many orders it changes. It is signed and activated as
+    The run ends with an amendment among `/plans`, which says how many orders it changes. Where somebody gives way,
+    `grounds` follow beside it: why it is these bookings, and what one fewer would cost. It is signed and activated as
     the plan was; the crisis stays active. Until then the slots that it needs take no other booking. If what is ordered
     meets every target, the answer is 409 `nothing-to-replan`.
     """

@@ -110,18 +110,27 @@ class ReplanReason(StrEnum):
 class ReplanCommand(Body):
     """What an active crisis is planned anew for; what is left out stays as it is.
 
-    The targets replace those declared, once the amendment is activated. Units that are named, or those of a CDMO that
-    is, offer nothing to this crisis any more: what they have not begun is released.
+    The targets replace those declared, once the amendment is activated. Units that are named unavailable, or those of a
+    CDMO that is, offer nothing to this crisis any more: what they have not begun is released. They do again once an
+    amendment is activated that names them available.
     """
 
     reason_code: ReplanReason = ReplanReason.OTHER
     targets: Annotated[Targets | None, NotNull] = None
     unavailable_unit_ids: list[UUID] = Field(default=[], max_length=1_000)
     unavailable_organisation_ids: list[UUID] = Field(default=[], max_length=200)
+    available_unit_ids: list[UUID] = Field(default=[], max_length=1_000)
+    available_organisation_ids: list[UUID] = Field(default=[], max_length=200)
     as_of_on: Annotated[Day | None, NotNull] = Field(
         default=None, validation_alias=AS_OF, description="The day to reason from; today if left out"
     )
     time_limit_s: float = Field(default=2, gt=0, le=600, description="Seconds for each tier of capacity that is tried")
+    grounds_s: float = Field(
+        default=30,
+        ge=0,
+        le=3600,
+        description="Seconds to show, beside the amendment, why those who give way do; 0 shows nothing",
+    )
     seed: int = Field(default=1, ge=0, lt=2**31)
 
 

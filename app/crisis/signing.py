@@ -8,7 +8,7 @@ from app.audit.service import record, snapshot
 from app.core.errors import NotFound, StateConflict
 from app.core.tenancy import go_across
 from app.crisis import repository
-from app.crisis.alternatives import give_up_choices
+from app.crisis.alternatives import give_up_following
 from app.crisis.body import plan_hash
 from app.crisis.errors import AlreadySigned, NotAPerson, PlanChanged, TooLate
 from app.crisis.lateness import lateness_of
@@ -67,9 +67,9 @@ async def sign_plan(session: AsyncSession, actor: Actor, crisis_id: UUID, comman
         before = snapshot(plan)
         plan.status = PlanStatus.SIGNED
         await record(session, actor, "crisis_plan.signed", plan, before=before)
-        await give_up_choices(session, actor, crisis)
         await supersede(session, actor, crisis, {PlanStatus.PROPOSED})
         if plan.amends_id is None:
+            await give_up_following(session, actor, crisis)
             await change_status(session, actor, crisis, CrisisStatus.SIGNED)
     return plan
 
