@@ -230,14 +230,16 @@ async def cancel_run(session: AsyncSession, author: Author, run_id: UUID) -> Run
     return await _cancel(session, author, run)
 
 
-async def cancel_unless_ending(session: AsyncSession, author: Author, run_id: UUID) -> None:
-    """Cancel a run, but pass over one that has ended, is to stop already, or is being changed just now.
+async def cancel_unless_ending(session: AsyncSession, author: Author, run_id: UUID) -> bool:
+    """Cancel a run and tell so, but pass over one that has ended, is to stop already, or is being changed just now.
 
     For whoever has locked what the end of the run locks after it: to wait for the run could wait for ever.
     """
     run = await repository.lock_run(session, run_id, skip_locked=True)
-    if run is not None and run.state in ACTIVE and run.cancel_requested_at is None:
-        await _cancel(session, author, run)
+    if run is None or run.state not in ACTIVE or run.cancel_requested_at is not None:
+        return False
+    await _cancel(session, author, run)
+    return True
 
 
 async def _cancel(session: AsyncSession, author: Author, run: Run) -> Run:

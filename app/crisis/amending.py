@@ -13,7 +13,8 @@ from app.capacity.models import FreezeHolder
 from app.capacity.service import freeze_slots, lock_units, thaw
 from app.crisis import repository
 from app.crisis.amendment_body import Amending, amendment_body
-from app.crisis.amendment_grounds import AMENDMENT, amended_brief, ask_for_grounds, outcome_of
+from app.crisis.amendment_grounds import AMENDMENT, ask_for_grounds, outcome_of
+from app.crisis.asking_anew import wanted_by
 from app.crisis.body import plan_hash
 from app.crisis.calendars import changed_units
 from app.crisis.campaigns import Brief
@@ -58,7 +59,7 @@ async def take_up_amendment(session: AsyncSession, run: Run) -> None:
     stock = await take_stock(session, crisis, asked.unavailable_unit_ids, asked.available_unit_ids)
     if stock.plan_id != asked.plan_id or not still_holds(asked.orders, stock.documents):
         raise PlanOutdated("Orders have been answered, or their campaigns have changed, meanwhile: plan anew.")
-    brief = amended_brief(await brief_of(session, crisis, asked.as_of_on), asked)
+    brief = wanted_by(asked, await brief_of(session, crisis, asked.as_of_on))
     references = References.model_validate({name: run.references[name] for name in References.model_fields})
     outcome = outcome_of(run.problem, run.solution, references, asked, brief)
     body = _compose(crisis, run, asked, stock, (brief, references, outcome.settled))

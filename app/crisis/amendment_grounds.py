@@ -5,7 +5,6 @@ fewer would cost, and what each of them buys, is found by solving its problem ag
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -20,6 +19,7 @@ from app.audit.service import record, snapshot
 from app.crisis import repository
 from app.crisis.amendment_body import Amending
 from app.crisis.amendment_work import gives_up_orders, settled_anew
+from app.crisis.asking_anew import wanted_by
 from app.crisis.campaigns import Brief
 from app.crisis.choices import variation
 from app.crisis.choosing import FOLLOWED, LEAST_SECONDS
@@ -79,7 +79,7 @@ async def show_grounds(job: JobContext, run: Run, limits: Limits, watch: Watch) 
     """
     task = await task_of(job, run, limits, watch)
     asked = Amending.model_validate(run.references[AMENDMENT])
-    brief = amended_brief(task.brief, asked)
+    brief = wanted_by(asked, task.brief)
     plan = outcome_of(run.problem, run.references[FOLLOWED], task.references, asked, brief)
     every = questions(plan.settled)
     seconds = float(run.parameters["time_limit_s"])
@@ -118,11 +118,6 @@ def _grounds(plan: CrisisPlan, said: Document) -> dict[str, Any]:
         for one in plan.body["pending_displacements"]["passed_on"]
     ]
     return grounds_of(plan.plan_hash, {**said, "bookings": [*said["bookings"], *passed_on]})
-
-
-def amended_brief(brief: Brief, asked: Amending) -> Brief:
-    """Return a crisis as an amendment has it: with new targets, where it names any."""
-    return brief if asked.targets is None else replace(brief, targets=asked.targets)
 
 
 def outcome_of(problem: Document, solution: Document, references: References, asked: Amending, brief: Brief) -> Outcome:

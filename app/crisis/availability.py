@@ -3,25 +3,17 @@
 Pure.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from app.capacity.supply import UnitFacts
-from app.core.errors import FieldFault, Invalid
+from app.core.errors import FieldFault
 from app.crisis.schemas import ReplanCommand
+from app.crisis.service import refuse
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """Units that are said to offer nothing any more, and units that are said to offer something again."""
-
-    unavailable: frozenset[UUID]
-    available: frozenset[UUID]
-
-
-@dataclass(frozen=True, slots=True)
-class _Named:
+class Named:
     """One name in a request: the field, what it names, what to say if that is unknown, and the units it stands for."""
 
     pointer: str
@@ -30,25 +22,48 @@ class _Named:
     units: frozenset[UUID]
 
 
-def said_of_units(command: ReplanCommand, units: Mapping[UUID, UnitFacts]) -> Said:
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The names of what offers nothing any more, and of what offers something again."""
+
+    gone: tuple[Named, ...]
+    back: tuple[Named, ...]
+
+    @property
+    def unavailable(self) -> tuple[UUID, ...]:
+        """The units that offer nothing any more."""
+        return _units(self.gone)
+
+    @property
+    def available(self) -> tuple[UUID, ...]:
+        """The units that offer something again."""
+        return _units(self.back)
+
+
+def said_of_units(command: ReplanCommand, owners: Mapping[UUID, UUID]) -> Said:
     """Return what is said of units, those of a CDMO that is named among them.
+
+    Parameters
+    ----------
+    owners
+        The organisation of every unit that is named, or whose organisation is.
 
     Raises
     ------
     Invalid
         If a unit is unknown or is said to be both, or an organisation has none; the fault names the field.
     """
-    gone, back = list(_named(command, "unavailable", units)), list(_named(command, "available", units))
-    faults = [FieldFault(one.pointer, one.unknown) for one in [*gone, *back] if not one.units]
-    unavailable = frozenset(unit_id for one in gone for unit_id in one.units)
+    said = Said(tuple(_named(command, "unavailable", owners)), tuple(_named(command, "available", owners)))
+    faults = [FieldFault(one.pointer, one.unknown) for one in [*said.gone, *said.back] if not one.units]
+    gone = set(said.unavailable)
     faults += [
-        FieldFault(one.pointer, f"{one.what} is said to be unavailable too") for one in back if one.units & unavailable
+        FieldFault(one.pointer, f"{one.what} is said to be unavailable too") for one in said.back if one.units & gone
     ]
-    _refuse(faults)
-    return Said(unavailable, frozenset(unit_id for one in back for unit_id in one.units))
+    refuse(faults)
+    return said
 
 
-def require_out_of_service(command: ReplanCommand, units: Mapping[UUID, UnitFacts], out: Collection[UUID]) -> None:
+def require_out_of_service(said: Said, out: Collection[UUID]) -> None:
     """Let pass only what brings back units that are out of service, of a CDMO at least one.
 
     Raises
@@ -56,29 +71,18 @@ def require_out_of_service(command: ReplanCommand, units: Mapping[UUID, UnitFact
     Invalid
         For anything else: nobody has said that it was gone.
     """
-    _refuse(
-        [
-            FieldFault(one.pointer, f"of {one.what} nothing is out of service in this crisis")
-            for one in _named(command, "available", units)
-            if one.units.isdisjoint(out)
-        ]
-    )
+    told = "nothing of it is out of service in this crisis"
+    refuse([FieldFault(one.pointer, f"{one.what}: {told}") for one in said.back if one.units.isdisjoint(out)])
 
 
-def _named(command: ReplanCommand, which: str, units: Mapping[UUID, UnitFacts]) -> Iterator[_Named]:
+def _named(command: ReplanCommand, which: str, owners: Mapping[UUID, UUID]) -> Iterator[Named]:
     for number, unit_id in enumerate(getattr(command, f"{which}_unit_ids")):
-        yield _Named(
-            f"/{which}_unit_ids/{number}",
-            f"unit {unit_id}",
-            f"there is no unit {unit_id}",
-            frozenset({unit_id} & units.keys()),
-        )
+        own, what = frozenset({unit_id} & owners.keys()), f"unit {unit_id}"
+        yield Named(f"/{which}_unit_ids/{number}", what, f"there is no {what}", own)
     for number, organisation_id in enumerate(getattr(command, f"{which}_organisation_ids")):
-        own = frozenset(key for key, unit in units.items() if unit.organisation_id == organisation_id)
-        what = f"organisation {organisation_id}"
-        yield _Named(f"/{which}_organisation_ids/{number}", what, f"{what} has no unit", own)
+        own, what = frozenset(key for key, one in owners.items() if one == organisation_id), f"CDMO {organisation_id}"
+        yield Named(f"/{which}_organisation_ids/{number}", what, f"organisation {organisation_id} has no unit", own)
 
 
-def _refuse(faults: list[FieldFault]) -> None:
-    if faults:
-        raise Invalid("; ".join(fault.detail for fault in faults), faults=faults)
+def _units(named: Iterable[Named]) -> tuple[UUID, ...]:
+    return tuple(sorted({unit_id for one in named for unit_id in one.units}))

@@ -3,9 +3,10 @@
 from collections import defaultdict
 from collections.abc import Collection
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -14,8 +15,9 @@ from app.bookings.models import Booking, BookingSource, BookingStatus
 from app.capacity.models import Slot, SlotStatus
 from app.capacity.occupancy import span_of
 from app.capacity.supply import Span
-from app.catalogue.models import ProductionLine, Unit
+from app.catalogue.models import ProductionLine, Site, Unit
 from app.core.clock import SITE_ZONE, now
+from app.crisis.declaration import CrisisScope
 from app.crisis.models import (
     Crisis,
     CrisisMode,
@@ -148,6 +150,28 @@ async def is_anything_published(session: AsyncSession) -> bool:
         .where(col(Slot.status) == SlotStatus.PUBLISHED, col(ProductionLine.not_bookable_reason).is_(None))
     )
     return (await session.scalar(statement.limit(1))) is not None
+
+
+async def units_named(
+    session: AsyncSession, unit_ids: Collection[UUID], organisation_ids: Collection[UUID], scope: CrisisScope
+) -> dict[UUID, UUID]:
+    """Return the units with one of these identifiers, or of one of these organisations, and whose each is.
+
+    Those that are out of service in a scope are left out.
+    """
+    owner = col(Site.organisation_id)
+    statement: Select[Any] = (
+        select(col(Unit.id).label("unit_id"), owner)
+        .join(ProductionLine, col(ProductionLine.id) == col(Unit.line_id))
+        .join(Site, col(Site.id) == col(ProductionLine.site_id))
+        .where(
+            or_(col(Unit.id).in_(list(unit_ids)), owner.in_(list(organisation_ids))),
+            owner.not_in(list(scope.excluded_organisation_ids)),
+            col(Site.id).not_in(list(scope.excluded_site_ids)),
+        )
+    )
+    rows = await session.execute(statement)
+    return {row.unit_id: row.organisation_id for row in rows}
 
 
 async def bookings_by_id(session: AsyncSession, booking_ids: Collection[UUID]) -> dict[UUID, Booking]:

@@ -17,6 +17,7 @@ from app.core.preconditions import require_seen
 from app.crisis import repository
 from app.crisis.calendar_repository import bookings_by_id
 from app.crisis.closing import close_ledger
+from app.crisis.giving_up import give_up_runs
 from app.crisis.models import Crisis, CrisisMode, CrisisOrder, CrisisStatus, Displacement, OrderStatus
 from app.crisis.orders import let_stand, outside_of
 from app.crisis.restoring import offer_back
@@ -35,7 +36,8 @@ RELEASABLE = frozenset({OrderStatus.ISSUED, OrderStatus.ACCEPTED})
 async def stand_down(session: AsyncSession, actor: Actor, crisis_id: UUID, reason_code: str) -> Crisis:
     """End a crisis: unstarted campaigns are released, nobody else gives way, and its slots are let go of.
 
-    What has started goes on. What is free again is offered back first to those whom the crisis displaced.
+    Runs that plan for it are cancelled. What has started goes on. What is free again is offered back first to those
+    whom the crisis displaced.
 
     Raises
     ------
@@ -63,7 +65,11 @@ async def expire_crises(session: AsyncSession) -> int:
 
 
 async def _end(session: AsyncSession, author: Author, crisis: Crisis, status: CrisisStatus, reason_code: str) -> Crisis:
-    """Release what has not started, close the ledger, and offer what is free again to those who were displaced."""
+    """Release what has not started, close the ledger, and offer what is free again to those who were displaced.
+
+    What is still planned for it is given up.
+    """
+    await give_up_runs(session, author, crisis)
     orders = await repository.orders_of(session, crisis.id)
     releasable = [order for order in orders if order.status in RELEASABLE]
     pending = await repository.pending_displacements(session, crisis.id)

@@ -30,6 +30,8 @@ from app.crisis.models import (
 from app.crisis.schemas import CrisisFilter
 from app.identity.models import Organisation, OrganisationKind, Person, Role
 
+ENDED = frozenset({CrisisStatus.STOOD_DOWN, CrisisStatus.EXPIRED})
+
 
 async def get_crisis(session: AsyncSession, crisis_id: UUID) -> Crisis | None:
     """Return the crisis, or None."""
@@ -242,13 +244,12 @@ async def lock_unwarned(session: AsyncSession, today: date, default_days: int) -
 
     One that somebody is changing just now is passed over.
     """
-    ended = (CrisisStatus.STOOD_DOWN, CrisisStatus.EXPIRED)
     end_on = func.upper(col(Crisis.validity))
     warning_days = func.coalesce(col(Crisis.rules)["expiry_warning_days"].as_integer(), default_days)
     statement = (
         select(Crisis)
         .where(
-            col(Crisis.status).not_in(ended),
+            col(Crisis.status).not_in(ENDED),
             end_on > today,
             end_on - today <= warning_days,
             col(Crisis.warned_end_on).is_distinct_from(end_on),
@@ -265,10 +266,9 @@ async def lock_past_validity(session: AsyncSession, today: date) -> Crisis | Non
 
     One that somebody is changing just now is passed over.
     """
-    ended = (CrisisStatus.STOOD_DOWN, CrisisStatus.EXPIRED)
     statement = (
         select(Crisis)
-        .where(col(Crisis.status).not_in(ended), func.upper(col(Crisis.validity)) <= today)
+        .where(col(Crisis.status).not_in(ENDED), func.upper(col(Crisis.validity)) <= today)
         .order_by(col(Crisis.id))
         .limit(1)
         .with_for_update(skip_locked=True)

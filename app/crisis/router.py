@@ -260,6 +260,9 @@ async def list_notices(
 async def stand_down(
     session: DbSession, actor: CurrentActor, crisis_id: UUID, command: StandDownCommand | None = None
 ) -> CrisisRead:
-    """Unstarted campaigns are released, pending displacements dropped, and what was held still is free again."""
+    """Unstarted campaigns are released, pending displacements dropped, and what was held still is free again.
+
+    Runs that still plan for it are cancelled.
+    """
     reason_code = (command or StandDownCommand()).reason_code
     return await reading.read_crisis(session, await ending.stand_down(session, actor, crisis_id, reason_code))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import reduce
 from itertools import islice
+from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -27,12 +28,16 @@ from app.core.database import make_engine, make_session_factory
 from app.core.settings import APPLICATION_ROLE, OWNER_ROLE, Settings
 from tests.bench import bare
 from tests.bench.data import OCCUPANCY_DAYS, BenchData, prepare
+from tests.bench.demands import Demand, at_least, at_most, is_so
 from tests.bench.load import Call, Load, drive
 from tests.support import server
 from tests.support.ports import free_port
 
 CONNECTIONS = 16
 ROUNDS = 5
+LEAST_RATIOS = (0.25, 0.4)
+"""What the service must reach of the bare app's requests a second: of holds, and of searches."""
+MOST_P99_MS = 150.0
 WARMING_CALLS = 200
 """Enough for each connection to have its statements prepared, and planned for good."""
 DATABASE = "creneau_bench"
@@ -243,10 +248,21 @@ def _figures(load: Load) -> tuple[str, str, str]:
     return f"{load.requests_per_second:,.0f}", f"{load.percentile_ms(50):.1f}", f"{load.percentile_ms(99):.1f}"
 
 
-def check(comparisons: list[Comparison], console: Console) -> bool:
-    """Tell whether every call succeeded; a refused one makes the figures worthless, and is shown."""
-    loads = [load for comparison in comparisons for load in comparison.total]
-    for load in loads:
-        if load.first_refusal:
-            console.print(f"[red]a call was refused:[/red] {load.first_refusal}")
-    return not any(load.first_refusal for load in loads)
+def command(count: int, console: Console, results: Path) -> list[Demand]:
+    """Measure, show, keep the figures, and return what must hold."""
+    results.mkdir(exist_ok=True)
+    comparisons = run(count)
+    console.print(table(comparisons))
+    (results / "api.json").write_text(json.dumps([one.as_json() for one in comparisons], indent=2) + "\n")
+    return [demand for one, least in zip(comparisons, LEAST_RATIOS, strict=True) for demand in _demands(one, least)]
+
+
+def _demands(one: Comparison, least_ratio: float) -> list[Demand]:
+    """Return what must hold of one kind of work; a refused call makes its figures worthless."""
+    loads = [load for both in one.rounds for load in both]
+    refusal = next((load.first_refusal for load in loads if load.first_refusal), None)
+    return [
+        at_least("api", f"{one.work}: of the bare app's requests a second", least_ratio, one.ratio),
+        at_most("api", f"{one.work}: p99", MOST_P99_MS, one.total.service.percentile_ms(99), " ms", 1),
+        is_so("api", f"{one.work}: every call succeeded", holds=refusal is None, measured=refusal),
+    ]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 from rich.console import Console
 
-from tests.bench.engines import cluster, contenders, growth, instances, report
+from tests.bench.demands import Demand, is_so
+from tests.bench.engines import cluster, contenders, growth, instances, musts, report
 from tests.bench.engines.records import Records
 from tests.bench.engines.run import Session, run
 
@@ -47,8 +48,8 @@ def add_cluster(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=on_cluster)
 
 
-def on_cluster(options: argparse.Namespace) -> int:
-    """Solve one instance in one process, in two, and on a cluster of two; the exit code is 1 if plans differ."""
+def on_cluster(options: argparse.Namespace) -> Sequence[Demand]:
+    """Solve one instance in one process, in two, and on a cluster of two, whose plans must not differ."""
     console = _console()
     (instance,) = instances.chosen([f"{options.family}/{instances.Generator.SYNTHETIC}/{options.seed}"], [options.seed])
     timings = cluster.timings(instance.problem(), options.budget, console)
@@ -60,7 +61,8 @@ def on_cluster(options: argparse.Namespace) -> int:
     file = options.output / "cluster.md"
     report.write_page(file, cluster.page(instance.name, options.budget, timings, command))
     console.print(f"written to {file}")
-    return 0 if all(one.is_same_as(timings[0]) for one in timings) else 1
+    same = all(one.is_same_as(timings[0]) for one in timings)
+    return [is_so("cluster", f"{instance.name}: the same plan wherever it is solved", holds=same)]
 
 
 def _console() -> Console:
@@ -77,8 +79,8 @@ def _add_common(parser: argparse.ArgumentParser, engines: list[str] | None) -> N
     )
 
 
-def engine(options: argparse.Namespace) -> int:
-    """Run the side by side, and write JSON, Markdown and a picture."""
+def engine(options: argparse.Namespace) -> Sequence[Demand]:
+    """Run the side by side, write JSON, Markdown and a picture, and return what must hold."""
     chosen = instances.chosen(options.only, options.seeds)
     is_quick = options.limit_scale != 1 or any(instance.family.is_extra for instance in chosen)
     command = "make bench-engine"
@@ -96,8 +98,8 @@ def engine(options: argparse.Namespace) -> int:
     return _measure(options, chosen, "engines", command, QUICK if is_quick else COMMITTED, pages)
 
 
-def grow(options: argparse.Namespace) -> int:
-    """Run the sizes, and write JSON, Markdown and a picture."""
+def grow(options: argparse.Namespace) -> Sequence[Demand]:
+    """Run the sizes, write JSON, Markdown and a picture, and return what must hold."""
     sizes = {}
     chosen = []
     for requests in options.sizes:
@@ -126,16 +128,23 @@ def _measure(
     command: str,
     folder: Path,
     pages: Callable[[Records, Path, bool], None],
-) -> int:
+) -> Sequence[Demand]:
+    """Measure and write.
+
+    Raises
+    ------
+    SystemExit
+        If no instance is called as asked for, or a contender is not to be had here.
+    """
     console = _console()
     if not chosen:
         console.print("no instance is called so", style="red")
-        return 2
+        raise SystemExit(2)
     try:
         who = contenders.chosen(options.engines)
     except ValueError as error:
         console.print(str(error), style="red")
-        return 2
+        raise SystemExit(2) from None
     folder = options.output or folder
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{name}.json"
@@ -155,4 +164,4 @@ def _measure(
             records.write(file)
             pages(records, folder, find_spec("matplotlib") is not None)
             console.print(f"written to {folder}/{name}.md")
-    return 0
+    return musts.demands(records, chosen, session.limit_scale)

@@ -1,0 +1,28 @@
+"""Runs of a crisis that has ended: nobody wants their plans any more, and their cores are wanted by others."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.allocation.runs import cancel_unless_ending
+from app.audit.author import Author
+from app.crisis import runs_repository
+from app.crisis.models import Crisis
+
+LEFT_OVER = Author.of_job("crisis_runs_left")
+
+
+async def give_up_runs(session: AsyncSession, author: Author, crisis: Crisis) -> int:
+    """Cancel the runs of a locked crisis that wait or are solved, and return how many were.
+
+    A replay goes on: it is asked for to look back, also at a crisis that has ended, and nothing follows from it. A run
+    that is being changed just now is passed over, for its end may wait for the crisis; `give_up_left_runs` finds it.
+    """
+    given_up = 0
+    for run_id in await runs_repository.runs_to_give_up(session, crisis.id):
+        given_up += await cancel_unless_ending(session, author, run_id)
+    return given_up
+
+
+async def give_up_left_runs(session: AsyncSession) -> int:
+    """Cancel what was passed over at the end of one crisis, and return how many runs; a sweep calls it until 0."""
+    crisis = await runs_repository.lock_ended_with_runs(session)
+    return 0 if crisis is None else await give_up_runs(session, LEFT_OVER, crisis)

@@ -1,0 +1,42 @@
+"""Queries on the runs that go on for crises."""
+
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from app.allocation.models import Run, RunState
+from app.crisis.models import Crisis
+from app.crisis.repository import ENDED, locked
+
+
+def _to_give_up() -> tuple[ColumnElement[bool], ...]:
+    """Return what holds of runs that go on for a crisis, and that nobody has cancelled; a replay looks back at one."""
+    return (
+        col(Run.state).in_((RunState.QUEUED, RunState.RUNNING)),
+        col(Run.cancel_requested_at).is_(None),
+        col(Run.replays_id).is_(None),
+    )
+
+
+async def runs_to_give_up(session: AsyncSession, crisis_id: UUID) -> list[UUID]:
+    """Return the runs of a crisis that go on, and that nobody has cancelled, in the order in which they were made."""
+    statement = select(col(Run.id)).where(col(Run.crisis_id) == crisis_id, *_to_give_up())
+    return list(await session.scalars(statement.order_by(col(Run.id))))
+
+
+async def lock_ended_with_runs(session: AsyncSession) -> Crisis | None:
+    """Return a crisis that has ended while a run of it goes on, locked; None if there is none.
+
+    One that somebody is changing just now is passed over.
+    """
+    going_on = select(col(Run.crisis_id)).where(col(Run.crisis_id).is_not(None), *_to_give_up())
+    statement = (
+        select(Crisis)
+        .where(col(Crisis.status).in_(ENDED), col(Crisis.id).in_(going_on))
+        .order_by(col(Crisis.id))
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    return await locked(session, statement)
