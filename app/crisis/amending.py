@@ -17,17 +17,15 @@ from app.crisis.amendment_grounds import AMENDMENT, ask_for_grounds, outcome_of
 from app.crisis.asking_anew import wanted_by
 from app.crisis.body import plan_hash
 from app.crisis.calendars import changed_units
-from app.crisis.campaigns import Brief
-from app.crisis.composing import displacement_of, solved_for
+from app.crisis.composing import made_of
 from app.crisis.errors import PlanOutdated
-from app.crisis.models import Crisis, CrisisMode, CrisisPlan, CrisisStatus, PlanStatus
+from app.crisis.models import CrisisMode, CrisisPlan, CrisisStatus, PlanStatus
 from app.crisis.planning import supersede
 from app.crisis.power_checks import legal_grounds_of
 from app.crisis.references import References
 from app.crisis.scoping import brief_of
-from app.crisis.settling import Settled
 from app.crisis.standing import still_holds
-from app.crisis.stock import Stock, take_stock
+from app.crisis.stock import take_stock
 
 REPLANNER = Author.of_job("crisis_replan")
 OPEN = frozenset({PlanStatus.PROPOSED, PlanStatus.SIGNED})
@@ -62,7 +60,9 @@ async def take_up_amendment(session: AsyncSession, run: Run) -> None:
     brief = wanted_by(asked, await brief_of(session, crisis, asked.as_of_on))
     references = References.model_validate({name: run.references[name] for name in References.model_fields})
     outcome = outcome_of(run.problem, run.solution, references, asked, brief)
-    body = _compose(crisis, run, asked, stock, (brief, references, outcome.settled))
+    settled, mode = outcome.settled, crisis.mode.value
+    made = made_of(brief, references, settled, run.problem, run.solution, mode=mode, tiers_tried=_tiers_tried(run))
+    body = amendment_body(made, asked, standing=stock.standing, pending=stock.pending, filling_from_on=crisis.as_of_on)
     seen = _seen(run, body)
     if crisis.mode is CrisisMode.REAL:
         await lock_units(session, [UUID(unit) for unit in seen])
@@ -87,26 +87,6 @@ async def take_up_amendment(session: AsyncSession, run: Run) -> None:
         await thaw(session, REPLANNER, crisis.id)
         slots = {UUID(place["slot_id"]) for place in _places(body)}
         await freeze_slots(session, REPLANNER, FreezeHolder.CRISIS, crisis.id, sorted(slots))
-
-
-def _compose(
-    crisis: Crisis, run: Run, asked: Amending, stock: Stock, solved: tuple[Brief, References, Settled]
-) -> dict[str, Any]:
-    """Return the body of the amendment that a run's solution comes to."""
-    brief, references, settled = solved
-    return amendment_body(
-        brief,
-        references,
-        settled,
-        asked,
-        standing=stock.standing,
-        pending=stock.pending,
-        mode=crisis.mode.value,
-        tiers_tried=_tiers_tried(run),
-        filling_from_on=crisis.as_of_on,
-        points=displacement_of(run.problem, settled),
-        solved_for=solved_for(run.problem.get("objectives", ()), {}, (run.solution or {}).get("levels", ())),
-    )
 
 
 def _tiers_tried(run: Run) -> list[dict[str, int]]:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
-from app.crisis.body import plan_body
+from app.crisis.body import Delivered, Made, plan_body
 from app.crisis.campaigns import BatchDoses, Brief
 from app.crisis.declaration import CrisisTarget, YieldBasis
 from app.crisis.references import CampaignReference, References
@@ -70,18 +70,12 @@ def runs_over(campaign: PlannedCampaign, place: StandingOrder | PendingDisplacem
 
 
 def amendment_body(
-    brief: Brief,
-    references: References,
-    settled: Settled,
+    made: Made,
     asked: Amending,
     *,
     standing: Standing,
     pending: Sequence[PendingDisplacement],
-    mode: str,
-    tiers_tried: Sequence[Mapping[str, Any]],
     filling_from_on: date,
-    points: int = 0,
-    solved_for: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the body of an amendment; the calendars that it touches are added by whoever knows their versions.
 
@@ -91,23 +85,12 @@ def amendment_body(
         The displacements that have yet to take effect.
     filling_from_on
         The first day of the crisis, from which filling counts.
-    points, solved_for
-        As a plan has them: what those weigh who give way beside those that did before, and how much of it is proven.
     """
+    brief, references, settled = made.brief, made.references, made.settled
     released = given_up(standing, settled.campaigns)
     left = standing.without_orders(one.order_id for one in released)
-    body = plan_body(
-        brief,
-        references,
-        settled,
-        mode=mode,
-        tiers_tried=tiers_tried,
-        calendar_versions={},
-        standing=_releases(left.kept, brief, asked.batch_doses),
-        filling_from_on=filling_from_on,
-        points=points,
-        solved_for=solved_for,
-    )
+    delivered = Delivered(_releases(left.kept, brief, asked.batch_doses), filling_from_on)
+    body = plan_body(made, {}, delivered)
     gone = [*released, *standing.leaving]
     orders = _orders(references, settled.campaigns, left, gone, standing.lost)
     displacements = _pending(settled, left, gone, pending)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from app.core.errors import FieldFault
-from app.crisis.schemas import ReplanCommand
+from app.crisis.plan_schemas import ReplanCommand
 from app.crisis.service import refuse
 
 

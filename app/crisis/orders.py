@@ -33,10 +33,10 @@ from app.crisis.models import (
     OrderStatus,
 )
 from app.crisis.notice_models import NoticeKind
+from app.crisis.order_schemas import CounterCommand
 from app.crisis.places import settle_place
 from app.crisis.power_checks import require_power_for
 from app.crisis.rules import ORDER_TRANSITIONS
-from app.crisis.schemas import CounterCommand
 from app.crisis.service import SEES_ALL, get_crisis, locked_crisis, require_status
 from app.crisis.telling import tell_displaced, tell_leaders
 from app.identity.actor import Actor

@@ -21,9 +21,9 @@ from app.crisis.calendars import changed_units
 from app.crisis.composing import compose
 from app.crisis.errors import NothingToPlan, PlanOutdated
 from app.crisis.models import Crisis, CrisisMode, CrisisPlan, CrisisStatus, PlanStatus
+from app.crisis.plan_schemas import PlanCommand
 from app.crisis.power_checks import legal_grounds_of
 from app.crisis.references import References
-from app.crisis.schemas import PlanCommand
 from app.crisis.scoping import brief_of
 from app.crisis.searching import PLAN_SEARCH
 from app.crisis.service import change_status, locked_crisis, require_status

@@ -25,24 +25,9 @@ from app.crisis import (
     withdrawing,
 )
 from app.crisis.errors import PlanOutdated
-from app.crisis.schemas import (
-    CounterCommand,
-    CrisisCreate,
-    CrisisFilter,
-    CrisisNotice,
-    CrisisRead,
-    CrisisUpdate,
-    DisplacementRead,
-    NoticeRead,
-    OrderRead,
-    PlanCommand,
-    PlanRead,
-    ReplanCommand,
-    SignCommand,
-    StandDownCommand,
-    TradeOff,
-    WithdrawCommand,
-)
+from app.crisis.order_schemas import CounterCommand, DisplacementRead, NoticeRead, OrderRead, WithdrawCommand
+from app.crisis.plan_schemas import PlanCommand, PlanRead, ReplanCommand, SignCommand, TradeOff
+from app.crisis.schemas import CrisisCreate, CrisisFilter, CrisisNotice, CrisisRead, CrisisUpdate, StandDownCommand
 from app.identity.dependencies import ONCE, ONCE_IF_ASKED, CurrentActor
 
 router = ApiRouter(prefix="/v1/crises", tags=["crises"])

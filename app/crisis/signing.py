@@ -13,9 +13,9 @@ from app.crisis.body import plan_hash
 from app.crisis.errors import AlreadySigned, NotAPerson, PlanChanged, TooLate
 from app.crisis.lateness import lateness_of
 from app.crisis.models import Crisis, CrisisMode, CrisisPlan, CrisisSignature, CrisisStatus, PlanStatus
+from app.crisis.plan_schemas import SignCommand
 from app.crisis.planning import supersede
 from app.crisis.power_checks import require_powers_for
-from app.crisis.schemas import SignCommand
 from app.crisis.service import change_status, locked_crisis, require_status
 from app.identity.actor import Actor
 from app.identity.models import Role

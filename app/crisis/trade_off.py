@@ -10,7 +10,7 @@ from app.crisis import repository
 from app.crisis.choosing import CHOICE_SEARCH
 from app.crisis.declaration import YieldBasis
 from app.crisis.models import CrisisPlan, CrisisSignature, PlanLabel
-from app.crisis.schemas import TargetDoses, TradeOff, TradeOffPoint
+from app.crisis.plan_schemas import TargetDoses, TradeOff, TradeOffPoint
 from app.crisis.service import get_whole_crisis
 from app.identity.actor import Actor
 

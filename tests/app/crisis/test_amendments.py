@@ -226,8 +226,9 @@ async def test_a_counter_while_it_is_solved_fails_the_run(crises: Crises, world:
     await answer(crises, crisis_id, first, "counter", COUNTER)
     run_id = await crises.replan_of(crisis_id)
     await crises.post(f"/{crisis_id}/replan", expect=409)
+    await crises.begun(run_id)
     await answer(crises, crisis_id, second, "counter", COUNTER)
-    run = await crises.solve(run_id)
+    run = await crises.solve(run_id)  # by another worker, on the orders that the first one has read
     assert (run["state"], "answered" in run["error"]) == ("failed", True)
     assert len((await crises.get(f"/{crisis_id}/plans"))["items"]) == 1
 

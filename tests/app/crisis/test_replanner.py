@@ -17,6 +17,7 @@ from app.crisis.amendment_body import Amending, amendment_body
 from app.crisis.amendment_grounds import outcome_of
 from app.crisis.amendment_work import Work, work_on
 from app.crisis.campaigns import Brief
+from app.crisis.composing import made_of
 from app.crisis.declaration import Countermeasure, CrisisRules, CrisisScope, CrisisTarget
 from app.crisis.models import OrderStatus, PowerKind
 from app.crisis.replanner import CHANGING, missing_targets
@@ -118,17 +119,8 @@ def amended(asked_for: Brief, on: Calendars, taken: Stock, *, by_greed: bool = F
     outcome = outcome_of(document, solution, work.references, asked, asked_for)
     if not outcome.settled.withheld:  # kept orders count beside new campaigns, towards what was missing
         assert sum(outcome.doses.values()) == surge_reached(solution)
-    body = amendment_body(
-        asked_for,
-        work.references,
-        outcome.settled,
-        asked,
-        standing=taken.standing,
-        pending=taken.pending,
-        mode="drill",
-        tiers_tried=[],
-        filling_from_on=day(0),
-    )
+    made = made_of(asked_for, work.references, outcome.settled, document, solution, mode="drill", tiers_tried=[])
+    body = amendment_body(made, asked, standing=taken.standing, pending=taken.pending, filling_from_on=day(0))
     return work, body
 
 
