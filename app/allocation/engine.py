@@ -15,7 +15,8 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from app.core.processes import stand_back, tethered
+from app.core.processes import tethered
+from app.core.standing_back import stand_back
 from app.jobs.errors import JobInterrupted
 
 POLL_SECONDS = 1.0

@@ -53,8 +53,12 @@ async def run_solver(
 def _seconds(parameters: Mapping[str, Any]) -> float:
     if parameters.get("budget"):
         return float(parameters.get("longest_s", LONGEST_SECONDS))
-    grace = PATIENCE_SECONDS if parameters.get("niceness") else GRACE_SECONDS
-    return float(parameters.get("time_limit_s", 60)) + grace
+    return float(parameters.get("time_limit_s", 60)) + grace_seconds(parameters)
+
+
+def grace_seconds(parameters: Mapping[str, Any]) -> float:
+    """Return how long a command may take beyond its time limit, to start and to write what it has found."""
+    return PATIENCE_SECONDS if parameters.get("niceness") else GRACE_SECONDS
 
 
 def _solve_arguments(parameters: Mapping[str, Any]) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from app.allocation.engine import Engine, Limits, Report
-from app.allocation.solver import GRACE_SECONDS
+from app.allocation.solver import grace_seconds
 
 Document = Mapping[str, Any]
 
@@ -43,7 +43,7 @@ async def run_variations(
         arguments = ["problem.json", "variations.json", "-o", "variants.json", "--progress"]
         arguments += ["--time-limit", str(seconds), "--seed", str(parameters.get("seed", 1))]
         arguments += ["--workers", str(parameters.get("workers", 1))]
-        await engine.run("vary", *arguments, seconds=seconds + GRACE_SECONDS)
+        await engine.run("vary", *arguments, seconds=seconds + grace_seconds(parameters))
         answers = engine.read("variants.json")["variants"]
     found = {one["id"]: one.get("solution") for one in answers}
     return {key: one for key, one in found.items() if one is not None and one["status"] != "infeasible"}

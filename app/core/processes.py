@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -85,19 +85,6 @@ def start_tethered(
         end_process(process, (death_signal, _END_SECONDS))
         raise
     return process
-
-
-def stand_back(pid: int, niceness: int) -> None:
-    """Let a process, and those it will start, have a core only as far as others leave it.
-
-    Linux may share cores between sessions first, in which niceness counts for nothing beyond one's own: where the
-    process leads a session, that stands back with it.
-    """
-    with suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, pid, niceness)
-    with suppress(OSError):
-        if os.getsid(pid) == pid:
-            Path(f"/proc/{pid}/autogroup").write_text(str(niceness), encoding="ascii")
 
 
 @contextmanager

@@ -3,10 +3,9 @@
 from collections import defaultdict
 from collections.abc import Collection
 from datetime import date, datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -160,8 +159,8 @@ async def units_named(
     Those that are out of service in a scope are left out.
     """
     owner = col(Site.organisation_id)
-    statement: Select[Any] = (
-        select(col(Unit.id).label("unit_id"), owner)
+    statement = (
+        select(col(Unit.id), owner)
         .join(ProductionLine, col(ProductionLine.id) == col(Unit.line_id))
         .join(Site, col(Site.id) == col(ProductionLine.site_id))
         .where(
@@ -170,8 +169,7 @@ async def units_named(
             col(Site.id).not_in(list(scope.excluded_site_ids)),
         )
     )
-    rows = await session.execute(statement)
-    return {row.unit_id: row.organisation_id for row in rows}
+    return {unit: organisation for unit, organisation in (await session.execute(statement)).all()}  # noqa: C416
 
 
 async def bookings_by_id(session: AsyncSession, booking_ids: Collection[UUID]) -> dict[UUID, Booking]:

@@ -14,6 +14,7 @@ from app.capacity.models import FreezeHolder
 from app.capacity.service import freeze_slots, lock_units, thaw
 from app.core.errors import Conflict
 from app.core.settings import get_settings
+from app.core.standing_back import LAST
 from app.crisis import calendar_repository, repository
 from app.crisis.alternatives import ask_for_choices, give_up_following, take_up_choices
 from app.crisis.body import plan_hash
@@ -33,7 +34,7 @@ from app.identity.models import Role
 PLANNABLE = frozenset({CrisisStatus.DECLARED, CrisisStatus.PLANNED, CrisisStatus.SIGNED})
 SUPERSEDABLE = frozenset({PlanStatus.PROPOSED, PlanStatus.SIGNED})
 PLANNER = Author.of_job("crisis_plan")
-DRILL_SOLVER = {"workers": 1, "niceness": 5}
+DRILL_SOLVER = {"workers": 1, "niceness": LAST}
 """A drill is solved on one core, and on that only as far as those who book leave it."""
 NO_CALENDAR = "Nobody publishes any slot: there is no calendar to plan on."
 
