@@ -8,12 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.core.schemas import Body, Day
-from app.crisis.models import (
-    DisplacementKind,
-    DisplacementStatus,
-    OrderStatus,
-    PlaceAnswer,
-)
+from app.crisis.models import DisplacementKind, DisplacementStatus, OrderStatus, PlaceAnswer
 from app.crisis.notice_models import NoticeKind
 from app.crisis.restoring_models import RestorationStatus
 

@@ -9,10 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.allocation.models import RunState
 from app.core.schemas import Body, Day, NotNull
-from app.crisis.models import (
-    PlanLabel,
-    PlanStatus,
-)
+from app.crisis.models import PlanLabel, PlanStatus
 from app.crisis.schemas import AS_OF, Targets
 
 
