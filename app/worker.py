@@ -29,6 +29,7 @@ from app.core.jobs import Entrypoint
 from app.core.model import new_id
 from app.core.settings import Settings
 from app.core.tenancy import EVERYBODY, acting_for
+from app.crisis.amendment_grounds import GROUNDS_SEARCH, show_grounds
 from app.crisis.campaign_ends import end_orders
 from app.crisis.choosing import CHOICE_SEARCH, choose
 from app.crisis.ending import expire_crises
@@ -64,7 +65,7 @@ PREPARATIONS: Mapping[RunKind, Preparation] = {RunKind.CRISIS: prepare_run}
 """What makes the problem of a run that is asked for without one: what would take a process that answers too long."""
 
 
-SEARCHES: Searches = {PLAN_SEARCH: plan, CHOICE_SEARCH: choose}
+SEARCHES: Searches = {PLAN_SEARCH: plan, CHOICE_SEARCH: choose, GROUNDS_SEARCH: show_grounds}
 """How runs are solved that are more than one problem."""
 
 

@@ -23,7 +23,7 @@ from app.crisis.body import plan_hash
 from app.crisis.calendar_repository import bookings_by_id
 from app.crisis.calendars import outdated_units
 from app.crisis.effects import Outside
-from app.crisis.lateness import is_too_late
+from app.crisis.lateness import lateness_of
 from app.crisis.models import (
     Crisis,
     CrisisMode,
@@ -81,7 +81,7 @@ async def activate(session: AsyncSession, actor: Actor, crisis_id: UUID) -> Cris
     if crisis.mode is CrisisMode.REAL and (changed := await outdated_units(session, crisis.id, plan.body)):
         await back_to_planning(session, actor, crisis)
         return Outdated(tuple(changed))
-    if crisis.mode is CrisisMode.REAL and is_too_late(plan.body):
+    if crisis.mode is CrisisMode.REAL and lateness_of(plan.body):
         await back_to_planning(session, actor, crisis, "plan_too_late")
         return Outdated((), is_late=True)
     before = snapshot(plan)

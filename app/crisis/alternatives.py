@@ -46,7 +46,7 @@ async def ask_for_choices(session: AsyncSession, crisis: Crisis, run: Run) -> No
     )
 
 
-async def give_up_choices(session: AsyncSession, author: Author, crisis: Crisis) -> None:
+async def give_up_following(session: AsyncSession, author: Author, crisis: Crisis) -> None:
     """Cancel what is still being made beside a plan: one is signed, or another is asked for.
 
     A run that ends just now waits for the crisis, and then adds nothing.

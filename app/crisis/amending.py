@@ -1,7 +1,6 @@
 """From a run that planned an active crisis anew to its amendment: proposed, or superseded with what it rested on."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -14,22 +13,19 @@ from app.capacity.models import FreezeHolder
 from app.capacity.service import freeze_slots, lock_units, thaw
 from app.crisis import repository
 from app.crisis.amendment_body import Amending, amendment_body
+from app.crisis.amendment_grounds import AMENDMENT, ask_for_grounds, outcome_of
+from app.crisis.asking_anew import wanted_by
 from app.crisis.body import plan_hash
 from app.crisis.calendars import changed_units
-from app.crisis.campaigns import Brief
+from app.crisis.composing import made_of
 from app.crisis.errors import PlanOutdated
-from app.crisis.models import Crisis, CrisisMode, CrisisPlan, CrisisStatus, PlanStatus
+from app.crisis.models import CrisisMode, CrisisPlan, CrisisStatus, PlanStatus
 from app.crisis.planning import supersede
 from app.crisis.power_checks import legal_grounds_of
 from app.crisis.references import References
-from app.crisis.replanner import CHANGING
 from app.crisis.scoping import brief_of
-from app.crisis.settling import Settled, settle
 from app.crisis.standing import still_holds
-from app.crisis.stock import Stock, take_stock
-
-AMENDMENT = "amendment"
-"""Under this name a run's references hold what its amendment was asked for; other runs have none."""
+from app.crisis.stock import take_stock
 
 REPLANNER = Author.of_job("crisis_replan")
 OPEN = frozenset({PlanStatus.PROPOSED, PlanStatus.SIGNED})
@@ -58,10 +54,15 @@ async def take_up_amendment(session: AsyncSession, run: Run) -> None:
     if run.state is not RunState.SUCCEEDED and is_open:
         return
     asked = Amending.model_validate(run.references[AMENDMENT])
-    stock = await take_stock(session, crisis, asked.unavailable_unit_ids)
+    stock = await take_stock(session, crisis, asked.unavailable_unit_ids, asked.available_unit_ids)
     if stock.plan_id != asked.plan_id or not still_holds(asked.orders, stock.documents):
         raise PlanOutdated("Orders have been answered, or their campaigns have changed, meanwhile: plan anew.")
-    body = await _compose(session, crisis, run, asked, stock)
+    brief = wanted_by(asked, await brief_of(session, crisis, asked.as_of_on))
+    references = References.model_validate({name: run.references[name] for name in References.model_fields})
+    outcome = outcome_of(run.problem, run.solution, references, asked, brief)
+    settled, mode = outcome.settled, crisis.mode.value
+    made = made_of(brief, references, settled, run.problem, run.solution, mode=mode, tiers_tried=_tiers_tried(run))
+    body = amendment_body(made, asked, standing=stock.standing, pending=stock.pending, filling_from_on=crisis.as_of_on)
     seen = _seen(run, body)
     if crisis.mode is CrisisMode.REAL:
         await lock_units(session, [UUID(unit) for unit in seen])
@@ -80,41 +81,12 @@ async def take_up_amendment(session: AsyncSession, run: Run) -> None:
         body=body,
     )
     session.add(plan)
+    await ask_for_grounds(session, crisis, run, plan, outcome)
     await record(session, REPLANNER, "crisis_plan.proposed", plan, reason_code=asked.reason_code)
     if crisis.mode is CrisisMode.REAL:
         await thaw(session, REPLANNER, crisis.id)
         slots = {UUID(place["slot_id"]) for place in _places(body)}
         await freeze_slots(session, REPLANNER, FreezeHolder.CRISIS, crisis.id, sorted(slots))
-
-
-async def _compose(session: AsyncSession, crisis: Crisis, run: Run, asked: Amending, stock: Stock) -> dict[str, Any]:
-    """Return the body of the amendment that a run's solution comes to."""
-    brief = await brief_of(session, crisis, asked.as_of_on)
-    if asked.targets is not None:
-        brief = replace(brief, targets=asked.targets)
-    references = References.model_validate({name: run.references[name] for name in References.model_fields})
-    return amendment_body(
-        brief,
-        references,
-        settled_anew(run.problem, run.solution or {}, references, asked, brief),
-        asked,
-        standing=stock.standing,
-        pending=stock.pending,
-        mode=crisis.mode.value,
-        tiers_tried=_tiers_tried(run),
-        filling_from_on=crisis.as_of_on,
-    )
-
-
-def settled_anew(
-    problem: Mapping[str, Any], solution: Mapping[str, Any], references: References, asked: Amending, brief: Brief
-) -> Settled:
-    """Return what stands of a solution, as new campaigns; orders that the problem let stay are none."""
-    if any(surge["id"] == CHANGING for surge in problem["surges"]):
-        references = references.model_copy(update={"campaigns": asked.changing})
-        new = [one for one in solution.get("campaigns", ()) if one["option"] < len(asked.changing)]
-        solution = {**solution, "campaigns": new}
-    return settle(solution, references, brief.rules, brief.last_target_on)
 
 
 def _tiers_tried(run: Run) -> list[dict[str, int]]:

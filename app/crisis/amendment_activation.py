@@ -1,6 +1,6 @@
 """Activating an amendment: exactly what it changes of the orders of an active crisis, at once or not at all."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +15,8 @@ from app.crisis.activation import Outdated, signed_plan, write
 from app.crisis.calendar_repository import bookings_by_id
 from app.crisis.calendars import outdated_units
 from app.crisis.effects import Outside
-from app.crisis.lateness import is_too_late
+from app.crisis.errors import PlanOutdated
+from app.crisis.lateness import lateness_of
 from app.crisis.models import (
     Crisis,
     CrisisMode,
@@ -34,7 +35,7 @@ from app.crisis.orders import let_stand, outside_of
 from app.crisis.planning import supersede
 from app.crisis.power_checks import require_powers_for
 from app.crisis.service import locked_crisis
-from app.crisis.standing import still_holds
+from app.crisis.standing import StandingOrder, still_holds
 from app.crisis.stock import take_stock
 from app.identity.actor import Actor
 from app.identity.models import Role
@@ -117,11 +118,17 @@ async def _outdated(session: AsyncSession, crisis: Crisis, amendment: CrisisPlan
     kept = [now[one["order_id"]] for one in told["kept"]]
     ended = [one for name in ("changed", "released", "lost") for one in told[name]]
     as_told = still_holds(told["kept"], kept) and all(_is_as_told(one, now[one["order_id"]]) for one in ended)
+    as_told = as_told and not _has_begun(stock.orders, {one["order_id"] for one in ended})
     if changed or not as_told or stock.plan_id != amendment.amends_id:
         return Outdated(tuple(changed), CrisisStatus.ACTIVE)
-    if is_real and is_too_late(amendment.body):
+    if is_real and lateness_of(amendment.body):
         return Outdated((), CrisisStatus.ACTIVE, is_late=True)
     return None
+
+
+def _has_begun(orders: Iterable[StandingOrder], ended: Collection[str]) -> bool:
+    """Tell whether the campaign of a live order runs by now that an amendment would release: nothing stops it."""
+    return any(one.has_begun and one.status in RELEASABLE and str(one.order_id) in ended for one in orders)
 
 
 def _is_as_told(order: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
@@ -154,11 +161,18 @@ async def _apply(
 
 
 async def _release(outside: Outside, leaving: Sequence[CrisisOrder]) -> None:
-    """Release orders: their campaigns are freed, and credited if they were charged; each CDMO is told."""
+    """Release orders: their campaigns are freed, and credited if they were charged; each CDMO is told.
+
+    Raises
+    ------
+    PlanOutdated
+        If one has begun: what runs is not released, whatever was asked.
+    """
     session, author = outside.session, outside.author
     for order in leaving:
         own = await outside_of(session, author, outside.crisis, order.plan_id)
-        await own.free_campaign(order, BookingStatus.CANCELLED, REASON)
+        if not await own.free_campaign(order, BookingStatus.CANCELLED, REASON):
+            raise PlanOutdated("A campaign has begun that was to be released: plan anew.", facts=_of(order))
         before = snapshot(order)
         order.status = OrderStatus.RELEASED
         await record(session, author, "crisis_order.released", order, before=before, reason_code=REASON)
@@ -173,6 +187,10 @@ async def _release(outside: Outside, leaving: Sequence[CrisisOrder]) -> None:
         for order in leaving
     ]
     await notify_all(session, author, outside.crisis, drafts)
+
+
+def _of(order: CrisisOrder) -> dict[str, Any]:
+    return {"order_ids": [str(order.id)], "unit_ids": [str(order.unit_id)]}
 
 
 async def _declare_targets(session: AsyncSession, actor: Actor, crisis: Crisis, amendment: CrisisPlan) -> None:

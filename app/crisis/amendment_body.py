@@ -4,33 +4,20 @@ Pure. `campaigns` and `displacements` are those that it adds; doses, targets and
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict
 
-from app.crisis.body import plan_body
+from app.crisis.body import Delivered, Made, plan_body
 from app.crisis.campaigns import BatchDoses, Brief
 from app.crisis.declaration import CrisisTarget, YieldBasis
 from app.crisis.references import CampaignReference, References
 from app.crisis.settling import PlannedCampaign, Settled
-from app.crisis.standing import Standing, StandingOrder, as_document
+from app.crisis.standing import PendingDisplacement, Standing, StandingOrder, as_document
 
 FORMAT = "creneau-crisis-amendment/1"
-
-
-@dataclass(frozen=True, slots=True)
-class PendingDisplacement:
-    """A booking that is to give way to an order, over [start_on, end_on) in a slot; `tier` is the one signed for it."""
-
-    booking_id: UUID
-    slot_id: UUID
-    start_on: date
-    end_on: date
-    compensation_cents: int
-    tier: int
 
 
 class Amending(BaseModel):
@@ -40,6 +27,8 @@ class Amending(BaseModel):
     ----------
     targets
         New ones, or None where they stay.
+    unavailable_unit_ids, available_unit_ids
+        All units that offer nothing any more, and those that offer something again.
     orders
         All orders of the crisis as they stood.
     short
@@ -58,6 +47,7 @@ class Amending(BaseModel):
     as_of_on: date
     targets: tuple[CrisisTarget, ...] | None
     unavailable_unit_ids: tuple[UUID, ...]
+    available_unit_ids: tuple[UUID, ...] = ()
     orders: list[dict[str, Any]]
     short: tuple[dict[str, Any], ...] = ()
     changing: tuple[CampaignReference, ...] = ()
@@ -80,15 +70,11 @@ def runs_over(campaign: PlannedCampaign, place: StandingOrder | PendingDisplacem
 
 
 def amendment_body(
-    brief: Brief,
-    references: References,
-    settled: Settled,
+    made: Made,
     asked: Amending,
     *,
     standing: Standing,
     pending: Sequence[PendingDisplacement],
-    mode: str,
-    tiers_tried: Sequence[Mapping[str, Any]],
     filling_from_on: date,
 ) -> dict[str, Any]:
     """Return the body of an amendment; the calendars that it touches are added by whoever knows their versions.
@@ -100,18 +86,11 @@ def amendment_body(
     filling_from_on
         The first day of the crisis, from which filling counts.
     """
+    brief, references, settled = made.brief, made.references, made.settled
     released = given_up(standing, settled.campaigns)
     left = standing.without_orders(one.order_id for one in released)
-    body = plan_body(
-        brief,
-        references,
-        settled,
-        mode=mode,
-        tiers_tried=tiers_tried,
-        calendar_versions={},
-        standing=_releases(left.kept, brief, asked.batch_doses),
-        filling_from_on=filling_from_on,
-    )
+    delivered = Delivered(_releases(left.kept, brief, asked.batch_doses), filling_from_on)
+    body = plan_body(made, {}, delivered)
     gone = [*released, *standing.leaving]
     orders = _orders(references, settled.campaigns, left, gone, standing.lost)
     displacements = _pending(settled, left, gone, pending)
@@ -126,6 +105,7 @@ def amendment_body(
         "tiers_too_short": list(asked.short),
         "declared_targets": asked.model_dump(mode="json")["targets"],
         "unavailable_unit_ids": [str(unit_id) for unit_id in asked.unavailable_unit_ids],
+        "available_unit_ids": [str(unit_id) for unit_id in asked.available_unit_ids],
         "totals": _totals(body["totals"], brief, left.kept, asked.batch_doses),
         "orders": orders,
         "changed_orders": sum(len(orders[name]) for name in ("changed", "released", "new")),
@@ -187,7 +167,8 @@ def _pending(
         if one.booking_id not in freed:
             stay.append(str(one.booking_id))
         elif numbers and one.booking_id not in anew:
-            passed_on.append({"booking_id": str(one.booking_id), "campaigns": numbers, "tier": one.tier})
+            told = {"booking_id": str(one.booking_id), "campaigns": numbers, "tier": one.tier}
+            passed_on.append({**told, "start": one.start_on.isoformat()})
         else:
             dropped.append(str(one.booking_id))
     return {"stay": stay, "passed_on": passed_on, "dropped": dropped, "campaigns_waiting": sorted(waiting)}

@@ -25,10 +25,10 @@ async def standing_displacements(session: AsyncSession, crisis_id: UUID) -> list
     return list(await session.scalars(statement))
 
 
-async def ended_campaigns(session: AsyncSession, most: int) -> list[tuple[CrisisOrder, BookingStatus]]:
-    """Return accepted orders whose campaign has ended, locked, with how; those being changed are passed over."""
+async def ended_campaigns(session: AsyncSession, most: int) -> list[tuple[CrisisOrder, Booking]]:
+    """Return accepted orders whose campaign has ended, locked, with it; those being changed are passed over."""
     statement = (
-        select(CrisisOrder, col(Booking.status))
+        select(CrisisOrder, Booking)
         .join(Booking, col(Booking.id) == col(CrisisOrder.booking_id))
         .where(
             col(CrisisOrder.status) == OrderStatus.ACCEPTED,
@@ -39,4 +39,4 @@ async def ended_campaigns(session: AsyncSession, most: int) -> list[tuple[Crisis
         .with_for_update(of=CrisisOrder, skip_locked=True)
         .execution_options(populate_existing=True)
     )
-    return [(order, status) for order, status in await session.execute(statement)]
+    return [(order, campaign) for order, campaign in await session.execute(statement)]

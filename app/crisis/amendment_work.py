@@ -3,13 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 from uuid import UUID
 
+from app.crisis.amendment_body import Amending
 from app.crisis.campaigns import BatchDoses, Brief, doses_of_batch
 from app.crisis.planner import TierProblem
 from app.crisis.reach import Shortfall, within_reach
 from app.crisis.references import CampaignReference, References
 from app.crisis.replanner import (
+    CHANGING,
     as_told,
     changing_problem,
     missing_targets,
@@ -18,7 +21,24 @@ from app.crisis.replanner import (
     with_orders,
 )
 from app.crisis.scoping import Calendars, board_of, references_of
+from app.crisis.settling import Settled, settle
 from app.crisis.stock import Stock
+
+
+def gives_up_orders(problem: Mapping[str, Any]) -> bool:
+    """Tell whether a problem, as JSON, is the one in which orders may be given up."""
+    return any(surge["id"] == CHANGING for surge in problem["surges"])
+
+
+def settled_anew(
+    problem: Mapping[str, Any], solution: Mapping[str, Any], references: References, asked: Amending, brief: Brief
+) -> Settled:
+    """Return what stands of a solution, as new campaigns; orders that the problem let stay are none."""
+    if gives_up_orders(problem):
+        references = references.model_copy(update={"campaigns": asked.changing})
+        new = [one for one in solution.get("campaigns", ()) if one["option"] < len(asked.changing)]
+        solution = {**solution, "campaigns": new}
+    return settle(solution, references, brief.rules, brief.last_target_on)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +84,8 @@ def work_on(brief: Brief, calendars: Calendars, stock: Stock, *, is_drill: bool,
     if lacking:
         problems = problems_anew(board)
         without = standing.without_orders(one.order_id for one in standing.changeable)
-        if changing := changing_problem(board, standing, missing_targets(brief, without.releases, filling_from_on)):
+        without_them = missing_targets(brief, without.releases, filling_from_on)
+        if changing := changing_problem(board, standing, without_them, stock.pending):
             problems.append(changing.problem)
             changing_references = references_of(changing.board, ()).campaigns
     else:

@@ -6,9 +6,8 @@ Pure. The body is JSON without fractions, so that reading it back from the datab
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
-from types import MappingProxyType
 from typing import Any
 
 from app.crisis.campaigns import Brief
@@ -30,79 +29,121 @@ def plan_hash(body: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def plan_body(
-    brief: Brief,
-    references: References,
-    settled: Settled,
-    *,
-    mode: str,
-    tiers_tried: Sequence[Mapping[str, Any]],
-    calendar_versions: Mapping[str, int],
-    standing: Mapping[YieldBasis, Iterable[tuple[date, int]]] = MappingProxyType({}),
-    filling_from_on: date | None = None,
-    points: int = 0,
-    solved_for: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
-    """Return the body of a plan: campaigns, doses against time and targets, who gives way, and what it costs.
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a body is written from, whichever way it came about: proposed, made to choose from, or as an amendment.
 
-    Parameters
+    Attributes
     ----------
+    mode
+        That of the crisis.
     tiers_tried
         For each tier solved, what it reached.
-    calendar_versions
-        The calendars that the plan was made from; it is out of date when one has changed.
-    standing
-        Doses by day that orders deliver already, on each figure of a yield: they count beside those of the campaigns.
-    filling_from_on
-        The day from which filling counts; that of planning if left out.
     points
         What the displacements weigh: the value of the engine's objective for them.
     solved_for
         The order of objectives, the limits, and what was reached of each and proven of it.
     """
-    curves = {
-        basis: dose_curve(_counting(brief, basis), settled.campaigns, standing.get(basis, ()), filling_from_on)
-        for basis in YieldBasis
-    }
-    curve = curves[brief.rules.yield_basis]
+
+    brief: Brief
+    references: References
+    settled: Settled
+    mode: str
+    tiers_tried: Sequence[Mapping[str, Any]]
+    points: int
+    solved_for: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What orders deliver already, which counts beside the campaigns.
+
+    Attributes
+    ----------
+    releases
+        Doses by day, on each figure of a yield.
+    filling_from_on
+        The day from which filling counts; that of planning if left out.
+    """
+
+    releases: Mapping[YieldBasis, Iterable[tuple[date, int]]] = field(default_factory=dict)
+    filling_from_on: date | None = None
+
+
+def plan_body(made: Made, calendar_versions: Mapping[str, int], standing: Delivered | None = None) -> dict[str, Any]:
+    """Return the body of a plan: campaigns, doses against time and targets, who gives way, and what it costs.
+
+    Parameters
+    ----------
+    calendar_versions
+        The calendars that the plan was made from; it is out of date when one has changed.
+    """
+    brief, references, settled = made.brief, made.references, made.settled
     campaigns = [_campaign(brief, references, settled, one) for one in settled.campaigns]
     displacements = [_displacement(brief, references, settled, one) for one in settled.displacements]
-    orders = sum(one["price_cents"] for one in campaigns)
-    compensation = sum(one["compensation_cents"] for one in displacements)
-    targets = [_target(target, curve, curves) for target in brief.targets]
+    return {
+        **_sought(made),
+        **_reached(made, standing or Delivered()),
+        "tier": max([int(Tier.IDLE_CRISIS), *(one["tier"] for one in campaigns)]),
+        "campaigns": campaigns,
+        "displacements": displacements,
+        "displacement": _asked_of_others(displacements, made.points),
+        "solved_for": dict(made.solved_for),
+        "withheld_campaigns": len(settled.withheld),
+        "cost": _cost(campaigns, displacements),
+        "reasons": [reason.model_dump(mode="json") for reason in references.reasons],
+        "calendar_versions": dict(calendar_versions),
+    }
+
+
+def _sought(made: Made) -> dict[str, Any]:
+    """Return what was to be made, under which rules, and how far capacity was called for it."""
+    brief = made.brief
     return {
         "format": FORMAT,
         "crisis_id": str(brief.crisis_id),
-        "mode": mode,
+        "mode": made.mode,
         "dose_unit": DOSE_UNIT,
         "as_of": brief.as_of_on.isoformat(),
         "countermeasure": brief.countermeasure.model_dump(mode="json", exclude=FRACTIONS),
         "rules": brief.rules.model_dump(mode="json"),
         "open_tiers": [int(tier) for tier in brief.tiers],
-        "tiers": [dict(one) for one in tiers_tried],
-        "tier": max([int(Tier.IDLE_CRISIS), *(one["tier"] for one in campaigns)]),
+        "tiers": [dict(one) for one in made.tiers_tried],
+    }
+
+
+def _reached(made: Made, standing: Delivered) -> dict[str, Any]:
+    """Return the doses, day by day, against each target, and in all."""
+    brief, campaigns = made.brief, made.settled.campaigns
+    curves = {
+        basis: dose_curve(
+            _counting(brief, basis), campaigns, standing.releases.get(basis, ()), standing.filling_from_on
+        )
+        for basis in YieldBasis
+    }
+    curve = curves[brief.rules.yield_basis]
+    targets = [_target(target, curve, curves) for target in brief.targets]
+    return {
         "targets": targets,
         "targets_met": all(target["met"] for target in targets),
         "doses": [{**point, **_ranges(curves, index)} for index, point in enumerate(curve)],
-        "totals": _totals(settled.campaigns),
-        "campaigns": campaigns,
-        "displacements": displacements,
-        "displacement": {
-            "bookings": len(displacements),
-            "moved": sum(one["kind"] == "moved" for one in displacements),
-            "displaced": sum(one["kind"] == "displaced" for one in displacements),
-            "points": points,
-        },
-        "solved_for": dict(solved_for or {}),
-        "withheld_campaigns": len(settled.withheld),
-        "cost": {
-            "orders_cents": orders,
-            "compensation_cents": compensation,
-            "total_cents": orders + compensation,
-        },
-        "reasons": [reason.model_dump(mode="json") for reason in references.reasons],
-        "calendar_versions": dict(calendar_versions),
+        "totals": _totals(campaigns),
     }
+
+
+def _asked_of_others(displacements: Sequence[Mapping[str, Any]], points: int) -> dict[str, int]:
+    return {
+        "bookings": len(displacements),
+        "moved": sum(one["kind"] == "moved" for one in displacements),
+        "displaced": sum(one["kind"] == "displaced" for one in displacements),
+        "points": points,
+    }
+
+
+def _cost(campaigns: Iterable[Mapping[str, Any]], displacements: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    orders = sum(one["price_cents"] for one in campaigns)
+    compensation = sum(one["compensation_cents"] for one in displacements)
+    return {"orders_cents": orders, "compensation_cents": compensation, "total_cents": orders + compensation}
 
 
 def dose_curve(
@@ -225,6 +266,7 @@ def _displacement(brief: Brief, references: References, settled: Settled, one: P
         "kind": "displaced" if move is None else "moved",
         "tier": booking.tier,
         "recallable": recallable,
+        "notice_days": booking.notice_days,
         "from": {
             **references.places[booking.slot_id].model_dump(mode="json"),
             "start": booking.start_on.isoformat(),

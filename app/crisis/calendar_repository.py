@@ -177,9 +177,3 @@ async def bookings_by_id(session: AsyncSession, booking_ids: Collection[UUID]) -
     statement = select(Booking).where(col(Booking.id).in_(list(booking_ids)))
     rows = await session.scalars(statement.execution_options(populate_existing=True))
     return {booking.id: booking for booking in rows}
-
-
-async def units_of_slots(session: AsyncSession, slot_ids: Collection[UUID]) -> dict[UUID, UUID]:
-    """Return the unit of each slot."""
-    rows = await session.execute(select(col(Slot.id), col(Slot.unit_id)).where(col(Slot.id).in_(list(slot_ids))))
-    return dict(rows.tuples().all())

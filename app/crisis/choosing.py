@@ -4,6 +4,7 @@ First the plans with a name, then the curve of doses against displacement, then 
 """
 
 import time
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,14 +24,10 @@ from app.crisis.choices import (
 )
 from app.crisis.composing import body_of, cost_of, displacement_of
 from app.crisis.models import PlanLabel
+from app.crisis.questions import questions, statements
 from app.crisis.searching import MOST_ROUNDS, Task, task_of
 from app.crisis.settling import Settled
-from app.crisis.weighing import (
-    displacement_statement,
-    doses_by_target,
-    kept_statement,
-    one_fewer_statement,
-)
+from app.crisis.weighing import Outcome, doses_by_target
 from app.jobs.running import JobContext
 
 Document = Mapping[str, Any]
@@ -124,8 +121,7 @@ class _Search:
             if not limits or seconds < LEAST_SECONDS or self.task.is_cancelled:
                 break
             tried |= set(limits)
-            workers = int(self.task.run.parameters.get("workers", 1))
-            each = max(LEAST_SECONDS, seconds * workers / len(limits))
+            each = max(LEAST_SECONDS, seconds * self.task.workers / len(limits))
             plans = distinct([*plans, *await self._solved([at_most(limit, each) for limit in limits], seconds)])
             limits = further_limits(curve_of(plans), tried)
         return plans
@@ -168,50 +164,17 @@ class _Search:
 
     async def _weigh(self, choices: Sequence[Choice]) -> None:
         """Say of each plan why it asks what it asks: solved again with one fewer, and with each booking kept."""
-        asked: dict[str, dict[str, Any]] = {}
-        number_asked = sum(len(_questions(choice)) for choice in choices)
-        workers = int(self.task.run.parameters.get("workers", 1))
-        each = max(LEAST_SECONDS, self._until(1.0) * workers / max(1, number_asked))
+        every = [(number, one) for number, choice in enumerate(choices) for one in questions(choice.settled)]
+        each = max(LEAST_SECONDS, self._until(1.0) * self.task.workers / max(1, len(every)))
+        asked = [one.about(choices[number].variation, f"{number}/{one.name}", each) for number, one in every]
+        solutions = await self._vary(asked, self._until(1.0)) if asked else {}
+        answers: dict[int, dict[str, Outcome]] = defaultdict(dict)
+        for key, solution in solutions.items():
+            place, _, name = key.partition("/")
+            answers[int(place)][name] = self._outcome(solution, self.task.settled(solution))
         for number, choice in enumerate(choices):
-            for name, given in _questions(choice):
-                own = {key: value for key, value in choice.variation.items() if key in {"costs", "targets"}}
-                limits = {**choice.variation.get("limits", {}), **given.pop("limits", {})}
-                kept = sorted({*choice.variation.get("kept", ()), *given.pop("kept", ())})
-                objectives = choice.variation["objectives"]
-                asked[f"{number}/{name}"] = variation(
-                    f"{number}/{name}", each, objectives, **own, limits=limits, kept=kept
-                )
-        solutions = await self._vary(list(asked.values()), self._until(1.0)) if asked else {}
-        for number, choice in enumerate(choices):
-            answers = {
-                key.partition("/")[2]: solutions[key] for key in solutions if key.partition("/")[0] == str(number)
-            }
-            choice.statements = self._statements(choice, answers)
+            plan = self._outcome(choice.solution, choice.settled)
+            choice.statements = statements(plan, answers[number], plain=not choice.weighs_targets)
 
-    def _statements(self, choice: Choice, answers: Mapping[str, Document]) -> dict[str, Any]:
-        brief, levels, settled = self.task.brief, choice.solution["levels"], choice.settled
-        plain = not choice.weighs_targets
-
-        def again(name: str) -> tuple[Document | None, Settled | None]:
-            solution = answers.get(name)
-            return solution, self.task.settled(solution) if solution else None
-
-        return {
-            "displacement": displacement_statement(settled, levels),
-            "one_fewer": one_fewer_statement(brief, settled, levels, *again("one_fewer"), plain=plain),
-            "bookings": [
-                {
-                    "booking_id": str(one.booking.booking_id),
-                    "why": kept_statement(brief, settled, levels, *again(str(one.booking.booking_id)), plain=plain),
-                }
-                for one in settled.displacements
-            ],
-        }
-
-
-def _questions(choice: Choice) -> list[tuple[str, dict[str, Any]]]:
-    count = len(choice.settled.displacements)
-    if not count:
-        return []
-    bookings = [str(one.booking.booking_id) for one in choice.settled.displacements]
-    return [("one_fewer", {"limits": {"bookings": count - 1}}), *((name, {"kept": [name]}) for name in bookings)]
+    def _outcome(self, solution: Document, settled: Settled) -> Outcome:
+        return Outcome(solution["levels"], settled, doses_by_target(self.task.brief, settled.campaigns))

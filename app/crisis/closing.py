@@ -4,7 +4,7 @@ A fault does not keep a crisis from ending; it is recorded, and shown. After the
 of the crisis but corrections that say what they correct.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -12,11 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.author import Author
 from app.audit.service import record
-from app.bookings.models import Charge
+from app.bookings.models import Charge, FailureCause
 from app.crisis import closing_repository, repository
 from app.crisis.closing_models import CrisisClosing
 from app.crisis.closing_rules import Due, Entry, statement
+from app.crisis.declaration import CrisisRules
 from app.crisis.models import Crisis, CrisisMode, CrisisOrder, Displacement, DisplacementStatus, OrderStatus
+from app.crisis.rules import due_cents
 
 UNCHARGED = frozenset({OrderStatus.ISSUED, OrderStatus.COUNTERED, OrderStatus.WITHDRAWN, OrderStatus.RELEASED})
 """Orders that nothing is due for when all is settled: never charged, or credited since."""
@@ -40,14 +42,30 @@ async def ledger_of(session: AsyncSession, crisis: Crisis) -> dict[str, Any]:
     displacements = await repository.all_displacements(session, crisis.id)
     sides = {one.organisation_id for one in charges} | {one.counterparty_id for one in charges if one.counterparty_id}
     names = await closing_repository.names_of(session, sides)
-    dues = () if crisis.mode is CrisisMode.DRILL else dues_of(orders, displacements)
+    causes = await closing_repository.failure_causes(session, crisis.id)
+    rules = CrisisRules.model_validate(crisis.rules)
+    dues = () if crisis.mode is CrisisMode.DRILL else dues_of(rules, orders, displacements, causes)
     return statement([_entry(one) for one in charges], dues, names)
 
 
-def dues_of(orders: Iterable[CrisisOrder], displacements: Iterable[Displacement]) -> Iterator[Due]:
-    """Yield what is due for each order and each displacement by where it stands."""
+def dues_of(
+    rules: CrisisRules,
+    orders: Iterable[CrisisOrder],
+    displacements: Iterable[Displacement],
+    causes: Mapping[UUID, FailureCause | None],
+) -> Iterator[Due]:
+    """Yield what is due for each order and each displacement by where it stands.
+
+    Parameters
+    ----------
+    causes
+        Where the cause lies, by order, of each campaign that has failed.
+    """
     for order in orders:
-        yield Due("order", order.id, 0 if order.status in UNCHARGED else order.price_cents)
+        due = 0 if order.status in UNCHARGED else order.price_cents
+        if order.status is OrderStatus.FAILED:
+            due = due_cents(rules, order.price_cents, causes.get(order.id))
+        yield Due("order", order.id, due)
     for one in displacements:
         effective = one.status is DisplacementStatus.EFFECTIVE
         yield Due("booking", one.booking_id, one.compensation_cents if effective else 0)

@@ -7,8 +7,9 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from app.bookings.models import Charge
+from app.bookings.models import Booking, BookingStatus, Charge, FailureCause
 from app.crisis.closing_models import CrisisClosing
+from app.crisis.models import CrisisOrder
 from app.identity.models import Organisation
 
 
@@ -17,6 +18,16 @@ async def charges_of(session: AsyncSession, crisis_id: UUID) -> list[Charge]:
     return list(
         await session.scalars(select(Charge).where(col(Charge.crisis_id) == crisis_id).order_by(col(Charge.id)))
     )
+
+
+async def failure_causes(session: AsyncSession, crisis_id: UUID) -> dict[UUID, FailureCause | None]:
+    """Return where the cause lies of each campaign of a crisis that has failed, by order."""
+    statement = (
+        select(col(CrisisOrder.id), col(Booking.failure_cause))
+        .join(Booking, col(Booking.id) == col(CrisisOrder.booking_id))
+        .where(col(CrisisOrder.crisis_id) == crisis_id, col(Booking.status) == BookingStatus.FAILED)
+    )
+    return {row.id: row.failure_cause for row in await session.execute(statement)}
 
 
 async def names_of(session: AsyncSession, organisation_ids: Collection[UUID]) -> dict[UUID, str]:

@@ -1,10 +1,11 @@
 """The bodies of plans, and what is said beside them, out of what was solved. Pure."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from app.allocation.models import Run
-from app.crisis.body import plan_body
+from app.crisis.body import Made, plan_body
 from app.crisis.campaigns import Brief
 from app.crisis.choices import FIRST_TARGET_WEIGHS, Choice
 from app.crisis.declaration import CrisisRules
@@ -26,33 +27,50 @@ def compose(brief: Brief, run: Run, references: References, mode: CrisisMode) ->
     """Return the body of the plan that a run's solution comes to."""
     solution: Document = run.solution or {}
     settled = settle(solution, references, brief.rules, brief.last_target_on)
-    return plan_body(
-        brief,
-        references,
-        settled,
-        mode=mode.value,
-        tiers_tried=tiers_tried(run),
-        calendar_versions=run.calendar_versions,
-        points=displacement_of(run.problem, settled),
-        solved_for=_solved_for(run.problem.get("objectives", ()), {}, solution.get("levels", ())),
-    )
+    made = made_of(brief, references, settled, run.problem, solution, mode=mode.value, tiers_tried=tiers_tried(run))
+    return plan_body(made, run.calendar_versions)
 
 
 def body_of(brief: Brief, run: Run, references: References, choice: Choice) -> dict[str, Any]:
     """Return the body of a plan to choose, which a following run has made."""
-    asked = choice.variation
-    return plan_body(
+    made = made_of(
         brief,
         references,
         choice.settled,
+        {**run.problem, **choice.variation},
+        choice.solution,
         mode=run.references["mode"],
         tiers_tried=run.references["tiers_tried"],
-        calendar_versions=run.calendar_versions,
-        points=choice.points,
-        solved_for={
-            **_solved_for(asked["objectives"], asked.get("limits", {}), choice.solution["levels"]),
-            **({"first_target_weighs": FIRST_TARGET_WEIGHS} if choice.weighs_targets else {}),
-        },
+    )
+    weighs = {"first_target_weighs": FIRST_TARGET_WEIGHS} if choice.weighs_targets else {}
+    return plan_body(replace(made, solved_for={**made.solved_for, **weighs}), run.calendar_versions)
+
+
+def made_of(
+    brief: Brief,
+    references: References,
+    settled: Settled,
+    problem: Document,
+    solution: Document,
+    *,
+    mode: str,
+    tiers_tried: Sequence[Document],
+) -> Made:
+    """Return what the body of any plan is written from: with what it asks of others, and how much of that is proven.
+
+    Parameters
+    ----------
+    problem
+        That of the run, with the objectives and limits that this plan was solved for.
+    """
+    return Made(
+        brief,
+        references,
+        settled,
+        mode=mode,
+        tiers_tried=tiers_tried,
+        points=displacement_of(problem, settled),
+        solved_for=_solved_for(problem.get("objectives", ()), problem.get("limits", {}), solution.get("levels", ())),
     )
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from app.bookings.fees import FAILURES, FailureTerms
 from app.core.schemas import Body, Code, Day, LongText, Name
 from app.core.vocabulary import Basis, GmpPhase
 
@@ -163,7 +164,9 @@ class CrisisRules(Body):
 
     version: str = Field(default=POLICY_VERSION, pattern=r"^[a-z]{1,20}/[0-9]{1,6}$")
     frozen_days: SomeDays = Field(
-        default=14, description="A booking that starts sooner after the day of planning than this is never touched"
+        default=14,
+        description="Nobody gives way whose lot starts sooner than this after the day on which it would; a plan leaves "
+        "signing_hours and response_hours on top, for that is the day on which the CDMO accepts",
     )
     protection_days: SomeDays = Field(
         default=180, description="Nor is one that was displaced within so many days before"
@@ -175,9 +178,18 @@ class CrisisRules(Body):
         default=48,
         gt=0,
         le=720,
-        description="What a CDMO has to accept or counter an order; no campaign starts before it is over",
+        description="What a CDMO has to accept or counter an order; no campaign is planned to start before it is over",
     )
-    recall_notice_days: SomeDays = Field(default=30, description="Notice of a recallable booking whose slot names none")
+    signing_hours: int = Field(
+        default=0,
+        ge=0,
+        le=720,
+        description="What a plan leaves for its signatures and its activation, before a CDMO's time to answer begins; "
+        "what is signed later may have become too late, and is planned again",
+    )
+    recall_notice_days: SomeDays = Field(
+        default=30, description="Notice of a recallable booking whose slot names none, given with the activation"
+    )
     max_delay_days: SomeDays = Field(
         default=180,
         description="A booking that could only move to a delivery later than its latest by more than this is displaced",
@@ -196,6 +208,9 @@ class CrisisRules(Body):
     )
     expiry_warning_days: SomeDays = Field(
         default=14, description="How long before its validity is over the coordinator is warned"
+    )
+    failures: FailureTerms = Field(
+        default=FAILURES, description="What is due of an order whose campaign has failed, by where the cause lies"
     )
     restoration_hours: int = Field(
         default=72,

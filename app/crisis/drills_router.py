@@ -9,8 +9,8 @@ from app.core.http import DbSession, next_url
 from app.core.paging import Page
 from app.core.routing import ApiRouter, if_match
 from app.crisis import orders, playing, profiles, reading, scoring, service
+from app.crisis.order_schemas import OrderRead
 from app.crisis.profiles import CountermeasureProfile
-from app.crisis.schemas import OrderRead
 from app.crisis.score_schemas import ScoreFilter, ScoreRead
 from app.identity.dependencies import ONCE, CurrentActor
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +20,9 @@ from app.bookings.service import approve, create_booking, end_booking
 from app.capacity.occupancy import span_of
 from app.core.model import period
 from app.crisis.calendar_repository import bookings_by_id
+from app.crisis.declaration import CrisisRules
 from app.crisis.models import Crisis, CrisisMode, CrisisOrder, Displacement, DisplacementKind
+from app.crisis.rules import due_cents
 
 BEGUN = frozenset({BookingStatus.IN_PRODUCTION, BookingStatus.COMPLETED, BookingStatus.FAILED})
 """A campaign that has begun is not freed any more, however it has ended."""
@@ -141,6 +144,15 @@ class Outside:
             await self._charge_order(order, -order.price_cents, reason_code)
         return True
 
+    async def credit_failure(self, order: CrisisOrder, campaign: Booking) -> None:
+        """Credit what is not due of an order whose campaign has failed; the crisis may have ended since."""
+        due = due_cents(CrisisRules.model_validate(self.crisis.rules), order.price_cents, campaign.failure_cause)
+        if due == order.price_cents:
+            return
+        cause = campaign.failure_cause.value if campaign.failure_cause else None
+        detail = {"cause": cause, "corrects": str(order.id)}
+        await self._charge_order(order, due - order.price_cents, "failed", detail)
+
     async def displace(self, displacement: Displacement, order: CrisisOrder) -> bool:
         """Make a displacement take effect; False if its booking has ended or moved by itself, and need not give way."""
         if not self.is_real:
@@ -187,7 +199,9 @@ class Outside:
                 detail=detail,
             )
 
-    async def _charge_order(self, order: CrisisOrder, amount_cents: int, code: str) -> None:
+    async def _charge_order(
+        self, order: CrisisOrder, amount_cents: int, code: str, detail: Mapping[str, Any] = MappingProxyType({})
+    ) -> None:
         await add_charge(
             self.session,
             self.author,
@@ -197,7 +211,7 @@ class Outside:
             crisis_id=self.crisis.id,
             kind=ChargeKind.CRISIS_ORDER,
             amount_cents=amount_cents,
-            detail={"order_id": str(order.id), "code": code},
+            detail={"order_id": str(order.id), "code": code, **detail},
         )
 
     async def booking_of(self, booking_id: UUID | None) -> Booking:

@@ -9,10 +9,11 @@ from app.core.http import DbSession, Paging, next_url
 from app.core.paging import Page
 from app.core.routing import ApiRouter, if_match
 from app.crisis import reading, renewal, taking_back
+from app.crisis.order_schemas import RestorationRead
 from app.crisis.report import read_report
 from app.crisis.report_markdown import markdown
 from app.crisis.report_schemas import CrisisReport, ReportFormat, ReportQuery
-from app.crisis.schemas import CrisisRead, RenewCommand, RestorationRead
+from app.crisis.schemas import CrisisRead, RenewCommand
 from app.identity.dependencies import ONCE, CurrentActor
 
 MARKDOWN = "text/markdown"

@@ -28,9 +28,9 @@ class PlanOutdated(Conflict):
 
 
 class TooLate(Conflict):
-    """An order starts by today, or would displace within the frozen days."""
+    """An order should have started before today, or would displace within the frozen days or without its notice."""
 
-    type, title = "too-late", "It is too late for this order"
+    type, title = "too-late", "It is too late for this"
 
 
 class NothingToPlan(Conflict):

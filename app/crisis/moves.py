@@ -20,11 +20,15 @@ from app.matching.policy import ROUND
 
 @dataclass(frozen=True, slots=True)
 class Movable:
-    """A booking that may be asked to give way from a tier on, with the places that it could move to."""
+    """A booking that may be asked to give way from a tier on, with the places that it could move to.
+
+    `notice_days` is the notice that it has to have where it gives way by its own clause.
+    """
 
     booking: BookingFacts
     tier: Tier
     places: tuple[Option, ...]
+    notice_days: int | None = None
 
 
 def moved_request(request: RequestFacts, booking: BookingFacts, unit: UnitFacts, rules: CrisisRules) -> RequestFacts:

@@ -16,7 +16,7 @@ from app.identity.models import Organisation, Person
 
 
 async def page_notices(
-    session: AsyncSession, crisis_id: UUID, paging: PageQuery, *, organisation_id: UUID | None
+    session: AsyncSession, crisis_id: UUID, paging: PageQuery, organisation_id: UUID | None
 ) -> tuple[list[Notice], str | None]:
     """Return one page of the notices of a crisis: all, or of a real one, those to one organisation.
 

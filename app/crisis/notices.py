@@ -6,6 +6,7 @@ In a drill a notice is kept among its own records, and goes to nobody outside: s
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +15,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.audit.author import Author
 from app.audit.service import record_created
 from app.core.bulk import insert_all
-from app.core.errors import NotFound
 from app.core.paging import PageQuery
 from app.core.plain import new_row
 from app.crisis import notice_repository
@@ -22,7 +22,7 @@ from app.crisis.declaration import CrisisRules
 from app.crisis.models import Crisis
 from app.crisis.notice_facts import contest_facts
 from app.crisis.notice_models import Notice, NoticeKind
-from app.crisis.service import SEES_ALL, get_whole_crisis
+from app.crisis.paging import page_for
 from app.identity.actor import Actor
 
 CONTESTABLE = frozenset(
@@ -102,19 +102,6 @@ async def notify_all(
 async def list_notices(
     session: AsyncSession, actor: Actor, crisis_id: UUID, paging: PageQuery
 ) -> tuple[list[Notice], str | None]:
-    """Return one page of a crisis's notices: all to the coordinator and the authority, else those to the organisation.
-
-    Raises
-    ------
-    NotFound
-        If none was sent to the actor, or the crisis is a drill: it is then not theirs to know of.
-    """
-    if actor.role in SEES_ALL:
-        await get_whole_crisis(session, actor, crisis_id)
-        return await notice_repository.page_notices(session, crisis_id, paging, organisation_id=None)
-    rows, cursor = await notice_repository.page_notices(
-        session, crisis_id, paging, organisation_id=actor.organisation_id
-    )
-    if not rows and paging.cursor is None:
-        raise NotFound.of("crisis", crisis_id)
-    return rows, cursor
+    """Return one page of a crisis's notices, to an organisation those sent to it, of no drill; as `page_for` has it."""
+    page = partial(notice_repository.page_notices, session, crisis_id, paging)
+    return await page_for(session, actor, crisis_id, paging, page)

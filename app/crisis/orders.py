@@ -33,10 +33,10 @@ from app.crisis.models import (
     OrderStatus,
 )
 from app.crisis.notice_models import NoticeKind
+from app.crisis.order_schemas import CounterCommand
 from app.crisis.places import settle_place
 from app.crisis.power_checks import require_power_for
 from app.crisis.rules import ORDER_TRANSITIONS
-from app.crisis.schemas import CounterCommand
 from app.crisis.service import SEES_ALL, get_crisis, locked_crisis, require_status
 from app.crisis.telling import tell_displaced, tell_leaders
 from app.identity.actor import Actor
@@ -69,7 +69,7 @@ async def accept_order(session: AsyncSession, actor: Actor, crisis_id: UUID, ord
     StateConflict
         If the crisis is not active, or the order has been answered.
     TooLate
-        If, in a real crisis, it starts by today, or somebody would give way within the frozen days.
+        If, in a real crisis, it should have started before today, or somebody would give way within the frozen days.
     PowerLacking
         If no power that it rests on is in force any more.
     BookingRefused
@@ -106,8 +106,10 @@ async def _require_in_time(
     lots = [span_of(one.period).start_on for one in bookings.values() if in_the_way(order, one)]
     start_on = span_of(order.period).start_on
     if facts := too_late(CrisisRules.model_validate(crisis.rules), [start_on], lots):
-        told = f"It is too late to accept an order that starts on {start_on}, or whose place is taken within the"
-        raise TooLate(f"{told} frozen days: counter it with a later day, or ask for a plan anew.", facts=facts)
+        told = f"It is too late to accept an order that should have started on {start_on}, or to which a lot would"
+        raise TooLate(
+            f"{told} give way within the frozen days: counter it with a later day, or ask for a plan anew.", facts=facts
+        )
 
 
 async def counter_order(

@@ -16,15 +16,15 @@ from app.core.errors import Conflict
 from app.core.settings import get_settings
 from app.core.standing_back import LAST
 from app.crisis import calendar_repository, repository
-from app.crisis.alternatives import ask_for_choices, give_up_choices, take_up_choices
+from app.crisis.alternatives import ask_for_choices, give_up_following, take_up_choices
 from app.crisis.body import plan_hash
 from app.crisis.calendars import changed_units
 from app.crisis.composing import compose
 from app.crisis.errors import NothingToPlan, PlanOutdated
 from app.crisis.models import Crisis, CrisisMode, CrisisPlan, CrisisStatus, PlanStatus
+from app.crisis.plan_schemas import PlanCommand
 from app.crisis.power_checks import legal_grounds_of
 from app.crisis.references import References
-from app.crisis.schemas import PlanCommand
 from app.crisis.scoping import brief_of
 from app.crisis.searching import PLAN_SEARCH
 from app.crisis.service import change_status, locked_crisis, require_status
@@ -63,7 +63,7 @@ async def request_plan(session: AsyncSession, actor: Actor, crisis_id: UUID, com
         raise Conflict(f"No target is after {brief.as_of_on}, when planning begins: declare later ones.")
     if not await calendar_repository.is_anything_published(session):
         raise NothingToPlan(NO_CALENDAR)
-    await give_up_choices(session, actor, crisis)
+    await give_up_following(session, actor, crisis)
     return await create_run(
         session,
         actor,

@@ -17,8 +17,8 @@ from app.core.errors import NotFound, StateConflict
 from app.core.schemas import Body, Day
 from app.crisis import repository
 from app.crisis.models import CrisisMode, CrisisOrder
+from app.crisis.order_schemas import CounterCommand, CounterReason
 from app.crisis.orders import accept_order, counter_order
-from app.crisis.schemas import CounterCommand, CounterReason
 from app.crisis.service import get_whole_crisis
 from app.identity.actor import Actor
 from app.identity.models import Role

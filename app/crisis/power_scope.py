@@ -23,7 +23,7 @@ from uuid import UUID
 from app.capacity.supply import Span, UnitFacts
 from app.crisis.campaigns import CampaignOption, in_scope
 from app.crisis.models import CrisisMode, PowerKind
-from app.crisis.rules import TIERS_OPENED, BookingFacts, Power, Tier
+from app.crisis.rules import TIERS_OPENED, Power, Tier
 from app.matching.slots import gaps
 
 ONE_DAY = timedelta(days=1)
@@ -86,27 +86,27 @@ def opened_campaigns(
 
 
 def lawful_campaigns(
-    campaigns: Iterable[CampaignOption], giving_way: Mapping[UUID, Sequence[tuple[BookingFacts, Sequence[Span]]]]
+    campaigns: Iterable[CampaignOption], giving_way: Mapping[UUID, Sequence[tuple[Span, Sequence[Span]]]]
 ) -> tuple[CampaignOption, ...]:
     """Return the campaigns without the starts for which a booking would give way on a day that no power opens to it.
 
     Parameters
     ----------
     giving_way
-        By slot, each booking that may give way, and the days on which a campaign may start that takes its place.
+        By slot, the days of each booking that may give way, and those on which a campaign may start that takes them.
     """
     found: list[CampaignOption] = []
     for one in campaigns:
-        bookings = giving_way.get(one.slot_id, ())
-        refused = [stretch for booking, days in bookings for stretch in _refused(one, booking, days)]
+        places = giving_way.get(one.slot_id, ())
+        refused = [stretch for place, days in places for stretch in _refused(one, place, days)]
         starts = Span(one.earliest_on, one.latest_on + ONE_DAY)
         found += _starting_on(one, tuple(gaps(starts, refused))) if refused else [one]
     return tuple(found)
 
 
-def _refused(campaign: CampaignOption, booking: BookingFacts, days: Iterable[Span]) -> Iterable[Span]:
-    """Return the starts on which a campaign would lie over a booking that does not give way to it."""
-    over = Span(booking.start_on - timedelta(days=campaign.duration_days - 1), booking.end_on)
+def _refused(campaign: CampaignOption, place: Span, days: Iterable[Span]) -> Iterable[Span]:
+    """Return the starts on which a campaign would lie over the place of a booking that does not give way to it."""
+    over = Span(place.start_on - timedelta(days=campaign.duration_days - 1), place.end_on)
     return gaps(over, days)
 
 

@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.allocation.models import Run
-from app.crisis.amending import AMENDMENT
 from app.crisis.amendment_body import Amending
+from app.crisis.amendment_grounds import AMENDMENT
 from app.crisis.amendment_work import Work, work_on
-from app.crisis.asking_anew import ASKED_ANEW, AskedAnew, changes_targets, wanted_by
+from app.crisis.asking_anew import ASKED_ANEW, AskedAnew, changes_anything, wanted_by
 from app.crisis.campaigns import Brief
 from app.crisis.errors import NothingToPlan, NothingToReplan
 from app.crisis.models import Crisis, CrisisMode, CrisisStatus
@@ -40,7 +40,7 @@ async def read_anew(session: AsyncSession, crisis: Crisis, run: Run) -> Callable
     calendars = await read_calendars(session, brief)
     if not calendars.slots:
         raise NothingToPlan(NO_CALENDAR)
-    stock = await take_stock(session, crisis, asked.unavailable_unit_ids)
+    stock = await take_stock(session, crisis, asked.unavailable_unit_ids, asked.available_unit_ids)
     return partial(
         _prepared,
         brief,
@@ -49,7 +49,7 @@ async def read_anew(session: AsyncSession, crisis: Crisis, run: Run) -> Callable
         asked,
         is_drill=crisis.mode is CrisisMode.DRILL,
         filling_from_on=crisis.as_of_on,
-        is_wanted=changes_targets(crisis, asked) or bool(stock.standing.leaving),
+        is_wanted=changes_anything(crisis, asked, stock.standing),
     )
 
 
@@ -91,6 +91,7 @@ def _amending(work: Work, stock: Stock, asked: AskedAnew) -> Amending:
         as_of_on=asked.as_of_on,
         targets=asked.targets,
         unavailable_unit_ids=tuple(sorted(stock.standing.without)),
+        available_unit_ids=tuple(sorted(stock.out_of_service.intersection(asked.available_unit_ids))),
         orders=stock.documents,
         short=tuple(_as_shortfall(one, asked.as_of_on) for one in work.short),
         changing=work.changing_references,

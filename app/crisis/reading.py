@@ -1,13 +1,13 @@
 """Crises, plans, orders and displacements as each actor may see them."""
 
 from collections.abc import Sequence
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.capacity.occupancy import span_of
 from app.core.clock import today
-from app.core.errors import NotFound
 from app.core.paging import PageQuery
 from app.crisis import repository
 from app.crisis.declaration import Countermeasure, CrisisRules, CrisisScope, CrisisTarget
@@ -15,19 +15,11 @@ from app.crisis.expiring import expires_in_days
 from app.crisis.models import Crisis, CrisisOrder, CrisisPlan, CrisisPower, CrisisSignature, Displacement, PlanLabel
 from app.crisis.notice_models import Notice
 from app.crisis.notice_text import notice_text
+from app.crisis.order_schemas import NoticeRead, NoticeText, OrderDisplacement, OrderRead, RestorationRead
+from app.crisis.paging import page_for
+from app.crisis.plan_schemas import PlanRead, SignatureRead
 from app.crisis.restoring_models import Restoration
-from app.crisis.schemas import (
-    CrisisNotice,
-    CrisisRead,
-    NoticeRead,
-    NoticeText,
-    OrderDisplacement,
-    OrderRead,
-    PlanRead,
-    PowerRead,
-    RestorationRead,
-    SignatureRead,
-)
+from app.crisis.schemas import CrisisNotice, CrisisRead, PowerRead
 from app.crisis.service import SEES_ALL, get_whole_crisis
 from app.identity.actor import Actor
 
@@ -147,17 +139,6 @@ def read_restoration(row: Restoration) -> RestorationRead:
 async def list_displacements(
     session: AsyncSession, actor: Actor, crisis_id: UUID, paging: PageQuery
 ) -> tuple[list[Displacement], str | None]:
-    """Return one page of displacements: all to the coordinator and the authority, to an owner its bookings' alone.
-
-    Raises
-    ------
-    NotFound
-        If none concerns the actor: the crisis is then not theirs to know of.
-    """
-    if actor.role in SEES_ALL:
-        await get_whole_crisis(session, actor, crisis_id)
-        return await repository.page_displacements(session, crisis_id, paging, owner_id=None)
-    rows, cursor = await repository.page_displacements(session, crisis_id, paging, owner_id=actor.organisation_id)
-    if not rows and paging.cursor is None:
-        raise NotFound.of("crisis", crisis_id)
-    return rows, cursor
+    """Return one page of displacements, to an owner those of its bookings; as `page_for` has it."""
+    page = partial(repository.page_displacements, session, crisis_id, paging)
+    return await page_for(session, actor, crisis_id, paging, page)

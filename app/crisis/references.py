@@ -55,7 +55,7 @@ class MoveReference(_Kept):
 
 
 class BookingReference(_Kept):
-    """A booking that may be asked to give way, from a tier on."""
+    """A booking that may be asked to give way, from a tier on; by its own clause, with the notice that this names."""
 
     booking_id: UUID
     organisation_id: UUID
@@ -68,6 +68,7 @@ class BookingReference(_Kept):
     recallable: bool
     price_cents: int
     product_id: UUID | None = None
+    notice_days: int | None = None
     moves: tuple[MoveReference, ...]
 
 

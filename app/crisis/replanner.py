@@ -17,9 +17,10 @@ from app.crisis.campaigns import Brief, CampaignOption
 from app.crisis.declaration import CrisisTarget
 from app.crisis.models import OrderStatus
 from app.crisis.planner import DAYS_A_WEEK, Board, TierProblem, called_campaigns, problem_of, tier_problems
-from app.crisis.rules import Tier
+from app.crisis.power_scope import days_opened, lawful_campaigns
+from app.crisis.rules import Tier, accepted_by, frozen_until
 from app.crisis.scoping import Calendars
-from app.crisis.standing import Release, Standing, StandingOrder
+from app.crisis.standing import PendingDisplacement, Release, Standing, StandingOrder
 from scheduler import problem as scheduling
 
 CHANGING = "countermeasure, orders changing"
@@ -130,15 +131,20 @@ def problems_anew(board: Board) -> list[TierProblem]:
     ]
 
 
-def changing_problem(board: Board, standing: Standing, lacking: Sequence[CrisisTarget]) -> Changing | None:
+def changing_problem(
+    board: Board, standing: Standing, lacking: Sequence[CrisisTarget], pending: Iterable[PendingDisplacement]
+) -> Changing | None:
     """Return the problem in which unanswered orders may be given up, or None where none stands in anybody's way.
 
-    Bookings that are to give way to them count as gone: whoever takes their days has them give way instead.
+    Bookings that are to give way to them count as gone: whoever takes their days has them give way instead, on days on
+    which a power opens their place at the tier that was signed for them.
 
     Parameters
     ----------
     lacking
         What would be missing of the targets without these orders.
+    pending
+        The displacements that have yet to take effect.
     """
     places = {one.slot_id for one in called_campaigns(board)}
     orders = [one for one in standing.changeable if one.slot_id in places]
@@ -148,7 +154,10 @@ def changing_problem(board: Board, standing: Standing, lacking: Sequence[CrisisT
     by_slot: dict[UUID, list[StandingOrder]] = defaultdict(list)
     for order in orders:
         by_slot[order.slot_id].append(order)
-    split = [piece for one in called_campaigns(board) for piece in _split(one, by_slot[one.slot_id])]
+    waited_for = {booking_id for order in orders for booking_id in order.waits_for}
+    passing = _passing_on(board, [one for one in pending if one.booking_id in waited_for])
+    lawful = lawful_campaigns(called_campaigns(board), passing)
+    split = [piece for one in lawful for piece in _split(one, by_slot[one.slot_id])]
     loose = replace(loose, campaigns=tuple(split))
     campaigns = called_campaigns(loose)
     tier = max(board.brief.tiers)
@@ -161,6 +170,22 @@ def changing_problem(board: Board, standing: Standing, lacking: Sequence[CrisisT
     kept = tuple(_kept(board.brief.as_of_on, order) for order in orders)
     problem = replace(problem, surges=(replace(surge, id=CHANGING, options=(*new, *kept)),))
     return Changing(loose, TierProblem(tier, problem))
+
+
+def _passing_on(
+    board: Board, pending: Iterable[PendingDisplacement]
+) -> dict[UUID, list[tuple[Span, tuple[Span, ...]]]]:
+    """Return the places of lots that wait to give way, by slot, each with the days on which another order may take it.
+
+    None where the lot would not have its frozen days: it could not give way to that order any more.
+    """
+    brief, found = board.brief, defaultdict(list)
+    frozen = frozen_until(brief.rules, accepted_by(brief.rules, brief.as_of_on))
+    for one in pending:
+        unit = board.units[board.slots[one.slot_id].unit_id]
+        days = () if one.start_on < frozen else days_opened(brief.powers, unit, Tier(one.tier))
+        found[one.slot_id].append((Span(one.start_on, one.end_on), days))
+    return found
 
 
 def _loosened(board: Board, orders: Sequence[StandingOrder]) -> Board:

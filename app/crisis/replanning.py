@@ -10,17 +10,20 @@ from app.allocation.models import Run, RunKind
 from app.allocation.runs import create_run
 from app.capacity.occupancy import span_of
 from app.core.clock import today
-from app.core.errors import Conflict, FieldFault, Invalid
+from app.core.errors import Conflict, FieldFault
 from app.crisis import calendar_repository, repository
-from app.crisis.amending import AMENDMENT, take_up_amendment
-from app.crisis.asking_anew import ASKED_ANEW, AskedAnew, changes_targets, wanted_by
+from app.crisis.alternatives import give_up_following
+from app.crisis.amending import take_up_amendment
+from app.crisis.amendment_grounds import AMENDMENT, take_up_grounds
+from app.crisis.asking_anew import ASKED_ANEW, AskedAnew, changes_anything, wanted_by
+from app.crisis.availability import Said, require_out_of_service, said_of_units
 from app.crisis.campaigns import Brief
 from app.crisis.declaration_rules import target_faults
 from app.crisis.errors import NothingToPlan, NothingToReplan
 from app.crisis.models import Crisis, CrisisMode, CrisisStatus
+from app.crisis.plan_schemas import ReplanCommand
 from app.crisis.planning import NO_CALENDAR, solver_of, take_up_plan
 from app.crisis.replanner import missing_targets
-from app.crisis.schemas import ReplanCommand
 from app.crisis.scoping import brief_of
 from app.crisis.service import locked_crisis, refuse, require_status
 from app.crisis.stock import Stock, take_stock
@@ -39,7 +42,8 @@ async def request_replan(session: AsyncSession, actor: Actor, crisis_id: UUID, c
     StateConflict
         If the crisis is not active.
     Invalid
-        If targets lie in the past or contradict each other, the day lies outside the crisis, or a unit is unknown.
+        If targets lie in the past or contradict each other, the day lies outside the crisis, a unit is unknown, or one
+        that is said to be back was not out of service.
     NothingToReplan
         If what is ordered meets every target, and nothing of it has to go.
     Conflict
@@ -58,16 +62,20 @@ async def request_replan(session: AsyncSession, actor: Actor, crisis_id: UUID, c
         raise Conflict("This crisis is being planned: wait for the run, or cancel it.", facts={"run_id": str(running)})
     if not await calendar_repository.is_anything_published(session):
         raise NothingToPlan(NO_CALENDAR)
+    said = await _said(session, command, brief)
     asked = AskedAnew(
         reason_code=command.reason_code.value,
         as_of_on=as_of_on,
         targets=None if command.targets is None else tuple(command.targets),
-        unavailable_unit_ids=await _unavailable(session, command, brief),
+        unavailable_unit_ids=said.unavailable,
+        available_unit_ids=said.available,
     )
-    stock = await take_stock(session, crisis, asked.unavailable_unit_ids)
+    stock = await take_stock(session, crisis, said.unavailable, said.available)
+    require_out_of_service(said, stock.out_of_service)
     lacking = missing_targets(wanted_by(asked, brief), stock.standing.releases, crisis.as_of_on)
-    if not lacking and not stock.standing.leaving and not changes_targets(crisis, asked):
+    if not lacking and not changes_anything(crisis, asked, stock.standing):
         raise NothingToReplan("What is ordered meets every target: there is nothing to plan anew.", facts=_met(stock))
+    await give_up_following(session, actor, crisis)
     return await create_run(
         session,
         actor,
@@ -76,7 +84,7 @@ async def request_replan(session: AsyncSession, actor: Actor, crisis_id: UUID, c
         problem={},
         references={ASKED_ANEW: asked.model_dump(mode="json")},
         calendar_versions={},
-        parameters={**command.model_dump(include={"time_limit_s", "seed"}), **solver_of(crisis)},
+        parameters={**command.model_dump(include={"time_limit_s", "seed", "grounds_s"}), **solver_of(crisis)},
     )
 
 
@@ -93,25 +101,12 @@ def _as_of(crisis: Crisis, command: ReplanCommand) -> date:
     return as_of_on
 
 
-async def _unavailable(session: AsyncSession, command: ReplanCommand, brief: Brief) -> tuple[UUID, ...]:
-    """Return the units that are said to offer nothing any more."""
-    named = await calendar_repository.units_named(
-        session, command.unavailable_unit_ids, command.unavailable_organisation_ids, brief.scope
-    )
-    owners = set(named.values())
-    faults = [
-        FieldFault(f"/unavailable_unit_ids/{number}", f"there is no unit {unit_id}")
-        for number, unit_id in enumerate(command.unavailable_unit_ids)
-        if unit_id not in named
-    ]
-    faults += [
-        FieldFault(f"/unavailable_organisation_ids/{number}", f"organisation {organisation_id} has no unit")
-        for number, organisation_id in enumerate(command.unavailable_organisation_ids)
-        if organisation_id not in owners
-    ]
-    if faults:
-        raise Invalid("; ".join(fault.detail for fault in faults), faults=faults)
-    return tuple(sorted(named))
+async def _said(session: AsyncSession, command: ReplanCommand, brief: Brief) -> Said:
+    """Return what is said of the units that are named, or whose CDMO is."""
+    unit_ids = [*command.unavailable_unit_ids, *command.available_unit_ids]
+    organisation_ids = [*command.unavailable_organisation_ids, *command.available_organisation_ids]
+    owners = await calendar_repository.units_named(session, unit_ids, organisation_ids, brief.scope)
+    return said_of_units(command, owners)
 
 
 def _met(stock: Stock) -> dict[str, Any]:
@@ -120,8 +115,10 @@ def _met(stock: Stock) -> dict[str, Any]:
 
 
 async def take_up_run(session: AsyncSession, run: Run) -> None:
-    """Take up what has come of a crisis's run: its plan, or an amendment of the one that is active."""
-    if AMENDMENT in run.references:
+    """Take up what has come of a crisis's run: its plan, an amendment of the active one, or that one's grounds."""
+    if AMENDMENT not in run.references:
+        await take_up_plan(session, run)
+    elif run.follows_id is None:
         await take_up_amendment(session, run)
     else:
-        await take_up_plan(session, run)
+        await take_up_grounds(session, run)

@@ -219,7 +219,7 @@ async def pending_displacements(session: AsyncSession, crisis_id: UUID) -> list[
 
 
 async def page_displacements(
-    session: AsyncSession, crisis_id: UUID, paging: PageQuery, *, owner_id: UUID | None
+    session: AsyncSession, crisis_id: UUID, paging: PageQuery, owner_id: UUID | None
 ) -> tuple[list[Displacement], str | None]:
     """Return one page of the displacements of a crisis: all, or of a real one, those of one owner's bookings."""
     statement: Select[Any] = select(Displacement).where(col(Displacement.crisis_id) == crisis_id)

@@ -85,7 +85,7 @@ async def find(session: AsyncSession, crisis_id: UUID, restoration_id: UUID) -> 
 
 
 async def page(
-    session: AsyncSession, crisis_id: UUID, paging: PageQuery, *, owner_id: UUID | None
+    session: AsyncSession, crisis_id: UUID, paging: PageQuery, owner_id: UUID | None
 ) -> tuple[list[Restoration], str | None]:
     """Return one page of the offers of a crisis: all, or of a real one, those to one owner."""
     statement: Select[Any] = select(Restoration).where(col(Restoration.crisis_id) == crisis_id)

@@ -25,24 +25,9 @@ from app.crisis import (
     withdrawing,
 )
 from app.crisis.errors import PlanOutdated
-from app.crisis.schemas import (
-    CounterCommand,
-    CrisisCreate,
-    CrisisFilter,
-    CrisisNotice,
-    CrisisRead,
-    CrisisUpdate,
-    DisplacementRead,
-    NoticeRead,
-    OrderRead,
-    PlanCommand,
-    PlanRead,
-    ReplanCommand,
-    SignCommand,
-    StandDownCommand,
-    TradeOff,
-    WithdrawCommand,
-)
+from app.crisis.order_schemas import CounterCommand, DisplacementRead, NoticeRead, OrderRead, WithdrawCommand
+from app.crisis.plan_schemas import PlanCommand, PlanRead, ReplanCommand, SignCommand, TradeOff
+from app.crisis.schemas import CrisisCreate, CrisisFilter, CrisisNotice, CrisisRead, CrisisUpdate, StandDownCommand
 from app.identity.dependencies import ONCE, ONCE_IF_ASKED, CurrentActor
 
 router = ApiRouter(prefix="/v1/crises", tags=["crises"])
@@ -88,7 +73,8 @@ async def plan_crisis(
 ) -> RunRead:
     """Plan tier by tier, in the background: the answer names the run, and `/plans` lists the plan when it is made.
 
-    From then to activation the slots in scope take no other booking.
+    From the moment at which the plan is made until it is activated, the slots that it draws on take no other booking.
+    Until then they do: if one of their calendars changes while the run reads and solves, the run fails, and says so.
     """
     run = await planning.request_plan(session, actor, crisis_id, command or PlanCommand())
     response.headers["Location"] = address_of(request, f"/v1/runs/{run.id}")
@@ -138,7 +124,7 @@ async def activate(request: Request, session: DbSession, actor: CurrentActor, cr
         # Answered, not raised: what it says of the plan is to be committed.
         what = f"Calendars have changed in {len(done.unit_ids)} places" if done.unit_ids else "Orders have changed"
         if done.is_late:
-            what = "Campaigns have come to start by today, or lots that give way within the frozen days,"
+            what = "Campaigns should have started, or lots that give way have too little notice,"
         outdated = PlanOutdated(
             f"{what} since the plan was made: plan again.",
             facts={"unit_ids": list(done.unit_ids), "crisis_status": done.crisis_status.value},
@@ -159,7 +145,8 @@ async def replan(
 ) -> RunRead:
     """Plan what is missing of the targets, in the background: what is ordered stays unless it cannot.
 
-    The run ends with an amendment among `/plans`, which says how many orders it changes. It is signed and activated as
+    The run ends with an amendment among `/plans`, which says how many orders it changes. Where somebody gives way,
+    `grounds` follow beside it: why it is these bookings, and what one fewer would cost. It is signed and activated as
     the plan was; the crisis stays active. Until then the slots that it needs take no other booking. If what is ordered
     meets every target, the answer is 409 `nothing-to-replan`.
     """

@@ -6,6 +6,8 @@ from datetime import date, timedelta
 from enum import IntEnum
 from uuid import UUID
 
+from app.bookings.fees import share_cents
+from app.bookings.models import FailureCause
 from app.core.vocabulary import Reserve
 from app.crisis.declaration import CrisisRules, CrisisScope
 from app.crisis.models import CrisisStatus, OrderStatus, PowerKind
@@ -116,6 +118,26 @@ class BookingFacts:
     product_id: UUID | None = None
 
 
+def days_of(hours: int) -> timedelta:
+    """Return the days within which so many hours are over, whenever in the first one they begin."""
+    return timedelta(days=-(-hours // HOURS_A_DAY))
+
+
+def accepted_by(rules: CrisisRules, as_of_on: date) -> date:
+    """Return the last day on which an order may be accepted that is planned on a day, signed and answered in time."""
+    return as_of_on + days_of(rules.signing_hours + rules.response_hours)
+
+
+def frozen_until(rules: CrisisRules, accepted_on: date) -> date:
+    """Return the first day on which a lot may start that gives way to an order accepted on a day."""
+    return accepted_on + timedelta(days=rules.frozen_days)
+
+
+def notice_days(rules: CrisisRules, recall_notice_days: int | None) -> int:
+    """Return the notice of a recall, in days: the slot's own, where it names one."""
+    return rules.recall_notice_days if recall_notice_days is None else recall_notice_days
+
+
 def tier_of_booking(
     booking: BookingFacts,
     reserve: Reserve,
@@ -126,15 +148,17 @@ def tier_of_booking(
     """Return the tier from which a booking may be asked to give way, or None where it never is.
 
     Never: a running batch, a hold, one that starts within the frozen days, one displaced within the protection
-    period. A recallable one whose notice can no longer be kept counts as any confirmed one.
+    period. A recallable one whose notice can no longer be kept counts as any confirmed one. Frozen days are counted
+    from the last day on which its CDMO could accept in time, notice from that by which the plan is to be activated.
     """
-    if not booking.firm or booking.start_on < as_of_on + timedelta(days=rules.frozen_days):
+    activated_on = as_of_on + days_of(rules.signing_hours)
+    if not booking.firm or booking.start_on < frozen_until(rules, accepted_by(rules, as_of_on)):
         return None
     protected_from = as_of_on - timedelta(days=rules.protection_days)
     if booking.displaced_on is not None and booking.displaced_on > protected_from:
         return None
-    notice = rules.recall_notice_days if recall_notice_days is None else recall_notice_days
-    if not booking.recallable or booking.start_on < as_of_on + timedelta(days=notice):
+    notice = timedelta(days=notice_days(rules, recall_notice_days))
+    if not booking.recallable or booking.start_on < activated_on + notice:
         return Tier.CONFIRMED
     return Tier.LENT_CRISIS if reserve is Reserve.CRISIS else Tier.RECALLABLE
 
@@ -145,7 +169,11 @@ def compensation_cents(rules: CrisisRules, price_cents: int, *, moved: bool, rec
     return price_cents * (rules.recalled_compensation_percent if recallable else percent) // 100
 
 
+def due_cents(rules: CrisisRules, price_cents: int, cause: FailureCause | None) -> int:
+    """Return what is due of an order whose campaign has failed, by where the cause lies, as far as it is known."""
+    return share_cents(price_cents, rules.failures.percent(cause or FailureCause.UNKNOWN))
+
+
 def first_start_on(as_of_on: date, valid_from_on: date, rules: CrisisRules) -> date:
-    """Return the first day on which a campaign can start: the CDMO's time to answer is over by then."""
-    answered = as_of_on + timedelta(days=-(-rules.response_hours // HOURS_A_DAY))
-    return max(answered, valid_from_on)
+    """Return the first day on which a campaign can start: the CDMO's time to answer is over in the course of it."""
+    return max(accepted_by(rules, as_of_on), valid_from_on)

@@ -31,7 +31,7 @@ from app.crisis.references import (
     References,
     UnmetReason,
 )
-from app.crisis.rules import BookingFacts, tier_of_booking
+from app.crisis.rules import BookingFacts, Tier, notice_days, tier_of_booking
 from app.matching.facts import RequestFacts
 from app.matching.outcome import Reason
 from app.matching.wording import sentence
@@ -138,18 +138,19 @@ def _movable(
             if request
             else ()
         )
-        found[booking.booking_id] = Movable(booking, tier, places)
+        notice = notice_days(brief.rules, slot.recall_notice_days) if tier < Tier.CONFIRMED else None
+        found[booking.booking_id] = Movable(booking, tier, places, notice)
     return found
 
 
 def _giving_way(
     brief: Brief, calendars: Calendars, movable: Iterable[Movable]
-) -> dict[UUID, list[tuple[BookingFacts, tuple[Span, ...]]]]:
-    """Return the bookings that may give way, by slot, each with the days on which its place may be taken."""
-    found: dict[UUID, list[tuple[BookingFacts, tuple[Span, ...]]]] = defaultdict(list)
+) -> dict[UUID, list[tuple[Span, tuple[Span, ...]]]]:
+    """Return the places of bookings that may give way, by slot, each with the days on which it may be taken."""
+    found: dict[UUID, list[tuple[Span, tuple[Span, ...]]]] = defaultdict(list)
     for one in movable:
         days = days_opened(brief.powers, calendars.units[one.booking.unit_id], one.tier)
-        found[one.booking.slot_id].append((one.booking, days))
+        found[one.booking.slot_id].append((Span(one.booking.start_on, one.booking.end_on), days))
     return found
 
 
@@ -233,6 +234,7 @@ def _booking(movable: Movable) -> BookingReference:
         recallable=booking.recallable,
         price_cents=booking.price_cents,
         product_id=booking.product_id,
+        notice_days=movable.notice_days,
         moves=tuple(
             MoveReference(
                 slot_id=place.slot_id,

@@ -43,6 +43,11 @@ class Task:
         """Whether it is to end with what it has."""
         return self.watch.wish is Wish.KEEP_BEST
 
+    @property
+    def workers(self) -> int:
+        """How many solves run at a time."""
+        return int(self.run.parameters.get("workers", 1))
+
     def settled(self, solution: Document) -> Settled:
         """Return what of a solution stands under the rules of the crisis."""
         return settle(solution, self.references, self.brief.rules, self.brief.last_target_on)

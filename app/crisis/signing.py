@@ -8,13 +8,14 @@ from app.audit.service import record, snapshot
 from app.core.errors import NotFound, StateConflict
 from app.core.tenancy import go_across
 from app.crisis import repository
-from app.crisis.alternatives import give_up_choices
+from app.crisis.alternatives import give_up_following
 from app.crisis.body import plan_hash
-from app.crisis.errors import AlreadySigned, NotAPerson, PlanChanged
-from app.crisis.models import Crisis, CrisisPlan, CrisisSignature, CrisisStatus, PlanStatus
+from app.crisis.errors import AlreadySigned, NotAPerson, PlanChanged, TooLate
+from app.crisis.lateness import lateness_of
+from app.crisis.models import Crisis, CrisisMode, CrisisPlan, CrisisSignature, CrisisStatus, PlanStatus
+from app.crisis.plan_schemas import SignCommand
 from app.crisis.planning import supersede
 from app.crisis.power_checks import require_powers_for
-from app.crisis.schemas import SignCommand
 from app.crisis.service import change_status, locked_crisis, require_status
 from app.identity.actor import Actor
 from app.identity.models import Role
@@ -37,6 +38,8 @@ async def sign_plan(session: AsyncSession, actor: Actor, crisis_id: UUID, comman
         If the hash sent is not that of the plan.
     AlreadySigned
         If the person has signed it, under whatever key, or the role has.
+    TooLate
+        If, in a real crisis, it could not be activated today any more: since it was made, days have gone by.
     PowerLacking
         If the powers that it rests on have ended.
     StateConflict
@@ -48,6 +51,7 @@ async def sign_plan(session: AsyncSession, actor: Actor, crisis_id: UUID, comman
     await go_across(session)
     crisis = await locked_crisis(session, crisis_id)
     plan = await _signable(session, crisis, command)
+    _require_in_time(crisis, plan)
     await require_powers_for(session, crisis, plan.body)
     signed = (await repository.signatures_of(session, [plan.id]))[plan.id]
     if any(one.person_id == actor.person_id for one in signed):
@@ -63,11 +67,21 @@ async def sign_plan(session: AsyncSession, actor: Actor, crisis_id: UUID, comman
         before = snapshot(plan)
         plan.status = PlanStatus.SIGNED
         await record(session, actor, "crisis_plan.signed", plan, before=before)
-        await give_up_choices(session, actor, crisis)
         await supersede(session, actor, crisis, {PlanStatus.PROPOSED})
         if plan.amends_id is None:
+            await give_up_following(session, actor, crisis)
             await change_status(session, actor, crisis, CrisisStatus.SIGNED)
     return plan
+
+
+def _require_in_time(crisis: Crisis, plan: CrisisPlan) -> None:
+    """Let pass only a plan that could be activated today; a drill reasons from its own day."""
+    if crisis.mode is CrisisMode.REAL and (facts := lateness_of(plan.body)):
+        raise TooLate(
+            "Campaigns of this plan should have started by today, or lots would give way with too little notice: plan"
+            " again.",
+            facts=facts,
+        )
 
 
 async def _signable(session: AsyncSession, crisis: Crisis, command: SignCommand) -> CrisisPlan:

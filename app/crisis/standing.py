@@ -3,7 +3,7 @@
 Pure. A running campaign that slips delivers later by as much; one that has failed delivers nothing.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from types import MappingProxyType
@@ -85,6 +85,18 @@ class StandingOrder:
         return Span(self.start_on, self.end_on)
 
 
+@dataclass(frozen=True, slots=True)
+class PendingDisplacement:
+    """A booking that is to give way to an order, over [start_on, end_on) in a slot; `tier` is the one signed for it."""
+
+    booking_id: UUID
+    slot_id: UUID
+    start_on: date
+    end_on: date
+    compensation_cents: int
+    tier: int
+
+
 def releases_now(planned: Sequence[Release], batches: int, course: Course | None) -> tuple[Release, ...]:
     """Return what a campaign of so many batches releases when, by how it has gone so far.
 
@@ -161,6 +173,7 @@ def standing_of(
     *,
     answered_for: frozenset[UUID],
     unavailable: frozenset[UUID],
+    back: frozenset[UUID] = frozenset(),
     given_way: frozenset[UUID] = frozenset(),
     replacing: frozenset[UUID] = frozenset(),
     products: Mapping[UUID, UUID] = MappingProxyType({}),
@@ -172,7 +185,10 @@ def standing_of(
     answered_for
         Orders that an earlier change of the plan has replaced, or given up.
     unavailable
-        Units of which somebody has said that they offer nothing any more; those whose CDMO withdrew are found here.
+        Units of which somebody has said that they offer nothing any more; those whose CDMO has withdrawn since the last
+        change of the plan are found here.
+    back
+        Units of which somebody says that they offer something again.
     given_way
         Bookings that have given way.
     replacing
@@ -181,8 +197,7 @@ def standing_of(
         The product of each booking that gives way or has given way, where it is known.
     """
     listed = list(orders)
-    withdrawn = {one.unit_id for one in listed if one.status is OrderStatus.WITHDRAWN}
-    without = unavailable | withdrawn
+    without = out_of_service(listed, answered_for, unavailable) - back
     not_before: dict[UUID, date] = {}
     for one in listed:
         if one.status is OrderStatus.COUNTERED and one.counter_earliest_on is not None:
@@ -203,6 +218,14 @@ def standing_of(
         given_way=given_way,
         projects=frozenset(products[one] for one in given_way | giving_way if one in products),
     )
+
+
+def out_of_service(
+    orders: Iterable[StandingOrder], answered_for: Collection[UUID], unavailable: frozenset[UUID]
+) -> frozenset[UUID]:
+    """Return the units that offer nothing any more: by word, or as their CDMO withdrew since the last change."""
+    withdrawn = (one for one in orders if one.status is OrderStatus.WITHDRAWN and one.order_id not in answered_for)
+    return unavailable | {one.unit_id for one in withdrawn}
 
 
 def as_document(order: StandingOrder) -> dict[str, Any]:

@@ -14,7 +14,6 @@ from app.capacity.occupancy import span_of
 from app.capacity.supply import Span
 from app.core.errors import StateConflict
 from app.crisis import amendment_repository, repository
-from app.crisis.amendment_body import PendingDisplacement
 from app.crisis.calendar_repository import bookings_by_id
 from app.crisis.models import (
     Crisis,
@@ -28,7 +27,18 @@ from app.crisis.models import (
 )
 from app.crisis.power_checks import signed_tiers
 from app.crisis.rules import Tier
-from app.crisis.standing import BEGUN, Course, Release, Standing, StandingOrder, as_document, releases_now, standing_of
+from app.crisis.standing import (
+    BEGUN,
+    Course,
+    PendingDisplacement,
+    Release,
+    Standing,
+    StandingOrder,
+    as_document,
+    out_of_service,
+    releases_now,
+    standing_of,
+)
 
 LET_GO = frozenset({PlaceAnswer.DECLINED, PlaceAnswer.LAPSED})
 """What became of a place that nobody holds any more."""
@@ -46,6 +56,8 @@ class Stock:
         The plan that was activated last, amendments included.
     replaced
         The places that bookings have moved to, or will, by slot.
+    out_of_service
+        Units that offered nothing any more before this was asked.
     """
 
     plan_id: UUID
@@ -54,6 +66,7 @@ class Stock:
     pending: tuple[PendingDisplacement, ...]
     standing: Standing
     replaced: Mapping[UUID, tuple[Span, ...]]
+    out_of_service: frozenset[UUID] = frozenset()
 
     @property
     def documents(self) -> list[dict[str, Any]]:
@@ -61,13 +74,17 @@ class Stock:
         return [as_document(one) for one in self.orders]
 
 
-async def take_stock(session: AsyncSession, crisis: Crisis, unavailable: Iterable[UUID] = ()) -> Stock:
+async def take_stock(
+    session: AsyncSession, crisis: Crisis, unavailable: Iterable[UUID] = (), back: Iterable[UUID] = ()
+) -> Stock:
     """Return what stands of an active crisis.
 
     Parameters
     ----------
     unavailable
-        Units that offer nothing any more, beside those of which an activated amendment says so.
+        Units that offer nothing any more, beside those of which the last activated amendment says so.
+    back
+        Units that offer something again.
 
     Raises
     ------
@@ -90,15 +107,18 @@ async def take_stock(session: AsyncSession, crisis: Crisis, unavailable: Iterabl
             days = Span(date.fromisoformat(one.replacement["start"]), date.fromisoformat(one.replacement["end"]))
             replaced[UUID(one.replacement["slot_id"])] += (days,)
     given_way = frozenset(one.booking_id for one in displacements if one.status is DisplacementStatus.EFFECTIVE)
+    answered_for, recorded = _answered_for(plans), _unavailable(plans)
     standing = standing_of(
         orders,
-        answered_for=_answered_for(plans),
-        unavailable=frozenset(unavailable) | _unavailable(plans),
+        answered_for=answered_for,
+        unavailable=frozenset(unavailable) | recorded,
+        back=frozenset(back),
         given_way=given_way,
         replacing=frozenset(one.replacement_id for one in displacements if one.replacement_id is not None),
         products={key: one.product_id for key, one in bookings.items() if one.product_id is not None},
     )
-    return Stock(plans[-1].id, plans[-1].plan_hash, orders, pending, standing, replaced)
+    out = out_of_service(orders, answered_for, recorded)
+    return Stock(plans[-1].id, plans[-1].plan_hash, orders, pending, standing, replaced, out)
 
 
 def _planned(plans: Iterable[CrisisPlan]) -> dict[tuple[UUID, str, str], list[Release]]:
@@ -119,8 +139,9 @@ def _answered_for(plans: Iterable[CrisisPlan]) -> frozenset[UUID]:
 
 
 def _unavailable(plans: Iterable[CrisisPlan]) -> frozenset[UUID]:
+    """Return the units that offer nothing any more as the last amendment has it: each names all of them."""
     amendments = [plan.body for plan in plans if plan.amends_id is not None]
-    return frozenset(UUID(unit) for body in amendments for unit in body["unavailable_unit_ids"])
+    return frozenset(UUID(unit) for body in amendments[-1:] for unit in body["unavailable_unit_ids"])
 
 
 def _pending(

@@ -1,6 +1,7 @@
 """The owner's answer to a place that is offered back: taken, declined, or never given; and whose turn it is then."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -22,6 +23,7 @@ from app.crisis.calendar_repository import bookings_by_id
 from app.crisis.declaration import CrisisRules
 from app.crisis.errors import OfferOver
 from app.crisis.models import Crisis, Displacement, PlaceAnswer
+from app.crisis.paging import page_for
 from app.crisis.restoring import Offering, end_offer, why_not_wanted
 from app.crisis.restoring_models import Restoration, RestorationStatus
 from app.crisis.restoring_repository import Lost
@@ -37,20 +39,9 @@ EXPIRY = Author.of_job("expire_restorations")
 async def list_restorations(
     session: AsyncSession, actor: Actor, crisis_id: UUID, paging: PageQuery
 ) -> tuple[list[Restoration], str | None]:
-    """Return one page of the places offered back: all to the coordinator and the authority, to an owner its own.
-
-    Raises
-    ------
-    NotFound
-        If none concerns the actor: the crisis is then not theirs to know of.
-    """
-    if actor.role in SEES_ALL:
-        await get_whole_crisis(session, actor, crisis_id)
-        return await restoring_repository.page(session, crisis_id, paging, owner_id=None)
-    rows, cursor = await restoring_repository.page(session, crisis_id, paging, owner_id=actor.organisation_id)
-    if not rows and paging.cursor is None:
-        raise NotFound.of("crisis", crisis_id)
-    return rows, cursor
+    """Return one page of the places offered back, to an owner its own; as `page_for` has it."""
+    page = partial(restoring_repository.page, session, crisis_id, paging)
+    return await page_for(session, actor, crisis_id, paging, page)
 
 
 async def accept(session: AsyncSession, actor: Actor, crisis_id: UUID, restoration_id: UUID) -> Restoration:

@@ -7,9 +7,10 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.crisis import repository
+from app.crisis.choosing import CHOICE_SEARCH
 from app.crisis.declaration import YieldBasis
 from app.crisis.models import CrisisPlan, CrisisSignature, PlanLabel
-from app.crisis.schemas import TargetDoses, TradeOff, TradeOffPoint
+from app.crisis.plan_schemas import TargetDoses, TradeOff, TradeOffPoint
 from app.crisis.service import get_whole_crisis
 from app.identity.actor import Actor
 
@@ -17,16 +18,19 @@ from app.identity.actor import Actor
 async def show_trade_off(session: AsyncSession, actor: Actor, crisis_id: UUID) -> TradeOff:
     """Return what each plan that is not superseded asks and gives, to the coordinator and the authority.
 
+    An amendment is none to choose from: it asks and gives what it changes of a plan that is in force.
+
     Raises
     ------
     NotFound
         For anybody else.
     """
     await get_whole_crisis(session, actor, crisis_id)
-    plans = await repository.current_plans(session, crisis_id)
+    plans = [one for one in await repository.current_plans(session, crisis_id) if one.amends_id is None]
     signatures = await repository.signatures_of(session, [plan.id for plan in plans])
     points = [_point(plan, signatures[plan.id]) for plan in plans if "displacement" in plan.body]
-    run = next(iter(await repository.following_runs(session, crisis_id)), None)
+    following = await repository.following_runs(session, crisis_id)
+    run = next((one for one in following if one.parameters.get("search") == CHOICE_SEARCH), None)
     return TradeOff(
         points=sorted(points, key=lambda one: (one.points, one.bookings, one.cost_cents)),
         run_id=run.id if run else None,

@@ -5,6 +5,7 @@ plan; that one fewer would not do, by solving with one fewer allowed to give way
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -15,12 +16,16 @@ from app.crisis.wording import statement
 Document = Mapping[str, Any]
 
 MAXIMISED = "surge_output"
-KEPT_CODES = {
+PLAN_CODES: Mapping[str, str] = {
     "surge_output": "kept_costs_doses",
     "displacement": "kept_costs_displacement",
     "delay": "kept_costs_delay",
     "cost": "kept_costs_money",
+    "nobody": "nobody_gives_way",
 }
+"""What is said of a booking that would keep its place, by the first objective that suffers; and where nobody yields."""
+AMENDMENT_CODES: Mapping[str, str] = {**PLAN_CODES, "cost": "kept_costs_changes", "nobody": "nobody_more_gives_way"}
+"""The same of an amendment: what comes last there is first of all how many orders it changes."""
 
 
 def doses_by_target(brief: Brief, campaigns: Sequence[PlannedCampaign]) -> dict[date, int]:
@@ -31,85 +36,87 @@ def doses_by_target(brief: Brief, campaigns: Sequence[PlannedCampaign]) -> dict[
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a solution comes to.
+
+    Attributes
+    ----------
+    levels
+        What it reaches of each objective, with the bound.
+    settled
+        What of it stands.
+    doses
+        Those that count towards each target: released by then, and no more than it asks.
+    """
+
+    levels: Sequence[Document]
+    settled: Settled
+    doses: Mapping[date, int]
+
+
 def kept_statement(
-    brief: Brief,
-    plan: Settled,
-    levels: Sequence[Document],
-    again: Document | None,
-    other: Settled | None,
-    *,
-    plain: bool = True,
+    plan: Outcome, other: Outcome | None, *, plain: bool = True, codes: Mapping[str, str] = PLAN_CODES
 ) -> dict[str, Any]:
     """Return what would follow if a booking that gives way kept its place.
 
     Parameters
     ----------
-    levels
-        Of the plan's own solution.
-    again, other
-        The best solution found with the booking kept, and what of it stands; None where none was found.
+    other
+        What comes of the best solution found with the booking kept; None where none was found.
     plain
         Whether every target counts once, so that a bound is one on doses.
+    codes
+        What is said of each objective that suffers.
     """
-    if again is None or other is None:
+    if other is None:
         return statement("kept_not_shown", {})
-    instead = _instead(plan, other)
-    for own, new in zip(levels, again["levels"], strict=False):
+    instead, spares = _instead(plan.settled, other.settled), bool(other.settled.spared)
+    for own, new in zip(plan.levels, other.levels, strict=False):
         lost, least = _loss(own, new), max(0, _loss(own, {**new, "value": new["bound"]}))
-        if lost < 0 and other.spared:
+        if lost < 0 and spares:
             break
         if lost < 0:
             return statement("kept_gains", {"objective": own["objective"], "instead": instead})
         if lost > 0:
             data = {"more": lost, "at_least": least, "instead": instead}
             if own["objective"] == MAXIMISED:
-                data = {**_fewer(brief, plan, other), **data}
-            proof = "bound" if other.spared and plain else _proof(lost, least, plain=plain)
-            return statement(KEPT_CODES[own["objective"]], data, proof=proof)
-    if other.spared:  # What the rules would not let stand shows nothing better.
+                data = {**_fewer(plan, other), **data}
+            proof = "bound" if spares and plain else _proof(lost, least, plain=plain)
+            return statement(codes[own["objective"]], data, proof=proof)
+    if spares:  # What the rules would not let stand shows nothing better.
         return statement("kept_not_shown", {})
     return statement("kept_ties", {"instead": instead})
 
 
-def one_fewer_statement(
-    brief: Brief,
-    plan: Settled,
-    levels: Sequence[Document],
-    again: Document | None,
-    other: Settled | None,
-    *,
-    plain: bool = True,
-) -> dict[str, Any]:
-    """Return what the plan would lose if one booking fewer were to give way, whichever those are.
+def one_fewer_statement(plan: Outcome, other: Outcome | None, *, plain: bool = True) -> dict[str, Any]:
+    """Return what a plan would lose if one booking fewer were to give way, whichever those are.
 
     Counted are bookings, moved or displaced alike, as a signatory counts them, not the points that they weigh.
     """
-    count = len(plan.displacements)
-    if not count:
-        return statement("nobody_gives_way", {})
-    if again is None or other is None:
-        return statement("one_fewer_not_shown", {"most": count - 1})
-    own, new = (_by_name(one) for one in (levels, again["levels"]))
-    doses = MAXIMISED
-    lost = _loss(own[doses], new[doses])
+    most = len(plan.settled.displacements) - 1
+    if other is None:
+        return statement("one_fewer_not_shown", {"most": most})
+    own, new = _by_name(plan.levels), _by_name(other.levels)
+    lost = _loss(own[MAXIMISED], new[MAXIMISED])
     if lost > 0:
-        least = max(0, _loss(own[doses], {**new[doses], "value": new[doses]["bound"]}))
-        data = {"most": count - 1, **_fewer(brief, plan, other), "at_least": least}
+        least = max(0, _loss(own[MAXIMISED], {**new[MAXIMISED], "value": new[MAXIMISED]["bound"]}))
+        data = {"most": most, **_fewer(plan, other), "at_least": least}
         return statement("one_fewer_costs_doses", data, proof=_proof(lost, least, plain=plain))
-    if other.spared:
-        return statement("one_fewer_not_shown", {"most": count - 1})
+    if other.settled.spared:
+        return statement("one_fewer_not_shown", {"most": most})
     weighs, value = new["displacement"]["value"], own["displacement"]["value"]
-    data = {"most": count - 1, "weighs": weighs, "value": value, "instead": _instead(plan, other)}
+    data = {"most": most, "weighs": weighs, "value": value, "instead": _instead(plan.settled, other.settled)}
     return statement("one_fewer_weighs_more" if weighs > value else "one_fewer_does", data)
 
 
-def displacement_statement(plan: Settled, levels: Sequence[Document]) -> dict[str, Any]:
+def displacement_statement(plan: Outcome) -> dict[str, Any]:
     """Return what the displacement weighs, with its bound: how much of it is proven to be needed."""
-    level = _by_name(levels).get("displacement")
-    if level is None or not plan.displacements:
-        return statement("nobody_gives_way", {})
-    proven = all(one["proven"] for one in levels[: [one["objective"] for one in levels].index("displacement") + 1])
-    data = {"bookings": len(plan.displacements), "value": level["value"], "bound": level["bound"]}
+    names = [one["objective"] for one in plan.levels]
+    place = names.index("displacement")
+    level, bookings = plan.levels[place], len(plan.settled.displacements)
+    proven = all(one["proven"] for one in plan.levels[: place + 1])
+    data = {"bookings": bookings, "value": level["value"], "bound": level["bound"]}
     return statement("displacement_proven" if proven else "displacement_bound", data)
 
 
@@ -136,10 +143,9 @@ def _loss(own: Document, new: Document) -> int:
     return difference if own["objective"] == MAXIMISED else -difference
 
 
-def _fewer(brief: Brief, plan: Settled, other: Settled) -> dict[str, Any]:
+def _fewer(plan: Outcome, other: Outcome) -> dict[str, Any]:
     """Return how many doses fewer count towards each target, and the one that loses most."""
-    ours, theirs = doses_by_target(brief, plan.campaigns), doses_by_target(brief, other.campaigns)
-    targets = [{"by": day.isoformat(), "fewer": doses - theirs[day]} for day, doses in sorted(ours.items())]
+    targets = [{"by": day.isoformat(), "fewer": doses - other.doses[day]} for day, doses in sorted(plan.doses.items())]
     worst = max(targets, key=lambda one: int(str(one["fewer"])))
     total = sum(int(str(one["fewer"])) for one in targets)
     return {"by": worst["by"], "fewer_by": worst["fewer"], "fewer": total, "targets": targets}

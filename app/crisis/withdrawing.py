@@ -11,8 +11,8 @@ from app.core.clock import now, today
 from app.core.errors import StateConflict
 from app.crisis.models import CrisisOrder, OrderStatus
 from app.crisis.notice_models import NoticeKind
+from app.crisis.order_schemas import WithdrawCommand
 from app.crisis.orders import lock_for, order_to_answer, outside_of, require_change
-from app.crisis.schemas import WithdrawCommand
 from app.crisis.telling import tell_leaders
 from app.identity.actor import Actor
 

@@ -59,6 +59,19 @@ STATEMENTS: Mapping[str, Sentence] = {
         "Si cette réservation gardait sa place, le plan viendrait plus loin dans l'ordre d'appel, ou coûterait plus : "
         "{more} points de plus (niveaux appelés, puis centimes). Céderaient leur place à sa suite : {instead}.",
     ),
+    "kept_costs_changes": Sentence(
+        "If this booking kept its place, the amendment would change more orders, come later in the order of use, or "
+        "cost more: {more} points more (orders, then tiers called, then cents). Giving way in its stead: {instead}.",
+        "Si cette réservation gardait sa place, la modification changerait plus d'ordres, viendrait plus loin dans "
+        "l'ordre d'appel, ou coûterait plus : {more} points de plus (ordres, puis niveaux appelés, puis centimes). "
+        "Céderaient leur place à sa suite : {instead}.",
+    ),
+    "kept_passed_on": Sentence(
+        "This booking was to give way already, to an order that is given up; the campaign that takes the place of that "
+        "order needs its days too.",
+        "Cette réservation devait déjà céder sa place, à un ordre qui est abandonné ; la campagne qui remplace cet "
+        "ordre a aussi besoin de ses jours.",
+    ),
     "kept_ties": Sentence(
         "A plan as good leaves this booking in its place; then {instead} would give way. Nothing that is optimised "
         "tells the two apart.",
@@ -109,6 +122,7 @@ STATEMENTS: Mapping[str, Sentence] = {
         "Ce que coûterait une réservation de moins cédant sa place n'a pas été établi dans le temps imparti.",
     ),
     "nobody_gives_way": Sentence("No booking gives way.", "Aucune réservation ne cède sa place."),
+    "nobody_more_gives_way": Sentence("No further booking gives way.", "Aucune autre réservation ne cède sa place."),
 }
 
 

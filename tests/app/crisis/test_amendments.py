@@ -7,6 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.core.clock import today
 from app.core.vocabulary import Reserve
 from tests.app.crisis.conftest import (
     CONTESTED_TARGET,
@@ -21,7 +22,7 @@ from tests.app.crisis.conftest import (
     scalar,
 )
 from tests.app.crisis.test_drill import contents
-from tests.app.crisis.test_replanning import COUNTER, TWO_LINES, answer, makers, rows, two_of_three
+from tests.app.crisis.test_replanning import COUNTER, TWO_LINES, answer, makers, produce, rows, two_of_three
 from tests.support.world import World
 
 pytestmark = pytest.mark.database
@@ -99,13 +100,35 @@ async def test_who_was_to_give_way_does_so_to_the_order_that_takes_the_place(
     body = amendment["body"]
     assert [one["order_id"] for one in body["orders"]["changed"]] == [order["id"]]
     assert body["displacements"] == []
-    assert body["pending_displacements"]["passed_on"] == [{"booking_id": first, "campaigns": [1], "tier": 6}]
+    assert body["pending_displacements"]["passed_on"] == [
+        {"booking_id": first, "campaigns": [1], "tier": 6, "start": iso(20)}
+    ]
     await crises.put_into_force(crisis_id, amendment)
     new = (await crises.orders(crisis_id))[str(place.made.cdmo.id)]
     assert (new["batches"], new["booking_id"]) == (2, None)
     assert await rows(owner, "SELECT order_id::text, status FROM displacements") == [(new["id"], "pending")]
     await answer(crises, crisis_id, place.made, "accept")
     assert await rows(owner, DISPLACEMENTS) == [(first, "effective")]
+
+
+async def test_where_no_power_opens_the_place_of_who_was_to_give_way_it_is_planned_around(
+    crises: Crises, world: World
+) -> None:
+    """The act ends with day 8, who is willing goes on: from day 7 on, no order starts before day 9.
+
+    The place of the order that stands, and of its lot, could hold the two batches wanted, but on no power any more.
+    """
+    made = await maker(world)
+    slot = await world.slot(made.unit, 0, 200, reserve=Reserve.OPEN)
+    await booked(world, slot, 30, 73)
+    powers = [power(end=iso(9)), power("voluntary")]
+    crisis_id, plan = await crises.activated(targets=CONTESTED_TARGET, powers=powers)
+    assert len(plan["body"]["displacements"]) == 1
+    order = await crises.order_of(crisis_id)
+    again = {"as_of_on": iso(7), "targets": [{"by": iso(78), "quantity": 40_000}]}
+    body = (await crises.amended(crisis_id, **again))["body"]
+    assert [one["order_id"] for one in body["orders"]["kept"]] == [order["id"]]
+    assert body["campaigns"] == body["pending_displacements"]["passed_on"] == []
 
 
 async def two_of_a_project(world: World) -> tuple[Maker, Maker]:
@@ -183,13 +206,29 @@ async def test_an_acceptance_of_what_is_kept_changes_nothing_and_a_counter_all(
     assert (await crises.get(f"/{crisis_id}"))["status"] == "active"
 
 
+async def test_a_campaign_that_has_begun_is_not_released(crises: Crises, world: World, owner: AsyncEngine) -> None:
+    """Its CDMO was said to drop out, and starts all the same before that is in force."""
+    crisis_id, first, second, _ = await two_of_three(crises, world)
+    await answer(crises, crisis_id, second, "accept")
+    order = await answer(crises, crisis_id, first, "accept")
+    amendment = await crises.amended(crisis_id, unavailable_organisation_ids=[str(first.cdmo.id)])
+    await crises.signed_by_both(crisis_id, amendment)
+    await produce(crises, first, order["booking_id"], "start", actual_start_on=str(today()))
+    told = await crises.post(f"/{crisis_id}/activate", expect=409)
+    assert (told["type"].rpartition(":")[2], told["crisis_status"]) == ("plan-outdated", "active")
+    assert (await crises.orders(crisis_id))[str(first.cdmo.id)]["status"] == "accepted"
+    assert await scalar(owner, "SELECT sum(amount_cents) FROM charges") == 600_000_000
+    assert (await crises.get(f"/{crisis_id}/plans"))["items"][-1]["status"] == "superseded"
+
+
 async def test_a_counter_while_it_is_solved_fails_the_run(crises: Crises, world: World) -> None:
     crisis_id, first, second, _ = await two_of_three(crises, world)
     await answer(crises, crisis_id, first, "counter", COUNTER)
     run_id = await crises.replan_of(crisis_id)
     await crises.post(f"/{crisis_id}/replan", expect=409)
+    await crises.begun(run_id)
     await answer(crises, crisis_id, second, "counter", COUNTER)
-    run = await crises.solve(run_id)
+    run = await crises.solve(run_id)  # by another worker, on the orders that the first one has read
     assert (run["state"], "answered" in run["error"]) == ("failed", True)
     assert len((await crises.get(f"/{crisis_id}/plans"))["items"]) == 1
 

@@ -1,6 +1,7 @@
 """What was planned in time is not done too late: neither a campaign of the past, nor a lot within the frozen days."""
 
 from datetime import date
+from typing import Any
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -20,15 +21,71 @@ def let_it_be(monkeypatch: pytest.MonkeyPatch, present: date) -> None:
     monkeypatch.setattr(lateness, "today", lambda: present)
 
 
-def test_the_first_day_that_is_not_frozen_and_the_day_after_today_are_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_day_that_is_not_frozen_and_today_are_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     let_it_be(monkeypatch, day(6))
     rules = CrisisRules()
-    assert lateness.too_late(rules, [day(7)], [day(20)]) == {}
-    assert lateness.too_late(rules, [day(7)], [day(19)])["lots_frozen"] == [iso(19)]
-    assert lateness.too_late(rules, [day(6)], [day(20)])["campaigns_past"] == [iso(6)]
+    assert lateness.too_late(rules, [day(6)], [day(20)]) == {}
+    assert lateness.too_late(rules, [day(6)], [day(19)])["lots_frozen"] == [iso(19)]
+    assert lateness.too_late(rules, [day(5)], [day(20)])["campaigns_past"] == [iso(5)]
 
 
-@pytest.mark.parametrize(("present", "frozen"), [(2, []), (7, [iso(20)])])
+@pytest.mark.parametrize(
+    ("lot", "notice_days", "passed_on", "late"),
+    [
+        (22, None, [], None),
+        (21, None, [], "lots_frozen"),
+        (36, 30, [], None),
+        (35, 30, [], "recalls_short"),
+        (36, 30, [{"start": iso(22)}], None),
+        (36, 30, [{"start": iso(21)}], "lots_frozen"),
+    ],
+)
+def test_an_order_is_not_issued_that_could_not_be_accepted_until_its_time_is_over(
+    monkeypatch: pytest.MonkeyPatch, lot: int, notice_days: int | None, passed_on: list[Any], late: str | None
+) -> None:
+    """Signed on day 6, it may be accepted until day 8: 14 days later is day 22. A recall is told on day 6."""
+    let_it_be(monkeypatch, day(6))
+    body = {
+        "rules": CrisisRules().model_dump(mode="json"),
+        "campaigns": [{"start": iso(6)}],
+        "displacements": [{"from": {"start": iso(lot)}, "notice_days": notice_days}],
+        "pending_displacements": {"passed_on": passed_on},
+    }
+    found = lateness.lateness_of(body)
+    assert [name for name, days in found.items() if isinstance(days, list) and days] == ([late] if late else [])
+
+
+@pytest.mark.parametrize("as_of", [3, 4])
+async def test_who_is_planned_to_give_way_can_do_so_until_the_time_to_answer_is_over(
+    crises: Crises, world: World, owner: AsyncEngine, monkeypatch: pytest.MonkeyPatch, as_of: int
+) -> None:
+    """The lot starts on day 20, so 14 days after day 6: planned on day 3, signed within one day, accepted within two.
+
+    A day later it is not asked at all, though its frozen days begin only two days after that.
+    """
+    place = await contested(world)
+    crisis_id, plan = await crises.activated(targets=CONTESTED_TARGET, as_of_on=iso(as_of), rules={"signing_hours": 24})
+    assert len(plan["body"]["displacements"]) == (as_of == 3)
+    if as_of == 3:
+        let_it_be(monkeypatch, day(6))
+        order = await crises.order_of(crisis_id)
+        await crises.post(f"/{crisis_id}/orders/{order['id']}/accept", by=place.made.headers)
+        assert await scalar(owner, DISPLACED) == 1
+
+
+async def test_what_has_become_too_late_is_not_signed(
+    crises: Crises, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await contested(world)
+    crisis_id, plan = await crises.sketched(targets=CONTESTED_TARGET)
+    await crises.sign(crisis_id, plan, by=crises.coordinator)
+    let_it_be(monkeypatch, day(7))
+    refused = await crises.sign(crisis_id, plan, by=crises.authority, expect=409)
+    assert (refused["type"].rpartition(":")[2], refused["lots_frozen"]) == ("too-late", [iso(20)])
+    assert (await crises.get(f"/{crisis_id}"))["status"] == "planned"
+
+
+@pytest.mark.parametrize(("present", "frozen"), [(3, []), (7, [iso(20)])])
 async def test_a_late_acceptance_displaces_nobody(
     crises: Crises, world: World, owner: AsyncEngine, monkeypatch: pytest.MonkeyPatch, present: int, frozen: list[str]
 ) -> None:
@@ -39,7 +96,7 @@ async def test_a_late_acceptance_displaces_nobody(
     refused = await crises.post(path, by=place.made.headers, expect=409)
     assert (refused["type"].rpartition(":")[2], refused["lots_frozen"]) == ("too-late", frozen)
     assert await scalar(owner, DISPLACED) == 0
-    let_it_be(monkeypatch, day(1))
+    let_it_be(monkeypatch, day(2))
     await crises.post(path, by=place.made.headers)
     assert await scalar(owner, DISPLACED) == 1
 

@@ -19,7 +19,7 @@ from app.crisis.power_scope import (
     opened_campaigns,
     uncovered,
 )
-from app.crisis.rules import TIERS_OPENED, BookingFacts, Power, Tier
+from app.crisis.rules import TIERS_OPENED, Power, Tier
 from tests.support.world import day
 
 HERE, THERE = UUID(int=1), UUID(int=2)
@@ -45,16 +45,7 @@ OPTION = CampaignOption(
     doses=BatchDoses(1, 2, 3),
     price_cents=1,
 )
-BOOKED = BookingFacts(
-    booking_id=THERE,
-    slot_id=HERE,
-    unit_id=HERE,
-    organisation_id=THERE,
-    start_on=day(60),
-    end_on=day(90),
-    delivery_on=day(120),
-    price_cents=1,
-)
+BOOKED = Span(day(60), day(90))
 
 
 def a_power(kind: PowerKind, start: int, end: int, **scope: object) -> Power:

@@ -1,12 +1,14 @@
 """Rules of crises: what follows what, which tiers the powers open, who is never touched."""
 
 from datetime import timedelta
+from math import ceil
 from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.bookings.models import FailureCause
 from app.capacity.supply import Span
 from app.core.vocabulary import Reserve
 from app.crisis.body import plan_hash
@@ -20,6 +22,7 @@ from app.crisis.rules import (
     Power,
     Tier,
     compensation_cents,
+    due_cents,
     first_start_on,
     tier_of_booking,
 )
@@ -80,6 +83,8 @@ def test_in_a_real_crisis_a_confirmed_booking_gives_way_to_a_requisition_alone(k
 
 @given(
     start=st.integers(-60, 200),
+    signing=st.integers(0, 100),
+    response=st.integers(1, 100),
     frozen=st.integers(0, 60),
     recallable=st.booleans(),
     notice=st.none() | st.integers(0, 90),
@@ -90,6 +95,8 @@ def test_in_a_real_crisis_a_confirmed_booking_gives_way_to_a_requisition_alone(k
 def test_who_is_never_touched_is_never_given_a_tier(
     *,
     start: int,
+    signing: int,
+    response: int,
     frozen: int,
     recallable: bool,
     notice: int | None,
@@ -97,7 +104,9 @@ def test_who_is_never_touched_is_never_given_a_tier(
     firm: bool,
     reserve: Reserve,
 ) -> None:
-    rules = CrisisRules(frozen_days=frozen, protection_days=180, recall_notice_days=30)
+    """Whoever signs and answers within their hours does so before the frozen days, and gives notice in time."""
+    hours = {"signing_hours": signing, "response_hours": response}
+    rules = CrisisRules(frozen_days=frozen, protection_days=180, recall_notice_days=30, **hours)
     booking = a_booking(
         start_on=day(start),
         firm=firm,
@@ -105,9 +114,10 @@ def test_who_is_never_touched_is_never_given_a_tier(
         displaced_on=None if displaced is None else day(displaced),
     )
     tier = tier_of_booking(booking, reserve, notice, rules, day(0))
-    untouchable = not firm or start < frozen or (displaced is not None and displaced > -180)
+    accepted, activated = ceil((signing + response) / 24), ceil(signing / 24)
+    untouchable = not firm or start < accepted + frozen or (displaced is not None and displaced > -180)
     assert (tier is None) == untouchable
-    in_time = start >= (30 if notice is None else notice)
+    in_time = start >= activated + (30 if notice is None else notice)
     if tier in {Tier.LENT_CRISIS, Tier.RECALLABLE}:
         assert recallable
         assert in_time
@@ -126,11 +136,17 @@ def test_compensation_is_a_share_of_the_price(*, price: int, moved: bool, recall
     )
 
 
-@given(hours=st.integers(1, 720))
-def test_no_campaign_starts_before_its_order_can_be_answered(hours: int) -> None:
-    first = first_start_on(day(0), day(-5), CrisisRules(response_hours=hours))
-    assert timedelta(hours=hours) <= first - day(0) < timedelta(hours=hours + 24)
-    assert first_start_on(day(0), day(90), CrisisRules(response_hours=hours)) == max(first, day(90))
+@pytest.mark.parametrize(("cause", "due"), [("cdmo", 0), ("product", 1_000), ("unknown", 1_000), (None, 1_000)])
+def test_what_is_due_of_a_failed_campaign_follows_from_its_cause(cause: str | None, due: int) -> None:
+    assert due_cents(CrisisRules(), 1_000, FailureCause(cause) if cause else None) == due
+
+
+@given(signing=st.integers(0, 720), hours=st.integers(1, 720))
+def test_no_campaign_starts_before_its_order_can_be_signed_and_answered(signing: int, hours: int) -> None:
+    rules = CrisisRules(signing_hours=signing, response_hours=hours)
+    first = first_start_on(day(0), day(-5), rules)
+    assert timedelta(hours=signing + hours) <= first - day(0) < timedelta(hours=signing + hours + 24)
+    assert first_start_on(day(0), day(90), rules) == max(first, day(90))
 
 
 def test_the_hash_knows_no_order_of_keys_and_every_figure() -> None:
