@@ -38,7 +38,7 @@ async def prepare_run(job: JobContext, run: Run) -> Run:
     Raises
     ------
     NothingToPlan
-        If nobody publishes any slot any more.
+        If nobody publishes any slot, or no power is in force, any more.
     EngineStopped
         If the run is another attempt's by now, or has been cancelled.
     """
@@ -51,6 +51,8 @@ async def prepare_run(job: JobContext, run: Run) -> Run:
         calendars = await read_calendars(session, brief)
     if not calendars.slots:
         raise NothingToPlan(NO_CALENDAR)
+    if not brief.tiers:
+        raise NothingToPlan("No power is in force any more: nothing may be called.")
     prepared = await asyncio.to_thread(_prepared, brief, calendars)
     async with job.transaction() as session:
         filled = await fill_run(
