@@ -114,7 +114,7 @@ class Party:
         for _ in range(MOST_ANSWERS):
             seen = await self.look()
             overdue = partial(self._sweep, "expired_restorations")
-            acts = [*self._answers_to_offers(seen, 1.0), *self._solves(seen, 1.0), overdue]
+            acts: list[Act] = [*self._answers_to_offers(seen, 1.0), *self._solves(seen, 1.0), overdue]
             await asyncio.gather(*(act() for act in acts))
             if seen.has_ended:
                 return
@@ -176,9 +176,9 @@ class Party:
         """Return why it is planned anew: for what is missing, for more, or without a unit."""
         asked: dict[str, Any] = {}
         if self._may(0.6):
-            more = {"by": iso(self.chance.choice(LATER_BY)), "quantity": self.chance.randint(4, 14) * BATCH}
-            first = {"by": iso(TARGET_BY), "quantity": (self.crisis.free + self.crisis.moved) * BATCH}
-            asked["targets"] = [first, {**more, "quantity": max(more["quantity"], first["quantity"])}]
+            ordered = self.crisis.free + self.crisis.moved
+            wanted = ((TARGET_BY, ordered), (self.chance.choice(LATER_BY), ordered + self.chance.randint(0, 9)))
+            asked["targets"] = [{"by": iso(by), "quantity": batches * BATCH} for by, batches in wanted]
         if seen.orders and self._may(0.2):
             asked["unavailable_unit_ids"] = [str(self.chance.choice(seen.orders).unit_id)]
         return asked

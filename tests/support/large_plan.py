@@ -21,8 +21,9 @@ from app.capacity.service import calendar_versions
 from app.core.database import SessionFactory, transaction
 from app.core.tenancy import EVERYBODY, acting_for
 from app.crisis.calendar_repository import awaited_periods, live_bookings
-from app.crisis.campaigns import Brief
+from app.crisis.campaigns import Brief, CampaignOption
 from app.crisis.models import Crisis
+from app.crisis.moves import Movable as Lot
 from app.crisis.planner import Board, called_campaigns, problem_of
 from app.crisis.scoping import Calendars, board_of, brief_of, references_of
 from app.requests.facts import request_facts
@@ -75,7 +76,8 @@ class WantedPlan:
         bookings = defaultdict(list)
         for booking in calendars.bookings:
             bookings[booking.unit_id].append(booking)
-        campaigns, movable = [], {}
+        campaigns: list[CampaignOption] = []
+        movable: dict[UUID, Lot] = {}
         for own, other in chain(((unit, unit) for unit in self.free), self._pairs()):
             near = {own, other}
             some = replace(
@@ -96,7 +98,7 @@ class WantedPlan:
 
     def _solution(self, problem: Problem) -> dict[str, Any]:
         [surge] = problem.surges
-        short = [number for number, option in enumerate(surge.options) if len(option.yields) == 1]
+        short = [number for number, option in enumerate(surge.options) if len(option.batches) == 1]
         units = {window.id: window.line for window in problem.windows}
         other = {str(own): str(unit) for own, unit in self._pairs()}
         moved = {
