@@ -17,13 +17,11 @@ from app.core.errors import NotFound
 from app.crisis import repository
 from app.crisis.asking_anew import ASKED_ANEW
 from app.crisis.campaigns import Brief
-from app.crisis.errors import NothingToPlan
 from app.crisis.models import Crisis
 from app.crisis.planner import tier_problems
-from app.crisis.planning import NO_CALENDAR
 from app.crisis.prepared import Prepared
 from app.crisis.preparing_anew import read_anew
-from app.crisis.scoping import Calendars, board_of, brief_of, read_calendars, references_of
+from app.crisis.scoping import Calendars, board_of, brief_of, read_calendars, references_of, require_anything_to_call
 from app.jobs.running import JobContext
 
 Making = Callable[[], Prepared]
@@ -36,7 +34,7 @@ async def prepare_run(job: JobContext, run: Run) -> Run:
     Raises
     ------
     NothingToPlan
-        If nobody publishes any slot any more.
+        If nobody publishes any slot, or no power is in force, any more.
     NothingToReplan, StateConflict
         If nothing is left to plan anew, or the crisis is no longer active.
     EngineStopped
@@ -73,8 +71,7 @@ async def _read(session: AsyncSession, run: Run) -> Making:
 async def _read_first(session: AsyncSession, crisis: Crisis) -> Making:
     brief = await brief_of(session, crisis)
     calendars = await read_calendars(session, brief)
-    if not calendars.slots:
-        raise NothingToPlan(NO_CALENDAR)
+    require_anything_to_call(brief, calendars)
     return partial(_prepared, brief, calendars)
 
 

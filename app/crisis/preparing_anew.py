@@ -14,12 +14,11 @@ from app.crisis.amendment_grounds import AMENDMENT
 from app.crisis.amendment_work import Work, work_on
 from app.crisis.asking_anew import ASKED_ANEW, AskedAnew, changes_anything, wanted_by
 from app.crisis.campaigns import Brief
-from app.crisis.errors import NothingToPlan, NothingToReplan
+from app.crisis.errors import NothingToReplan
 from app.crisis.models import Crisis, CrisisMode, CrisisStatus
-from app.crisis.planning import NO_CALENDAR
 from app.crisis.prepared import Prepared
 from app.crisis.reach import Shortfall
-from app.crisis.scoping import Calendars, brief_of, read_calendars
+from app.crisis.scoping import Calendars, brief_of, read_calendars, require_anything_to_call
 from app.crisis.service import require_status
 from app.crisis.stock import Stock, take_stock
 
@@ -32,14 +31,13 @@ async def read_anew(session: AsyncSession, crisis: Crisis, run: Run) -> Callable
     StateConflict
         If the crisis is no longer active.
     NothingToPlan
-        If nobody publishes any slot any more.
+        If nobody publishes any slot, or no power is in force, any more.
     """
     require_status(crisis, {CrisisStatus.ACTIVE}, "be planned anew")
     asked = AskedAnew.model_validate(run.references[ASKED_ANEW])
     brief = wanted_by(asked, await brief_of(session, crisis, asked.as_of_on))
     calendars = await read_calendars(session, brief)
-    if not calendars.slots:
-        raise NothingToPlan(NO_CALENDAR)
+    require_anything_to_call(brief, calendars)
     stock = await take_stock(session, crisis, asked.unavailable_unit_ids, asked.available_unit_ids)
     return partial(
         _prepared,

@@ -18,6 +18,7 @@ from app.core.vocabulary import Origin
 from app.crisis import calendar_repository
 from app.crisis.campaigns import Brief, CampaignOption, campaigns_of_unit, in_scope, is_out_of_service
 from app.crisis.declaration import Countermeasure, CrisisRules, CrisisScope, CrisisTarget
+from app.crisis.errors import NothingToPlan
 from app.crisis.models import Crisis, CrisisMode
 from app.crisis.moves import Movable, places_for
 from app.crisis.planner import Board, called_campaigns, used_slots
@@ -94,6 +95,20 @@ async def read_calendars(session: AsyncSession, brief: Brief) -> Calendars:
         reserved=await calendar_repository.awaited_periods(session, slots.keys(), brief.crisis_id),
         versions=await calendar_versions(session, slots.keys()),
     )
+
+
+def require_anything_to_call(brief: Brief, calendars: Calendars) -> None:
+    """Pass where there is a calendar to plan on, and a power by which it may be.
+
+    Raises
+    ------
+    NothingToPlan
+        If nobody publishes any slot, or no power is in force, any more.
+    """
+    if not calendars.slots:
+        raise NothingToPlan("Nobody publishes any slot any more: there is no calendar to plan on.")
+    if not brief.tiers:
+        raise NothingToPlan("No power is in force any more: nothing may be called.")
 
 
 def board_of(brief: Brief, calendars: Calendars) -> tuple[Board, tuple[UnmetReason, ...]]:

@@ -30,7 +30,7 @@ from tests.support.api import Api
 from tests.support.large_crisis import LargeCrisis, large_crises
 from tests.support.processes import wait_until
 
-pytestmark = [pytest.mark.races, pytest.mark.prove, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.races, pytest.mark.timeout(3600)]
 
 PROVE = "CRENEAU_PROVE" in os.environ
 SIZE = {"free": 250, "moved": 250} if PROVE else {"free": 20, "moved": 20}

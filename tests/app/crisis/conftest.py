@@ -24,17 +24,13 @@ from app.core.jobs import Entrypoint
 from app.core.model import period
 from app.core.settings import Settings
 from app.core.vocabulary import Reserve
-from app.crisis.planner import OBJECTIVES
 from app.crisis.preparing import prepare_run
 from app.identity.models import Organisation
 from app.jobs import ledger
 from app.jobs.running import JobContext
 from app.worker import FOLLOW_UPS
-from scheduler.baselines import BASELINES
-from scheduler.objectives import plain_bound, value
-from scheduler.plan import solution_of
 from scheduler.problem import Problem
-from scheduler.solution import Level
+from tests.support.greedy_solver import solved_by_greed
 from tests.support.jobs import deliver, perform
 from tests.support.world import World, day
 
@@ -125,13 +121,10 @@ class Crises:
         """End a run with the baseline's plan."""
         run = await self.begun(run_id)
         for document in steps_of(run.problem, run.references):
-            problem = Problem.from_json(json.dumps(document))
-            plan = BASELINES["greedy"](problem)
-            levels = [Level(name, value(problem, plan, name), plain_bound(problem, name), False) for name in OBJECTIVES]
-            made = solution_of(problem, plan, status="feasible", levels=tuple(levels), engine="greedy", seed=0)
-            if is_met(document, json.loads(made.to_json())):
+            solution = solved_by_greed(Problem.from_json(json.dumps(document)))
+            if is_met(document, solution):
                 break
-        ending = Success(json.loads(made.to_json()), {}, dict(document))
+        ending = Success(solution, {}, dict(document))
         async with transaction(self.world.sessions) as session:
             await end_run(session, run_id, run.attempt, ending, FOLLOW_UPS)
 

@@ -37,6 +37,17 @@ async def test_nothing_rests_on_a_declaration_that_is_over(crises: Crises, world
     assert (await crises.get(f"/{lasting}"))["status"] == "declared"
 
 
+async def test_a_plan_that_is_taken_up_after_the_end_fails_and_says_why(
+    crises: Crises, world: World, owner: AsyncEngine
+) -> None:
+    await world.slot((await maker(world)).unit, 0, 120, reserve=Reserve.CRISIS)
+    run_id = await crises.run_of(await crises.declared())
+    async with owner.begin() as connection:
+        await connection.exec_driver_sql("UPDATE crises SET validity = '[2025-01-01,2025-06-01)'")
+    run = await crises.solve(run_id)
+    assert (run["state"], run["error"]) == ("failed", "No power is in force any more: nothing may be called.")
+
+
 async def test_an_active_crisis_that_expires_displaces_nobody_any_more(
     crises: Crises, world: World, owner: AsyncEngine
 ) -> None:

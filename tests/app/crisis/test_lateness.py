@@ -1,20 +1,40 @@
 """What was planned in time is not done too late: neither a campaign of the past, nor a lot within the frozen days."""
 
+import asyncio
+import json
 from datetime import date
 from typing import Any
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
+from app.allocation.engine import Limits
+from app.allocation.models import Run
+from app.allocation.runs import Success, end_run
+from app.core.database import transaction
+from app.core.settings import Settings
 from app.crisis import lateness, scoping
 from app.crisis.declaration import CrisisRules
+from app.crisis.searching import task_of
+from app.jobs.running import JobContext
+from app.worker import FOLLOW_UPS
+from scheduler.problem import Problem
 from tests.app.crisis.conftest import CONTESTED_TARGET, Crises, contested, iso, power, scalar
 from tests.app.crisis.test_amendments import countered_at_once
+from tests.support.greedy_solver import solved_by_greed
 from tests.support.world import World, day
 
 pytestmark = pytest.mark.database
 
 DISPLACED = "SELECT count(*) FROM bookings WHERE status = 'displaced'"
+
+
+async def no_hold(session: AsyncSession, job_id: int, attempt: int, *, shared: bool = False) -> None:
+    """Hold no job: there is none."""
+
+
+def greedily(run: Run) -> dict[str, Any]:
+    return solved_by_greed(Problem.from_json(json.dumps(run.problem)))
 
 
 def let_it_be(monkeypatch: pytest.MonkeyPatch, present: date) -> None:
@@ -134,6 +154,42 @@ async def test_a_real_crisis_is_planned_from_today_where_its_own_day_has_passed(
     assert (body["as_of"], body["displacements"]) == (iso(7), [])
     monkeypatch.setattr(scoping, "today", lambda: day(60))
     assert "No target" in (await crises.post(f"/{crisis_id}/plan", expect=409))["detail"]
+
+
+async def test_a_plan_keeps_the_day_that_it_was_made_from_though_it_ends_on_a_later_one(
+    crises: Crises, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await contested(world)
+    crisis_id = await crises.declared(targets=CONTESTED_TARGET)
+    run = await crises.begun(await crises.run_of(crisis_id))
+    monkeypatch.setattr(scoping, "today", lambda: day(7))
+    job = JobContext(0, "", run.id, 1, world.sessions, Settings(), asyncio.Event())
+    monkeypatch.setattr("app.jobs.ledger.hold", no_hold)
+    task = await task_of(job, run, Limits(0, asyncio.Event()), watch=None)  # type: ignore[arg-type]
+    assert task.brief.as_of_on == day(0)
+    async with transaction(world.sessions) as session:
+        await end_run(session, run.id, run.attempt, Success(greedily(run), {}), FOLLOW_UPS)
+    assert (await crises.get(f"/{crisis_id}/plans"))["items"][-1]["body"]["as_of"] == iso(0)
+
+
+async def test_a_target_that_has_passed_is_left_out_and_the_next_is_planned_for(
+    crises: Crises, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await contested(world)
+    targets = [*CONTESTED_TARGET, {"by": iso(200), "quantity": 20_000}]
+    crisis_id = await crises.declared(targets=targets)
+    monkeypatch.setattr(scoping, "today", lambda: day(60))
+    body = (await crises.plan_by_greed(crisis_id))["body"]
+    assert [one["met"] for one in body["targets"]] == [False, True]
+
+
+async def test_a_drill_is_planned_from_its_own_day_whatever_day_it_is(
+    crises: Crises, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await contested(world)
+    monkeypatch.setattr(scoping, "today", lambda: day(7))
+    crisis_id = await crises.declared(targets=CONTESTED_TARGET, mode="drill", powers=[power("exercise")])
+    assert (await crises.plan_by_greed(crisis_id))["body"]["as_of"] == iso(0)
 
 
 async def test_a_drill_reasons_from_its_own_day(crises: Crises, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
