@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from scheduler.engines.columns.activities import Activities, Floats, Ints, activities_of
-from scheduler.engines.columns.parties import largest_sets
+from scheduler.engines.columns.parties import allowances_within
 from scheduler.engines.columns.program import Entries, Extras, Program
 from scheduler.engines.starts import Kind
 from scheduler.objectives import Term, campaign_value, displacing_value, goodness, moving_term, placing_terms
@@ -79,10 +79,11 @@ class _Builder:
             for party in dict.fromkeys(demand.party for demand in problem.demands):
                 self.add_extra(("served", party), 1)
 
-    def add_extra(self, extra: Extra, most: float) -> None:
-        """Make a variable in ``[0, most]``."""
+    def add_extra(self, extra: Extra, most: float) -> int:
+        """Make a variable in ``[0, most]``, and return its number."""
         self.extras[extra] = len(self.most)
         self.most.append(most)
+        return self.extras[extra]
 
     def of_kind(self, kind: Kind) -> Ints:
         """Return the activities of a kind."""
@@ -223,23 +224,22 @@ def caps_of_parties(builder: _Builder) -> None:
             builder.add_row(caps.days_per_party, members, acts.duration[members].astype(np.float64))
 
 
-def sets_of_parties(builder: _Builder) -> None:
-    """A party's placed demands are a mix of sets within its cap on days: redundant, for the bound."""
+def allowances_of_parties(builder: _Builder) -> None:
+    """What a party takes is within a mix of allowances under its cap on days: redundant, for the bound."""
     caps, acts = builder.problem.caps, builder.activities
     if caps.days_per_party is None:
         return
     for party, members in _by_party(builder).items():
         by_demand = _by_owner(acts, members)
-        sets = largest_sets({d: int(acts.duration[own].min()) for d, own in by_demand.items()}, caps)
-        if sets is None or len(sets) < 2:
+        days, allowances = allowances_within({d: acts.duration[own].tolist() for d, own in by_demand.items()}, caps)
+        if len(allowances) < 2:
             continue
-        for number in range(len(sets)):
-            builder.add_extra(("set", (party, number)), 1)
-        mixed = [builder.extras["set", (party, number)] for number in range(len(sets))]
+        mixed = [builder.add_extra(("allowance", (party, number)), 1) for number in range(len(allowances))]
         builder.add_row(1, np.zeros(0, np.int64), extras=[(extra, 1.0) for extra in mixed])
-        for d, own in by_demand.items():
-            holding = [(extra, -1.0) for extra, among in zip(mixed, sets, strict=True) if d in among]
-            builder.add_row(0, own, extras=holding)
+        for d, size in ((d, size) for d, sizes in days.items() for size in sizes):
+            own = by_demand[d]
+            allowing = [extra for extra, most in zip(mixed, allowances, strict=True) if most.get(d, 0) >= size]
+            builder.add_row(0, own[acts.duration[own] >= size], extras=[(extra, -1.0) for extra in allowing])
 
 
 def parties_served(builder: _Builder) -> None:
@@ -274,7 +274,7 @@ RULES: tuple[Callable[[_Builder], None], ...] = (
     each_demand_once,
     each_booking_once,
     caps_of_parties,
-    sets_of_parties,
+    allowances_of_parties,
     parties_served,
     outputs_by_day,
 )
