@@ -69,8 +69,7 @@ class _Builder:
         self._entries: list[tuple[Ints, Ints, Floats, Floats]] = []
         self._extra_entries: list[tuple[int, int, float]] = []
         self._linear: dict[str, _Linear] = {}
-        counts = [len(demand.options) for demand in problem.demands]
-        self._first_place = np.cumsum([0, *counts])
+        self._first_place = np.cumsum([0, *(len(demand.options) for demand in problem.demands)])
         for b in range(len(problem.movable)):
             self.add_extra(("displaced", b), 1)
         if "surge_output" in problem.objectives:
@@ -144,22 +143,20 @@ class _Builder:
         table = np.zeros((len(acts), 2))
         places = self.of_kind(Kind.PLACE)
         table[places] = self._placing(name)[self._first_place[acts.owner[places]] + acts.option[places]]
-        others = np.flatnonzero((acts.kind == Kind.MOVE) | (acts.kind == Kind.RUN))
-        for at, kind, owner, option in zip(
-            others.tolist(), *(part[others].tolist() for part in (acts.kind, acts.owner, acts.option)), strict=True
-        ):
-            if kind == Kind.MOVE:
+        for at in np.flatnonzero((acts.kind == Kind.MOVE) | (acts.kind == Kind.RUN)).tolist():
+            owner, option = int(acts.owner[at]), int(acts.option[at])
+            if acts.kind[at] == Kind.MOVE:
                 table[at] = moving_term(name, problem.movable[owner], option)
             else:
-                table[at] = campaign_value(name, problem.surges[owner], option), 0
+                table[at, 0] = campaign_value(name, problem.surges[owner], option)
         adds, per_day = table[:, 0] + table[:, 1] * acts.opening[acts.window], table[:, 1].copy()
         gone = {at: displacing_value(name, problem.movable[b]) for b, at in self._displaced()}
         return _Linear(adds, per_day, {at: float(by) for at, by in gone.items() if by})
 
     def _placing(self, name: str) -> Floats:
         """Return what each place of each demand adds, and adds per day, demand after demand."""
-        terms = (term for demand in self.problem.demands for term in placing_terms(name, demand))
-        return np.fromiter((part for term in terms for part in term), np.float64).reshape(-1, 2)
+        terms = (part for demand in self.problem.demands for term in placing_terms(name, demand) for part in term)
+        return np.fromiter(terms, np.float64).reshape(-1, 2)
 
     def _displaced(self) -> list[tuple[int, int]]:
         return [(b, self.extras["displaced", b]) for b in range(len(self.problem.movable))]
@@ -262,8 +259,7 @@ def outputs_by_day(builder: _Builder) -> None:
     runs = _by_owner(acts, builder.of_kind(Kind.RUN))
     outputs = [(s, t) for s, surge in enumerate(builder.problem.surges) for t in range(len(surge.targets))]
     for s, t in outputs if "surge_output" in builder.problem.objectives else []:
-        extra = builder.extras["output", (s, t)]
-        surge = builder.problem.surges[s]
+        extra, surge = builder.extras["output", (s, t)], builder.problem.surges[s]
         target = surge.targets[t]
         members = runs.get(s, np.zeros(0, np.int64))
         last = acts.last[members] + acts.opening[acts.window[members]]
