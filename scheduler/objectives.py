@@ -49,7 +49,10 @@ def placing_terms(objective: str, demand: Demand) -> list[Term]:
     if objective == "delay" and demand.options:
         first = _first_delivery(demand)
         return [_delay_term(demand, option, first) for option in demand.options]
-    return [placing_term(objective, demand, index) for index in range(len(demand.options))]
+    if objective in {"rank", "cost"}:
+        return [placing_term(objective, demand, index) for index in range(len(demand.options))]
+    # The same wherever it is.
+    return [placing_term(objective, demand, 0)] * len(demand.options) if demand.options else []
 
 
 def _first_delivery(demand: Demand) -> int:

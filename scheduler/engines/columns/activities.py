@@ -6,7 +6,7 @@ deliver a batch in time, and another for those that come too late.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -29,6 +29,9 @@ class _Row(NamedTuple):
     first: int
     last: int
     duration: int
+
+
+WINDOW = _Row._fields.index("window")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,25 +86,58 @@ def activities_of(problem: Problem) -> Activities:
 
     An option around fixed bookings, or around the last starts that deliver in time, counts several times.
     """
-    spans = {window.id: (position, window.start) for position, window in enumerate(problem.windows)}
-    free = FreeStarts(problem)
-    rows: list[_Row] = []
-    for kind, owner, index, option in _options(problem):
-        position, opening = spans[option.window]
-        for first, last in _apart(free.of(option), _last_in_time(problem, kind, owner, option)):
-            rows.append(_Row(kind, owner, index, position, first - opening, last - opening, option.duration))
-    rows.sort(key=lambda row: row.window)
-    table = np.array(rows, dtype=np.int64).reshape(len(rows), len(_Row._fields))
+    positions = {window.id: position for position, window in enumerate(problem.windows)}
     opened = np.array([window.start for window in problem.windows], dtype=np.int64)
-    length = np.array([window.end - window.start for window in problem.windows], dtype=np.int64)
-    kinds, owners, options, positions, firsts, lasts, durations = (np.ascontiguousarray(part) for part in table.T)
-    return Activities(kinds, owners, options, positions, firsts, lasts, durations, opened, length)
+    closed = np.array([window.end for window in problem.windows], dtype=np.int64)
+    table = np.concatenate([_places(problem, positions, opened, closed), _others(problem, positions)])
+    kind, owner, option, window, first, last, duration = table[np.argsort(table[:, WINDOW], kind="stable")].T.copy()
+    first, last = first - opened[window], last - opened[window]
+    return Activities(kind, owner, option, window, first, last, duration, opened, closed - opened)
+
+
+def _places(problem: Problem, positions: Mapping[str, int], opened: Ints, closed: Ints) -> Ints:
+    """Return a row for every place of a demand, in bulk where no fixed booking is in its window."""
+    options = [option for demand in problem.demands for option in demand.options]
+    count = len(options)
+    counts = np.array([len(demand.options) for demand in problem.demands], dtype=np.int64)
+    owner = np.repeat(np.arange(len(counts)), counts)
+    index = np.arange(count) - np.repeat(np.cumsum(counts) - counts, counts)
+    window = np.fromiter((positions[option.window] for option in options), np.int64, count)
+    duration = np.fromiter((option.duration for option in options), np.int64, count)
+    first = np.maximum(np.fromiter((option.earliest for option in options), np.int64, count), opened[window])
+    last = np.fromiter((option.latest for option in options), np.int64, count)
+    last = np.minimum(last, closed[window] - duration)
+    is_apart = np.zeros(len(opened), dtype=np.bool_)
+    is_apart[[positions[booking.window] for booking in problem.fixed]] = True
+    whole = np.flatnonzero((first <= last) & ~is_apart[window])
+    kind = np.full(count, Kind.PLACE, dtype=np.int64)
+    bulk = np.column_stack([kind, owner, index, window, first, last, duration])[whole]
+    free = FreeStarts(problem)
+    apart = [
+        _Row(Kind.PLACE, int(owner[at]), int(index[at]), int(window[at]), begin, end, options[at].duration)
+        for at in np.flatnonzero(is_apart[window]).tolist()
+        for begin, end in free.of(options[at])
+    ]
+    return np.concatenate([bulk, _table(apart)])
+
+
+def _others(problem: Problem, positions: Mapping[str, int]) -> Ints:
+    """Return the rows of bookings and campaigns."""
+    free = FreeStarts(problem)
+    return _table(
+        [
+            _Row(kind, owner, index, positions[option.window], first, last, option.duration)
+            for kind, owner, index, option in _options(problem)
+            for first, last in _apart(free.of(option), _last_in_time(problem, kind, owner, option))
+        ]
+    )
+
+
+def _table(rows: list[_Row]) -> Ints:
+    return np.array(rows, dtype=np.int64).reshape(len(rows), len(_Row._fields))
 
 
 def _options(problem: Problem) -> Iterator[tuple[Kind, int, int, Option | SurgeOption]]:
-    for d, demand in enumerate(problem.demands):
-        for o, option in enumerate(demand.options):
-            yield Kind.PLACE, d, o, option
     for b, booking in enumerate(problem.movable):
         yield Kind.KEEP, b, -1, Option(booking.window, booking.end - booking.start, booking.start, booking.start)
         for o, option in enumerate(booking.options):

@@ -22,7 +22,7 @@ from scheduler.engines.columns.activities import Activities, Floats, Ints, activ
 from scheduler.engines.columns.parties import allowances_within
 from scheduler.engines.columns.program import Entries, Extras, Program
 from scheduler.engines.starts import Kind
-from scheduler.objectives import Term, campaign_value, displacing_value, goodness, moving_term, placing_terms
+from scheduler.objectives import campaign_value, displacing_value, goodness, moving_term, placing_terms
 from scheduler.problem import Problem, Surge, is_maximised
 from scheduler.tasks import Hold
 
@@ -69,6 +69,7 @@ class _Builder:
         self._entries: list[tuple[Ints, Ints, Floats, Floats]] = []
         self._extra_entries: list[tuple[int, int, float]] = []
         self._linear: dict[str, _Linear] = {}
+        self._first_place = np.cumsum([0, *(len(demand.options) for demand in problem.demands)])
         for b in range(len(problem.movable)):
             self.add_extra(("displaced", b), 1)
         if "surge_output" in problem.objectives:
@@ -140,23 +141,23 @@ class _Builder:
                 for t in range(len(surge.targets))
             }
             return _Linear(nothing, nothing, outputs)
-        terms: list[Term] = []
-        placing: dict[int, list[Term]] = {}
-        for kind, owner, option in zip(acts.kind.tolist(), acts.owner.tolist(), acts.option.tolist(), strict=True):
-            if kind == Kind.PLACE:
-                if owner not in placing:
-                    placing[owner] = placing_terms(name, problem.demands[owner])
-                terms.append(placing[owner][option])
-            elif kind == Kind.MOVE:
-                terms.append(moving_term(name, problem.movable[owner], option))
-            elif kind == Kind.RUN:
-                terms.append(Term(campaign_value(name, problem.surges[owner], option)))
+        table = np.zeros((len(acts), 2))
+        places = self.of_kind(Kind.PLACE)
+        table[places] = self._placing(name)[self._first_place[acts.owner[places]] + acts.option[places]]
+        for at in np.flatnonzero((acts.kind == Kind.MOVE) | (acts.kind == Kind.RUN)).tolist():
+            owner, option = int(acts.owner[at]), int(acts.option[at])
+            if acts.kind[at] == Kind.MOVE:
+                table[at] = moving_term(name, problem.movable[owner], option)
             else:
-                terms.append(Term(0))
-        table = np.array(terms, dtype=np.float64).reshape(len(terms), 2)
+                table[at, 0] = campaign_value(name, problem.surges[owner], option)
         adds, per_day = table[:, 0] + table[:, 1] * acts.opening[acts.window], table[:, 1].copy()
         gone = {at: displacing_value(name, problem.movable[b]) for b, at in self._displaced()}
         return _Linear(adds, per_day, {at: float(by) for at, by in gone.items() if by})
+
+    def _placing(self, name: str) -> Floats:
+        """Return what each place of each demand adds, and adds per day, demand after demand."""
+        terms = (part for demand in self.problem.demands for term in placing_terms(name, demand) for part in term)
+        return np.fromiter(terms, np.float64).reshape(-1, 2)
 
     def _displaced(self) -> list[tuple[int, int]]:
         return [(b, self.extras["displaced", b]) for b in range(len(self.problem.movable))]
@@ -258,8 +259,7 @@ def outputs_by_day(builder: _Builder) -> None:
     runs = _by_owner(acts, builder.of_kind(Kind.RUN))
     outputs = [(s, t) for s, surge in enumerate(builder.problem.surges) for t in range(len(surge.targets))]
     for s, t in outputs if "surge_output" in builder.problem.objectives else []:
-        extra = builder.extras["output", (s, t)]
-        surge = builder.problem.surges[s]
+        extra, surge = builder.extras["output", (s, t)], builder.problem.surges[s]
         target = surge.targets[t]
         members = runs.get(s, np.zeros(0, np.int64))
         last = acts.last[members] + acts.opening[acts.window[members]]
@@ -286,15 +286,15 @@ def largest_batch(surge: Surge) -> int:
 
 
 def _by_owner(acts: Activities, members: Ints) -> dict[int, Ints]:
-    found: dict[int, list[int]] = defaultdict(list)
-    for activity, owner in zip(members.tolist(), acts.owner[members].tolist(), strict=True):
-        found[owner].append(activity)
-    return {owner: np.array(listed, dtype=np.int64) for owner, listed in found.items()}
+    """Return the members of each owner, in the order in which owners first come."""
+    owners, first, counts = np.unique(acts.owner[members], return_index=True, return_counts=True)
+    parts = np.split(members[np.argsort(acts.owner[members], kind="stable")], np.cumsum(counts)[:-1])
+    return {int(owners[at]): parts[at] for at in np.argsort(first)}
 
 
 def _by_party(builder: _Builder) -> dict[str, Ints]:
     demands = builder.problem.demands
-    found: dict[str, list[int]] = defaultdict(list)
+    found: dict[str, list[Ints]] = defaultdict(list)
     for d, members in _by_owner(builder.activities, builder.of_kind(Kind.PLACE)).items():
-        found[demands[d].party] += members.tolist()
-    return {party: np.array(listed, dtype=np.int64) for party, listed in found.items()}
+        found[demands[d].party].append(members)
+    return {party: np.concatenate(parts) for party, parts in found.items()}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from scheduler.engines.columns.activities import Activities
+import numpy as np
+
+from scheduler.engines.columns.activities import Activities, Ints
 from scheduler.engines.columns.master import Column
 from scheduler.engines.starts import Kind
 from scheduler.plan import Choice, Plan, Run, keeps
@@ -49,11 +51,24 @@ def columns_of_plan(problem: Problem, activities: Activities, plan: Plan) -> lis
     for run in plan.runs:
         wanted[Kind.RUN, numbers[run.surge], run.option].append(run.start)
     steps: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    keys = zip(activities.kind.tolist(), activities.owner.tolist(), activities.option.tolist(), strict=True)
-    for activity, key in enumerate(keys):
+    for activity in _among(activities, wanted).tolist():
+        key = int(activities.kind[activity]), int(activities.owner[activity]), int(activities.option[activity])
         window = int(activities.window[activity])
         for start in wanted.get(key, ()):
             day = start - int(activities.opening[window])
             if activities.first[activity] <= day <= activities.last[activity]:
                 steps[window].append((activity, day))
     return [Column(window, tuple(sorted(listed, key=lambda step: step[1]))) for window, listed in sorted(steps.items())]
+
+
+def _among(activities: Activities, wanted: Iterable[tuple[int, int, int]]) -> Ints:
+    """Return, in order, the activities that are wanted, without a look at each: there may be a million."""
+    keys = np.array(list(wanted), dtype=np.int64).reshape(-1, 3)
+    owners = 1 + max(int(activities.owner.max(initial=0)), int(keys[:, 1].max(initial=0)))
+    options = 2 + max(int(activities.option.max(initial=0)), int(keys[:, 2].max(initial=0)))
+    holders = keys[:, 0] * owners + keys[:, 1]
+    is_holder = np.zeros(owners * len(Kind), dtype=np.bool_)
+    is_holder[holders] = True
+    held_by = activities.kind * owners + activities.owner
+    among = np.flatnonzero(is_holder[held_by])
+    return among[np.isin(held_by[among] * options + activities.option[among] + 1, holders * options + keys[:, 2] + 1)]

@@ -16,17 +16,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scheduler.engines.columns.activities import Activities, Floats, Ints
 from scheduler.engines.columns.program import Prices
+from scheduler.engines.columns.ranges import Ranges
 
 # Differences below this are rounding, not gain.
 TINY = 1e-9
 WORK_AN_ARC = 4e-9
 WORK_A_DAY = 2e-5
+WORK_A_RANGE = 2e-9
+# An amount in a range takes a fifth of the time of an arc.
+MOST_RANGES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +50,26 @@ class Timetable:
         self.activities = activities
         self.windows = len(activities.length)
         self.days = int(activities.length.max(initial=0))
-        self.starting = _by_day(activities, self.days)
-        arcs = sum(len(day) for day in self.starting)
-        self.pass_work = WORK_AN_ARC * arcs + WORK_A_DAY * self.days
+        arcs = int((activities.last - activities.first + 1).sum())
+        ranges = Ranges(activities)
+        self.ranges = ranges if ranges.size <= MOST_RANGES * arcs else None
+        work = WORK_AN_ARC * arcs if self.ranges is None else WORK_A_RANGE * ranges.size
+        self.pass_work = work + WORK_A_DAY * self.days
+        self._tops: tuple[object, object, Floats, NDArray[np.bool_]] | None = None
+
+    @cached_property
+    def starting(self) -> list[Ints]:
+        """By day, the activities that may start on it, in the order of their windows."""
+        acts = self.activities
+        days = range(self.days)
+        return [np.flatnonzero((acts.first <= day) & (day <= acts.last)).astype(np.int32) for day in days]
 
     def best(self, prices: Prices, allowed: NDArray[np.bool_] | None = None) -> Floats:
         """Return what every window can still gain from each of its days on, shape (days + 1, windows)."""
         acts = self.activities
-        useful = self.useful(prices) if allowed is None else self.useful(prices) & allowed
+        if self.ranges is not None and not prices.per_day.any():
+            return self.ranges.best(self._top(self.ranges, prices, allowed)[0])
+        useful = self._useful(prices, allowed)
         best = np.zeros((self.days + 1, self.windows))
         for day in range(self.days - 1, -1, -1):
             best[day] = best[day + 1]
@@ -69,7 +86,10 @@ class Timetable:
     def routes(self, prices: Prices, best: Floats, allowed: NDArray[np.bool_] | None = None) -> Routes:
         """Return one best sequence for each window, every activity as early as the best allows."""
         acts = self.activities
-        useful = self.useful(prices) if allowed is None else self.useful(prices) & allowed
+        if self.ranges is not None and not prices.per_day.any():
+            top, useful = self._top(self.ranges, prices, allowed)
+            return _in_windows(*self.ranges.routes(top, prices.worth, useful, best))
+        useful = self._useful(prices, allowed)
         now = np.zeros(self.windows, dtype=np.int64)
         parts: list[tuple[Ints, Ints, Ints]] = []
         for day in range(self.days):
@@ -85,8 +105,19 @@ class Timetable:
                 now[where] = day + acts.duration[chosen]
             now = np.maximum(now, day + 1)
         window, activity, start = (np.concatenate([*part, np.zeros(0, np.int64)]) for part in _columns_of(parts))
-        order = np.argsort(window, kind="stable")
-        return Routes(window[order], activity[order], start[order])
+        return _in_windows(window, activity, start)
+
+    def _useful(self, prices: Prices, allowed: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+        return self.useful(prices) if allowed is None else self.useful(prices) & allowed
+
+    def _top(
+        self, ranges: Ranges, prices: Prices, allowed: NDArray[np.bool_] | None
+    ) -> tuple[Floats, NDArray[np.bool_]]:
+        """Return the tops of the ranges and what is useful; once for the routes that follow on the best."""
+        if self._tops is None or self._tops[0] is not prices or self._tops[1] is not allowed:
+            useful = self._useful(prices, allowed)
+            self._tops = prices, allowed, ranges.top(prices.worth, useful), useful
+        return self._tops[2:]
 
     def best_through(self, prices: Prices, best: Floats, reached: Floats) -> Floats:
         """Return, by activity, the most that a sequence through it gains, whenever it starts."""
@@ -123,16 +154,9 @@ class Timetable:
         return reached
 
 
-def _by_day(activities: Activities, days: int) -> list[Ints]:
-    """Return, for each day, the activities that may start on it, in the order of their windows."""
-    opens = np.argsort(activities.first, kind="stable")
-    counts = activities.last - activities.first + 1
-    which = np.repeat(opens, counts[opens])
-    before = np.cumsum(counts[opens]) - counts[opens]
-    day = np.arange(len(which)) - np.repeat(before, counts[opens]) + activities.first[which]
-    order = np.lexsort((which, day))
-    cuts = np.searchsorted(day[order], np.arange(1, days))
-    return list(np.split(which[order].astype(np.int32), cuts))
+def _in_windows(window: Ints, activity: Ints, start: Ints) -> Routes:
+    order = np.argsort(window, kind="stable")
+    return Routes(window[order], activity[order], start[order])
 
 
 def _heads(groups: Ints) -> Ints:

@@ -63,3 +63,18 @@ def test_a_domain_is_all_that_fits_until_starts_are_dropped() -> None:
     assert narrow.of((Kind.PLACE, 0, 0), option) == [[1, 1], [6, 6]]
     assert narrow.of((Kind.PLACE, 0, 1), option) == []
     assert narrow.size == 1
+
+
+def test_a_fixed_booking_splits_options_of_its_window_only_and_the_order_stays() -> None:
+    places = (Option("v", 3, 20, 30), Option("w", 3, 0, 9))
+    demands = (Demand("d", options=places), Demand("e", options=places[::-1]))
+    acts = activities_of(problem_of("weight", windows=LATER, fixed=(Fixed("f", "w", 4, 6),), demands=demands))
+    assert list(zip(acts.window.tolist(), acts.owner.tolist(), acts.option.tolist(), strict=True)) == [
+        (0, 0, 1),
+        (0, 0, 1),
+        (0, 1, 0),
+        (0, 1, 0),
+        (1, 0, 0),
+        (1, 1, 1),
+    ]
+    assert list(zip(acts.first.tolist(), acts.last.tolist(), strict=True))[:2] == [(0, 1), (6, 7)]
