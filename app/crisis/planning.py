@@ -25,7 +25,7 @@ from app.crisis.models import Crisis, CrisisMode, CrisisPlan, CrisisStatus, Plan
 from app.crisis.plan_schemas import PlanCommand
 from app.crisis.power_checks import legal_grounds_of
 from app.crisis.references import References
-from app.crisis.scoping import brief_of
+from app.crisis.scoping import NO_CALENDAR, brief_of
 from app.crisis.searching import PLAN_SEARCH
 from app.crisis.service import change_status, locked_crisis, require_status
 from app.identity.actor import Actor
@@ -36,7 +36,6 @@ SUPERSEDABLE = frozenset({PlanStatus.PROPOSED, PlanStatus.SIGNED})
 PLANNER = Author.of_job("crisis_plan")
 DRILL_SOLVER = {"workers": 1, "niceness": LAST}
 """A drill is solved on one core, and on that only as far as those who book leave it."""
-NO_CALENDAR = "Nobody publishes any slot: there is no calendar to plan on."
 
 
 async def request_plan(session: AsyncSession, actor: Actor, crisis_id: UUID, command: PlanCommand) -> Run:

@@ -22,9 +22,9 @@ from app.crisis.declaration_rules import target_faults
 from app.crisis.errors import NothingToPlan, NothingToReplan
 from app.crisis.models import Crisis, CrisisMode, CrisisStatus
 from app.crisis.plan_schemas import ReplanCommand
-from app.crisis.planning import NO_CALENDAR, solver_of, take_up_plan
+from app.crisis.planning import solver_of, take_up_plan
 from app.crisis.replanner import missing_targets
-from app.crisis.scoping import brief_of
+from app.crisis.scoping import NO_CALENDAR, brief_of
 from app.crisis.service import locked_crisis, refuse, require_status
 from app.crisis.stock import Stock, take_stock
 from app.identity.actor import Actor

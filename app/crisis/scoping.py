@@ -51,6 +51,9 @@ class Calendars:
     versions: Mapping[UUID, int]
 
 
+NO_CALENDAR = "Nobody publishes any slot: there is no calendar to plan on."
+
+
 async def brief_of(session: AsyncSession, crisis: Crisis, as_of_on: date | None = None) -> Brief:
     """Return what the planner needs of a crisis; its powers decide which tiers are open where, and on which days.
 
@@ -106,7 +109,7 @@ def require_anything_to_call(brief: Brief, calendars: Calendars) -> None:
         If nobody publishes any slot, or no power is in force, any more.
     """
     if not calendars.slots:
-        raise NothingToPlan("Nobody publishes any slot any more: there is no calendar to plan on.")
+        raise NothingToPlan(NO_CALENDAR)
     if not brief.tiers:
         raise NothingToPlan("No power is in force any more: nothing may be called.")
 
