@@ -73,7 +73,9 @@ def creation(author: Author, action: str, row: SQLModel) -> dict[str, Any]:
     written beside the record.
     """
     assert row.__tablename__ not in KEPT_APART  # noqa: S101 - nobody does
-    state = {name: value for name, value in spelt(row).items() if name not in UNRECORDED}
+    state = spelt(row)
+    for name in UNRECORDED & state.keys():
+        del state[name]
     for name in written_columns(type(row)).periods:
         state[name] = _spelt(state[name])
     return {

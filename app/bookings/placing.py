@@ -127,7 +127,7 @@ def option_at(request: RequestFacts, unit: UnitFacts, slot: SlotFacts, start_on:
     OutsideSlot
         If only the start stands against it.
     """
-    found = match(request, unit, [replace(slot, busy=())], as_of_on)
+    found = match(request, unit, [replace(slot, busy=()) if slot.busy else slot], as_of_on)
     if not found.options:
         _refuse_start(found, slot, start_on)
         raise NotEligible(reasons=reasons_told(found.reasons))

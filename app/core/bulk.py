@@ -38,11 +38,11 @@ async def insert_all(session: AsyncSession, model: type[SQLModel], rows: Sequenc
 
 def spelt(row: SQLModel) -> dict[str, Any]:
     """Return what is written of a row, by column, in the words of JSON; periods and documents as they are."""
-    values = {}
-    for name in written_columns(type(row)).names:
-        value = getattr(row, name)
-        word = _word(type(value))  # type: ignore[arg-type]  # every class is hashable
-        values[name] = value if word is None else word(value)
+    values = {name: getattr(row, name) for name in written_columns(type(row)).names}
+    for name, value in values.items():
+        # Most are null: that is seen sooner than that it has no word.
+        if value is not None and (word := _word(type(value))) is not None:
+            values[name] = word(value)
     return values
 
 
