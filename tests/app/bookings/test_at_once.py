@@ -80,6 +80,13 @@ async def test_a_hold_at_once_is_the_hold_that_the_operation_makes(
     }
 
 
+async def test_its_records_are_stored_as_they_are(market: Market, owner: AsyncEngine) -> None:
+    await market.send("/v1/bookings", await body_of(market), headers=market.buyer, expect=201)
+    sql = "SELECT action FROM audit_records WHERE pg_column_compression(after) IS NOT NULL"
+    async with owner.connect() as connection:
+        assert list((await connection.execute(text(sql))).scalars()) == []
+
+
 async def test_the_same_key_again_is_answered_alike_and_does_nothing(market: Market, owner: AsyncEngine) -> None:
     body, headers = await body_of(market), {**market.buyer, "Idempotency-Key": "once"}
     first = await market.client.post("/v1/bookings", json=body, headers=headers)
