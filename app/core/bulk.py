@@ -40,8 +40,10 @@ def spelt(row: SQLModel) -> dict[str, Any]:
     """Return what is written of a row, by column, in the words of JSON; periods and documents as they are."""
     values = {name: getattr(row, name) for name in written_columns(type(row)).names}
     for name, value in values.items():
-        # Most are null: that is seen sooner than that it has no word.
-        if value is not None and (word := _word(type(value))) is not None:
+        if value is None:  # as most are: that is seen sooner than that it has no word
+            continue
+        word = _word(type(value))  # type: ignore[arg-type]  # every class is hashable
+        if word is not None:
             values[name] = word(value)
     return values
 

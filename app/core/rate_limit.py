@@ -95,7 +95,9 @@ def policies(settings: Settings) -> Mapping[str, Policy]:
         "writes": settings.rate_limit_writes,
         "address": settings.rate_limit_address,
     }
-    return {name: Policy(name, RateLimitItemPerMinute(amount)) for name, amount in amounts.items() if amount}
+    return {
+        name: Policy(name, RateLimitItemPerMinute(amount, namespace=name)) for name, amount in amounts.items() if amount
+    }
 
 
 class RateLimit:

@@ -83,6 +83,17 @@ async def test_a_key_has_limits_of_its_own_for_reads_and_for_writes(limited: Fas
         assert [one.headers["ratelimit-policy"] for one in writes] == ['"writes";q=2;w=60'] * 3
 
 
+async def test_reads_and_writes_are_counted_apart_also_where_as_many_are_allowed(
+    settings: Settings, world: World
+) -> None:
+    app = create_app(settings.model_copy(update={"rate_limit_reads": 50, "rate_limit_writes": 50}))
+    key = await world.coordinator()
+    async with app.router.lifespan_context(app), at(app) as client:
+        await statuses(client, 2, key)  # the first one counts as the address's
+        written = await client.post("/v1/organisations", json={}, headers=key)
+    assert written.headers["ratelimit"].startswith('"writes";r=49;')
+
+
 async def test_guessed_keys_count_against_the_address(limited: FastAPI) -> None:
     async with at(limited) as client:
         guesses = [{"Authorization": f"Bearer crn_{number}"} for number in range(4)]

@@ -8,11 +8,11 @@ from uuid import UUID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.crisis.amendment_body import PendingDisplacement
 from app.crisis.campaigns import Brief
 from app.crisis.models import OrderStatus
 from app.crisis.rules import BookingFacts
 from app.crisis.scoping import Calendars
+from app.crisis.standing import PendingDisplacement
 from app.crisis.stock import Stock
 from tests.app.crisis.standing_orders import A_BATCH, order
 from tests.app.crisis.test_replanner import amended, booking, brief, calendars, stock

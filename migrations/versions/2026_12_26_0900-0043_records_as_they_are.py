@@ -3,13 +3,13 @@
 PostgreSQL compresses what makes a row larger than 2 kB, which a booking's record is by a little. Larger ones are still
 compressed, and records that are there already stay as they are stored: what they say is the same.
 
-Revision ID: 0045
+Revision ID: 0043
 Revises: 0042
 """
 
 from alembic import op
 
-revision = "0045"
+revision = "0043"
 down_revision = "0042"
 branch_labels = None
 depends_on = None
