@@ -138,7 +138,9 @@ def _is_as_told(order: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
 def _leaving(amendment: CrisisPlan, orders: Mapping[UUID, CrisisOrder]) -> list[CrisisOrder]:
     """Return the live orders that the amendment releases, whether or not another takes their place."""
     named = [*amendment.body["orders"]["released"], *amendment.body["orders"]["changed"]]
-    found = [orders[UUID(one["order_id"])] for one in named if UUID(one["order_id"]) in orders]
+    # One that has failed since is freed by the sweep that ends its order.
+    live = [UUID(one["order_id"]) for one in named if one["status"] in RELEASABLE]
+    found = [orders[order_id] for order_id in live if order_id in orders]
     return [order for order in found if order.status in RELEASABLE]
 
 

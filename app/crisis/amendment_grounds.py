@@ -96,7 +96,8 @@ async def show_grounds(job: JobContext, run: Run, limits: Limits, watch: Watch) 
 async def take_up_grounds(session: AsyncSession, run: Run) -> None:
     """Write beside an amendment what was found out about it, signed or in force as it may be by now.
 
-    What a run that failed or was cancelled has left open is said to be so. One that is superseded needs no grounds.
+    What a run that failed, or was cancelled while it ran, has left open is said to be so. One that is superseded needs
+    no grounds.
     """
     if run.crisis_id is None or run.follows_id is None:
         return

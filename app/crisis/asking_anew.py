@@ -10,7 +10,7 @@ from app.crisis.amendment_body import Amending
 from app.crisis.campaigns import Brief
 from app.crisis.declaration import CrisisTarget
 from app.crisis.models import Crisis
-from app.crisis.standing import Standing
+from app.crisis.stock import Stock
 
 ASKED_ANEW = "asked_anew"
 """Under this name the references of a run hold what it was asked for, until its problems are made."""
@@ -33,9 +33,13 @@ def wanted_by(asked: AskedAnew | Amending, brief: Brief) -> Brief:
     return brief if asked.targets is None else replace(brief, targets=asked.targets)
 
 
-def changes_anything(crisis: Crisis, asked: AskedAnew, standing: Standing) -> bool:
-    """Tell whether there is something to amend even where nothing is missing: units gone or back, or new targets."""
-    return bool(standing.leaving or asked.available_unit_ids) or _changes_targets(crisis, asked)
+def changes_anything(crisis: Crisis, asked: AskedAnew, stock: Stock) -> bool:
+    """Tell whether there is something to amend even where nothing is missing.
+
+    Units that are gone or back, new targets, or an amendment that nobody wants in force any more.
+    """
+    has_units = bool(stock.standing.leaving or asked.available_unit_ids)
+    return has_units or stock.has_open_amendment or _changes_targets(crisis, asked)
 
 
 def _changes_targets(crisis: Crisis, asked: AskedAnew) -> bool:

@@ -16,7 +16,6 @@ from app.bookings.models import Charge, FailureCause
 from app.crisis import closing_repository, repository
 from app.crisis.closing_models import CrisisClosing
 from app.crisis.closing_rules import Due, Entry, statement
-from app.crisis.declaration import CrisisRules
 from app.crisis.models import Crisis, CrisisMode, CrisisOrder, Displacement, DisplacementStatus, OrderStatus
 from app.crisis.rules import due_cents
 
@@ -43,13 +42,12 @@ async def ledger_of(session: AsyncSession, crisis: Crisis) -> dict[str, Any]:
     sides = {one.organisation_id for one in charges} | {one.counterparty_id for one in charges if one.counterparty_id}
     names = await closing_repository.names_of(session, sides)
     causes = await closing_repository.failure_causes(session, crisis.id)
-    rules = CrisisRules.model_validate(crisis.rules)
-    dues = () if crisis.mode is CrisisMode.DRILL else dues_of(rules, orders, displacements, causes)
+    dues = () if crisis.mode is CrisisMode.DRILL else dues_of(crisis.rules, orders, displacements, causes)
     return statement([_entry(one) for one in charges], dues, names)
 
 
 def dues_of(
-    rules: CrisisRules,
+    rules: Mapping[str, Any],
     orders: Iterable[CrisisOrder],
     displacements: Iterable[Displacement],
     causes: Mapping[UUID, FailureCause | None],
@@ -58,6 +56,8 @@ def dues_of(
 
     Parameters
     ----------
+    rules
+        Those of the crisis, as they are stored.
     causes
         Where the cause lies, by order, of each campaign that has failed.
     """

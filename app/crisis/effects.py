@@ -20,7 +20,6 @@ from app.bookings.service import approve, create_booking, end_booking
 from app.capacity.occupancy import span_of
 from app.core.model import period
 from app.crisis.calendar_repository import bookings_by_id
-from app.crisis.declaration import CrisisRules
 from app.crisis.models import Crisis, CrisisMode, CrisisOrder, Displacement, DisplacementKind
 from app.crisis.rules import due_cents
 
@@ -146,7 +145,7 @@ class Outside:
 
     async def credit_failure(self, order: CrisisOrder, campaign: Booking) -> None:
         """Credit what is not due of an order whose campaign has failed; the crisis may have ended since."""
-        due = due_cents(CrisisRules.model_validate(self.crisis.rules), order.price_cents, campaign.failure_cause)
+        due = due_cents(self.crisis.rules, order.price_cents, campaign.failure_cause)
         if due == order.price_cents:
             return
         cause = campaign.failure_cause.value if campaign.failure_cause else None

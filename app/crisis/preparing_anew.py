@@ -47,7 +47,7 @@ async def read_anew(session: AsyncSession, crisis: Crisis, run: Run) -> Callable
         asked,
         is_drill=crisis.mode is CrisisMode.DRILL,
         filling_from_on=crisis.as_of_on,
-        is_wanted=changes_anything(crisis, asked, stock.standing),
+        is_wanted=changes_anything(crisis, asked, stock),
     )
 
 

@@ -146,7 +146,10 @@ def changing_problem(
     pending
         The displacements that have yet to take effect.
     """
-    places = {one.slot_id for one in called_campaigns(board)}
+    waited_for = {booking_id for order in standing.changeable for booking_id in order.waits_for}
+    passing = _passing_on(board, [one for one in pending if one.booking_id in waited_for])
+    lawful = lawful_campaigns(called_campaigns(board), passing)
+    places = {one.slot_id for one in lawful}
     orders = [one for one in standing.changeable if one.slot_id in places]
     if not orders or not lacking:
         return None
@@ -154,9 +157,6 @@ def changing_problem(
     by_slot: dict[UUID, list[StandingOrder]] = defaultdict(list)
     for order in orders:
         by_slot[order.slot_id].append(order)
-    waited_for = {booking_id for order in orders for booking_id in order.waits_for}
-    passing = _passing_on(board, [one for one in pending if one.booking_id in waited_for])
-    lawful = lawful_campaigns(called_campaigns(board), passing)
     split = [piece for one in lawful for piece in _split(one, by_slot[one.slot_id])]
     loose = replace(loose, campaigns=tuple(split))
     campaigns = called_campaigns(loose)

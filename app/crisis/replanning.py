@@ -73,7 +73,7 @@ async def request_replan(session: AsyncSession, actor: Actor, crisis_id: UUID, c
     stock = await take_stock(session, crisis, said.unavailable, said.available)
     require_out_of_service(said, stock.out_of_service)
     lacking = missing_targets(wanted_by(asked, brief), stock.standing.releases, crisis.as_of_on)
-    if not lacking and not changes_anything(crisis, asked, stock.standing):
+    if not lacking and not changes_anything(crisis, asked, stock):
         raise NothingToReplan("What is ordered meets every target: there is nothing to plan anew.", facts=_met(stock))
     await give_up_following(session, actor, crisis)
     return await create_run(

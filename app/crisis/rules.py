@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import IntEnum
+from typing import Any
 from uuid import UUID
 
 from app.bookings.fees import share_cents
@@ -118,6 +119,9 @@ class BookingFacts:
     product_id: UUID | None = None
 
 
+FAILURES_RULE = "failures"
+
+
 def days_of(hours: int) -> timedelta:
     """Return the days within which so many hours are over, whenever in the first one they begin."""
     return timedelta(days=-(-hours // HOURS_A_DAY))
@@ -125,7 +129,7 @@ def days_of(hours: int) -> timedelta:
 
 def accepted_by(rules: CrisisRules, as_of_on: date) -> date:
     """Return the last day on which an order may be accepted that is planned on a day, signed and answered in time."""
-    return as_of_on + days_of(rules.signing_hours + rules.response_hours)
+    return as_of_on + days_of(rules.signing_hours) + days_of(rules.response_hours)
 
 
 def frozen_until(rules: CrisisRules, accepted_on: date) -> date:
@@ -169,9 +173,17 @@ def compensation_cents(rules: CrisisRules, price_cents: int, *, moved: bool, rec
     return price_cents * (rules.recalled_compensation_percent if recallable else percent) // 100
 
 
-def due_cents(rules: CrisisRules, price_cents: int, cause: FailureCause | None) -> int:
-    """Return what is due of an order whose campaign has failed, by where the cause lies, as far as it is known."""
-    return share_cents(price_cents, rules.failures.percent(cause or FailureCause.UNKNOWN))
+def due_cents(rules: Mapping[str, Any], price_cents: int, cause: FailureCause | None) -> int:
+    """Return what is due of an order whose campaign has failed, by where the cause lies, as far as it is known.
+
+    Parameters
+    ----------
+    rules
+        Those of the crisis, as they are stored: where they were declared before they said so, all of it is due.
+    """
+    if FAILURES_RULE not in rules:
+        return price_cents
+    return share_cents(price_cents, CrisisRules.model_validate(rules).failures.percent(cause or FailureCause.UNKNOWN))
 
 
 def first_start_on(as_of_on: date, valid_from_on: date, rules: CrisisRules) -> date:

@@ -46,6 +46,9 @@ LET_GO = frozenset({PlaceAnswer.DECLINED, PlaceAnswer.LAPSED})
 ENDED_AS = {BookingStatus.COMPLETED: OrderStatus.COMPLETED, BookingStatus.FAILED: OrderStatus.FAILED}
 
 
+OPEN = frozenset({PlanStatus.PROPOSED, PlanStatus.SIGNED})
+
+
 @dataclass(frozen=True, slots=True)
 class Stock:
     """What a crisis has ordered and displaced so far.
@@ -58,6 +61,8 @@ class Stock:
         The places that bookings have moved to, or will, by slot.
     out_of_service
         Units that offered nothing any more before this was asked.
+    has_open_amendment
+        Whether slots are held still for an amendment that is not in force: only another, or the end, lets them go.
     """
 
     plan_id: UUID
@@ -67,6 +72,7 @@ class Stock:
     standing: Standing
     replaced: Mapping[UUID, tuple[Span, ...]]
     out_of_service: frozenset[UUID] = frozenset()
+    has_open_amendment: bool = False
 
     @property
     def documents(self) -> list[dict[str, Any]]:
@@ -91,7 +97,8 @@ async def take_stock(
     StateConflict
         If none of its plans has been activated.
     """
-    plans = [one for one in await repository.plans_of(session, crisis.id) if one.status is PlanStatus.ACTIVATED]
+    made = await repository.plans_of(session, crisis.id)
+    plans = [one for one in made if one.status is PlanStatus.ACTIVATED]
     if not plans:
         raise StateConflict("No plan of this crisis has been activated: there is nothing to change.")
     rows = await amendment_repository.orders_now(session, crisis.id)
@@ -118,7 +125,8 @@ async def take_stock(
         products={key: one.product_id for key, one in bookings.items() if one.product_id is not None},
     )
     out = out_of_service(orders, answered_for, recorded)
-    return Stock(plans[-1].id, plans[-1].plan_hash, orders, pending, standing, replaced, out)
+    is_open = any(one.amends_id is not None and one.status in OPEN for one in made)
+    return Stock(plans[-1].id, plans[-1].plan_hash, orders, pending, standing, replaced, out, is_open)
 
 
 def _planned(plans: Iterable[CrisisPlan]) -> dict[tuple[UUID, str, str], list[Release]]:

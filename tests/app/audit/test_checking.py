@@ -70,8 +70,10 @@ FORGE = "UPDATE audit_seals SET digest = '\\x' || repeat('00', 32)::text WHERE s
         ("UPDATE audit_seals SET sealed_at = sealed_at - interval '1 day' WHERE sequence = 2", ["seal 2 is altered"]),
         ("UPDATE audit_seals SET total_records = 7 WHERE sequence = 2", ["seal 2 is altered"]),
         (
-            "UPDATE audit_seals SET record_digests = set_byte(record_digests, 9, 255 - get_byte(record_digests, 9))"
-            " WHERE sequence = 4",
+            (
+                "UPDATE audit_seals SET record_digests = set_byte(record_digests, 9, 255 - get_byte(record_digests, 9))"
+                " WHERE sequence = 4"
+            ),
             ["seal 4 is alt"],
         ),
         ("DELETE FROM audit_seals WHERE sequence = 3", ["seal 3 is missing"]),

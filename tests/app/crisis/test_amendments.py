@@ -298,7 +298,7 @@ async def test_a_drill_is_scored_on_all_that_is_in_force_and_planned_anew_as_mod
     await answer(crises, crisis_id, first, "counter", COUNTER)
     await crises.put_into_force(crisis_id, await crises.amended(crisis_id))
     solved = "SELECT DISTINCT parameters ->> 'workers', parameters ->> 'niceness' FROM runs"
-    assert await rows(owner, solved) == [("1", "5")]
+    assert await rows(owner, solved) == [("1", "19")]
     await answer(crises, crisis_id, spare, "accept")
     after = await crises.get(f"/{crisis_id}/score")
     assert after["targets"][-1]["accepted"] == 2 * before["targets"][-1]["accepted"] > 0

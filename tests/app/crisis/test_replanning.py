@@ -138,6 +138,23 @@ async def test_what_cannot_be_planned_for_names_its_field(crises: Crises, world:
         assert pointer in {fault["pointer"] for fault in refused["errors"]}, refused
 
 
+async def test_an_amendment_that_nobody_wants_any_more_lets_its_slots_go(
+    crises: Crises, world: World, owner: AsyncEngine
+) -> None:
+    """A unit that was said to be gone is not: to plan anew without a word changes nothing, and supersedes it."""
+    first, _ = (await makers(world, 2)).values()
+    crisis_id, _ = await crises.activated()
+    await crises.amended(crisis_id, unavailable_unit_ids=[str(first.unit.id)])
+    assert await scalar(owner, "SELECT count(*) FROM slot_freezes") == 1
+    anew = await crises.amended(crisis_id)
+    assert (anew["body"]["campaigns"], anew["body"]["changed_orders"]) == ([], 0)
+    plans = (await crises.get(f"/{crisis_id}/plans"))["items"]
+    assert [one["status"] for one in plans] == ["activated", "superseded", "proposed"]
+    assert await scalar(owner, "SELECT count(*) FROM slot_freezes") == 0
+    await crises.put_into_force(crisis_id, anew)
+    assert (await crises.post(f"/{crisis_id}/replan", expect=409))["type"].endswith("nothing-to-replan")
+
+
 async def test_new_targets_are_the_crisis_s_own_once_the_amendment_is_activated(crises: Crises, world: World) -> None:
     await makers(world, 2)
     crisis_id, _ = await crises.activated()

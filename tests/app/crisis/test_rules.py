@@ -22,6 +22,7 @@ from app.crisis.rules import (
     Power,
     Tier,
     compensation_cents,
+    days_of,
     due_cents,
     first_start_on,
     tier_of_booking,
@@ -138,14 +139,20 @@ def test_compensation_is_a_share_of_the_price(*, price: int, moved: bool, recall
 
 @pytest.mark.parametrize(("cause", "due"), [("cdmo", 0), ("product", 1_000), ("unknown", 1_000), (None, 1_000)])
 def test_what_is_due_of_a_failed_campaign_follows_from_its_cause(cause: str | None, due: int) -> None:
-    assert due_cents(CrisisRules(), 1_000, FailureCause(cause) if cause else None) == due
+    assert due_cents(CrisisRules().model_dump(mode="json"), 1_000, FailureCause(cause) if cause else None) == due
+
+
+def test_all_is_due_of_a_failed_campaign_under_rules_that_were_signed_without_a_word_on_it() -> None:
+    older = CrisisRules().model_dump(mode="json", exclude={"failures"})
+    assert due_cents(older, 1_000, FailureCause.CDMO) == 1_000
 
 
 @given(signing=st.integers(0, 720), hours=st.integers(1, 720))
 def test_no_campaign_starts_before_its_order_can_be_signed_and_answered(signing: int, hours: int) -> None:
     rules = CrisisRules(signing_hours=signing, response_hours=hours)
     first = first_start_on(day(0), day(-5), rules)
-    assert timedelta(hours=signing + hours) <= first - day(0) < timedelta(hours=signing + hours + 24)
+    assert timedelta(hours=signing + hours) <= first - day(0) < timedelta(hours=signing + hours + 48)
+    assert first == day(0) + days_of(signing) + days_of(hours)  # each begins on a day of its own
     assert first_start_on(day(0), day(90), rules) == max(first, day(90))
 
 
