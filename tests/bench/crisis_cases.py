@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
+from app.crisis.profiles import profiles
 from seed.world import World as Rows
 
 
@@ -32,12 +33,14 @@ def cases(rows: Rows) -> tuple[Case, Case]:
 
 
 def most_booked(rows: Rows) -> str:
-    """Return the modality whose lines have the most bookings."""
+    """Return the modality, of those that a countermeasure is known to be of, whose lines have the most bookings."""
+    known = {profile.modality for profile in profiles().values()}
     line_of = {unit.id: unit.line_id for unit in rows.units}
     made_on: dict[UUID, list[str]] = defaultdict(list)
     for offer in rows.line_modalities:
         made_on[offer.line_id].append(offer.modality)
-    counts = Counter(modality for booking in rows.bookings for modality in made_on[line_of[booking.unit_id]])
+    made = (modality for booking in rows.bookings for modality in made_on[line_of[booking.unit_id]])
+    counts = Counter(modality for modality in made if modality in known)
     return min(counts, key=lambda modality: (-counts[modality], modality))
 
 
