@@ -119,9 +119,6 @@ class BookingFacts:
     product_id: UUID | None = None
 
 
-FAILURES_RULE = "failures"
-
-
 def days_of(hours: int) -> timedelta:
     """Return the days within which so many hours are over, whenever in the first one they begin."""
     return timedelta(days=-(-hours // HOURS_A_DAY))
@@ -181,7 +178,7 @@ def due_cents(rules: Mapping[str, Any], price_cents: int, cause: FailureCause | 
     rules
         Those of the crisis, as they are stored: where they were declared before they said so, all of it is due.
     """
-    if FAILURES_RULE not in rules:
+    if "failures" not in rules:
         return price_cents
     return share_cents(price_cents, CrisisRules.model_validate(rules).failures.percent(cause or FailureCause.UNKNOWN))
 

@@ -88,6 +88,8 @@ def test_one_that_stands_back_a_little_is_not_served_last(sleeper: int) -> None:
 def test_a_process_that_is_gone_is_let_go() -> None:
     with subprocess.Popen([sys.executable, "-S", "-c", ""]) as process:
         process.wait()
+    with pytest.raises(ProcessLookupError):
+        os.getpriority(os.PRIO_PROCESS, process.pid)
     stand_back(process.pid, LAST)
     give_way(process.pid)
 
