@@ -160,7 +160,7 @@ class Slot(Versioned, table=True):
             postgresql_where=text("status = 'published'"),
         ),
         Index("ix_slots_published_start", text("lower(period)"), "id", postgresql_where=text("status = 'published'")),
-        Index("ix_slots_unit_id", "unit_id"),
+        Index("ix_slots_unit_start", "unit_id", text("lower(period)"), "id"),
         Index(
             "ix_slots_releases_on",
             "releases_on",
