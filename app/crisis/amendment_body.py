@@ -153,25 +153,28 @@ def _pending(
 ) -> dict[str, Any]:
     """Return what becomes of the displacements that have yet to take effect, and which campaigns wait for them.
 
-    One stays while an order that is kept needs it; a campaign in the place of an order that was given up takes its own
-    over. One of an order that is released otherwise is dropped, and its booking may be asked anew.
+    One stays while an order that is kept needs it, and is shared where a campaign needs it too; a campaign in the place
+    of an order that was given up takes its own over. One of an order that is released otherwise is dropped, and its
+    booking may be asked anew.
     """
     needed = {booking_id for order in left.kept for booking_id in order.waits_for}
     freed = {booking_id for order in gone for booking_id in order.waits_for} - needed
     anew = {one.booking.booking_id for one in settled.displacements}
-    stay, passed_on, dropped = [], [], []
+    becomes: dict[str, Any] = {"stay": [], "shared": [], "passed_on": [], "dropped": []}
     waiting: set[int] = set()
     for one in pending:
         numbers = [number for number, campaign in enumerate(settled.campaigns, 1) if runs_over(campaign, one)]
         waiting |= set(numbers)
+        told = {"booking_id": str(one.booking_id), "campaigns": numbers, "tier": one.tier}
+        told["start"] = one.start_on.isoformat()
         if one.booking_id not in freed:
-            stay.append(str(one.booking_id))
+            becomes["stay"].append(told["booking_id"])
+            becomes["shared"] += [told] if numbers else []
         elif numbers and one.booking_id not in anew:
-            told = {"booking_id": str(one.booking_id), "campaigns": numbers, "tier": one.tier}
-            passed_on.append({**told, "start": one.start_on.isoformat()})
+            becomes["passed_on"].append(told)
         else:
-            dropped.append(str(one.booking_id))
-    return {"stay": stay, "passed_on": passed_on, "dropped": dropped, "campaigns_waiting": sorted(waiting)}
+            becomes["dropped"].append(told["booking_id"])
+    return {**becomes, "campaigns_waiting": sorted(waiting)}
 
 
 def _campaigns(

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from app.core.clock import today
 from app.crisis.declaration import CrisisRules
 from app.crisis.rules import days_of, frozen_until
+from app.crisis.standing import awaited_anew
 
 
 class Recall(NamedTuple):
@@ -57,13 +58,12 @@ def too_late(
 def lateness_of(body: Mapping[str, Any]) -> dict[str, Any]:
     """Return what of a plan has become too late to be activated today; nothing if all of it is in time.
 
-    An order is not issued where its CDMO could not accept it until its time to answer is over. Lots that an amendment
-    passes on were told before, and have no notice to wait for.
+    An order is not issued where its CDMO could not accept it until its time to answer is over. Lots that gave way
+    before the amendment were told then, and have no notice to wait for.
     """
     rules = CrisisRules.model_validate(body["rules"])
-    passed_on = body.get("pending_displacements", {}).get("passed_on", ())
     lots = [one["from"]["start"] for one in body["displacements"]]
-    lots += [one["start"] for one in passed_on if "start" in one]
+    lots += [one["start"] for one in awaited_anew(body) if "start" in one]
     recalls = [
         Recall(date.fromisoformat(one["from"]["start"]), one["notice_days"])
         for one in body["displacements"]

@@ -16,6 +16,7 @@ from app.crisis.errors import PowerLacking
 from app.crisis.models import Crisis, CrisisOrder, CrisisPlan, PlanStatus
 from app.crisis.power_scope import grounds, usable
 from app.crisis.rules import Power, Tier
+from app.crisis.standing import awaited_anew
 
 
 async def powers_in(session: AsyncSession, crisis: Crisis) -> tuple[Power, ...]:
@@ -85,7 +86,7 @@ async def legal_grounds_of(session: AsyncSession, crisis: Crisis, body: Mapping[
     starts = {one["number"]: date.fromisoformat(one["start"]) for one in body["campaigns"]}
     campaigns = [Call(UUID(one["unit_id"]), Tier(one["tier"]), starts[one["number"]]) for one in body["campaigns"]]
     units = {one["number"]: UUID(one["unit_id"]) for one in body["campaigns"]}
-    giving_way = [*body["displacements"], *body.get("pending_displacements", {}).get("passed_on", ())]
+    giving_way = [*body["displacements"], *awaited_anew(body)]
     displaced = [
         [Call(units[number], Tier(one["tier"]), starts[number]) for number in one["campaigns"]] for one in giving_way
     ]

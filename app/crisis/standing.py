@@ -244,6 +244,15 @@ def as_document(order: StandingOrder) -> dict[str, Any]:
     }
 
 
+def awaited_anew(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the lots that new campaigns of an amendment wait for, and that give way by an earlier plan.
+
+    Each is passed on to them, or shared with an order that is kept; bodies of old name none that is shared.
+    """
+    becomes = body.get("pending_displacements", {})
+    return [*becomes.get("passed_on", ()), *becomes.get("shared", ())]
+
+
 def still_holds(seen: Iterable[Mapping[str, Any]], now: Iterable[Mapping[str, Any]]) -> bool:
     """Tell whether orders are as they were seen, but for acceptances and completions of what was counted on.
 

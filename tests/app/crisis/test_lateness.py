@@ -50,18 +50,19 @@ def test_the_first_day_that_is_not_frozen_and_today_are_in_time(monkeypatch: pyt
 
 
 @pytest.mark.parametrize(
-    ("lot", "notice_days", "passed_on", "late"),
+    ("lot", "notice_days", "pending", "late"),
     [
-        (22, None, [], None),
-        (21, None, [], "lots_frozen"),
-        (36, 30, [], None),
-        (35, 30, [], "recalls_short"),
-        (36, 30, [{"start": iso(22)}], None),
-        (36, 30, [{"start": iso(21)}], "lots_frozen"),
+        (22, None, {}, None),
+        (21, None, {}, "lots_frozen"),
+        (36, 30, {}, None),
+        (35, 30, {}, "recalls_short"),
+        (36, 30, {"passed_on": [{"start": iso(22)}], "shared": [{"start": iso(22)}]}, None),
+        (36, 30, {"passed_on": [{"start": iso(21)}]}, "lots_frozen"),
+        (36, 30, {"passed_on": [], "shared": [{"start": iso(21)}]}, "lots_frozen"),
     ],
 )
 def test_an_order_is_not_issued_that_could_not_be_accepted_until_its_time_is_over(
-    monkeypatch: pytest.MonkeyPatch, lot: int, notice_days: int | None, passed_on: list[Any], late: str | None
+    monkeypatch: pytest.MonkeyPatch, lot: int, notice_days: int | None, pending: dict[str, Any], late: str | None
 ) -> None:
     """Signed on day 6, it may be accepted until day 8: 14 days later is day 22. A recall is told on day 6."""
     let_it_be(monkeypatch, day(6))
@@ -69,7 +70,7 @@ def test_an_order_is_not_issued_that_could_not_be_accepted_until_its_time_is_ove
         "rules": CrisisRules().model_dump(mode="json"),
         "campaigns": [{"start": iso(6)}],
         "displacements": [{"from": {"start": iso(lot)}, "notice_days": notice_days}],
-        "pending_displacements": {"passed_on": passed_on},
+        "pending_displacements": pending,
     }
     found = lateness.lateness_of(body)
     assert [name for name, days in found.items() if isinstance(days, list) and days] == ([late] if late else [])
@@ -142,6 +143,35 @@ async def test_an_amendment_that_is_late_is_superseded(
     refused = await crises.post(f"/{crisis_id}/activate", expect=409)
     assert refused["crisis_status"] == "active"
     assert (await crises.get(f"/{crisis_id}/plans"))["items"][-1]["status"] == "superseded"
+
+
+@pytest.mark.parametrize(("present", "is_late"), [(4, False), (5, True)])
+async def test_an_order_that_waits_with_another_for_a_lot_is_issued_only_while_it_can_be_accepted(
+    crises: Crises, world: World, owner: AsyncEngine, monkeypatch: pytest.MonkeyPatch, present: int, *, is_late: bool
+) -> None:
+    """A second batch by day 105 starts by day 55: behind the one ordered, and over the end of the lot [20, 63).
+
+    Both wait for the lot. Signed on day 4, the new order may be accepted until day 6, 14 days before the lot.
+    """
+    place = await contested(world)
+    crisis_id, _ = await crises.activated(targets=CONTESTED_TARGET)
+    amendment = await crises.amended(crisis_id, targets=[*CONTESTED_TARGET, {"by": iso(105), "quantity": 40_000}])
+    [kept], [new] = amendment["body"]["orders"]["kept"], amendment["body"]["campaigns"]
+    assert kept["end"] <= new["start"] < iso(63)
+    assert amendment["body"]["pending_displacements"]["stay"] == [str(place.first.booking.id)]
+    [ground] = amendment["body"]["legal_grounds"]
+    assert ground["displaced_booking_ids"] == [str(place.first.booking.id)]
+    let_it_be(monkeypatch, day(present))
+    if is_late:
+        refused = await crises.sign(crisis_id, amendment, by=crises.coordinator, expect=409)
+        assert (refused["type"].rpartition(":")[2], refused["lots_frozen"]) == ("too-late", [iso(20)])
+        return
+    await crises.put_into_force(crisis_id, amendment)
+    let_it_be(monkeypatch, day(6))
+    orders = (await crises.get(f"/{crisis_id}/orders"))["items"]
+    [issued] = [one for one in orders if one["id"] != kept["order_id"]]
+    await crises.post(f"/{crisis_id}/orders/{issued['id']}/accept", by=place.made.headers)
+    assert await scalar(owner, DISPLACED) == 1
 
 
 async def test_a_real_crisis_is_planned_from_today_where_its_own_day_has_passed(

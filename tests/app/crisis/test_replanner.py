@@ -21,7 +21,7 @@ from app.crisis.composing import made_of
 from app.crisis.declaration import Countermeasure, CrisisRules, CrisisScope, CrisisTarget
 from app.crisis.models import OrderStatus, PowerKind
 from app.crisis.replanner import CHANGING, missing_targets
-from app.crisis.rules import BookingFacts, Power, Tier
+from app.crisis.rules import BookingFacts, Power, Tier, accepted_by, frozen_until
 from app.crisis.scoping import Calendars
 from app.crisis.standing import PendingDisplacement, Release, StandingOrder, as_document, standing_of
 from app.crisis.stock import Stock
@@ -227,6 +227,26 @@ def test_a_lot_gives_way_to_another_order_only_where_a_power_bears_it_and_its_da
     assert len(body["orders"]["kept"]) == (not is_taken_over)
 
 
+@pytest.mark.parametrize(("lot_on", "is_shared"), [(21, True), (20, False)])
+def test_a_lot_gives_way_to_an_order_behind_the_one_that_it_waits_for_only_where_its_days_are_not_frozen(
+    lot_on: int, *, is_shared: bool
+) -> None:
+    """The order [7, 50) waits for a lot that ends on day 100; a batch by day 110 starts by day 60, over the lot too.
+
+    Planned and signed on day 5, answered by day 7: a lot before day 21 is frozen.
+    """
+    lot = booking(7, 1, lot_on, 100)
+    waits = order(1, 7, waits_for=(lot.booking_id,))
+    pending = (PendingDisplacement(lot.booking_id, lot.slot_id, lot.start_on, lot.end_on, 10, 6),)
+    asked = replace(brief((110, 40_000)), as_of_on=day(5))
+    _, body = amended(asked, calendars(1, (lot,)), stock([waits], pending))
+    becomes, told = body["pending_displacements"], str(lot.booking_id)
+    assert (len(body["orders"]["kept"]), len(body["campaigns"])) == (1, is_shared)
+    assert (becomes["stay"], becomes["passed_on"]) == ([told], [])
+    entry = {"booking_id": told, "campaigns": [1], "tier": 6, "start": day(lot_on).isoformat()}
+    assert becomes["shared"] == ([entry] if is_shared else [])
+
+
 LINES = 3
 SOME_ORDER = st.tuples(
     st.integers(2, 40),
@@ -277,6 +297,7 @@ def test_what_holds_of_every_amendment(story: tuple[Brief, Calendars, Stock]) ->
     _campaigns_run_where_they_may(body, taken, kept)
     _doses_are_those_of_what_stands(body, asked)
     _nobody_gives_way_twice(body, taken)
+    _who_waits_for_a_new_order_can_give_way_in_time(body, taken, asked)
     counted = [*body["orders"]["changed"], *body["orders"]["released"], *body["orders"]["new"]]
     assert body["changed_orders"] == len(counted)
     assert len(body["campaigns"]) == len(body["orders"]["new"]) + len(body["orders"]["changed"])
@@ -316,3 +337,23 @@ def _nobody_gives_way_twice(body: dict[str, Any], taken: Stock) -> None:
     assert sorted(told) == sorted(str(one.booking_id) for one in taken.pending)
     assert not set(asked) & set(becomes["stay"])
     assert all(one["campaigns"] for one in becomes["passed_on"])
+
+
+def _who_waits_for_a_new_order_can_give_way_in_time(body: dict[str, Any], taken: Stock, asked: Brief) -> None:
+    """Each lot over which a new campaign runs is told with it, and is not frozen on the last day to accept."""
+    lots = {str(one.booking_id): one for one in taken.pending}
+    becomes = body["pending_displacements"]
+    told = {one["booking_id"]: one["campaigns"] for one in [*becomes["passed_on"], *becomes["shared"]]}
+    over = {
+        key: [one["number"] for one in body["campaigns"] if _runs_over(one, lot)]
+        for key, lot in lots.items()
+        if key not in becomes["dropped"]
+    }
+    assert told == {key: numbers for key, numbers in over.items() if numbers}
+    frozen = frozen_until(asked.rules, accepted_by(asked.rules, asked.as_of_on))
+    assert all(lots[key].start_on >= frozen for key in told)
+
+
+def _runs_over(campaign: dict[str, Any], lot: PendingDisplacement) -> bool:
+    first, last = lot.start_on.isoformat(), lot.end_on.isoformat()
+    return campaign["slot_id"] == str(lot.slot_id) and campaign["start"] < last and first < campaign["end"]
