@@ -12,9 +12,11 @@ import structlog
 from app.allocation.certifying import give_up_certificate, make_certificate
 from app.allocation.models import RunKind
 from app.allocation.offers import expire_offers
+from app.allocation.preparing import Reading
+from app.allocation.preparing_round import read_round
 from app.allocation.runs import FollowUp, give_up_run, requeue_lost
 from app.allocation.service import round_run_ended
-from app.allocation.solving import Preparation, Searches, solve_run
+from app.allocation.solving import Searches, solve_run
 from app.allocation.waiting import ask_again, ask_waiting_list, count_attempt, offer_freed
 from app.audit.author import Author
 from app.audit.sealing import seal_records
@@ -36,7 +38,7 @@ from app.crisis.ending import expire_crises
 from app.crisis.expiring import warn_of_expiry
 from app.crisis.first_refusal import settle_unanswered
 from app.crisis.giving_up import give_up_left_runs
-from app.crisis.preparing import prepare_run
+from app.crisis.preparing import read_crisis
 from app.crisis.replanning import take_up_run
 from app.crisis.searching import PLAN_SEARCH, plan
 from app.crisis.silence import escalate_silence
@@ -61,8 +63,8 @@ FOLLOW_UPS: Mapping[RunKind, FollowUp] = {
 }
 """What follows the end of a run, by its kind."""
 
-PREPARATIONS: Mapping[RunKind, Preparation] = {RunKind.CRISIS: prepare_run}
-"""What makes the problem of a run that is asked for without one: what would take a process that answers too long."""
+READINGS: Mapping[RunKind, Reading] = {RunKind.ROUND: read_round, RunKind.CRISIS: read_crisis}
+"""What reads the input of a run that is asked for without: to make it would take a process that answers too long."""
 
 
 SEARCHES: Searches = {PLAN_SEARCH: plan, CHOICE_SEARCH: choose, GROUNDS_SEARCH: show_grounds}
@@ -82,7 +84,7 @@ ENGINE = Places(2)
 
 JOBS: Mapping[str, Kind] = {
     Entrypoint.SOLVE: Kind(
-        partial(solve_run, follow_ups=FOLLOW_UPS, searches=SEARCHES, preparations=PREPARATIONS),
+        partial(solve_run, follow_ups=FOLLOW_UPS, searches=SEARCHES, readings=READINGS),
         ENGINE,
         tries=3,
         seconds=None,

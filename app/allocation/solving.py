@@ -11,6 +11,7 @@ from app.allocation.comparison import compared, levels_beside
 from app.allocation.engine import EngineFailed, EngineStopped, Limits, Wish
 from app.allocation.escalation import is_met, steps_of, surge_reached
 from app.allocation.models import Run, RunKind
+from app.allocation.preparing import Reading, prepare_run
 from app.allocation.runs import Ending, Failure, FollowUps, Success, claim_run, end_run, note_progress
 from app.allocation.solver import Solved, run_solver
 from app.core.database import SessionFactory, transaction
@@ -19,10 +20,6 @@ from app.jobs.errors import AttemptOvertaken
 from app.jobs.running import JobContext
 
 log = structlog.get_logger(__name__)
-
-
-Preparation = Callable[[JobContext, Run], Awaitable[Run]]
-"""Makes and stores the problem of a run that was asked for without one, and returns the run with it."""
 
 
 class Watch(Protocol):
@@ -44,9 +41,14 @@ async def solve_run(
     job: JobContext,
     follow_ups: FollowUps,
     searches: Searches,
-    preparations: Mapping[RunKind, Preparation] = MappingProxyType({}),
+    readings: Mapping[RunKind, Reading] = MappingProxyType({}),
 ) -> None:
     """Bring a run to its end; a run that has ended, or is another attempt's by now, is left as it is.
+
+    Parameters
+    ----------
+    readings
+        By the kind of a run, what reads the input of one that was asked for without.
 
     Raises
     ------
@@ -59,7 +61,7 @@ async def solve_run(
         return
     try:
         if not run.problem:
-            run = await preparations[run.kind](job, run)
+            run = await prepare_run(job, run, readings[run.kind])
         ending = await _solve(job, run, searches.get(run.parameters.get("search", "")))
     except DomainError as error:
         if isinstance(error, AttemptOvertaken):

@@ -1,6 +1,5 @@
 """The input of a run that plans an active crisis anew: its orders and the calendars as they stand, as problems."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import partial
@@ -9,6 +8,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.allocation.models import Run
+from app.allocation.preparing import Making, Prepared
 from app.crisis.amendment_body import Amending
 from app.crisis.amendment_grounds import AMENDMENT
 from app.crisis.amendment_work import Work, work_on
@@ -16,14 +16,14 @@ from app.crisis.asking_anew import ASKED_ANEW, AskedAnew, changes_anything, want
 from app.crisis.campaigns import Brief
 from app.crisis.errors import NothingToReplan
 from app.crisis.models import Crisis, CrisisMode, CrisisStatus
-from app.crisis.prepared import Prepared
+from app.crisis.prepared import prepared_of
 from app.crisis.reach import Shortfall
 from app.crisis.scoping import Calendars, brief_of, read_calendars, require_anything_to_call
 from app.crisis.service import require_status
 from app.crisis.stock import Stock, take_stock
 
 
-async def read_anew(session: AsyncSession, crisis: Crisis, run: Run) -> Callable[[], Prepared]:
+async def read_anew(session: AsyncSession, crisis: Crisis, run: Run) -> Making:
     """Read the orders and the calendars as of one moment, and return what makes the input of the run from them.
 
     Raises
@@ -76,7 +76,7 @@ def _prepared(
     work = work_on(brief, calendars, stock, is_drill=is_drill, filling_from_on=filling_from_on)
     if work.is_idle and not is_wanted:
         raise NothingToReplan("What is ordered meets every target by now: there is nothing to plan anew.")
-    prepared = Prepared.of(work.problems, work.references, work.calendar_versions)
+    prepared = prepared_of(work.problems, work.references, work.calendar_versions)
     amending = _amending(work, stock, asked).model_dump(mode="json")
     return replace(prepared, references={**prepared.references, AMENDMENT: amending})
 

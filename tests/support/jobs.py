@@ -2,16 +2,22 @@
 
 import asyncio
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import text
 
+from app.allocation.models import Run
+from app.allocation.preparing import prepare_run
+from app.allocation.runs import claim_run
 from app.core.database import SessionFactory, transaction
+from app.core.jobs import Entrypoint
 from app.core.settings import Settings
+from app.jobs import ledger
 from app.jobs.ledger import Delivery
-from app.jobs.running import Kind, Runner
-from app.worker import JOBS
+from app.jobs.running import JobContext, Kind, Runner
+from app.worker import FOLLOW_UPS, JOBS, READINGS
 
 
 async def deliver(sessions: SessionFactory, kind: str, subject_id: UUID, status: str | None = None) -> Delivery:
@@ -42,6 +48,24 @@ async def perform(
     delivery = await deliver(sessions, kind, subject_id)
     await Runner(sessions, settings or Settings(), kinds, asyncio.Event()).perform(delivery)
     return delivery
+
+
+async def begun(sessions: SessionFactory, run_id: UUID) -> Run:
+    """Begin a run as a worker does, up to where its problem is to be solved."""
+    async with transaction(sessions) as session:
+        run = await claim_run(session, run_id, FOLLOW_UPS)
+    assert run is not None
+    return run if run.problem else await prepare_run(await _job(sessions, run_id), run, READINGS[run.kind])
+
+
+async def _job(sessions: SessionFactory, run_id: UUID) -> JobContext:
+    """Return the job of a run as a worker has it, taken from the queue."""
+    delivery = await deliver(sessions, Entrypoint.SOLVE, run_id)
+    async with transaction(sessions) as session:
+        attempt = await ledger.take(session, delivery, "test", ledger.Limits(3, timedelta()))
+    assert attempt is not None
+    context = delivery.job_id, delivery.kind, run_id, attempt.attempt, sessions, Settings()
+    return JobContext(*context, asyncio.Event())
 
 
 async def queue(sessions: SessionFactory) -> list[Any]:

@@ -12,13 +12,14 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.allocation.runs import Success, claim_run, end_run
+from app.allocation.runs import Success, end_run
 from app.core.database import transaction
 from app.core.settings import Settings
 from app.requests.models import Request
 from app.worker import FOLLOW_UPS, work
 from tests.app.allocation.problems import greedy_solution
 from tests.app.allocation.waiting_room import Room
+from tests.support.jobs import begun
 from tests.support.world import World, day
 
 Headers = Mapping[str, str]
@@ -134,9 +135,7 @@ async def planned_by_greed(rounds: Rounds, world: World) -> tuple[str, Any]:
 async def solved_by_greed(rounds: Rounds, world: World, round_id: str) -> Any:
     """Give a closed round a run whose plan is the greedy one, and return the run."""
     run_id = UUID(await rounds.solve(round_id))
-    async with transaction(world.sessions) as session:
-        run = await claim_run(session, run_id, FOLLOW_UPS)
-    assert run is not None
+    run = await begun(world.sessions, run_id)
     async with transaction(world.sessions) as session:
         await end_run(session, run_id, run.attempt, Success(greedy_solution(run.problem), {}), FOLLOW_UPS)
     return await rounds.get(f"/v1/runs/{run_id}")

@@ -19,6 +19,7 @@ from app.audit.author import Author
 from app.core.database import SessionFactory, transaction
 from app.worker import FOLLOW_UPS
 from tests.app.allocation.conftest import Rounds, contest
+from tests.support.jobs import begun
 from tests.support.world import World
 
 MEMORY_BYTES = 8 * 1024**3
@@ -80,13 +81,6 @@ async def sessions(app: FastAPI) -> SessionFactory:
 SOLUTION = {"status": "feasible", "levels": [], "placed": [], "unplaced": []}
 
 
-async def began(sessions: SessionFactory, run_id: str) -> Run:
-    async with transaction(sessions) as session:
-        run = await claim_run(session, UUID(run_id), FOLLOW_UPS)
-    assert run is not None
-    return run
-
-
 async def ends(sessions: SessionFactory, run: Run, ending: Success | Failure) -> None:
     async with transaction(sessions) as session:
         assert await end_run(session, run.id, run.attempt, ending, FOLLOW_UPS) is not None
@@ -103,7 +97,7 @@ async def test_the_plan_of_a_cancelled_run_is_kept_and_counts_where_there_is_no_
 ) -> None:
     await contest(world)
     round_id = await rounds.closed()
-    run = await began(sessions, await rounds.solve(round_id))
+    run = await begun(sessions, UUID(await rounds.solve(round_id)))
     assert await asks_to_stop(sessions, run.id) is RunState.RUNNING
     shown = await rounds.get(f"/v1/runs/{run.id}")
     assert (shown["state"], shown["cancel_requested_at"] is None) == ("running", False)
@@ -112,9 +106,9 @@ async def test_the_plan_of_a_cancelled_run_is_kept_and_counts_where_there_is_no_
     assert (kept["state"], kept["status"]) == ("cancelled", "feasible")
     assert (await rounds.get(f"/v1/rounds/{round_id}"))["status"] == "solved"
 
-    whole = await began(sessions, await rounds.solve(round_id))
+    whole = await begun(sessions, UUID(await rounds.solve(round_id)))
     await ends(sessions, whole, Success(SOLUTION, {}))
-    poorer = await began(sessions, await rounds.solve(round_id))
+    poorer = await begun(sessions, UUID(await rounds.solve(round_id)))
     await asks_to_stop(sessions, poorer.id)
     await ends(sessions, poorer, Success(SOLUTION, {}))
     published = await rounds.post(f"/v1/rounds/{round_id}/publish")
@@ -127,9 +121,9 @@ async def test_the_plan_of_a_cancelled_run_is_published_when_it_is_named(
 ) -> None:
     await contest(world)
     round_id = await rounds.closed()
-    whole = await began(sessions, await rounds.solve(round_id))
+    whole = await begun(sessions, UUID(await rounds.solve(round_id)))
     await ends(sessions, whole, Success(SOLUTION, {}))
-    kept = await began(sessions, await rounds.solve(round_id))
+    kept = await begun(sessions, UUID(await rounds.solve(round_id)))
     await asks_to_stop(sessions, kept.id)
     await ends(sessions, kept, Success(SOLUTION, {}))
     published = await rounds.post(f"/v1/rounds/{round_id}/publish", {"run_id": str(kept.id)})
@@ -142,7 +136,7 @@ async def test_a_run_cancelled_before_any_plan_leaves_its_round_closed(
 ) -> None:
     await contest(world)
     round_id = await rounds.closed()
-    run = await began(sessions, await rounds.solve(round_id))
+    run = await begun(sessions, UUID(await rounds.solve(round_id)))
     await asks_to_stop(sessions, run.id)
     await ends(sessions, run, Failure("The solver was killed by SIGTERM."))
     shown = await rounds.get(f"/v1/runs/{run.id}")
@@ -156,14 +150,14 @@ async def test_a_run_whose_worker_is_gone_is_cancelled_all_the_same(
 ) -> None:
     await contest(world)
     round_id = await rounds.closed()
-    run = await began(sessions, await rounds.solve(round_id))
+    run = await begun(sessions, UUID(await rounds.solve(round_id)))
     assert await asks_to_stop(sessions, run.id) is RunState.RUNNING
     assert await asks_to_stop(sessions, run.id) is RunState.RUNNING
     async with transaction(sessions) as session:
         assert await claim_run(session, run.id, FOLLOW_UPS) is None
     assert (await rounds.get(f"/v1/runs/{run.id}"))["state"] == "cancelled"
 
-    other = await began(sessions, await rounds.solve(round_id))
+    other = await begun(sessions, UUID(await rounds.solve(round_id)))
     await asks_to_stop(sessions, other.id)
     async with owner.begin() as connection:
         past = text("UPDATE runs SET cancel_requested_at = now() - interval '31 s' WHERE state = 'running'")
@@ -177,7 +171,7 @@ async def test_the_answer_to_a_cancellation_waits_for_the_end_but_not_for_ever(
 ) -> None:
     monkeypatch.setattr("app.allocation.run_access.END_SECONDS", 0.5)
     await contest(world)
-    run = await began(sessions, await rounds.solve(await rounds.closed()))
+    run = await begun(sessions, UUID(await rounds.solve(await rounds.closed())))
     answer = await rounds.client.post(f"/v1/runs/{run.id}/cancel", headers=rounds.headers)
     assert (answer.status_code, answer.headers["location"]) == (202, f"/v1/runs/{run.id}")
     assert answer.json()["state"] == "running"

@@ -1,10 +1,8 @@
 """A crisis told through the interface, its runs solved by the real engine."""
 
-import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.allocation.escalation import is_met, steps_of
 from app.allocation.models import Run
-from app.allocation.runs import Success, claim_run, end_run
+from app.allocation.runs import Success, end_run
 from app.bookings.models import Booking, BookingStatus
 from app.capacity.models import Slot
 from app.catalogue.models import Unit
@@ -24,14 +22,11 @@ from app.core.jobs import Entrypoint
 from app.core.model import period
 from app.core.settings import Settings
 from app.core.vocabulary import Reserve
-from app.crisis.preparing import prepare_run
 from app.identity.models import Organisation
-from app.jobs import ledger
-from app.jobs.running import JobContext
 from app.worker import FOLLOW_UPS
 from scheduler.problem import Problem
 from tests.support.greedy_solver import solved_by_greed
-from tests.support.jobs import deliver, perform
+from tests.support.jobs import begun, perform
 from tests.support.world import World, day
 
 Headers = Mapping[str, str]
@@ -157,19 +152,7 @@ class Crises:
 
     async def begun(self, run_id: UUID) -> Run:
         """Begin a run as a worker does, up to where its problem is to be solved."""
-        async with transaction(self.world.sessions) as session:
-            run = await claim_run(session, run_id, FOLLOW_UPS)
-        assert run is not None
-        return run if run.problem else await prepare_run(await self._job(run_id), run)
-
-    async def _job(self, run_id: UUID) -> JobContext:
-        """Return the job of a run as a worker has it, taken from the queue."""
-        delivery = await deliver(self.world.sessions, Entrypoint.SOLVE, run_id)
-        async with transaction(self.world.sessions) as session:
-            attempt = await ledger.take(session, delivery, "test", ledger.Limits(3, timedelta()))
-        assert attempt is not None
-        context = delivery.job_id, delivery.kind, run_id, attempt.attempt, self.world.sessions, Settings()
-        return JobContext(*context, asyncio.Event())
+        return await begun(self.world.sessions, run_id)
 
     async def plan(self, crisis_id: str) -> Any:
         """Plan a crisis, and return the newest of its plans."""

@@ -355,5 +355,5 @@ def _who_waits_for_a_new_order_can_give_way_in_time(body: dict[str, Any], taken:
 
 
 def _runs_over(campaign: dict[str, Any], lot: PendingDisplacement) -> bool:
-    first, last = lot.start_on.isoformat(), lot.end_on.isoformat()
-    return campaign["slot_id"] == str(lot.slot_id) and campaign["start"] < last and first < campaign["end"]
+    start_on, end_on = date.fromisoformat(campaign["start"]), date.fromisoformat(campaign["end"])
+    return UUID(campaign["slot_id"]) == lot.slot_id and start_on < lot.end_on and lot.start_on < end_on
