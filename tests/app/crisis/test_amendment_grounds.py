@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.allocation.engine import EngineFailed
 from app.crisis import searching
+from tests.app.crisis.active_crises import makers
 from tests.app.crisis.conftest import CONTESTED_TARGET, Crises, contested, iso, scalar
 from tests.app.crisis.test_choices import BATCH, lines
-from tests.app.crisis.test_replanning import makers
 from tests.support.world import World
 
 pytestmark = pytest.mark.database

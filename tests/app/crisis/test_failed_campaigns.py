@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.core.clock import today
 from app.core.database import transaction
 from app.crisis.campaign_ends import end_orders
+from tests.app.crisis.active_crises import answer, makers, produce, rows
 from tests.app.crisis.conftest import Crises, Maker, contested, iso, scalar
-from tests.app.crisis.test_replanning import answer, makers, produce, rows
 from tests.support.world import World
 
 pytestmark = pytest.mark.database

@@ -19,8 +19,8 @@ from app.crisis.searching import task_of
 from app.jobs.running import JobContext
 from app.worker import FOLLOW_UPS
 from scheduler.problem import Problem
+from tests.app.crisis.active_crises import countered_at_once
 from tests.app.crisis.conftest import CONTESTED_TARGET, Crises, contested, iso, power, scalar
-from tests.app.crisis.test_amendments import countered_at_once
 from tests.support.greedy_solver import solved_by_greed
 from tests.support.world import World, day
 

@@ -6,27 +6,13 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.core.vocabulary import Reserve
 from app.crisis import calendar_repository
 from app.crisis.declaration import CrisisScope
-from tests.app.crisis.conftest import Crises, Maker, iso, maker
+from tests.app.crisis.active_crises import TWO_LINES, answer, makers
+from tests.app.crisis.conftest import Crises, Maker, iso
 from tests.support.world import World
 
 pytestmark = pytest.mark.database
-
-TWO_LINES = [{"by": iso(86), "quantity": 120_000}]
-
-
-async def makers(world: World, count: int) -> dict[str, Maker]:
-    made = [await maker(world) for _ in range(count)]
-    for one in made:
-        await world.slot(one.unit, 0, 120, reserve=Reserve.CRISIS)
-    return {str(one.cdmo.id): one for one in made}
-
-
-async def answer(crises: Crises, crisis_id: str, by: Maker, verb: str, body: Any = None) -> Any:
-    order = (await crises.orders(crisis_id))[str(by.cdmo.id)]
-    return await crises.post(f"/{crisis_id}/orders/{order['id']}/{verb}", body, by=by.headers)
 
 
 async def slip(crises: Crises, by: Maker, booking_id: str, end: str) -> None:

@@ -14,8 +14,8 @@ from app.crisis.rules import BookingFacts
 from app.crisis.scoping import Calendars
 from app.crisis.standing import PendingDisplacement
 from app.crisis.stock import Stock
+from tests.app.crisis.planned_anew import amended, booking, brief, calendars, stock
 from tests.app.crisis.standing_orders import A_BATCH, order
-from tests.app.crisis.test_replanner import amended, booking, brief, calendars, stock
 
 LINES = 4
 SLOT_END = 100

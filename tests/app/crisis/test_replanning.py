@@ -4,50 +4,14 @@ A line of 2,000 L makes 20,000 doses a batch; three batches that start on day 2 
 take [2, 79). A line that is free to start on day 30 releases one batch by day 86, on day 80.
 """
 
-from typing import Any
-
 import pytest
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.core.clock import today
-from app.core.database import transaction
-from app.core.vocabulary import Reserve
-from app.crisis.campaign_ends import end_orders
-from tests.app.crisis.conftest import Crises, Maker, iso, maker, scalar
+from tests.app.crisis.active_crises import COUNTER, answer, makers, rows, two_of_three
+from tests.app.crisis.conftest import Crises, iso, scalar
 from tests.support.world import World
 
 pytestmark = pytest.mark.database
-
-TWO_LINES = [{"by": iso(86), "quantity": 120_000}]
-COUNTER = {"earliest": iso(30), "reason_code": "staff"}
-
-
-async def rows(owner: AsyncEngine, query: str) -> list[Any]:
-    async with owner.connect() as connection:
-        return [tuple(row) for row in await connection.execute(text(query))]
-
-
-async def makers(world: World, count: int) -> dict[str, Maker]:
-    """Store lines with an idle crisis slot each, by their CDMO."""
-    made = [await maker(world) for _ in range(count)]
-    for one in made:
-        await world.slot(one.unit, 0, 120, reserve=Reserve.CRISIS)
-    return {str(one.cdmo.id): one for one in made}
-
-
-async def two_of_three(crises: Crises, world: World, **given: Any) -> tuple[str, Maker, Maker, Maker]:
-    """Activate a crisis that needs two of three lines; return it, those two, and the one that is left."""
-    made = await makers(world, 3)
-    crisis_id, _ = await crises.activated(targets=TWO_LINES, **given)
-    first, second = (made.pop(cdmo) for cdmo in await crises.orders(crisis_id))
-    [spare] = made.values()
-    return crisis_id, first, second, spare
-
-
-async def answer(crises: Crises, crisis_id: str, by: Maker, verb: str, body: Any = None) -> Any:
-    order = (await crises.orders(crisis_id))[str(by.cdmo.id)]
-    return await crises.post(f"/{crisis_id}/orders/{order['id']}/{verb}", body, by=by.headers)
 
 
 async def test_a_counter_is_made_good_elsewhere_and_what_is_accepted_stays(
@@ -179,136 +143,6 @@ async def test_lower_targets_change_no_order(crises: Crises, world: World) -> No
     await crises.put_into_force(crisis_id, amendment)
     assert await crises.order_of(crisis_id) == order
     assert (await crises.get(f"/{crisis_id}"))["targets"] == [{"by": iso(86), "quantity": 1}]
-
-
-async def test_a_cdmo_that_drops_out_is_released_and_offers_nothing_any_more(
-    crises: Crises, world: World, owner: AsyncEngine
-) -> None:
-    crisis_id, first, second, spare = await two_of_three(crises, world)
-    kept = await answer(crises, crisis_id, second, "accept")
-    gone = await answer(crises, crisis_id, first, "accept")
-    amendment = await crises.amended(
-        crisis_id, unavailable_organisation_ids=[str(first.cdmo.id)], reason_code="cdmo_dropped_out"
-    )
-    body = amendment["body"]
-    assert [one["order_id"] for one in body["orders"]["released"]] == [gone["id"]]
-    assert [one["order_id"] for one in body["orders"]["kept"]] == [kept["id"]]
-    assert [one["organisation_id"] for one in body["campaigns"]] == [str(spare.cdmo.id)]
-    assert (body["changed_orders"], body["targets_met"], body["cost_added"]["orders_cents"]) == (2, True, 0)
-    await crises.put_into_force(crisis_id, amendment)
-    assert (await crises.orders(crisis_id))[str(first.cdmo.id)]["status"] == "released"
-    assert await scalar(owner, "SELECT sum(amount_cents) FROM charges") == 300_000_000
-    await answer(crises, crisis_id, spare, "counter", COUNTER)
-    later = (await crises.amended(crisis_id))["body"]
-    assert {one["organisation_id"] for one in later["campaigns"]} == {str(spare.cdmo.id)}, "the first stays out"
-
-
-async def test_a_cdmo_that_withdraws_is_made_good_elsewhere(crises: Crises, world: World) -> None:
-    crisis_id, first, second, spare = await two_of_three(crises, world)
-    kept = await answer(crises, crisis_id, second, "accept")
-    gone = await answer(crises, crisis_id, first, "accept")
-    await answer(crises, crisis_id, first, "withdraw", {"reason_code": "staff"})
-    body = (await crises.amended(crisis_id, reason_code="cdmo_dropped_out"))["body"]
-    assert [one["order_id"] for one in body["orders"]["kept"]] == [kept["id"]]
-    assert [(one["order_id"], one["status"]) for one in body["orders"]["lost"]] == [(gone["id"], "withdrawn")]
-    assert [one["organisation_id"] for one in body["campaigns"]] == [str(spare.cdmo.id)]
-    assert (body["targets_met"], body["unavailable_unit_ids"]) == (True, [str(first.unit.id)])
-
-
-async def test_a_cdmo_that_is_back_is_counted_on_again(crises: Crises, world: World) -> None:
-    """Whether it was said to be out of service, or had withdrawn; nothing but the word that it is back is needed."""
-    crisis_id, first, second, spare = await two_of_three(crises, world)
-    await answer(crises, crisis_id, second, "accept")
-    await answer(crises, crisis_id, first, "accept")
-    await answer(crises, crisis_id, first, "withdraw", {"reason_code": "equipment"})
-    gone = await crises.amended(crisis_id, unavailable_unit_ids=[str(spare.unit.id)])
-    assert set(gone["body"]["unavailable_unit_ids"]) == {str(first.unit.id), str(spare.unit.id)}
-    assert gone["body"]["campaigns"] == []
-    await crises.put_into_force(crisis_id, gone)
-    back = await crises.amended(crisis_id, available_unit_ids=[str(first.unit.id)])
-    body = back["body"]
-    assert (body["unavailable_unit_ids"], body["available_unit_ids"]) == ([str(spare.unit.id)], [str(first.unit.id)])
-    assert [one["organisation_id"] for one in body["campaigns"]] == [str(first.cdmo.id)]
-    await crises.put_into_force(crisis_id, back)
-    later = await crises.amended(crisis_id, available_organisation_ids=[str(spare.cdmo.id)])
-    assert (later["body"]["unavailable_unit_ids"], later["body"]["changed_orders"]) == ([], 0)
-    await crises.put_into_force(crisis_id, later)
-    await answer(crises, crisis_id, first, "accept")
-    await answer(crises, crisis_id, first, "withdraw", {"reason_code": "equipment"})
-    again = (await crises.amended(crisis_id))["body"]
-    assert again["unavailable_unit_ids"] == [str(first.unit.id)], "withdrawn once more, it is out once more"
-    assert [one["organisation_id"] for one in again["campaigns"]] == [str(spare.cdmo.id)]
-
-
-async def test_only_what_is_out_of_service_comes_back(crises: Crises, world: World) -> None:
-    crisis_id, first, _, _ = await two_of_three(crises, world)
-    unit, cdmo = str(first.unit.id), str(first.cdmo.id)
-    nowhere = "00000000-0000-0000-0000-000000000001"
-    for body, pointer in (
-        ({"available_unit_ids": [unit]}, "/available_unit_ids/0"),
-        ({"available_unit_ids": [nowhere]}, "/available_unit_ids/0"),
-        ({"available_organisation_ids": [cdmo]}, "/available_organisation_ids/0"),
-        ({"available_organisation_ids": [nowhere]}, "/available_organisation_ids/0"),
-        ({"available_unit_ids": [unit], "unavailable_organisation_ids": [cdmo]}, "/available_unit_ids/0"),
-    ):
-        refused = await crises.post(f"/{crisis_id}/replan", body, expect=422)
-        assert [fault["pointer"] for fault in refused["errors"]] == [pointer], refused
-
-
-async def test_a_failed_campaign_delivers_nothing_and_is_made_good(
-    crises: Crises, world: World, owner: AsyncEngine
-) -> None:
-    crisis_id, first, second, spare = await two_of_three(crises, world)
-    await answer(crises, crisis_id, second, "accept")
-    order = await answer(crises, crisis_id, first, "accept")
-    await produce(crises, first, order["booking_id"], "start", actual_start_on=str(today()))
-    failure = {"failed_on": str(today()), "reason_code": "contamination", "cause": "cdmo"}
-    await produce(crises, first, order["booking_id"], "fail", **failure)
-    body = (await crises.amended(crisis_id, reason_code="batch_failed"))["body"]
-    ended = [*body["orders"]["lost"], *body["orders"]["changed"]]
-    assert [(one["order_id"], one["status"], one["deliveries"]) for one in ended] == [(order["id"], "failed", [])]
-    [campaign] = body["campaigns"]
-    assert campaign["organisation_id"] in {str(first.cdmo.id), str(spare.cdmo.id)}
-    assert (campaign["batches"], body["targets_met"]) == (3, True)
-    async with transaction(world.sessions) as session:
-        assert await end_orders(session) == 1
-    assert (await crises.orders(crisis_id))[str(first.cdmo.id)]["status"] == "failed"
-    trail = "SELECT actor FROM audit_records WHERE action = 'crisis_order.failed'"
-    assert await scalar(owner, trail) is not None
-
-
-async def test_a_completed_campaign_completes_its_order(crises: Crises, world: World) -> None:
-    [only] = (await makers(world, 1)).values()
-    crisis_id, _ = await crises.activated()
-    order = await answer(crises, crisis_id, only, "accept")
-    await produce(crises, only, order["booking_id"], "start", actual_start_on=str(today()))
-    await produce(crises, only, order["booking_id"], "complete", actual_end_on=str(today()), batches_released=2)
-    for ended in (1, 0):
-        async with transaction(world.sessions) as session:
-            assert await end_orders(session) == ended
-    assert (await crises.order_of(crisis_id))["status"] == "completed"
-    body = (await crises.amended(crisis_id))["body"]
-    assert sum(one["doses"] for one in body["orders"]["kept"][0]["deliveries"]) == 40_000
-    assert (body["targets"][0]["reached"], len(body["campaigns"])) == (60_000, 1)
-
-
-async def test_a_slip_is_seen_and_made_good(crises: Crises, world: World) -> None:
-    """Ten days late, the third batch comes on day 96: one batch is missing."""
-    made = await makers(world, 2)
-    crisis_id, _ = await crises.activated()
-    order = await crises.order_of(crisis_id)
-    late = made[order["organisation_id"]]
-    await answer(crises, crisis_id, late, "accept")
-    await produce(crises, late, order["booking_id"], "slip", expected_end_on=iso(89), reason_code="equipment_failure")
-    body = (await crises.amended(crisis_id, reason_code="production_slipped"))["body"]
-    assert [one["on"] for one in body["orders"]["kept"][0]["deliveries"]] == [iso(62), iso(79), iso(96)]
-    assert [one["batches"] for one in body["campaigns"]] == [1]
-    assert body["targets"][0]["reached"] == 60_000
-
-
-async def produce(crises: Crises, by: Maker, booking_id: str, verb: str, **body: Any) -> None:
-    done = await crises.client.post(f"/v1/bookings/{booking_id}/{verb}", json=body, headers=by.headers)
-    assert done.status_code in {200, 201}, done.text
 
 
 async def test_an_unanswered_order_is_given_up_only_where_the_targets_cannot_be_met_with_it(

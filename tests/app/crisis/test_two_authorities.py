@@ -3,8 +3,8 @@
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from tests.app.crisis.active_crises import COUNTER, answer, rows, two_of_three
 from tests.app.crisis.conftest import Crises
-from tests.app.crisis.test_replanning import COUNTER, answer, rows, two_of_three
 from tests.support.world import World
 
 pytestmark = pytest.mark.database

@@ -6,9 +6,8 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.vocabulary import Reserve
+from tests.app.crisis.active_crises import EARLY, answer
 from tests.app.crisis.conftest import CONTESTED_TARGET, Crises, Maker, booked, maker, scalar
-from tests.app.crisis.test_amendments import EARLY
-from tests.app.crisis.test_replanning import answer
 from tests.support.world import World
 
 pytestmark = pytest.mark.database
