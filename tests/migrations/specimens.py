@@ -1,7 +1,6 @@
 """One valid row of every table: what each constraint lets pass, before a test changes one thing about it."""
 
 from datetime import date
-from hashlib import sha256
 from typing import Any
 
 from sqlmodel import SQLModel
@@ -19,9 +18,6 @@ from app.allocation.models import (
     WaitingOutcome,
     WaitingResult,
 )
-from app.audit.models import ActorKind, AuditRecord
-from app.audit.personal_models import AuditPersonalValue
-from app.audit.seal_models import AuditCheckpoint, AuditSeal
 from app.bookings.models import Booking, BookingSource, Charge, ChargeKind, FreedPeriod
 from app.bookings.slip_models import Slip, SlipMove
 from app.capacity.models import (
@@ -35,7 +31,6 @@ from app.capacity.models import (
     SlotOpening,
 )
 from app.catalogue.models import LineModality, Modality, ProductionLine, Site, SiteKind, Unit
-from app.core.idempotency import IdempotencyKey
 from app.core.model import new_id, period
 from app.core.vocabulary import Basis, Confidence, GmpPhase, Reserve
 from app.crisis.closing_models import CrisisClosing
@@ -53,100 +48,28 @@ from app.crisis.models import (
 from app.crisis.notice_models import Notice, NoticeKind
 from app.crisis.restoring_models import Restoration, RestorationStatus
 from app.crisis.score_models import DrillScore
-from app.identity.models import ApiKey, ApiKeyUse, Organisation, OrganisationKind, OrganisationLabel, Person, Role
-from app.identity.token_client_models import TokenClient
-from app.indicators.models import IndicatorEdition
-from app.jobs.models import JobAttempt, Outcome
-from app.privacy.models import Erasure, ErasureReason
+from app.identity.models import Organisation, Person
 from app.requests.models import Alert, AlertHit, Feasibility, Product, Qualification, QualificationLevel, Request
-from tests.migrations.ways_in import INSTANT, ways_in
+from tests.migrations.parties import parties
+from tests.migrations.ways_in import INSTANT
 from tests.support.world import day
 
 YEAR = period(day(0), day(365))
 MODALITY = "monoclonal_antibody"
 OTHER_DECISION = new_id()
 """A decision without a line, for a copy of the one that there is."""
-OTHER_PERSON = new_id()
-"""Somebody who has not been erased, for a copy of the erasure that there is."""
 
 
 def specimens() -> list[SQLModel]:
     """Return a row of every table that the application writes, in an order in which they can be stored."""
-    parties = _parties()
-    supply = _supply(parties)
-    demand = _demand(parties, supply)
-    return [*parties, *supply, *demand, *_decisions(parties, supply, demand)]
+    named = parties()
+    supply = _supply(named)
+    demand = _demand(named, supply)
+    return [*named, *supply, *demand, *_decisions(named, supply, demand)]
 
 
 def _of(rows: list[SQLModel], kind: type[SQLModel]) -> Any:
     return next(row for row in rows if isinstance(row, kind))
-
-
-def _parties() -> list[SQLModel]:
-    organisation = Organisation(kind=OrganisationKind.CDMO, name="Maker")
-    person = Person(organisation_id=organisation.id, name="P", email="p@example.org", role=Role.COORDINATOR)
-    key = ApiKey(
-        organisation_id=organisation.id,
-        person_id=person.id,
-        role=Role.COORDINATOR,
-        name="k",
-        prefix="crn_",
-        secret_sha256=b"1" * 32,
-        previous_sha256=b"2" * 32,
-        previous_ends_at=INSTANT,
-    )
-    use = ApiKeyUse(api_key_id=key.id, last_used_at=INSTANT)
-    client = TokenClient(
-        organisation_id=organisation.id,
-        issuer="https://issuer.example.org",
-        client_id="erp",
-        subject="erp",
-        name="ERP",
-        role=Role.CDMO_PLANNER,
-        scopes=["read"],
-    )
-    label = OrganisationLabel(organisation_id=organisation.id, name="MEARY", issuer="State")
-    trail = AuditRecord(actor=ActorKind.JOB, action="row.made", object_type="rows", object_id=new_id())
-    seal = AuditSeal(
-        sequence=1,
-        first_record_id=1,
-        last_record_id=2,
-        record_ids=[1, 2],
-        record_digests=b"1" * 64,
-        total_records=2,
-        first_at=INSTANT,
-        last_at=INSTANT,
-        sealed_at=INSTANT,
-        digest=b"1" * 32,
-    )
-    checkpoint = AuditCheckpoint(sequence=1, digest=seal.digest, total_records=2, made_at=INSTANT)
-    answered = IdempotencyKey(holder_id=key.id, key="k", request_sha256=b"1" * 32, status=201, body=b"{}")
-    attempt = JobAttempt(
-        job_id=1,
-        attempt=1,
-        kind="solve",
-        subject_id=new_id(),
-        worker="host:1",
-        started_at=INSTANT,
-        finished_at=INSTANT,
-        outcome=Outcome.DONE,
-    )
-    value = AuditPersonalValue(
-        commitment=sha256(b"3" * 32 + b"people.name=P").digest(),
-        subject_id=person.id,
-        object_type="people",
-        column_name="name",
-        salt=b"3" * 32,
-        value="P",
-    )
-    other = Person(
-        id=OTHER_PERSON, organisation_id=organisation.id, name="Q", email="q@example.org", role=Role.COORDINATOR
-    )
-    erased = Erasure(person_id=person.id, organisation_id=organisation.id, reason_code=ErasureReason.RETENTION)
-    edition = IndicatorEdition(quarter_on=day(0), made_at=INSTANT)
-    beside = [other, value, erased, edition]
-    ways = ways_in(person)
-    return [organisation, person, key, use, client, *ways, label, trail, seal, checkpoint, answered, attempt, *beside]
 
 
 def _supply(parties: list[SQLModel]) -> list[SQLModel]:

@@ -11,8 +11,9 @@ from sqlalchemy.engine import URL
 from app.core.database import transaction
 from app.core.model import Versioned
 from app.tables import metadata
+from tests.migrations.examples import Violation
 from tests.migrations.specimens import specimens
-from tests.migrations.violations import IMPLIED, Violation, declared
+from tests.migrations.violations import IMPLIED, declared
 from tests.support.world import World
 
 pytestmark = pytest.mark.database
