@@ -136,7 +136,7 @@ def changing_problem(
 ) -> Changing | None:
     """Return the problem in which unanswered orders may be given up, or None where none stands in anybody's way.
 
-    Bookings that are to give way to them count as gone: whoever takes their days has them give way instead, on days on
+    Bookings that are to give way to them count as gone: whoever takes their days has them give way too, on days on
     which a power opens their place at the tier that was signed for them.
 
     Parameters
