@@ -25,8 +25,8 @@ async def settle_request(session: AsyncSession, author: Author, booking: Booking
     refused by its CDMO, however it came to it, is on that list as before, and so is one that has given up a place
     itself before it was approved; but to give up a round's is to decline it, and ends the waiting. One that a crisis
     has displaced goes on the list, unless another place is held for it and as long as it is; what that crisis frees is
-    offered to it first. A hold moves nothing; nor does
-    its end, unless the request was booked; nor does a place to which a booking only asks to move.
+    offered to it first, and counts as held for it too, though being offered it takes nobody off the list. A hold moves
+    nothing; nor does its end, unless the request was booked; nor does a place to which a booking only asks to move.
     """
     if booking.request_id is None or booking.moves_id is not None:
         return

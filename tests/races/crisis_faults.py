@@ -86,12 +86,16 @@ GIVING_WAY = {
     "each displacement that took effect was told to its owner, once": """
         SELECT d.id FROM displacements d LEFT JOIN crisis_notices n ON n.displacement_id = d.id AND n.kind = 'gave_way'
         GROUP BY d.id HAVING count(n.id) <> (d.status = 'effective')::int""",
-    "a request is booked exactly as long as a booking serves it, or a place is held for its lot": """
-        SELECT r.id, r.status FROM requests r WHERE (r.status = 'booked') <> EXISTS (
-            SELECT FROM bookings b WHERE b.request_id = r.id AND b.moves_id IS NULL AND (b.status IN BOUND
-                OR (b.status = 'held' AND EXISTS (SELECT FROM displacements d WHERE d.replacement_id = b.id))))
-            AND EXISTS (
-                SELECT FROM displacements d JOIN bookings b ON b.id = d.booking_id WHERE b.request_id = r.id)""",
+    "a request is booked as long as a booking serves it or its lot has a place held, and only where one is held": """
+        SELECT r.id, r.status FROM requests r
+        WHERE EXISTS (SELECT FROM displacements d JOIN bookings b ON b.id = d.booking_id WHERE b.request_id = r.id)
+            AND CASE r.status WHEN 'booked' THEN NOT EXISTS (
+                SELECT FROM bookings b WHERE b.request_id = r.id AND b.moves_id IS NULL
+                    AND (b.status IN BOUND OR (b.status = 'held' AND b.source = 'replacement')))
+            ELSE EXISTS (
+                SELECT FROM bookings b WHERE b.request_id = r.id AND b.moves_id IS NULL AND (b.status IN BOUND
+                    OR (b.status = 'held' AND EXISTS (SELECT FROM displacements d WHERE d.replacement_id = b.id))))
+            END""",
 }
 
 LEDGER = {
