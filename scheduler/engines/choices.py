@@ -86,7 +86,7 @@ class Choices:
         root = self.root
         if root is None:
             return
-        distance = first * max(1.0, abs(root.optimum))
+        distance, done = first * max(1.0, abs(root.optimum)), 0.0
         while not self.is_over:
             # One more than reached would do for a better plan; the later levels need all that are as good.
             least = max(self.best.reached, math.floor(max(-MOST, root.optimum - distance)))
@@ -96,10 +96,15 @@ class Choices:
             sequences = self._closer.near(root, meter, least=least)
             if sequences is None or len(sequences) > self._most_sequences():
                 self._too_far = root.optimum - least
-                break
+                if not done:
+                    break
+                distance = done * DISTANCE_GROWTH
+                continue
+            reached, done = self.best.reached, distance
             if not self._choose_near(sequences, meter, least):
                 break
-            distance = root.optimum - self.best.reached if self.best.reached >= least else distance * DISTANCE_GROWTH
+            left = root.optimum - self.best.reached
+            distance = next_distance(left, done, is_better=self.best.reached > reached)
 
     def _most_sequences(self) -> int:
         """Return from how many sequences a choice can be made in time."""
@@ -115,7 +120,7 @@ class Choices:
             # The solver gets to the proof in half the time from a plan that it is given.
             columns = columns_of_plan(task.problem, program.activities, self.best.plan)
             among, known = joined(sequences_of(columns, self.prices), sequences), len(columns)
-        bound = whole(self._choose(program, among, meter, known=known).bound)
+        bound = whole(self._choose(program, among, meter, known=known, proves=bool(known)).bound)
         self.best.tighten(self.best.sign * max(bound, least - 1))
         if not task.is_bounding and bound > self.best.reached and not self.is_over:
             self._choose_strictly(sequences, least)
@@ -130,9 +135,11 @@ class Choices:
         chosen = self._choose(program, sequences, self.meter.part(CHOICE_SHARE))
         self.best.is_exhausted = self.best.reached >= max(least, whole(chosen.bound))
 
-    def _choose(self, program: Program, sequences: Sequences, meter: Meter, *, known: int = 0) -> Chosen:
+    def _choose(
+        self, program: Program, sequences: Sequences, meter: Meter, *, known: int = 0, proves: bool = False
+    ) -> Chosen:
         task = self.best.task
-        chosen = choose(program, sequences, meter, seed=task.seed, known=known)
+        chosen = choose(program, sequences, meter, seed=task.seed, known=known, proves=proves)
         if chosen.columns is not None:
             self.best.offer(plan_of_columns(task.problem, self.diver.relaxation.program.activities, chosen.columns))
         return chosen
@@ -147,3 +154,13 @@ class Choices:
 def whole(bound: float) -> int:
     """Return the greatest whole number that a bound allows, however far away; a choice may end without a bound."""
     return math.floor(max(-MOST, min(MOST, bound)) + WHOLE_SLACK)
+
+
+def next_distance(left: float, done: float, *, is_better: bool) -> float:
+    """Return how far from the bound to look next: `left` is all there is, up to the best plan.
+
+    A plan found just now is seldom far from the best one. Steps towards it would only choose it again, each for as
+    long as the proof takes.
+    """
+    steps = 2 if is_better else 1
+    return left if left <= done * DISTANCE_GROWTH**steps else done * DISTANCE_GROWTH

@@ -43,13 +43,17 @@ class Chosen:
     bound: float
 
 
-def choose(program: Program, sequences: Sequences, meter: Meter, *, seed: int, known: int = 0) -> Chosen:
+def choose(
+    program: Program, sequences: Sequences, meter: Meter, *, seed: int, known: int = 0, proves: bool = False
+) -> Chosen:
     """Choose among sequences for the program's objective.
 
     Parameters
     ----------
     known : int
         How many of the sequences, the first ones, make a plan together to begin with.
+    proves : bool
+        Whether that plan is thought to be the best one, so that nothing is spent on looking for others.
 
     Raises
     ------
@@ -62,7 +66,7 @@ def choose(program: Program, sequences: Sequences, meter: Meter, *, seed: int, k
     result = mathopt.solve(
         model,
         mathopt.SolverType.GSCIP,
-        params=_parameters(made, meter, seed),
+        params=_parameters(made, meter, seed, proves=proves),
         model_params=mathopt.ModelSolveParameters(solution_hints=hints),
     )
     meter.spend(made.work * max(1, result.solve_stats.node_count))
@@ -83,10 +87,12 @@ def _time_left(meter: Meter) -> timedelta | None:
     return timedelta(seconds=max(meter.left(), LEAST_SECONDS)) if meter.effort.work is None else None
 
 
-def _parameters(model: _Model, meter: Meter, seed: int) -> mathopt.SolveParameters:
+def _parameters(model: _Model, meter: Meter, seed: int, *, proves: bool) -> mathopt.SolveParameters:
     # Interrupts are the caller's to handle.
     scip = gscip_pb2.GScipParameters()
     scip.bool_params["misc/catchctrlc"] = False
+    if proves:
+        scip.heuristics = gscip_pb2.GScipParameters.OFF
     gap = {"relative_gap_tolerance": 0.0, "absolute_gap_tolerance": 1 - ROUNDING if model.is_whole else 0.0}
     if meter.effort.work is None:
         return mathopt.SolveParameters(time_limit=_time_left(meter), random_seed=seed, gscip=scip, **gap)

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 
-from scheduler.engines.choices import whole
+from scheduler.engines.choices import DISTANCE_GROWTH, next_distance, whole
 from scheduler.engines.columns.building import program_of
 from scheduler.engines.columns.closing import Closer
 from scheduler.engines.columns.diving import Diver
 from scheduler.engines.columns.plans import plan_of_columns
-from scheduler.engines.columns.sequences import NOBODY, Pool
+from scheduler.engines.columns.sequences import NOBODY, Pool, joined
 from scheduler.engines.columns.whole import choose
 from scheduler.plan import Plan
 from scheduler.problem import Caps, Demand, Option, Problem
@@ -52,6 +52,33 @@ def test_a_choice_that_cannot_be_made_says_so() -> None:
     assert near is not None
     chosen = choose(program, near, endless(), seed=1)
     assert (chosen.columns, chosen.bound) == (None, -np.inf)
+
+
+def test_a_proof_that_begins_with_a_poor_plan_ends_with_the_best() -> None:
+    relaxation = relaxed(five_or_six(), "weight", Plan())
+    closer = Closer(Diver(relaxation))
+    root = closer.root(endless())
+    assert root is not None
+    near = closer.near(root, endless(), least=2)
+    assert near is not None
+    six = next(row for row, column in enumerate(near.columns()) if column.steps == ((1, 0),))
+    among = joined(near.take(np.array([six])), near)
+    chosen = choose(relaxation.program, among, endless(), seed=1, known=1, proves=True)
+    assert chosen.columns is not None
+    assert [column.steps for column in chosen.columns] == [((0, 0),)]
+    assert chosen.bound == 3
+
+
+@pytest.mark.parametrize(
+    ("left", "is_better", "expected"),
+    [(50, False, 30), (30, False, 30), (29, False, 29), (91, True, 30), (90, True, 90), (29, True, 29)],
+)
+def test_steps_away_from_the_bound_grow_and_the_last_one_goes_all_the_way(
+    left: float, is_better: bool, expected: float
+) -> None:
+    # Three times as far as 10 is 30, and once more 90.
+    assert DISTANCE_GROWTH == 3
+    assert next_distance(left, 10, is_better=is_better) == expected
 
 
 def test_the_closest_sequences_fall_least_short() -> None:
