@@ -134,22 +134,6 @@ async def actions_on(owner: AsyncEngine, run: Run) -> list[str]:
         return list(rows.scalars())
 
 
-async def test_a_killed_workers_run_is_done_once_by_the_next(
-    world: World, sessions: SessionFactory, owner: AsyncEngine, start_worker: StartWorker
-) -> None:
-    run = await request_run(world, sessions, slow_problem(), 6.0)
-    first = start_worker()
-    orphans = await solving(sessions, run, first.pid)
-    first.kill()
-    assert await asyncio.to_thread(still_at_work, orphans, seconds=5) == []
-    start_worker()
-    done = await wait_for(sessions, run, ended, seconds=PATIENCE)
-    assert (done.state, done.attempt) == (RunState.SUCCEEDED, 2), done.error
-    assert await actions_on(owner, run) == ["run.requested", "run.started", "run.started", "run.succeeded"]
-    async with sessions() as session:
-        assert (await session.get_one(Round, done.round_id)).status == "solved"
-
-
 async def test_a_worker_told_to_stop_leaves_its_run_to_the_next_one(
     world: World, sessions: SessionFactory, start_worker: StartWorker
 ) -> None:

@@ -21,10 +21,10 @@ from app.core.jobs import enqueue
 from app.core.model import new_id
 from app.core.settings import Settings
 from tests.app.allocation.problems import slow_problem
-from tests.app.test_worker import PATIENCE, actions_on, ended, request_run, wait_for
+from tests.app.test_worker import PATIENCE, actions_on, ended, request_run, solving, wait_for
 from tests.support.deadly_worker import DEADLY, HARMLESS, TRIES
 from tests.support.jobs import queue
-from tests.support.processes import is_at_work
+from tests.support.processes import is_at_work, still_at_work
 from tests.support.world import World
 
 pytestmark = [pytest.mark.database, pytest.mark.races]
@@ -32,6 +32,8 @@ pytestmark = [pytest.mark.database, pytest.mark.races]
 KILLS = 10 if os.environ.get("CRENEAU_PROVE") else 1
 RUN_AGAIN_SECONDS = 15
 SOLVE_SECONDS = 4.0
+GONE_SECONDS = 2.0
+"""Long before the solver of a killed worker would have ended by itself."""
 
 StartWorker = Callable[..., psutil.Process]
 
@@ -76,12 +78,13 @@ async def test_the_job_of_a_killed_worker_is_run_again_by_the_other_and_has_one_
     workers = [start_worker(), start_worker()]
     for _ in range(KILLS):
         run = await request_run(world, sessions, slow_problem(), SOLVE_SECONDS)
-        await wait_for(sessions, run, lambda row: row.state is RunState.RUNNING, seconds=PATIENCE)
+        orphans = await solving(sessions, run)
         ((_, _, name, _),) = await attempts_at(sessions, run.id)
         (victim,) = [worker for worker in workers if name.endswith(f":{worker.pid}")]
         victim.kill()
         killed_at = time.monotonic()
         victim.wait()
+        assert await asyncio.to_thread(still_at_work, orphans, seconds=GONE_SECONDS) == []
         await wait_for(sessions, run, lambda row: row.attempt == 2, seconds=RUN_AGAIN_SECONDS + 1)
         since = time.monotonic() - killed_at
         assert since <= RUN_AGAIN_SECONDS, since
