@@ -17,7 +17,7 @@ class PlanCommand(Body):
     """How long to plan: for the plan that is proposed, and then for the plans to choose from beside it."""
 
     time_limit_s: float = Field(
-        default=15, gt=0, le=600, description="Seconds for the first plan, and for each tier of capacity before it"
+        default=4, gt=0, le=600, description="Seconds for the first plan, and for each tier of capacity before it"
     )
     choices_s: float = Field(default=120, ge=0, le=3600, description="Seconds for the others; 0 makes none")
     seed: int = Field(default=1, ge=0, lt=2**31)

@@ -30,7 +30,7 @@ PLOTS = (
     Plot("access", ("delay_median_days", "delay_p90_days", "startup_unmet_weight"), "startup_percent"),
     Plot("others", ("established_unmet_weight", "idle"), "startup_percent"),
     Plot("reserve", ("idle", "crisis_idle", "public_cents"), "crisis_percent"),
-    Plot("readiness", ("doses_60", "doses_90", "reserve_doses_90"), "crisis_percent"),
+    Plot("readiness", ("doses_30", "doses_60", "doses_90", "reserve_doses_90"), "crisis_percent"),
     Plot("displacement", ("displaced", "moved"), "crisis_percent"),
 )
 AXES = {

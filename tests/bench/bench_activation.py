@@ -31,9 +31,9 @@ class Measured:
 
     @property
     def demand(self) -> Demand:
-        """That half of them at least took no longer than is allowed for 500 bookings."""
-        what = f"{self.free + self.moved} orders, {self.moved} lots moved: the median of {len(self.seconds)}"
-        return at_most("activation", what, LIMIT_S, median(self.seconds), " s")
+        """That none of them took longer than is allowed for 500 bookings."""
+        what = f"{self.free + self.moved} orders, {self.moved} lots moved: the slowest of {len(self.seconds)}"
+        return at_most("activation", what, LIMIT_S, max(self.seconds), " s")
 
 
 def run(rounds: int) -> list[Measured]:

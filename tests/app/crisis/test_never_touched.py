@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from uuid import UUID
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,6 +27,8 @@ from scheduler.plan import solution_of
 from scheduler.verify import violations
 from tests.app.crisis.conftest import countermeasure
 from tests.support.world import day
+
+pytestmark = pytest.mark.random
 
 EXAMPLES = 1_000 if os.environ.get("CRENEAU_PROVE") else 150
 MODALITY = "monoclonal_antibody"
