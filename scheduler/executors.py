@@ -87,8 +87,14 @@ class SolverPool:
 
     def leave(self) -> None:
         """End the processes with whatever they are busy with; the tasks fail."""
-        if self._leash is not None:
-            self._leash.close()
+        if self._leash is None:
+            return
+        self._leash.close()
+        # One that ends in the middle of handing over a result leaves half of it. Whoever reads that would wait for the
+        # rest as long as there is a writer, and the executor itself keeps one.
+        results = getattr(self.executor, "_result_queue", None)
+        if results is not None:
+            results._writer.close()  # noqa: SLF001 - nothing public ends the waiting
 
     def __enter__(self) -> Self:
         return self

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -16,6 +17,7 @@ from typing import Any
 import psutil
 import pytest
 
+from scheduler.executors import SolverPool
 from scheduler.problem import Problem
 from scheduler.solve import solve
 from scheduler.tasks import EngineError, Outcome
@@ -171,3 +173,37 @@ def test_no_process_outlives_a_killed_caller(tmp_path: Path) -> None:
         os.kill(parent.pid, signal.SIGKILL)
         parent.wait()
         assert still_at_work(below) == []
+
+
+class SlowlyRead:
+    """What whoever reads it takes its time for."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return time.sleep, (2.0,)
+
+
+def slowly_read() -> SlowlyRead:
+    return SlowlyRead()
+
+
+def much() -> bytes:
+    """Return what no pipe holds, while the other one's is being read."""
+    time.sleep(0.5)
+    return bytes(10_000_000)
+
+
+def test_a_process_that_ends_while_it_hands_over_a_result_keeps_nobody_waiting() -> None:
+    """The reader is busy, so that the second result is in the middle of the pipe when its process has to go."""
+    left = threading.Event()
+
+    def leave_in_between() -> None:
+        with SolverPool(2, can_be_left=True) as pool:
+            pool.wait_until_loaded()
+            pool.executor.submit(slowly_read)
+            pool.executor.submit(much)
+            time.sleep(1.2)
+            pool.leave()
+        left.set()
+
+    threading.Thread(target=leave_in_between, daemon=True).start()
+    assert left.wait(30)
