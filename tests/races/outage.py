@@ -7,23 +7,33 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 
+from app.capacity.models import Approval
 from app.commands.migrate import migrate_database
+from app.core.clock import today
 from app.core.database import make_engine, make_session_factory
 from app.core.embedded import EmbeddedPostgres
 from app.core.settings import Settings
 from tests.support import server
 from tests.support.api import Api
 from tests.support.processes import wait_until
-from tests.support.world import World
+from tests.support.world import DAY_ONE, World
 
 CLIENTS = 6
+CAMPAIGN_DAYS = 43
+"""Of a batch, and of the changeover after it."""
+CAMPAIGNS = 40
+"""Places for a campaign in each slot, one after the other."""
+FIRST_IN_DAYS = 35
+"""From today to the first place: near enough for every band of notice but the last, and near no band's edge."""
 
 
 @dataclass
@@ -33,6 +43,11 @@ class Market:
     key: Mapping[str, str]
     slots: Sequence[str]
     product: str
+    first_on: date
+
+    def start(self, turn: int) -> str:
+        """The first day of one of the places, each in its turn."""
+        return str(self.first_on + timedelta(days=CAMPAIGN_DAYS * (turn % CAMPAIGNS)))
 
 
 @dataclass
@@ -56,14 +71,18 @@ class Service:
         self.postgres.start()
         return time.monotonic()
 
-    def bookings(self) -> set[str]:
-        """The bookings that the database has."""
+    def bookings(self) -> dict[str, str]:
+        """The bookings that the database has, each with its status."""
+        return {str(booking): status for booking, status in self.rows("SELECT id, status FROM bookings")}
 
-        async def read() -> set[str]:
+    def rows(self, question: str) -> list[Any]:
+        """What the database answers to a question, whoever owns the rows."""
+
+        async def read() -> list[Any]:
             assert self.settings.database_owner_url is not None
             engine = make_engine(self.settings.database_owner_url, self.settings, is_owner=True)
             async with engine.connect() as connection:
-                found = {str(one) for one in await connection.scalars(text("SELECT id FROM bookings"))}
+                found = list(await connection.execute(text(question)))
             await engine.dispose()
             return found
 
@@ -71,17 +90,21 @@ class Service:
 
 
 async def prepare(settings: Settings) -> Market:
-    """Make a market with a slot for each client."""
+    """Make a market with a slot for each client, on a unit of its own, where every confirmation counts at once."""
     assert settings.database_owner_url is not None
     engine = make_engine(settings.database_owner_url, settings, is_owner=True)
     world = World(make_session_factory(engine))
     await world.add_modalities()
     cdmo, _ = await world.cdmo()
-    slots = [str((await world.slot(await world.unit(cdmo))).id) for _ in range(CLIENTS)]
+    first_on = today() + timedelta(days=FIRST_IN_DAYS)
+    start = (first_on - DAY_ONE).days
+    end = start + CAMPAIGN_DAYS * CAMPAIGNS
+    units = [await world.unit(cdmo) for _ in range(CLIENTS)]
+    slots = [str((await world.slot(unit, start, end, approval=Approval.INSTANT)).id) for unit in units]
     startup, key = await world.startup()
     product = await world.product(startup)
     await engine.dispose()
-    return Market(key, slots, str(product.id))
+    return Market(key, slots, str(product.id), first_on)
 
 
 @contextmanager
