@@ -141,6 +141,20 @@ async def counter_order(
     return answered
 
 
+async def release_order(outside: Outside, order: CrisisOrder, reason_code: str) -> bool:
+    """Release an order: its campaign is freed, and credited if it was charged; False, and all stays, if it has begun.
+
+    In a real crisis its booking says whether it has: a planned day that has come begins nothing by itself.
+    """
+    if not await outside.free_campaign(order, BookingStatus.CANCELLED, reason_code):
+        return False
+    before = snapshot(order)
+    order.status = OrderStatus.RELEASED
+    session, author = outside.session, outside.author
+    await record(session, author, "crisis_order.released", order, before=before, reason_code=reason_code)
+    return True
+
+
 async def let_stand(
     outside: Outside, orders: Sequence[CrisisOrder], pending: Iterable[Displacement], reason_code: str
 ) -> None:
