@@ -7,7 +7,6 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.service import record, snapshot
-from app.bookings.models import BookingStatus
 from app.bookings.service import lock_with_run_out
 from app.capacity.service import lock_units, thaw
 from app.crisis import activation, repository
@@ -31,7 +30,7 @@ from app.crisis.notice_facts import by_place, order_facts
 from app.crisis.notice_models import NoticeKind
 from app.crisis.notice_repository import signed_campaigns
 from app.crisis.notices import NoticeDraft, notify_all
-from app.crisis.orders import let_stand, outside_of
+from app.crisis.orders import let_stand, outside_of, release_order
 from app.crisis.planning import supersede
 from app.crisis.power_checks import require_powers_for
 from app.crisis.service import locked_crisis
@@ -173,11 +172,8 @@ async def _release(outside: Outside, leaving: Sequence[CrisisOrder]) -> None:
     session, author = outside.session, outside.author
     for order in leaving:
         own = await outside_of(session, author, outside.crisis, order.plan_id)
-        if not await own.free_campaign(order, BookingStatus.CANCELLED, REASON):
+        if not await release_order(own, order, REASON):
             raise PlanOutdated("A campaign has begun that was to be released: plan anew.", facts=_of(order))
-        before = snapshot(order)
-        order.status = OrderStatus.RELEASED
-        await record(session, author, "crisis_order.released", order, before=before, reason_code=REASON)
     drafts = [
         NoticeDraft(
             organisation_id=order.organisation_id,

@@ -6,8 +6,6 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.author import Author
-from app.audit.service import record, snapshot
-from app.bookings.models import BookingStatus
 from app.bookings.service import lock_with_run_out
 from app.capacity.occupancy import span_of
 from app.capacity.service import lock_units, thaw
@@ -19,7 +17,7 @@ from app.crisis.calendar_repository import bookings_by_id
 from app.crisis.closing import close_ledger
 from app.crisis.giving_up import give_up_runs
 from app.crisis.models import Crisis, CrisisMode, CrisisOrder, CrisisStatus, Displacement, OrderStatus
-from app.crisis.orders import let_stand, outside_of
+from app.crisis.orders import let_stand, outside_of, release_order
 from app.crisis.restoring import offer_back
 from app.crisis.restoring_repository import Lost, lost_places
 from app.crisis.rules import TRANSITIONS
@@ -77,10 +75,8 @@ async def _end(session: AsyncSession, author: Author, crisis: Crisis, status: Cr
     if orders:
         await _lock_to_end(session, crisis, releasable, pending, lost)
         for order in releasable:
-            own = await outside_of(session, author, crisis, order.plan_id)
-            if _has_started(order) or not await own.free_campaign(order, BookingStatus.CANCELLED, reason_code):
-                continue
-            await _release(session, author, order, reason_code)
+            if not _is_played(crisis, order):
+                await release_order(await outside_of(session, author, crisis, order.plan_id), order, reason_code)
         outside = await outside_of(session, author, crisis, orders[0].plan_id)
         await let_stand(outside, orders, pending, reason_code)
     if crisis.mode is CrisisMode.REAL:
@@ -113,12 +109,7 @@ async def _lock_to_end(
     await lock_with_run_out(session, units, [booking.request_id for booking in bookings])
 
 
-def _has_started(order: CrisisOrder) -> bool:
-    """Tell whether the campaign of an accepted order is under way by its dates."""
-    return order.status is OrderStatus.ACCEPTED and span_of(order.period).start_on <= today()
-
-
-async def _release(session: AsyncSession, author: Author, order: CrisisOrder, reason_code: str) -> None:
-    before = snapshot(order)
-    order.status = OrderStatus.RELEASED
-    await record(session, author, "crisis_order.released", order, before=before, reason_code=reason_code)
+def _is_played(crisis: Crisis, order: CrisisOrder) -> bool:
+    """Tell whether the campaign of a drill's accepted order is under way: by its days, for nobody makes anything."""
+    is_accepted_in_drill = crisis.mode is CrisisMode.DRILL and order.status is OrderStatus.ACCEPTED
+    return is_accepted_in_drill and span_of(order.period).start_on <= today()

@@ -19,6 +19,7 @@ from app.core.preconditions import require_seen
 from app.core.tenancy import go_across
 from app.crisis import repository
 from app.crisis.calendar_repository import bookings_by_id
+from app.crisis.concern_repository import has_order
 from app.crisis.declaration import CrisisRules
 from app.crisis.effects import Outside, in_the_way
 from app.crisis.errors import TooLate
@@ -37,7 +38,7 @@ from app.crisis.order_schemas import CounterCommand
 from app.crisis.places import settle_place
 from app.crisis.power_checks import require_power_for
 from app.crisis.rules import ORDER_TRANSITIONS
-from app.crisis.service import SEES_ALL, get_crisis, locked_crisis, require_status
+from app.crisis.service import SEES_ALL, get_whole_crisis, locked_crisis, require_status
 from app.crisis.telling import tell_displaced, tell_leaders
 from app.identity.actor import Actor
 from app.identity.models import Role
@@ -47,11 +48,19 @@ async def list_orders(
     session: AsyncSession, actor: Actor, crisis_id: UUID, paging: PageQuery
 ) -> tuple[list[tuple[CrisisOrder, list[Displacement]]], str | None]:
     """Return one page of the orders that an actor may see, with what must give way to each: a CDMO sees its own."""
-    await get_crisis(session, actor, crisis_id)
+    await _require_ordered(session, actor, crisis_id)
     own = None if actor.role in SEES_ALL else actor.organisation_id
     rows, cursor = await repository.page_orders(session, crisis_id, own, paging)
     displacements = await repository.displacements_of_orders(session, [row.id for row in rows])
     return [(row, displacements[row.id]) for row in rows], cursor
+
+
+async def _require_ordered(session: AsyncSession, actor: Actor, crisis_id: UUID) -> None:
+    """Let pass those who lead a crisis, and a CDMO with an order of it; to anybody else it has none."""
+    if actor.role in SEES_ALL:
+        await get_whole_crisis(session, actor, crisis_id)
+    elif not await has_order(session, crisis_id, actor.organisation_id):
+        raise NotFound.of("crisis", crisis_id)
 
 
 async def with_displacements(session: AsyncSession, order: CrisisOrder) -> tuple[CrisisOrder, list[Displacement]]:
@@ -141,6 +150,20 @@ async def counter_order(
     return answered
 
 
+async def release_order(outside: Outside, order: CrisisOrder, reason_code: str) -> bool:
+    """Release an order: its campaign is freed, and credited if it was charged; False, and all stays, if it has begun.
+
+    In a real crisis its booking says whether it has: a planned day that has come begins nothing by itself.
+    """
+    if not await outside.free_campaign(order, BookingStatus.CANCELLED, reason_code):
+        return False
+    before = snapshot(order)
+    order.status = OrderStatus.RELEASED
+    session, author = outside.session, outside.author
+    await record(session, author, "crisis_order.released", order, before=before, reason_code=reason_code)
+    return True
+
+
 async def let_stand(
     outside: Outside, orders: Sequence[CrisisOrder], pending: Iterable[Displacement], reason_code: str
 ) -> None:
@@ -211,7 +234,7 @@ async def order_to_answer(
     session: AsyncSession, actor: Actor, crisis_id: UUID, order_id: UUID
 ) -> tuple[Crisis, list[CrisisOrder], CrisisOrder]:
     """Return an active crisis, its orders, and the one that the actor's organisation is to answer, all locked."""
-    await get_crisis(session, actor, crisis_id)
+    await _require_ordered(session, actor, crisis_id)
     actor.require(Role.CDMO_PLANNER)
     await go_across(session)
     crisis = await locked_crisis(session, crisis_id)

@@ -25,7 +25,7 @@ from app.identity.actor import Actor
 
 
 async def show_crises(session: AsyncSession, actor: Actor, rows: Sequence[Crisis]) -> list[CrisisRead | CrisisNotice]:
-    """Return crises as an actor may see them: whole, or as the notice that goes with an order."""
+    """Return crises as an actor may see them: whole, or as those learn of it whom it concerns."""
     if actor.role not in SEES_ALL:
         return [_notice(row) for row in rows]
     powers = await repository.powers_of(session, [row.id for row in rows])

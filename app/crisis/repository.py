@@ -56,26 +56,17 @@ async def locked(session: AsyncSession, statement: Select[Crisis]) -> Crisis | N
 
 
 async def page_crises(
-    session: AsyncSession, query: CrisisFilter, *, ordered_from: UUID | None
+    session: AsyncSession, query: CrisisFilter, among: Collection[UUID] | None = None
 ) -> tuple[list[Crisis], str | None]:
-    """Return one page of crises: all, or those with an order to one organisation."""
+    """Return one page of crises: all, or those among these."""
     statement: Select[Any] = select(Crisis)
     if query.status is not None:
         statement = statement.where(col(Crisis.status) == query.status)
     if query.mode is not None:
         statement = statement.where(col(Crisis.mode) == query.mode)
-    if ordered_from is not None:
-        own = select(col(CrisisOrder.crisis_id)).where(col(CrisisOrder.organisation_id) == ordered_from)
-        statement = statement.where(col(Crisis.id).in_(own))
+    if among is not None:
+        statement = statement.where(col(Crisis.id).in_(list(among)))
     return await fetch_page(session, statement, query, [(col(Crisis.id), UUID)])
-
-
-async def has_order(session: AsyncSession, crisis_id: UUID, organisation_id: UUID) -> bool:
-    """Tell whether an organisation has an order of a crisis."""
-    statement = select(col(CrisisOrder.id)).where(
-        col(CrisisOrder.crisis_id) == crisis_id, col(CrisisOrder.organisation_id) == organisation_id
-    )
-    return (await session.scalar(statement.limit(1))) is not None
 
 
 async def powers_of(session: AsyncSession, crisis_ids: Collection[UUID]) -> dict[UUID, list[CrisisPower]]:

@@ -138,7 +138,7 @@ class Offering:
         if days is not None:
             await self._hold(row, lost, days)
         elif place_back(own, slot.period, others, today(), divisible=slot.divisible) is None:
-            reason = why_none(own, today())
+            reason = why_none(own, slot.period, others, today(), divisible=slot.divisible)
             await end_offer(self.session, self.author, row, RestorationStatus.UNAVAILABLE, reason)
 
     async def _hold(self, row: Restoration, lost: Lost, days: Span) -> None:

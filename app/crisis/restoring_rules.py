@@ -65,9 +65,11 @@ def place_back(own: Span, slot: Span, busy: Sequence[Span], today: date, *, divi
     return None
 
 
-def why_none(own: Span, today: date) -> Unavailable:
-    """Return why no days of a place are free any more."""
-    return Unavailable.DAYS_PAST if own.end_on <= today else Unavailable.DAYS_TAKEN
+def why_none(own: Span, slot: Span, busy: Sequence[Span], today: date, *, divisible: bool) -> Unavailable:
+    """Return why a displaced booking can have no days of its slot: too many have passed, or others have them."""
+    if own.end_on <= today or place_back(own, slot, busy, own.start_on, divisible=divisible) is not None:
+        return Unavailable.DAYS_PAST
+    return Unavailable.DAYS_TAKEN
 
 
 def returned_cents(rules: CrisisRules, paid_cents: int) -> int:

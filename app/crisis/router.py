@@ -43,14 +43,17 @@ async def declare_crisis(session: DbSession, actor: CurrentActor, command: Crisi
 async def list_crises(
     request: Request, session: DbSession, actor: CurrentActor, query: Annotated[CrisisFilter, Query()]
 ) -> Page[CrisisRead | CrisisNotice]:
-    """All crises for the coordinator and the authority; for a CDMO, a notice of those that sent it an order."""
+    """All crises for the coordinator and the authority.
+
+    For a CDMO, a notice of those that sent it an order; for a start-up, of the real ones in which its lots give way.
+    """
     rows, cursor = await service.list_crises(session, actor, query)
     return Page(items=await reading.show_crises(session, actor, rows), next=next_url(request, cursor))
 
 
 @router.get("/{crisis_id}", summary="Read one crisis")
 async def get_crisis(session: DbSession, actor: CurrentActor, crisis_id: UUID) -> CrisisRead | CrisisNotice:
-    """One crisis; a CDMO with an order sees its title, countermeasure and validity."""
+    """One crisis; a CDMO with an order sees its title, countermeasure and validity, and so does who gives way to it."""
     row = await service.get_crisis(session, actor, crisis_id)
     return (await reading.show_crises(session, actor, [row]))[0]
 

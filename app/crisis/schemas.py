@@ -102,7 +102,7 @@ class PowerRead(BaseModel):
 
 
 class CrisisNotice(BaseModel):
-    """What a CDMO with an order learns of the crisis behind it."""
+    """What a CDMO learns of the crisis behind its order, and a start-up of that behind its displacement."""
 
     id: UUID
     title: str

@@ -14,8 +14,9 @@ from app.core.clock import today
 from app.core.errors import FieldFault, Invalid, NotFound, StateConflict
 from app.core.model import period
 from app.core.preconditions import require_seen
-from app.core.tenancy import keep_to_drills
+from app.core.tenancy import across_organisations, keep_to_drills
 from app.crisis import repository
+from app.crisis.concern_repository import crises_concerning
 from app.crisis.declaration import Countermeasure, CrisisScope
 from app.crisis.declaration_rules import declaration_faults
 from app.crisis.errors import CrisisExpired
@@ -262,9 +263,12 @@ async def change_status(
 
 
 async def list_crises(session: AsyncSession, actor: Actor, query: CrisisFilter) -> tuple[list[Crisis], str | None]:
-    """Return one page of the crises that an actor may see: all, or those that sent its CDMO an order."""
-    ordered_from = None if actor.role in SEES_ALL else actor.organisation_id
-    return await repository.page_crises(session, query, ordered_from=ordered_from)
+    """Return one page of the crises that an actor may see: all, or those that concern its organisation."""
+    if actor.role in SEES_ALL:
+        return await repository.page_crises(session, query)
+    concerning = await crises_concerning(session, actor.organisation_id)
+    async with across_organisations(session):
+        return await repository.page_crises(session, query, concerning)
 
 
 async def get_crisis(session: AsyncSession, actor: Actor, crisis_id: UUID) -> Crisis:
@@ -275,21 +279,19 @@ async def get_crisis(session: AsyncSession, actor: Actor, crisis_id: UUID) -> Cr
     NotFound
         If there is none, or it concerns others.
     """
-    concerns = actor.role in SEES_ALL or await repository.has_order(session, crisis_id, actor.organisation_id)
-    crisis = await repository.get_crisis(session, crisis_id) if concerns else None
+    crisis = None
+    if actor.role in SEES_ALL:
+        crisis = await repository.get_crisis(session, crisis_id)
+    elif crisis_id in await crises_concerning(session, actor.organisation_id):
+        async with across_organisations(session):
+            crisis = await repository.get_crisis(session, crisis_id)
     if crisis is None:
         raise NotFound.of("crisis", crisis_id)
     return crisis
 
 
 async def get_whole_crisis(session: AsyncSession, actor: Actor, crisis_id: UUID) -> Crisis:
-    """Return one crisis to an actor who may see all of it: plans, signatures, everybody's orders.
-
-    Raises
-    ------
-    NotFound
-        For anybody else.
-    """
+    """Return one crisis to who may see all of it: plans, signatures, all orders; `NotFound` for anybody else."""
     if actor.role not in SEES_ALL:
         raise NotFound.of("crisis", crisis_id)
     return await get_crisis(session, actor, crisis_id)

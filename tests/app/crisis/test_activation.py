@@ -128,7 +128,8 @@ async def test_each_sees_only_what_concerns_it(crises: Crises, world: World) -> 
     [own] = (await crises.get(f"/{crisis_id}/displacements", by=place.first.headers))["items"]
     assert own["booking_id"] == str(place.first.booking.id)
     await crises.get(f"/{crisis_id}/displacements", by=place.second.headers, expect=404)
-    await crises.get(f"/{crisis_id}", by=place.first.headers, expect=404)
+    assert await crises.get(f"/{crisis_id}", by=place.first.headers) == notice
+    await crises.get(f"/{crisis_id}", by=place.second.headers, expect=404)
     _, stranger = await world.cdmo()
     order = await crises.order_of(crisis_id)
     for verb, body in (("accept", None), ("counter", {"earliest": iso(30), "reason_code": "staff"})):

@@ -3,12 +3,13 @@
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.capacity.supply import Span
 from app.crisis.declaration import CrisisRules, Turn
-from app.crisis.restoring_rules import Displaced, in_turn, place_back
+from app.crisis.restoring_rules import Displaced, Unavailable, in_turn, place_back, why_none
 from tests.support.world import day
 
 SLOT = Span(day(0), day(120))
@@ -42,6 +43,27 @@ def test_own_days_come_first_and_then_the_earliest_rest_of_them(own: Span, busy:
     earliest = next((start for start in range(first, last) if is_free(start)), None)
     found = place_back(own, SLOT, busy, day(today), divisible=True)
     assert (found.start_on if found else None) == (None if earliest is None else day(earliest))
+
+
+OTHERS = [Span(day(0), day(100))]
+
+
+@pytest.mark.parametrize(
+    ("own", "busy", "today", "divisible", "reason"),
+    [
+        (Span(day(10), day(50)), OTHERS, 20, True, Unavailable.DAYS_TAKEN),
+        (Span(day(10), day(50)), OTHERS, 50, True, Unavailable.DAYS_PAST),
+        (Span(day(80), day(120)), [], 81, True, Unavailable.DAYS_PAST),
+        (SLOT, [], 1, False, Unavailable.DAYS_PAST),
+        (SLOT, OTHERS, 1, False, Unavailable.DAYS_TAKEN),
+    ],
+)
+def test_who_has_no_days_back_is_told_whether_others_have_them_or_they_have_passed(
+    own: Span, busy: list[Span], today: int, reason: Unavailable, *, divisible: bool
+) -> None:
+    """What is made in one go, or takes a slot whole, has no room any more before its last day has passed."""
+    assert place_back(own, SLOT, busy, day(today), divisible=divisible) is None
+    assert why_none(own, SLOT, busy, day(today), divisible=divisible) is reason
 
 
 @given(st.permutations(range(4)), st.permutations(list(Turn)))
