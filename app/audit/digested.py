@@ -15,6 +15,8 @@ from app.audit.digest_repository import MEMBER
 
 DIGESTED: Mapping[str, tuple[str, ...]] = {
     "runs": ("problem", "references", "solution"),
+    "run_certificates": ("document",),
+    "run_explanations": ("document",),
 }
 """By table, the columns with such documents; no row of these tables is ever deleted."""
 

@@ -1,13 +1,17 @@
-"""What the trail tells of runs: each document by a digest of what is stored."""
+"""What the trail tells of runs and of what is said of their plans: each document by a digest of what is stored."""
 
+import asyncio
 import hashlib
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.app.allocation.conftest import Rounds, contest, planned_by_greed
+from app.allocation import certifying, explaining
+from app.allocation.engine import EngineFailed
+from tests.app.allocation.conftest import PATIENCE_SECONDS, Rounds, contest, planned_by_greed
 from tests.support.world import World
 
 pytestmark = pytest.mark.database
@@ -67,3 +71,52 @@ async def test_each_record_of_a_run_has_the_digests_of_what_was_stored_before_an
         changed,
         changed,
     )
+
+
+async def test_a_certificate_is_recorded_when_it_is_asked_for_and_when_it_is_made_or_not(
+    world: World, rounds: Rounds, owner: AsyncEngine, worker: asyncio.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(*_: Any, **__: Any) -> Any:
+        raise EngineFailed("out of memory")
+
+    async def answered(run_id: str) -> httpx.Response:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while True:
+                answer = await rounds.client.get(f"/v1/runs/{run_id}/certificate", headers=rounds.headers)
+                if answer.status_code != 202:
+                    return answer
+                await asyncio.sleep(0.3)
+
+    await contest(world)
+    _, run = await rounds.solved()
+    with monkeypatch.context() as patched:
+        patched.setattr(certifying, "asked", fails)
+        assert (await answered(run["id"])).status_code == 503
+    monkeypatch.setattr(certifying, "TRIED_AGAIN_AFTER", certifying.TRIED_AGAIN_AFTER * 0)
+    assert (await answered(run["id"])).status_code == 200
+    steps = await told(owner, "run_certificates")
+    assert [(one.action, one.actor, one.job, one.before is None) for one in steps] == [
+        ("certificate.requested", "person", None, True),
+        ("certificate.failed", "job", "certify", False),
+        ("certificate.requested", "person", None, False),
+        ("certificate.made", "job", "certify", False),
+    ]
+    assert [one.after["error"] for one in steps] == [None, "out of memory", None, None]
+    assert [one.after["document"] for one in steps[:3]] == [None, None, None]
+    assert steps[3].after["document"] == await digest_of(owner, "run_certificates", "document")
+    plan = steps[3].after["plan_sha256"]
+    assert (await told(owner, "runs"))[-1].after["solution"] == {"sha256": plan}
+
+
+async def test_an_explanation_is_recorded_once_by_who_asked_first(
+    world: World, rounds: Rounds, owner: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(explaining, "EXPLAIN_SECONDS", 30.0)
+    made = await contest(world)
+    _, run = await planned_by_greed(rounds, world)
+    for _ in range(2):
+        await rounds.get(f"/v1/runs/{run['id']}/explanations/{made.requests['second'].id}")
+    [kept] = await told(owner, "run_explanations")
+    assert (kept.action, kept.actor, kept.before) == ("explanation.kept", "person", None)
+    assert kept.after["document"] == await digest_of(owner, "run_explanations", "document")
+    assert kept.after["request_id"] == str(made.requests["second"].id)
