@@ -13,7 +13,7 @@ from app.allocation.planner import PlanRefused, with_placed, without
 from app.allocation.rules import PLANNED, require_status
 from app.allocation.schemas import Adjustment, Place
 from app.allocation.service import change_status, locked_round
-from app.audit.service import record, snapshot
+from app.audit.service import record, stored
 from app.core.clock import now
 from app.identity.actor import Actor
 
@@ -55,7 +55,7 @@ async def adjust_plan(session: AsyncSession, actor: Actor, round_id: UUID, comma
     run = await newest_plan(session, round_id)
     solved: Document = run.solution or {}
     changed = _changed(row, run, solved, command)
-    before = snapshot(run)
+    before = await stored(session, run)
     run.solution = changed
     run.baselines = {**(run.baselines or {}), "plan": figures(run.problem, run.references, changed.get("placed", ()))}
     run.parameters = {

@@ -13,6 +13,8 @@ from app.allocation.errors import StatementFailed, WithoutPlan
 from app.allocation.models import RunCertificate
 from app.allocation.run_access import READERS
 from app.allocation.statements import Case, asked
+from app.audit.author import Author
+from app.audit.service import record, stored
 from app.core.clock import now
 from app.core.errors import NotFound
 from app.core.jobs import Entrypoint, enqueue
@@ -20,6 +22,7 @@ from app.core.tenancy import go_across
 from app.identity.actor import Actor
 from app.jobs.running import JobContext
 
+CERTIFIER = Author.of_job("certify")
 CERTIFY_SECONDS = 30.0
 LOADING_SECONDS = 300.0
 """For what needs no solver, which takes what it takes."""
@@ -54,13 +57,18 @@ async def get_certificate(session: AsyncSession, actor: Actor, run_id: UUID) -> 
     await go_across(session)
     if run.plan_sha256 is None:
         raise WithoutPlan("The run has no plan that could be certified.")
+    is_new = await statements_repository.add_certificate(session, run_id, run.plan_sha256)
     row = await statements_repository.certificate_of(session, run_id, run.plan_sha256)
     if row.document is not None:
         return {**row.document, "adjustments": await statements_repository.adjustments_of(session, run_id)}
     if row.error is not None and row.finished_at is not None and now() - row.finished_at < TRIED_AGAIN_AFTER:
         raise StatementFailed(f"The certificate could not be made: {row.error}")
-    if row.error is not None:
+    if is_new:
+        await record(session, actor, "certificate.requested", row)
+    elif row.error is not None:
+        before = await stored(session, row)
         row.error, row.finished_at = None, None
+        await record(session, actor, "certificate.requested", row, before=before)
     await enqueue(session, Entrypoint.CERTIFY, row.id)
     return None
 
@@ -103,7 +111,7 @@ async def _claimed(session: AsyncSession, certificate_id: UUID) -> Case | None:
         return None
     plan = await statements_repository.plan_files(session, row.run_id)
     if plan is None or plan.plan_sha256 != row.plan_sha256:
-        _conclude(row, None, "The plan was changed meanwhile.")
+        await _conclude(session, row, None, "The plan was changed meanwhile.")
         return None
     organisations = await statements_repository.organisations_in(session, row.run_id)
     return Case(plan.problem, plan.solution, {ORGANISATIONS: organisations})
@@ -112,8 +120,11 @@ async def _claimed(session: AsyncSession, certificate_id: UUID) -> Case | None:
 async def _finish(session: AsyncSession, certificate_id: UUID, document: Document | None, error: str | None) -> None:
     row = await statements_repository.lock_certificate(session, certificate_id)
     if row is not None and row.document is None:
-        _conclude(row, document, error)
+        await _conclude(session, row, document, error)
 
 
-def _conclude(row: RunCertificate, document: Document | None, error: str | None) -> None:
+async def _conclude(session: AsyncSession, row: RunCertificate, document: Document | None, error: str | None) -> None:
+    before = await stored(session, row)
     row.document, row.error, row.finished_at = document, error, now()
+    verb = "failed" if document is None else "made"
+    await record(session, CERTIFIER, f"certificate.{verb}", row, before=before)

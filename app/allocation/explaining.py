@@ -19,6 +19,7 @@ from app.allocation.run_access import READERS
 from app.allocation.scope import supply_in_scope
 from app.allocation.statements import Case, Desk, asked
 from app.allocation.statements_repository import PlanFiles
+from app.audit.service import record
 from app.capacity.occupancy import span_of
 from app.core.database import SessionFactory, transaction
 from app.core.errors import NotFound
@@ -94,7 +95,8 @@ async def explain(sessions: SessionFactory, desk: Desk, actor: Actor, run_id: UU
     if files is not None:
         kept = await _made(desk, case, files)
         async with transaction(sessions) as session:
-            await statements_repository.keep_explanation(session, kept)
+            if await statements_repository.keep_explanation(session, kept):
+                await record(session, actor, "explanation.kept", kept)
     assert kept is not None  # noqa: S101 - it was kept, or has just been made
     async with transaction(sessions) as session:
         names = await _names(session, case, kept.document)

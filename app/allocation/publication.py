@@ -20,7 +20,7 @@ from app.allocation.policy import RoundPolicy
 from app.allocation.rules import PLANNED, require_status
 from app.allocation.scope import supply_in_scope
 from app.allocation.service import change_status, locked_round
-from app.audit.service import record, record_all, snapshot
+from app.audit.service import record, record_all, snapshot, stored
 from app.bookings.freed import look_again
 from app.bookings.models import BookingSource
 from app.bookings.service import BookingDraft, create_bookings, lock_with_run_out
@@ -80,7 +80,7 @@ async def publish_round(session: AsyncSession, actor: Actor, round_id: UUID, run
         session, actor, entries, run, {offer.request_id: offer for offer in offers}, begun=begun
     )
     await thaw(session, actor, row.id)
-    before = snapshot(run)
+    before = await stored(session, run)
     run.published_at = now()
     await record(session, actor, "run.published", run, before=before)
     await change_status(session, actor, row, RoundStatus.PUBLISHED)

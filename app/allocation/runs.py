@@ -13,7 +13,7 @@ from app.allocation.engine import Wish
 from app.allocation.models import Run, RunKind, RunState
 from app.allocation.sameness import compared_with, is_deterministic
 from app.audit.author import Author
-from app.audit.service import record, snapshot
+from app.audit.service import record, stored
 from app.core.clock import now
 from app.core.errors import NotFound, StateConflict
 from app.core.jobs import Entrypoint, enqueue
@@ -127,7 +127,7 @@ async def claim_run(session: AsyncSession, run_id: UUID, follow_ups: FollowUps) 
     if run.cancel_requested_at is not None:
         await _end(session, run, Failure("Its worker died before it could keep a plan."), follow_ups)
         return None
-    before = snapshot(run)
+    before = await stored(session, run)
     run.attempt += 1
     run.state = RunState.RUNNING
     run.started_at = now()
@@ -149,7 +149,7 @@ async def fill_run(
     run = await repository.lock_run(session, run_id)
     if run is None or run.state is not RunState.RUNNING or run.attempt != attempt:
         return None
-    before = snapshot(run)
+    before = await stored(session, run)
     run.problem, run.references, run.calendar_versions = dict(problem), dict(references), dict(calendar_versions)
     await record(session, SOLVER, "run.prepared", run, before=before)
     return run
@@ -185,7 +185,7 @@ async def give_up_run(session: AsyncSession, run_id: UUID, tries: int, *, follow
 
 
 async def _end(session: AsyncSession, run: Run, ending: Ending, follow_ups: FollowUps) -> None:
-    before = snapshot(run)
+    before = await stored(session, run)
     run.finished_at = now()
     cancelled = run.cancel_requested_at is not None
     if isinstance(ending, Success):
@@ -246,7 +246,7 @@ async def _cancel(session: AsyncSession, author: Author, run: Run) -> Run:
     asked_at = run.cancel_requested_at
     if asked_at is not None and now() - asked_at < LAST_WORDS:
         return run
-    before = snapshot(run)
+    before = await stored(session, run)
     run.cancel_requested_at = asked_at or now()
     if run.state is RunState.QUEUED or asked_at is not None:
         run.state = RunState.CANCELLED

@@ -3,20 +3,19 @@
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, cast, func, select
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.allocation.models import RoundRequest, Run, RunCertificate, RunExplanation, RunKind
+from app.core.digests import digest_of
 from app.core.model import new_id
 from app.identity.models import Organisation
 from app.requests.models import Request
 
-
-def _digest() -> ColumnElement[str]:
-    """Return the digest of a run's plan; a change by hand makes it another plan."""
-    return func.encode(func.sha256(func.convert_to(cast(col(Run.solution), Text), "UTF8")), "hex")
+_PLAN_SHA256 = digest_of(col(Run.solution))
+"""The digest of a run's plan, as its records have it; a change by hand makes it another plan."""
 
 
 class Planned(NamedTuple):
@@ -29,7 +28,7 @@ class Planned(NamedTuple):
 
 async def planned(session: AsyncSession, run_id: UUID) -> Planned | None:
     """Return what a run is and which plan it has, without the plan; None if there is no such run."""
-    statement = select(col(Run.kind), col(Run.round_id), _digest()).where(col(Run.id) == run_id)
+    statement = select(col(Run.kind), col(Run.round_id), _PLAN_SHA256).where(col(Run.id) == run_id)
     found = (await session.execute(statement)).one_or_none()
     return Planned(*found) if found else None
 
@@ -45,7 +44,7 @@ class PlanFiles(NamedTuple):
 
 async def plan_files(session: AsyncSession, run_id: UUID) -> PlanFiles | None:
     """Return the plan of a run with its input, or None if it has none."""
-    columns = (col(Run.problem), col(Run.references), col(Run.solution), _digest())
+    columns = (col(Run.problem), col(Run.references), col(Run.solution), _PLAN_SHA256)
     statement = select(*columns).where(col(Run.id) == run_id, col(Run.solution).is_not(None))
     found = (await session.execute(statement)).one_or_none()
     return PlanFiles(*found) if found else None
@@ -78,18 +77,22 @@ async def get_explanation(session: AsyncSession, run_id: UUID, request_id: UUID,
     return (await session.scalars(statement)).one_or_none()
 
 
-async def keep_explanation(session: AsyncSession, row: RunExplanation) -> None:
-    """Store an explanation; of two made at once, the first stays."""
-    statement = insert(RunExplanation).values(
+async def keep_explanation(session: AsyncSession, row: RunExplanation) -> bool:
+    """Store an explanation, and tell whether it was stored: of two made at once, the first stays."""
+    new = insert(RunExplanation).values(
         id=row.id, run_id=row.run_id, request_id=row.request_id, plan_sha256=row.plan_sha256, document=row.document
     )
-    await session.execute(statement.on_conflict_do_nothing())
+    return bool(await session.scalar(new.on_conflict_do_nothing().returning(col(RunExplanation.id))))
+
+
+async def add_certificate(session: AsyncSession, run_id: UUID, plan: str) -> bool:
+    """Store that a plan is to have a certificate, unless somebody has asked for it before; tell whether it was."""
+    new = insert(RunCertificate).values(id=new_id(), run_id=run_id, plan_sha256=plan)
+    return bool(await session.scalar(new.on_conflict_do_nothing().returning(col(RunCertificate.id))))
 
 
 async def certificate_of(session: AsyncSession, run_id: UUID, plan: str) -> RunCertificate:
-    """Return the certificate of a plan, locked; one that is yet to be made if nobody has asked before."""
-    new = insert(RunCertificate).values(id=new_id(), run_id=run_id, plan_sha256=plan)
-    await session.execute(new.on_conflict_do_nothing())
+    """Return the certificate of a plan, made or not, locked until the transaction ends."""
     statement = (
         select(RunCertificate)
         .where(col(RunCertificate.run_id) == run_id, col(RunCertificate.plan_sha256) == plan)

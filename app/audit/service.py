@@ -12,23 +12,40 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel
 
 from app.audit.author import Author
+from app.audit.digested import DIGESTED, digests_in
 from app.audit.models import AuditRecord
 from app.audit.personal import KEPT_APART, committed, marked
 from app.audit.personal_models import AuditPersonalValue
 from app.core.bulk import spelt, written_columns
 
-UNRECORDED = frozenset({"secret_sha256", "previous_sha256", "problem", "solution", "references"})
-"""Secrets, and bulky input and output that their own row already keeps unaltered."""
+UNRECORDED = frozenset({"secret_sha256", "previous_sha256"})
+"""Secrets."""
+
+NOT_PLAIN = KEPT_APART.keys() | DIGESTED.keys()
+"""Tables whose records are not what their rows are: some of it stands beside the trail, or in the row alone."""
 
 
 def snapshot(row: SQLModel) -> dict[str, Any]:
-    """Return a row's columns as JSON: periods as {start, end}, secrets and bulky documents left out.
+    """Return a row's columns as JSON: periods as {start, end}, secrets left out.
 
-    Personal texts are marked, for the record to have commitments in their place.
+    Personal texts are marked, for the record to have commitments in their place. Not for rows with bulky documents,
+    of which the database makes the digests: `stored`.
     """
+    assert row.__tablename__ not in DIGESTED  # noqa: S101 - nobody does
+    return _plain(row)
+
+
+async def stored(session: AsyncSession, row: SQLModel) -> dict[str, Any]:
+    """Return the snapshot of a row as the database has it, with the digests of bulky documents in their place."""
+    digests = await digests_in(session, row)
+    return _plain(row) | digests
+
+
+def _plain(row: SQLModel) -> dict[str, Any]:
+    table = str(row.__tablename__)
     columns = type(row).__table__.columns.keys()  # type: ignore[attr-defined]
-    state = {name: _jsonable(getattr(row, name)) for name in columns if name not in UNRECORDED}
-    return marked(str(row.__tablename__), state)
+    left_out = UNRECORDED.union(DIGESTED.get(table, ()))
+    return marked(table, {name: _jsonable(getattr(row, name)) for name in columns if name not in left_out})
 
 
 def _jsonable(value: object) -> Any:
@@ -56,12 +73,12 @@ async def record(
     action
         Verb in the past tense, dotted behind the kind of object: `booking.confirmed`.
     before
-        `snapshot(row)` taken before the change; None for a creation.
+        `snapshot(row)` taken before the change, or `await stored(session, row)`; None for a creation.
     reason_code
         Coded reason; free text stands beside it in `reason_text`, never instead.
     """
     await session.flush()
-    entry, *kept = _entry(author, action, row, before=before, after=snapshot(row))
+    entry, *kept = _entry(author, action, row, before=before, after=await stored(session, row))
     entry.reason_code, entry.reason_text = reason_code, reason_text
     session.add_all([entry, *kept])
 
@@ -70,9 +87,9 @@ def creation(author: Author, action: str, row: SQLModel) -> dict[str, Any]:
     """Return the record of a row that is about to be added, by column: for whoever writes both at once, as JSON.
 
     Its `after` holds all of the row, which can be written out of it. Not for rows with personal texts, which are
-    written beside the record.
+    written beside the record, nor with bulky documents.
     """
-    assert row.__tablename__ not in KEPT_APART  # noqa: S101 - nobody does
+    assert row.__tablename__ not in NOT_PLAIN  # noqa: S101 - nobody does
     state = spelt(row)
     for name in UNRECORDED & state.keys():
         del state[name]

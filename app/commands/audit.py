@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from app.audit.checking import Checker
+from app.audit.digested import document_faults
 from app.audit.files import faults_of, lines_of, witnesses_in
 from app.audit.seals import Checkpoint, Item, SealedRecord
 from app.audit.trail import (
@@ -138,7 +139,8 @@ def _verify_database(checker: Checker, unsealed_minutes: float) -> int:
         async with transaction(sessions) as session:
             unsealed = await unsealed_records(session)
             faults += _tell(await faults_beside(session, unsealed, unsealed_minutes))
-            faults += _tell([fault async for fault in value_faults(session)])
+            for beside in (value_faults, document_faults):
+                faults += _tell([fault async for fault in beside(session)])
         waited = f", the oldest of them for {unsealed.waited_seconds:.0f} s" if unsealed.records else ""
         typer.echo(f"{unsealed.records} records are not sealed yet{waited}.")
         return faults

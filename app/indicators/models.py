@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 from typing import Any
+from uuid import NAMESPACE_OID, UUID, uuid5
 
 from sqlmodel import Field, SQLModel
 
@@ -20,3 +21,8 @@ class IndicatorEdition(SQLModel, table=True):
     quarter_on: date = Field(primary_key=True)
     made_at: datetime = instant(nullable=False)
     figures: dict[str, Any] = document()
+
+    @property
+    def id(self) -> UUID:
+        """Under which its record is found: it follows from the quarter, which is all that names an edition."""
+        return uuid5(NAMESPACE_OID, f"{self.__tablename__}/{self.quarter_on}")

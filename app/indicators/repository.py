@@ -10,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.capacity.supply import Span
-from app.core.clock import now
 from app.indicators.figures import SEVERAL, Asked, Booked, Offered
 from app.indicators.models import IndicatorEdition
 
@@ -84,10 +83,12 @@ async def has_edition(session: AsyncSession, quarter_on: date) -> bool:
     return await session.get(IndicatorEdition, quarter_on) is not None
 
 
-async def add_edition(session: AsyncSession, quarter_on: date, figures: dict[str, Any]) -> None:
-    """Store the edition of a quarter, unless it has one."""
-    values = {"quarter_on": quarter_on, "made_at": now(), "figures": figures}
-    await session.execute(insert(IndicatorEdition).on_conflict_do_nothing(), values)
+async def add_edition(session: AsyncSession, edition: IndicatorEdition) -> bool:
+    """Store the edition of a quarter, unless it has one; tell whether it was stored."""
+    new = insert(IndicatorEdition).values(
+        quarter_on=edition.quarter_on, made_at=edition.made_at, figures=edition.figures
+    )
+    return await session.scalar(new.on_conflict_do_nothing().returning(col(IndicatorEdition.quarter_on))) is not None
 
 
 def newest(most: int) -> Select[Any]:

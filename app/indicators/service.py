@@ -4,9 +4,11 @@ from datetime import date, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.audit.author import Author
+from app.audit.service import record
 from app.capacity.agreement_rules import quarter_of
 from app.capacity.readiness import kept_in
-from app.core.clock import today
+from app.core.clock import now, today
 from app.identity.actor import Actor
 from app.identity.models import Role
 from app.identity.service import get_organisation
@@ -15,6 +17,7 @@ from app.indicators.figures import Facts, Promised, figures_of
 from app.indicators.models import IndicatorEdition
 from app.indicators.schemas import Edition, Indicators, RegionFigures
 
+AUTHOR = Author.of_job("indicators")
 EDITIONS = 8
 """How many are shown: two years."""
 
@@ -37,7 +40,10 @@ async def make_edition(session: AsyncSession) -> int:
         promised=[Promised(*one) for one in await kept_in(session, quarter)],
         includes_scenario=await repository.has_scenario(session),
     )
-    await repository.add_edition(session, quarter.start_on, figures_of(facts))
+    edition = IndicatorEdition(quarter_on=quarter.start_on, made_at=now(), figures=figures_of(facts))
+    if not await repository.add_edition(session, edition):
+        return 0
+    await record(session, AUTHOR, "indicator_edition.published", edition)
     return 1
 
 

@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.identity.models import Person
+from app.identity.sign_in_models import Invitation
 from app.privacy.models import Erasure
 from app.privacy.parts import INVITED_SUBJECTS, Part
 from app.privacy.rules import Deeds
@@ -103,11 +104,17 @@ async def deactivated_before(session: AsyncSession, before: datetime) -> Sequenc
     return (await session.scalars(statement)).all()
 
 
-async def forget_invitations(session: AsyncSession, before: datetime, name: str, most: int) -> Sequence[UUID]:
-    """Take names and addresses out of so many invitations that ended before an instant, and return which."""
-    statement = text(
-        "UPDATE invitations SET name = :name, email = 'erased-' || id || '@erased.invalid' WHERE id IN ("
-        " SELECT id FROM invitations WHERE name <> :name AND least(expires_at, accepted_at, withdrawn_at) < :before"
-        " ORDER BY id LIMIT :most FOR UPDATE SKIP LOCKED) RETURNING id"
+async def lock_past_invitations(
+    session: AsyncSession, before: datetime, erased: str, most: int
+) -> Sequence[Invitation]:
+    """Return so many invitations that ended before an instant and are not under an erased name, locked."""
+    ended = func.least(col(Invitation.expires_at), col(Invitation.accepted_at), col(Invitation.withdrawn_at))
+    statement = (
+        select(Invitation)
+        .where(col(Invitation.name) != erased, ended < before)
+        .order_by(col(Invitation.id))
+        .limit(most)
+        .with_for_update(skip_locked=True)
+        .execution_options(populate_existing=True)
     )
-    return (await session.scalars(statement, {"name": name, "before": before, "most": most})).all()
+    return (await session.scalars(statement)).all()

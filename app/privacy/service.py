@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.author import Author
-from app.audit.service import record, snapshot
+from app.audit.service import record, record_changes, snapshot
 from app.core.clock import now, today
 from app.core.errors import NotFound
 from app.core.settings import Settings, get_settings
@@ -184,6 +184,12 @@ async def forget_past(session: AsyncSession) -> int:
 
 async def _forget_invitations(session: AsyncSession) -> int:
     before = now() - timedelta(days=get_settings().invitation_retention_days)
-    forgotten = await repository.forget_invitations(session, before, ERASED_NAME, MOST_INVITATIONS)
-    await repository.erase_values(session, forgotten)
-    return len(forgotten)
+    past = await repository.lock_past_invitations(session, before, ERASED_NAME, MOST_INVITATIONS)
+    were = [snapshot(one) for one in past]
+    for one in past:
+        one.name, one.email = ERASED_NAME, erased_email(one.id)
+    changes = [("invitation.erased", one, was) for one, was in zip(past, were, strict=True)]
+    await record_changes(session, AUTHOR, changes)
+    await session.flush()
+    await repository.erase_values(session, [one.id for one in past])
+    return len(past)

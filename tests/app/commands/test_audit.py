@@ -12,11 +12,15 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from app.audit import seal_repository, trail
+from app.allocation.models import RunKind
+from app.allocation.runs import create_run
+from app.audit import digested, seal_repository, trail
+from app.audit.author import Author
 from app.audit.files import lines_of
 from app.audit.seals import Item
 from app.cli import main
-from app.core.database import SessionFactory
+from app.core.database import SessionFactory, transaction
+from app.core.model import metadata
 from app.core.settings import Settings
 from tests.app.audit.conftest import sessions, superuser
 from tests.app.audit.trails import seal_all, spoil, write
@@ -85,6 +89,47 @@ async def test_a_sound_trail_a_spoilt_one_and_a_cut_one(
     code, output, _ = await run(creneau, "verify", "--checkpoints", str(kept))
     assert code == 1
     assert output.startswith("the tail is cut: a checkpoint that was kept tells of seal 3 and 6 records")
+
+
+async def test_a_document_is_compared_with_what_the_last_record_of_its_row_tells(
+    creneau: Creneau, sessions: SessionFactory, superuser: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(digested, "ROWS_AT_A_TIME", 1)
+    run = asyncio.to_thread
+    empty: dict[str, int] = {}
+    problem = {"z": 1.10, "a": [1e-7, 1e23, 10**22, -0.0, True, None], "é": {"b": "œuf", "aa": 1}}
+    made = []
+    for _ in range(3):
+        async with transaction(sessions) as session:
+            one = await create_run(
+                session,
+                Author.of_job("test"),
+                kind=RunKind.WAITING,
+                problem=problem,
+                references=empty,
+                calendar_versions=empty,
+                parameters=empty,
+            )
+            made.append(one.id)
+    async with superuser.begin() as connection:  # one that is from before records had digests
+        await connection.execute(metadata.tables["runs"].insert().values(kind=RunKind.WAITING))
+    assert (await run(creneau, "verify"))[0] == 0
+    await spoil(
+        superuser,
+        f"UPDATE runs SET problem = jsonb_set(problem, '{{z}}', '1.2') WHERE id = '{made[1]}'",  # noqa: S608
+        f"DELETE FROM runs WHERE id = '{made[2]}'",  # noqa: S608
+    )
+    code, output, _ = await run(creneau, "verify")
+    async with transaction(sessions) as session:
+        told = await session.execute(text("SELECT object_id, id FROM audit_records WHERE object_type = 'runs'"))
+        records = dict(tuple(row) for row in told)
+    assert code == 1
+    assert without_age(output).splitlines() == [
+        f"runs {made[1]} is altered: its problem is not what record {records[made[1]]} tells",
+        f"runs {made[2]} is missing: record {records[made[2]]} tells of it",
+        "3 records are not sealed yet, the oldest of them for a while.",
+        "The trail has 2 faults.",
+    ]
 
 
 async def test_an_export_is_checked_with_no_database(

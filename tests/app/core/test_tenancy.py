@@ -1,15 +1,12 @@
 """Row-level security: every table is under it, nobody sees what is another's, and no connection remembers for whom."""
 
 import asyncio
-import os
-import random
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from uuid import UUID, uuid4
 
 import asyncpg
-import httpx
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
@@ -35,8 +32,6 @@ from tests.support import server
 from tests.support.world import World
 
 pytestmark = [pytest.mark.database]
-
-REQUESTS = 2_000 if os.environ.get("CRENEAU_PROVE") else 200
 
 PUBLIC = {
     "calendar_versions",
@@ -241,42 +236,6 @@ async def test_a_statement_by_itself_is_told_for_whom_it_is(engine: AsyncEngine)
                 await work
             assert (await told())[0] == second.organisation_id
         assert not driver.is_in_transaction()
-
-
-@pytest.mark.races
-async def test_no_request_that_is_cut_off_leaves_its_organisation_to_the_next(
-    client: httpx.AsyncClient, world: World
-) -> None:
-    """Of many requests of two organisations through one pool, each cut off at some moment or not."""
-    parties = []
-    for _ in range(2):
-        startup, headers = await world.startup()
-        product = await world.product(startup)
-        parties.append((headers, product.code_name))
-    (_, one), (_, other) = parties
-    assert one != other
-    answered = 0
-
-    async def ask(number: int, moment: random.Random) -> None:
-        nonlocal answered
-        headers, own = parties[number % 2]
-        path = moment.choice(["/v1/products", "/v1/audit", "/v1/bookings", "/v1/slots"])
-        wait = moment.choice([None, moment.uniform(0, 0.02)])
-        with suppress(TimeoutError):
-            async with asyncio.timeout(wait):
-                answer = await client.get(path, headers=headers)
-                assert answer.status_code == 200, answer.text
-                assert ({one, other} - {own}).isdisjoint({one for one in (one, other) if one in answer.text})
-                if path == "/v1/products":
-                    assert own in answer.text
-                    answered += 1
-
-    moment = random.Random(7)
-    for begin in range(0, REQUESTS, 40):
-        await asyncio.gather(*(ask(begin + number, moment) for number in range(40)))
-    assert answered > REQUESTS / 20
-    for path in ("/v1/products", "/v1/bookings"):
-        assert (await client.get(path)).status_code == 401
 
 
 async def test_whose_requests_are_told_is_asked_once_a_statement(engine: AsyncEngine) -> None:

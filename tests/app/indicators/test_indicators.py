@@ -172,6 +172,19 @@ async def test_an_edition_is_made_once_and_never_changes(
             await connection.execute(text("UPDATE indicator_editions SET figures = '{}'"))
 
 
+async def test_an_edition_is_recorded_with_its_figures_as_the_doing_of_the_job(
+    world: World, sessions: SessionFactory, monkeypatch: pytest.MonkeyPatch, owner: AsyncEngine
+) -> None:
+    await supplied(world, "Bretagne", 5)
+    await made(sessions, monkeypatch)
+    async with owner.connect() as connection:
+        [edition] = (await connection.execute(text("SELECT * FROM indicator_editions"))).all()
+        [record] = (await connection.execute(text("SELECT * FROM audit_records"))).all()
+    assert (record.action, record.actor, record.job) == ("indicator_edition.published", "job", "indicators")
+    assert (record.object_type, record.before) == ("indicator_editions", None)
+    assert (record.after["quarter_on"], record.after["figures"]) == ("2030-01-01", edition.figures)
+
+
 async def test_what_one_has_still_holds_and_the_public_answer_may_be_kept(
     client: httpx.AsyncClient, world: World, sessions: SessionFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

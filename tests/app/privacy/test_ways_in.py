@@ -75,4 +75,13 @@ async def test_who_was_invited_is_forgotten_some_time_after_the_invitation_ended
     assert counts == [1, 0]
     async with owner.connect() as connection:
         names = set(await connection.scalars(text("SELECT name FROM invitations")))
+        records = text("SELECT * FROM audit_records WHERE object_type = 'invitations'")
+        [record] = (await connection.execute(records)).all()
+        invitation = text("SELECT id FROM invitations WHERE name = 'Erased person'")
+        assert record.object_id == await connection.scalar(invitation)
     assert names == {"Erased person", "Recent"}
+    assert (record.action, record.actor, record.job) == ("invitation.erased", "job", "erase_person")
+    for column in ("name", "email"):
+        assert record.before[column].keys() == record.after[column].keys() == {"commitment"}
+        assert record.before[column] != record.after[column]
+    assert "past@example.org" not in await everything(owner)
