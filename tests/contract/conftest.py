@@ -17,11 +17,16 @@ from app.core.database import make_engine, make_session_factory, transaction
 from app.core.settings import APPLICATION_ROLE, OWNER_ROLE, Settings
 from app.identity.issuing import issue_key
 from app.identity.models import Role
+from app.main import create_app
+from seed.demo_keys import HOLDERS
 from seed.loading import LoadPlan, load
 from seed.scenario.sizes import SizeName
+from tests.contract.policy.stage import Stage, staged
 from tests.support import server
+from tests.support.client import Client
 from tests.support.ports import free_port
 from tests.support.processes import wait_until
+from tests.support.world import World
 
 LISTS = {
     "booking_id": "/v1/bookings",
@@ -36,10 +41,21 @@ LISTS = {
     "slot_id": "/v1/slots",
     "feasibility_id": "/v1/feasibilities",
     "agreement_id": "/v1/agreements",
+    "alert_id": "/v1/alerts",
     "commitment_id": "/v1/commitments",
-    "token_client_id": "/v1/token-clients",
+    "slip_move_id": "/v1/slip-moves",
 }
-"""Where identifiers of a kind are listed, so that a call can be about something that exists."""
+"""Where identifiers of a kind are listed, so that a call can be about something that exists.
+
+Not people, their sessions, and keys: a call may be about those that are staged, and never put out who makes the calls.
+"""
+
+STAGED = {"staged_startup": Role.STARTUP_MEMBER, "staged_cdmo": Role.CDMO_PLANNER}
+"""Who acts for an organisation of the stage: it is party to a round, to slips, and to a crisis."""
+
+
+ROLE_OF = {name: holder.role for name, holder in HOLDERS.items()} | {"admin": Role.ADMIN} | STAGED
+"""What each of the keys may do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +73,17 @@ def service(database: str, worker_id: str, tmp_path_factory: pytest.TempPathFact
     name = f"creneau_contract_{worker_id}_{os.getpid()}"
     server.copy_template(name)
     owner, application = server.address(name, OWNER_ROLE), server.address(name, APPLICATION_ROLE)
-    settings = Settings(database_url=server.secret(application), database_owner_url=server.secret(owner))
+    settings = Settings(
+        database_url=server.secret(application), database_owner_url=server.secret(owner), log_level="ERROR"
+    )
     keys_file = tmp_path_factory.mktemp("contract") / "keys.json"
     plan = LoadPlan(size=SizeName.DEMO, seed=7, as_of=date(2027, 1, 4), keys_file=keys_file)
     asyncio.run(load(settings, plan))
     entries = json.loads(keys_file.read_text())
     keys = {role: entry["key"] for role, entry in entries.items()}
     keys["admin"] = asyncio.run(_administrator(settings, entries["coordinator"]["organisation"]))
+    stage = asyncio.run(_staged(settings))
+    keys |= {name: stage.keys[role]["Authorization"].removeprefix("Bearer ") for name, role in STAGED.items()}
     port = free_port()
     plain = application.set(drivername="postgresql").render_as_string(hide_password=False)
     command = [sys.executable, "-m", "uvicorn", "app.main:create_app", "--factory", "--port", str(port)]
@@ -74,7 +94,7 @@ def service(database: str, worker_id: str, tmp_path_factory: pytest.TempPathFact
     try:
         url = f"http://127.0.0.1:{port}"
         wait_until(lambda: _answers(url), seconds=60, what="a service that answers")
-        yield _explored(url, keys)
+        yield _explored(url, keys, stage)
     finally:
         process.terminate()
         process.wait(20)
@@ -102,12 +122,37 @@ async def _administrator(settings: Settings, organisation: str) -> str:
     return issued.key.plain
 
 
-def _explored(url: str, keys: Mapping[str, str]) -> Service:
-    known = {role: {name: _listed(url, path, key) for name, path in LISTS.items()} for role, key in keys.items()}
+async def _staged(settings: Settings) -> Stage:
+    """Store what the scenario has none of: rounds and their runs, crises and their orders, slips, sessions."""
+    assert settings.database_owner_url is not None
+    engine = make_engine(settings.database_owner_url, settings, is_owner=True)
+    app = create_app(settings)
+    client = Client(transport=httpx.ASGITransport(app), base_url="http://test")
+    try:
+        async with app.router.lifespan_context(app), client:
+            return await staged(World(make_session_factory(engine)), client)
+    finally:
+        await engine.dispose()
+
+
+def _explored(url: str, keys: Mapping[str, str], stage: Stage) -> Service:
+    known = {name: _known(url, key, stage, ROLE_OF[name]) for name, key in keys.items()}
     return Service(url, keys, known)
 
 
+def _known(url: str, key: str, stage: Stage, role: Role) -> dict[str, list[str]]:
+    """Return identifiers by parameter: some that are listed, and those of both sides of the stage.
+
+    They are in one order for all of a crisis, so that an order is looked for in its own.
+    """
+    listed = {name: _listed(url, path, key) for name, path in LISTS.items()}
+    sides = stage.own[role], stage.foreign[role]
+    names = sides[0].keys() | sides[1].keys()
+    shown = {name: [str(side[name]) for side in sides if name in side] for name in names}
+    return {name: [*listed.get(name, ()), *shown.get(name, ())] for name in listed.keys() | names}
+
+
 def _listed(url: str, path: str, key: str) -> list[str]:
-    answer = httpx.get(f"{url}{path}?limit=5", headers={"Authorization": f"Bearer {key}"}, trust_env=False)
+    answer = httpx.get(f"{url}{path}?limit=3", headers={"Authorization": f"Bearer {key}"}, trust_env=False)
     body: dict[str, Any] = answer.json()
     return [one["id"] for one in body.get("items", [])]

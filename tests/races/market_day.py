@@ -7,7 +7,7 @@ written under its lock, are replayed one by one as if nobody else had been there
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -41,11 +41,12 @@ HISTORY = text(
 
 @dataclass
 class Deed:
-    """What a client was answered: the verb, the request's identifier, and the status."""
+    """What a client was answered: the verb, the request's identifier, the status, and whether its hold had run out."""
 
     verb: str
     request_id: str
     status: int
+    late: bool
 
 
 @dataclass
@@ -58,6 +59,8 @@ class MarketDay:
     clients: list[Client]
     seed: int
     deeds: list[Deed] = field(default_factory=list)
+    run_out: set[str] = field(default_factory=set)
+    """Holds that the day itself has let run out, before anybody asked anything more of them."""
 
     @classmethod
     async def on(cls, app: FastAPI, owner: AsyncEngine, world: World, seed: int) -> "MarketDay":
@@ -81,15 +84,20 @@ class MarketDay:
         booking: dict[str, Any] | None = None
         for turn in range(deeds):
             verb = "hold" if booking is None else chance.choice(self._choices(booking))
-            aged = verb == "expire"
-            if aged and booking is not None:
-                async with self.owner.begin() as connection:
-                    # As all who write bookings do: what triggers lock is locked in one order then.
-                    await connection.execute(LOCK_UNIT, {"unit_id": booking["unit_id"]})
-                    await connection.execute(AGE_ONE_HOLD, {"id": booking["id"]})
+            late = verb == "expire"
+            if late and booking is not None:
+                await self._let_run_out(booking)
                 verb = "confirm"
-            answer = await self._do(http, self.clients[number], verb, booking, chance, first=turn == 0, aged=aged)
+            answer = await self._do(http, self.clients[number], verb, booking, chance, first=turn == 0, late=late)
             booking = self._seen(answer, booking)
+
+    async def _let_run_out(self, hold: Mapping[str, Any]) -> None:
+        async with self.owner.begin() as connection:
+            # As all who write bookings do: what triggers lock is locked in one order then.
+            await connection.execute(LOCK_UNIT, {"unit_id": hold["unit_id"]})
+            aged = await connection.execute(AGE_ONE_HOLD, {"id": hold["id"]})
+        assert aged.rowcount == 1, "a hold was not held when it was to run out"
+        self.run_out.add(hold["id"])
 
     @staticmethod
     def _choices(booking: Mapping[str, Any]) -> list[str]:
@@ -106,7 +114,7 @@ class MarketDay:
         chance: random.Random,
         *,
         first: bool,
-        aged: bool,
+        late: bool,
     ) -> httpx.Response:
         place = {
             "slot_id": str(chance.choice(self.slots).id),
@@ -118,11 +126,11 @@ class MarketDay:
             body: dict[str, Any] = {**place, "product_id": str(client.product.id), "batches": 1}
             answer = await http.post("/v1/bookings", json=body, headers=headers)
         else:
-            headers["If-Match"] = f'"{booking["version"]}"' if not aged else "*"
+            headers["If-Match"] = f'"{booking["version"]}"' if not late else "*"
             reasons = {"move": {**place, "reason_code": "clinical_schedule"}, "cancel": {"reason_code": "funding"}}
             path = f"/v1/bookings/{booking['id']}/{verb}"
             answer = await http.post(path, json=reasons.get(verb), headers=headers)
-        self.deeds.append(Deed(verb, headers["X-Request-Id"], answer.status_code))
+        self.deeds.append(Deed(verb, headers["X-Request-Id"], answer.status_code, late))
         return answer
 
     @staticmethod
@@ -141,10 +149,10 @@ class MarketDay:
         wrong = Counter(deed.status for deed in self.deeds if deed.status not in ALLOWED)
         found = [f"{overlaps} overlaps in the database"] if overlaps else []
         found += [f"{count} answers {status}" for status, count in wrong.items()]
-        return found + list(_against_the_model(history)) + list(self._unkept(history))
+        return found + list(_against_the_model(history, self.run_out)) + list(self._unkept(history))
 
     def _unkept(self, history: list[dict[str, Any]]) -> Iterator[str]:
-        """Yield acknowledged deeds that left no record, and refused ones that left one."""
+        """Yield acknowledged deeds that left no record or came too late, and refused ones that left one."""
         written = {record["request_id"] for record in history}
         for deed in self.deeds:
             acknowledged = deed.status in {200, 201}
@@ -152,10 +160,18 @@ class MarketDay:
                 yield f"a {deed.verb} was acknowledged and is not in the history"
             if not acknowledged and deed.request_id in written:
                 yield f"a {deed.verb} was refused with {deed.status} and is in the history"
+            if acknowledged and deed.late:
+                yield f"a {deed.verb} of a hold that had run out was acknowledged"
 
 
-def _against_the_model(history: list[dict[str, Any]]) -> Iterator[str]:
-    """Replay the history of bookings, and yield each step that the model does not allow."""
+def _against_the_model(history: list[dict[str, Any]], run_out: Collection[str]) -> Iterator[str]:
+    """Replay the history of bookings, and yield each step that the model does not allow.
+
+    Parameters
+    ----------
+    run_out
+        Holds that ran out before the next step of theirs.
+    """
     model: dict[Any, dict[str, Any]] = {}
     for record in history:
         identifier, before, after = record["object_id"], record["before"], record["after"]
@@ -163,8 +179,10 @@ def _against_the_model(history: list[dict[str, Any]]) -> Iterator[str]:
         if known is None:
             if BookingStatus(after["status"]) not in INITIAL:
                 yield f"{identifier} begins as {after['status']}"
-        elif before is None or before["version"] != known["version"] + _aged(known, before):
+        elif before is None or before["version"] != known["version"] + _aged(known, run_out):
             yield f"an update of {identifier} was lost: it started from another version than the last one"
+        elif _aged(known, run_out) and after["status"] != BookingStatus.EXPIRED:
+            yield f"{identifier} had run out and became {after['status']}"
         elif before["status"] != after["status"] and (
             BookingStatus(after["status"]) not in TRANSITIONS[BookingStatus(before["status"])]
         ):
@@ -176,10 +194,9 @@ def _against_the_model(history: list[dict[str, Any]]) -> Iterator[str]:
                     yield f"after {record['action']}, {identifier} and {other} hold the same days"
 
 
-def _aged(known: Mapping[str, Any], before: Mapping[str, Any]) -> int:
+def _aged(known: Mapping[str, Any], run_out: Collection[str]) -> int:
     """Return 1 where the day itself has let a hold run out, which raises its version and leaves no record."""
-    held = known["status"] == BookingStatus.HELD
-    return int(held and before["hold_expires_at"] != known["hold_expires_at"])
+    return int(known["status"] == BookingStatus.HELD and known["id"] in run_out)
 
 
 def _collide(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

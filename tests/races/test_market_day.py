@@ -1,11 +1,13 @@
 """A day of trade by forty clients leaves a history that one after the other could have left."""
 
 import os
+from datetime import UTC, datetime
 
 import pytest
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.bookings import service
 from app.core.database import make_session_factory
 from app.core.settings import Settings
 from app.main import create_app
@@ -35,6 +37,7 @@ async def test_the_history_is_one_after_the_other(scratch: Settings, scratch_own
     verbs = {deed.verb for deed in lived.deeds if deed.status in {200, 201}}
     assert verbs >= {"hold", "confirm", "move", "cancel"}
     assert {deed.status for deed in lived.deeds} >= {200, 201, 409}
+    assert any(deed.late for deed in lived.deeds)
 
 
 async def test_without_lock_and_constraint_the_same_day_fails(
@@ -47,3 +50,16 @@ async def test_without_lock_and_constraint_the_same_day_fails(
         await lived.live(1)
         faults = await lived.faults()
     assert any("hold the same days" in fault for fault in faults)
+
+
+async def test_without_the_check_of_expiry_the_same_day_fails(
+    scratch: Settings, scratch_owner: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "now", lambda: datetime.min.replace(tzinfo=UTC))
+    app = create_app(scratch)
+    async with app.router.lifespan_context(app):
+        lived = await _day(scratch, scratch_owner, app, seed=1)
+        await lived.live(DEEDS_EACH)
+        faults = await lived.faults()
+    assert "a confirm of a hold that had run out was acknowledged" in faults
+    assert any("had run out and became confirmed" in fault for fault in faults)

@@ -170,13 +170,17 @@ SEARCHES: dict[str, tuple[dict[str, object], bool]] = {
 """By name: the filters, and whether they leave few units."""
 
 
+SIZES = [60, pytest.param(480, marks=[pytest.mark.prove, pytest.mark.timeout(1800)])]
+"""Units of 210 slots each: 12,600 slots, and 100,800 under `make prove`."""
+
 READERS = {"start-up": Tenancy(uuid4(), Role.STARTUP_MEMBER, uuid4()), "coordinator": EVERYBODY}
 """For row-level security keeps an index on periods from being used, unless the search goes round it."""
 
 
+@pytest.mark.parametrize("units", SIZES)
 @pytest.mark.parametrize("reader", READERS)
 async def test_the_search_reads_indexes_and_no_whole_table(
-    world: World, owner: AsyncEngine, settings: Settings, reader: str
+    world: World, owner: AsyncEngine, settings: Settings, reader: str, units: int
 ) -> None:
     """With the values of the search and without: by unit where they are few, else by day, and never from the start."""
     assert settings.database_url is not None
@@ -184,7 +188,7 @@ async def test_the_search_reads_indexes_and_no_whole_table(
     sessions = make_session_factory(engine)
     cdmo, _ = await world.cdmo()
     # Among few units, to walk all slots by their day until a page is full of those of one would be nearly as short.
-    for number in range(60):
+    for number in range(units):
         unit = await world.unit(cdmo, site={"region": "Bretagne" if number < 3 else "Grand Est"})
         # From years before today, when some are under way, to years after it.
         starts = range(-2_200, 2_000, 20)
