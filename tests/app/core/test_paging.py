@@ -1,19 +1,16 @@
 """The union of the pages is the whole set, under ties, nulls and inserts between them; `next` and `Link` agree."""
 
-import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import count
-from typing import Any, NamedTuple
-from uuid import UUID
 
 import httpx
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import given
 from sqlalchemy import delete
 
 from app.bookings.models import Booking, BookingSource, BookingStatus, Charge, ChargeKind
+from app.capacity import search_rules, slot_views
 from app.capacity.models import Slot, SlotOpening, SlotStatus
 from app.catalogue.models import Unit
 from app.core.database import transaction
@@ -21,97 +18,10 @@ from app.core.model import period
 from app.core.vocabulary import Reserve
 from app.identity.models import Organisation
 from app.requests.models import Product
+from tests.app.core.paging_plans import MOST_ROWS, Plan, Row, by_day, by_id, check, examples, plans, reader
 from tests.support.world import World, day
 
 pytestmark = pytest.mark.random
-
-EXAMPLES = 300 if os.environ.get("CRENEAU_PROVE") else 20
-MOST_ROWS = 12
-
-examples = settings(
-    max_examples=EXAMPLES,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-
-
-_examples = count(1)
-
-
-class Row(NamedTuple):
-    """A row to be listed: its place in the order, first by something that ties, then by its identifier."""
-
-    example: int
-    tie: int
-    number: int
-    bare: bool
-    """Whether what may be null is null."""
-
-    @property
-    def id(self) -> UUID:
-        """The identifier, in the order of the numbers; another in each example, for rows stay."""
-        return UUID(int=self.example << 64 | self.number)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A list, how it is read, and what is inserted after each of its pages."""
-
-    rows: Sequence[Row]
-    limit: int
-    inserted: Sequence[Sequence[Row]]
-
-
-@st.composite
-def plans(draw: st.DrawFn) -> Plan:
-    row = st.builds(Row, st.just(next(_examples)), st.integers(0, 2), st.integers(0, 2**32), st.booleans())
-    rows = draw(st.lists(row, max_size=MOST_ROWS, unique_by=lambda one: one.number))
-    first = draw(st.integers(0, len(rows)))
-    later = rows[first:]
-    cuts = sorted(draw(st.lists(st.integers(0, len(later)), max_size=4)))
-    inserted = [later[a:b] for a, b in zip([0, *cuts], [*cuts, len(later)], strict=True)]
-    return Plan(rows[:first], draw(st.integers(1, 5)), inserted)
-
-
-Key = Callable[[Row], Any]
-Store = Callable[[Sequence[Row]], Awaitable[None]]
-
-
-async def check(
-    client: httpx.AsyncClient, path: str, headers: Mapping[str, str], plan: Plan, key: Key, store: Store
-) -> None:
-    """Read a list page by page while rows are inserted, and check what was seen of it."""
-    await store(plan.rows)
-    due = {row.id: key(row) for row in plan.rows}  # what must be seen
-    allowed = dict(due)
-    seen: list[Any] = []
-    following: str | None = f"{path}?limit={plan.limit}"
-    waiting = list(plan.inserted)
-    while following is not None:
-        answer = await client.get(following, headers=headers)
-        assert answer.status_code == 200, answer.text
-        page = answer.json()
-        assert len(page["items"]) <= plan.limit
-        seen += [UUID(item["id"]) for item in page["items"]]
-        following = page["next"]
-        assert answer.links.get("next", {}).get("url") == following
-        if following is not None and waiting:
-            rows = waiting.pop(0)
-            await store(rows)
-            allowed |= {row.id: key(row) for row in rows}
-            due |= {row.id: key(row) for row in rows if key(row) > allowed[seen[-1]]}
-    assert len(seen) == len(set(seen)), "a row was shown twice"
-    assert set(due) <= set(seen), "a row was left out"
-    keys = [allowed[one] for one in seen]
-    assert keys == sorted(keys)
-
-
-def by_id(row: Row) -> UUID:
-    return row.id
-
-
-def by_day(row: Row) -> tuple[int, UUID]:
-    return row.tie, row.id
 
 
 @dataclass
@@ -154,12 +64,6 @@ async def test_slots_by_day(client: httpx.AsyncClient, world: World, place: Plac
         await session.execute(delete(SlotOpening))
         await session.execute(delete(Slot).where(Slot.id != place.elsewhere.id))  # type: ignore[arg-type]
     await check(client, "/v1/slots", place.planner, plan, by_day, store)
-
-
-async def reader(world: World) -> tuple[Organisation, Product, Mapping[str, str]]:
-    """A start-up that has nothing yet."""
-    startup, key = await world.startup()
-    return startup, await world.product(startup), key
 
 
 def ended(row: Row, slot: Slot, startup: Organisation, product: Product) -> Booking:
@@ -212,3 +116,100 @@ async def test_charges(client: httpx.AsyncClient, world: World, place: Place, pl
             )
 
     await check(client, "/v1/charges", key, plan, by_id, store)
+
+
+WINDOW_DAYS = 20
+"""In each example another stretch of days is searched: what was booked in the ones before cannot be removed."""
+
+
+@dataclass
+class Market:
+    """A buyer, and units of which a search for a region finds every second one."""
+
+    startup: Organisation
+    product: Product
+    buyer: Mapping[str, str]
+    units: Mapping[bool, Sequence[Unit]]
+    """By whether they are in the region."""
+    windows: Iterator[int] = field(default_factory=count)
+
+
+@pytest.fixture
+async def market(world: World) -> Market:
+    cdmo, _ = await world.cdmo()
+    units = {
+        near: [await world.unit(cdmo, site={"region": "Bretagne" if near else "Grand Est"}) for _ in range(MOST_ROWS)]
+        for near in (True, False)
+    }
+    return Market(*await reader(world), units)
+
+
+def near(row: Row) -> bool:
+    return row.number % 2 == 1
+
+
+@pytest.mark.parametrize(
+    ("wanted", "few_units"),
+    [("", 0), ("&region=Bretagne&modality=monoclonal_antibody", 0), ("&region=Bretagne", MOST_ROWS)],
+    ids=["all units", "many units", "few units"],
+)
+@examples
+@given(plan=plans())
+async def test_the_search_for_what_is_free(
+    client: httpx.AsyncClient,
+    world: World,
+    market: Market,
+    monkeypatch: pytest.MonkeyPatch,
+    wanted: str,
+    few_units: int,
+    plan: Plan,
+) -> None:
+    """Slots of which nothing is free are passed over: a page goes on after them, in one statement for each slot."""
+    for name in ("FIRST_EXAMINED", "MORE_EXAMINED", "MOST_EXAMINED"):
+        monkeypatch.setattr(slot_views, name, 1)
+    monkeypatch.setattr(search_rules, "FEW_UNITS", few_units)
+    first = WINDOW_DAYS * next(market.windows)
+    free = {near: iter(units) for near, units in market.units.items()}
+
+    async def store(rows: Sequence[Row]) -> None:
+        slots = [
+            Slot(
+                id=row.id,
+                unit_id=next(free[near(row)]).id,
+                # The first of them are under way on the first day that is asked for.
+                period=period(day(first + row.tie - 1), day(first + WINDOW_DAYS - 3)),
+                reserve=Reserve.OPEN,
+            )
+            for row in rows
+        ]
+        async with transaction(world.sessions) as session:
+            session.add_all(slots)
+            await session.flush()
+            session.add_all(taken(slot, market) for slot, row in zip(slots, rows, strict=True) if row.bare)
+
+    path = f"/v1/slots?available=true&min_days=10&start={day(first)}&end={day(first + WINDOW_DAYS)}{wanted}"
+    await check(
+        client,
+        path,
+        market.buyer,
+        plan,
+        by_day,
+        store,
+        shown=lambda row: not row.bare and (near(row) or not wanted),
+    )
+
+
+def taken(slot: Slot, market: Market) -> Booking:
+    """A booking that leaves nothing of a slot; when it is delivered is nobody's affair here."""
+    return Booking(
+        slot_id=slot.id,
+        unit_id=slot.unit_id,
+        organisation_id=market.startup.id,
+        product_id=market.product.id,
+        batches=1,
+        period=slot.period,
+        delivery_on=day(0),
+        reserve=Reserve.OPEN,
+        status=BookingStatus.CONFIRMED,
+        price_cents=100,
+    )
