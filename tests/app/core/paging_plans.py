@@ -45,12 +45,8 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """A list, how it is read, and what is inserted after each of its pages.
+    """A list, how it is read, and what is inserted after each of its pages."""
 
-    `example` is a number that no other plan has.
-    """
-
-    example: int
     rows: Sequence[Row]
     limit: int
     inserted: Sequence[Sequence[Row]]
@@ -58,14 +54,13 @@ class Plan:
 
 @st.composite
 def plans(draw: st.DrawFn) -> Plan:
-    example = next(_examples)
-    row = st.builds(Row, st.just(example), st.integers(0, 2), st.integers(0, 2**32), st.booleans())
+    row = st.builds(Row, st.just(next(_examples)), st.integers(0, 2), st.integers(0, 2**32), st.booleans())
     rows = draw(st.lists(row, max_size=MOST_ROWS, unique_by=lambda one: one.number))
     first = draw(st.integers(0, len(rows)))
     later = rows[first:]
     cuts = sorted(draw(st.lists(st.integers(0, len(later)), max_size=4)))
     inserted = [later[a:b] for a, b in zip([0, *cuts], [*cuts, len(later)], strict=True)]
-    return Plan(example, rows[:first], draw(st.integers(1, 5)), inserted)
+    return Plan(rows[:first], draw(st.integers(1, 5)), inserted)
 
 
 Key = Callable[[Row], Any]

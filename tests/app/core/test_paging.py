@@ -1,7 +1,8 @@
 """The union of the pages is the whole set, under ties, nulls and inserts between them; `next` and `Link` agree."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
 
 import httpx
 import pytest
@@ -117,7 +118,7 @@ async def test_charges(client: httpx.AsyncClient, world: World, place: Place, pl
     await check(client, "/v1/charges", key, plan, by_id, store)
 
 
-WINDOW_DAYS = 30
+WINDOW_DAYS = 20
 """In each example another stretch of days is searched: what was booked in the ones before cannot be removed."""
 
 
@@ -130,6 +131,7 @@ class Market:
     buyer: Mapping[str, str]
     units: Mapping[bool, Sequence[Unit]]
     """By whether they are in the region."""
+    windows: Iterator[int] = field(default_factory=count)
 
 
 @pytest.fixture
@@ -166,7 +168,7 @@ async def test_the_search_for_what_is_free(
     for name in ("FIRST_EXAMINED", "MORE_EXAMINED", "MOST_EXAMINED"):
         monkeypatch.setattr(slot_views, name, 1)
     monkeypatch.setattr(search_rules, "FEW_UNITS", few_units)
-    first = WINDOW_DAYS * plan.example
+    first = WINDOW_DAYS * next(market.windows)
     free = {near: iter(units) for near, units in market.units.items()}
 
     async def store(rows: Sequence[Row]) -> None:
@@ -175,7 +177,7 @@ async def test_the_search_for_what_is_free(
                 id=row.id,
                 unit_id=next(free[near(row)]).id,
                 # The first of them are under way on the first day that is asked for.
-                period=period(day(first + row.tie - 1), day(first + WINDOW_DAYS - 5)),
+                period=period(day(first + row.tie - 1), day(first + WINDOW_DAYS - 3)),
                 reserve=Reserve.OPEN,
             )
             for row in rows
