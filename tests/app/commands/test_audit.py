@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -96,20 +97,12 @@ async def test_a_document_is_compared_with_what_the_last_record_of_its_row_tells
 ) -> None:
     monkeypatch.setattr(digested, "ROWS_AT_A_TIME", 1)
     run = asyncio.to_thread
-    empty: dict[str, int] = {}
+    empty: dict[str, Any] = {"references": {}, "calendar_versions": {}, "parameters": {}}
     problem = {"z": 1.10, "a": [1e-7, 1e23, 10**22, -0.0, True, None], "é": {"b": "œuf", "aa": 1}}
     made = []
     for _ in range(3):
         async with transaction(sessions) as session:
-            one = await create_run(
-                session,
-                Author.of_job("test"),
-                kind=RunKind.WAITING,
-                problem=problem,
-                references=empty,
-                calendar_versions=empty,
-                parameters=empty,
-            )
+            one = await create_run(session, Author.of_job("test"), kind=RunKind.WAITING, problem=problem, **empty)
             made.append(one.id)
     async with superuser.begin() as connection:  # one that is from before records had digests
         await connection.execute(metadata.tables["runs"].insert().values(kind=RunKind.WAITING))

@@ -6,15 +6,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.vocabulary import Reserve
-from tests.app.crisis.conftest import (
-    CONTESTED_TARGET,
-    Contested,
-    Crises,
-    Maker,
-    contested,
-    iso,
-    maker,
-)
+from tests.app.crisis.conftest import CONTESTED_TARGET, Contested, Crises, Maker, contested, iso, maker
 from tests.support.world import World
 
 TWO_LINES = [{"by": iso(86), "quantity": 120_000}]

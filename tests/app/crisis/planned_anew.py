@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from app.allocation.escalation import is_met, surge_reached
-from app.capacity.supply import ModalityTerms, SlotFacts, Span
+from app.capacity.supply import ModalityTerms, SlotFacts, Span, UnitFacts
 from app.core.vocabulary import Reserve
 from app.crisis.amendment_body import Amending, amendment_body
 from app.crisis.amendment_grounds import outcome_of
@@ -25,10 +25,10 @@ from scheduler.problem import Problem
 from scheduler.solution import Level
 from scheduler.solve import solve
 from tests.app.crisis.conftest import countermeasure
-from tests.app.crisis.test_campaigns import unit
 from tests.support.world import day
 
 SLOT_DAYS = 120
+UNIT, LINE, SITE, CDMO, SLOT = (UUID(int=number) for number in range(1, 6))
 
 
 def brief(*targets: tuple[int, int], **made: object) -> Brief:
@@ -44,6 +44,24 @@ def brief(*targets: tuple[int, int], **made: object) -> Brief:
         tiers=tuple(Tier),
         powers=(Power(PowerKind.REQUISITION_OR_ORDER, day(0), day(300)),),
     )
+
+
+def unit(**given: object) -> UnitFacts:
+    facts: dict[str, object] = {
+        "unit_id": UNIT,
+        "line_id": LINE,
+        "site_id": SITE,
+        "organisation_id": CDMO,
+        "first_batch_days": 40,
+        "cadence_days": 17,
+        "changeover_days": 3,
+        "modalities": ("monoclonal_antibody",),
+        "platforms": ("CHO",),
+        "gmp_phases": ("phase_2",),
+        "working_volume_l": 2000.0,
+        "terms": {"monoclonal_antibody": ModalityTerms("monoclonal_antibody", 42, price_cents=100)},
+    }
+    return UnitFacts(**(facts | given))  # type: ignore[arg-type]
 
 
 def stock(orders: list[StandingOrder], pending: tuple[PendingDisplacement, ...] = (), **told: Any) -> Stock:

@@ -10,15 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.bookings.fees import terms_of
 from app.core.vocabulary import Reserve
 from app.matching.outcome import Price
-from tests.app.crisis.conftest import (
-    CONTESTED_TARGET,
-    Crises,
-    booked,
-    contested,
-    iso,
-    maker,
-    scalar,
-)
+from tests.app.crisis.conftest import CONTESTED_TARGET, Crises, booked, contested, iso, maker, scalar
 from tests.support.locks import locked_in_order
 from tests.support.world import World
 

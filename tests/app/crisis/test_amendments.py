@@ -6,23 +6,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.vocabulary import Reserve
-from tests.app.crisis.active_crises import (
-    COUNTER,
-    DISPLACEMENTS,
-    answer,
-    countered_at_once,
-    rows,
-)
-from tests.app.crisis.conftest import (
-    CONTESTED_TARGET,
-    Crises,
-    Maker,
-    booked,
-    contested,
-    iso,
-    maker,
-    power,
-)
+from tests.app.crisis.active_crises import COUNTER, DISPLACEMENTS, answer, countered_at_once, rows
+from tests.app.crisis.conftest import CONTESTED_TARGET, Crises, Maker, booked, contested, iso, maker, power
 from tests.support.world import World
 
 pytestmark = pytest.mark.database

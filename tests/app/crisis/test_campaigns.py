@@ -1,52 +1,21 @@
 """What a line could run of a countermeasure: batches, days and doses, worked out by hand."""
 
-from uuid import UUID
+from dataclasses import replace
 
 import pytest
 
 from app.allocation.escalation import is_met, steps_of
-from app.capacity.supply import ModalityTerms, SlotFacts, Span, UnitFacts
+from app.capacity.supply import ModalityTerms, SlotFacts, Span
 from app.core.vocabulary import Reserve
 from app.crisis.campaigns import Brief, CampaignOption, campaigns_of_unit
-from app.crisis.declaration import Countermeasure, CrisisRules, CrisisScope, CrisisTarget
-from app.crisis.rules import Tier
 from app.matching.outcome import Reason
-from tests.app.crisis.conftest import countermeasure
+from tests.app.crisis.planned_anew import SLOT, UNIT, unit
+from tests.app.crisis.planned_anew import brief as planned
 from tests.support.world import day
-
-UNIT, LINE, SITE, CDMO, SLOT = (UUID(int=number) for number in range(1, 6))
 
 
 def brief(by: int, **made: object) -> Brief:
-    return Brief(
-        crisis_id=UUID(int=9),
-        as_of_on=day(0),
-        start_on=day(0),
-        end_on=day(300),
-        countermeasure=Countermeasure.model_validate(countermeasure(**made)),
-        targets=(CrisisTarget(by=day(by), quantity=1),),
-        scope=CrisisScope(),
-        rules=CrisisRules(),
-        tiers=tuple(Tier),
-    )
-
-
-def unit(**given: object) -> UnitFacts:
-    facts: dict[str, object] = {
-        "unit_id": UNIT,
-        "line_id": LINE,
-        "site_id": SITE,
-        "organisation_id": CDMO,
-        "first_batch_days": 40,
-        "cadence_days": 17,
-        "changeover_days": 3,
-        "modalities": ("monoclonal_antibody",),
-        "platforms": ("CHO",),
-        "gmp_phases": ("phase_2",),
-        "working_volume_l": 2000.0,
-        "terms": {"monoclonal_antibody": ModalityTerms("monoclonal_antibody", 42, price_cents=100)},
-    }
-    return UnitFacts(**(facts | given))  # type: ignore[arg-type]
+    return replace(planned((by, 1), **made), powers=())
 
 
 def slot(end: int, **given: object) -> SlotFacts:

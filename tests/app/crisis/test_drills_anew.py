@@ -5,13 +5,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.app.crisis.active_crises import COUNTER, TWO_LINES, answer, makers, rows, two_of_three
-from tests.app.crisis.conftest import (
-    CONTESTED_TARGET,
-    Crises,
-    contested,
-    iso,
-    power,
-)
+from tests.app.crisis.conftest import CONTESTED_TARGET, Crises, contested, iso, power
 from tests.app.crisis.test_drill import contents
 from tests.support.world import World
 

@@ -8,16 +8,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.clock import today
-from tests.app.crisis.active_crises import (
-    COUNTER,
-    answer,
-    produce,
-    two_of_three,
-)
-from tests.app.crisis.conftest import (
-    Crises,
-    scalar,
-)
+from tests.app.crisis.active_crises import COUNTER, answer, produce, two_of_three
+from tests.app.crisis.conftest import Crises, scalar
 from tests.support.world import World
 
 pytestmark = pytest.mark.database

@@ -220,31 +220,23 @@ async def test_a_lot_whose_replacement_has_started_stays_there(
     assert (offer["status"], offer["reason_code"]) == ("unavailable", "replacement_started")
 
 
-@pytest.mark.parametrize(("verb", "status"), [("accept", RequestStatus.BOOKED), ("decline", RequestStatus.WAITLISTED)])
-async def test_who_gives_up_the_other_place_waits_only_once_its_own_is_given_up_too(
-    crises: Crises, world: World, owner: AsyncEngine, verb: str, status: RequestStatus
-) -> None:
-    place = await contested(world)
-    crisis_id = await displaced(crises, place)
-    await crises.post(f"/{crisis_id}/stand-down")
-    [gone] = (await crises.get(f"/{crisis_id}/displacements", by=place.first.headers))["items"]
-    await crises.post(f"/{crisis_id}/displacements/{gone['id']}/decline", by=place.first.headers)
-    assert await scalar(owner, REQUEST, id=place.first.booking.id) == RequestStatus.BOOKED
-    [offer] = (await crises.get(f"/{crisis_id}/restorations"))["items"]
-    await crises.post(f"/{crisis_id}/restorations/{offer['id']}/{verb}", by=place.first.headers)
-    assert await scalar(owner, REQUEST, id=place.first.booking.id) == status
-
-
+@pytest.mark.parametrize("keeps_the_other", [True, False])
 @pytest.mark.parametrize("verb", ["accept", "decline"])
-async def test_who_keeps_the_other_place_is_booked_whatever_becomes_of_its_own(
-    crises: Crises, world: World, owner: AsyncEngine, verb: str
+async def test_a_lot_waits_only_once_both_its_places_are_given_up(
+    crises: Crises, world: World, owner: AsyncEngine, verb: str, *, keeps_the_other: bool
 ) -> None:
     place = await contested(world)
     crisis_id = await displaced(crises, place)
     await crises.post(f"/{crisis_id}/stand-down")
+    if not keeps_the_other:
+        [gone] = (await crises.get(f"/{crisis_id}/displacements", by=place.first.headers))["items"]
+        await crises.post(f"/{crisis_id}/displacements/{gone['id']}/decline", by=place.first.headers)
+    assert await scalar(owner, REQUEST, id=place.first.booking.id) == RequestStatus.BOOKED
     [offer] = (await crises.get(f"/{crisis_id}/restorations"))["items"]
     await crises.post(f"/{crisis_id}/restorations/{offer['id']}/{verb}", by=place.first.headers)
-    assert await scalar(owner, REQUEST, id=place.first.booking.id) == RequestStatus.BOOKED
+    waits = verb == "decline" and not keeps_the_other
+    status = RequestStatus.WAITLISTED if waits else RequestStatus.BOOKED
+    assert await scalar(owner, REQUEST, id=place.first.booking.id) == status
 
 
 async def test_a_drill_offers_back_on_paper_alone(crises: Crises, world: World, owner: AsyncEngine) -> None:
