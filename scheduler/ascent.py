@@ -132,6 +132,7 @@ class Ascent:
             relaxed=self._holds(part, [total - part.gap(level) for level, total in enumerate(gaps)]),
             served=part.served,
             surely_served=part.surely_served,
+            bound=part.bounds[self.level],
             memory=part.memory,
             number=next(TASK_NUMBERS),
         )

@@ -63,6 +63,8 @@ class Task:
         Parties that a plan must serve.
     surely_served : frozenset of str
         Those of them that the bound may rely on.
+    bound : int or None
+        What no plan can pass that respects what the bound may rely on, as far as is known.
     memory : object
         What the engine gave back with the last task on the same component.
     number : int
@@ -78,6 +80,7 @@ class Task:
     relaxed: tuple[Hold, ...] = ()
     served: frozenset[str] = frozenset()
     surely_served: frozenset[str] = frozenset()
+    bound: int | None = None
     memory: object = None
     number: int = 0
 

@@ -86,7 +86,8 @@ class Choices:
         root = self.root
         if root is None:
             return
-        distance, done = first * max(1.0, abs(root.optimum)), 0.0
+        excluded = -math.inf if self.best.bound is None else root.optimum - self.best.sign * self.best.bound
+        distance, done = first_distance(first * max(1.0, abs(root.optimum)), excluded), 0.0
         while not self.is_over:
             # One more than reached would do for a better plan; the later levels need all that are as good.
             least = max(self.best.reached, math.floor(max(-MOST, root.optimum - distance)))
@@ -154,6 +155,13 @@ class Choices:
 def whole(bound: float) -> int:
     """Return the greatest whole number that a bound allows, however far away; a choice may end without a bound."""
     return math.floor(max(-MOST, min(MOST, bound)) + WHOLE_SLACK)
+
+
+def first_distance(least: float, excluded: float) -> float:
+    """Return how far from the bound to look first: not within what an earlier task has excluded."""
+    while least <= excluded:
+        least *= DISTANCE_GROWTH
+    return least
 
 
 def next_distance(left: float, done: float, *, is_better: bool) -> float:

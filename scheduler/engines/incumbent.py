@@ -29,7 +29,7 @@ class Incumbent:
         self.task = task
         self.plan = start
         self.loose: Plan | None = None
-        self.bound: int | None = None
+        self.bound = task.bound
         self.sign = goodness(task.objective, 1)
         self.is_exhausted = False
 

@@ -10,16 +10,17 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 
-from scheduler.engines.choices import DISTANCE_GROWTH, next_distance, whole
+from scheduler.engines.choices import DISTANCE_GROWTH, first_distance, next_distance, whole
 from scheduler.engines.columns.building import program_of
 from scheduler.engines.columns.closing import Closer
 from scheduler.engines.columns.diving import Diver
 from scheduler.engines.columns.plans import plan_of_columns
 from scheduler.engines.columns.sequences import NOBODY, Pool, joined
 from scheduler.engines.columns.whole import choose
+from scheduler.engines.incumbent import Incumbent
 from scheduler.plan import Plan
 from scheduler.problem import Caps, Demand, Option, Problem
-from scheduler.tasks import Hold
+from scheduler.tasks import Effort, Hold, Task
 from tests.scheduler.engines.instances import endless, five_or_six, problem_of, relaxed
 from tests.scheduler.engines.test_relaxation_against_exhaustive import FEW, all_plans, good
 from tests.scheduler.problems import problems
@@ -67,6 +68,26 @@ def test_a_proof_that_begins_with_a_poor_plan_ends_with_the_best() -> None:
     assert chosen.columns is not None
     assert [column.steps for column in chosen.columns] == [((0, 0),)]
     assert chosen.bound == 3
+
+
+@pytest.mark.parametrize(
+    ("excluded", "expected"),
+    [
+        (-np.inf, 10),  # Nothing is known.
+        (9.9, 10),
+        (10, 10 * DISTANCE_GROWTH),
+        (10 * DISTANCE_GROWTH + 1, 10 * DISTANCE_GROWTH**2),
+    ],
+)
+def test_a_choice_begins_beyond_what_an_earlier_task_has_excluded(excluded: float, expected: float) -> None:
+    assert first_distance(10, excluded) == expected
+
+
+def test_a_task_goes_on_from_the_bound_of_the_one_before() -> None:
+    task = Task(five_or_six(), "weight", (), Plan(), Effort(work=1.0), 1, bound=3)
+    best = Incumbent(task, Plan())
+    best.tighten(4)
+    assert best.bound == 3
 
 
 @pytest.mark.parametrize(
