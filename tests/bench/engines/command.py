@@ -12,7 +12,7 @@ from rich.console import Console
 
 from tests.bench.demands import Demand, is_so
 from tests.bench.engines import cluster, contenders, growth, instances, musts, report
-from tests.bench.engines.records import Records
+from tests.bench.engines.records import Records, differences, set_aside
 from tests.bench.engines.run import Session, run
 
 COMMITTED = Path("tests/bench/results")
@@ -72,7 +72,9 @@ def _console() -> Console:
 def _add_common(parser: argparse.ArgumentParser, engines: list[str] | None) -> None:
     parser.add_argument("--engines", nargs="+", choices=contenders.NAMES, default=engines)
     parser.add_argument("--seeds", nargs="+", type=int, help="seeds of the generators")
-    parser.add_argument("--fresh", action="store_true", help="measure again what is known")
+    known = parser.add_mutually_exclusive_group()
+    known.add_argument("--fresh", action="store_true", help="measure again what is known, on whatever machine it was")
+    known.add_argument("--keep", action="store_true", help="keep what was measured with an older source, and say so")
     parser.add_argument("--problems", type=Path, metavar="FOLDER", help="keep problem files here, and use those found")
     parser.add_argument(
         "--output", type=Path, help=f"folder for the results ({COMMITTED}; of anything quicker or extra {QUICK})"
@@ -148,12 +150,17 @@ def _measure(
     folder = options.output or folder
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{name}.json"
+    _make_room(file, console, is_fresh=options.fresh)
     records = Records.read(file)
-    if file.exists() and not records.runs:
-        console.print(f"{file} was measured on another machine, or with other versions: starting anew", style="yellow")
     records.command = command
     session = Session(
-        chosen, who, file, getattr(options, "limit_scale", 1.0), is_fresh=options.fresh, problems=options.problems
+        chosen,
+        who,
+        file,
+        getattr(options, "limit_scale", 1.0),
+        is_fresh=options.fresh,
+        keeps_outdated=options.keep,
+        problems=options.problems,
     )
     if options.problems:
         options.problems.mkdir(parents=True, exist_ok=True)
@@ -164,4 +171,11 @@ def _measure(
             records.write(file)
             pages(records, folder, find_spec("matplotlib") is not None)
             console.print(f"written to {folder}/{name}.md")
-    return musts.demands(records, chosen, session.limit_scale)
+    return musts.demands(records, chosen)
+
+
+def _make_room(file: Path, console: Console, *, is_fresh: bool) -> None:
+    """Put what was measured elsewhere out of the way, but if it is to be replaced, and say so."""
+    if differing := differences(file):
+        what = "it is replaced" if is_fresh else f"it is {set_aside(file)} now"
+        console.print(f"{file} was measured elsewhere ({'; '.join(differing)}): {what}, to start anew", style="yellow")

@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from tests.bench.engines.sources import digest_now
+
 WORKERS = 2
+ENGINE = ("scheduler",)
+HERE = "tests/bench/engines"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,8 @@ class Contender:
         What ``python -m`` runs, with the arguments before the problem file.
     note
         What it is, in half a sentence.
+    source
+        The files and folders of this project whose change may change its figures.
     package
         The distribution that does the work, if any; its version is shown.
     is_limited
@@ -31,6 +37,7 @@ class Contender:
     title: str
     module: tuple[str, ...]
     note: str
+    source: tuple[str, ...]
     package: str | None = None
     is_limited: bool = True
 
@@ -55,6 +62,10 @@ class Contender:
             return None
 
 
+def _modules(*names: str) -> tuple[str, ...]:
+    return tuple(f"{HERE}/{name}.py" for name in names)
+
+
 OURS = "creneau"
 GREEDY = "greedy"
 CONTENDERS = (
@@ -64,6 +75,7 @@ CONTENDERS = (
         ("scheduler", "baseline", "fcfs"),
         "requests in the order of the file, each on its best-ranked option with room; it gives no bound, and is shown "
         "with the trivial one",
+        ENGINE,
         is_limited=False,
     ),
     Contender(
@@ -71,6 +83,7 @@ CONTENDERS = (
         "greedy by weight",
         ("scheduler", "baseline", "greedy"),
         "the same, the heaviest requests first",
+        ENGINE,
         is_limited=False,
     ),
     Contender(
@@ -78,6 +91,7 @@ CONTENDERS = (
         "one plain CP-SAT model",
         ("tests.bench.engines.plain_model",),
         f"an optional interval per option, no overlap per window, level after level, {WORKERS} workers",
+        _modules("plain_model", "climb", "places"),
         "ortools",
     ),
     Contender(
@@ -86,6 +100,7 @@ CONTENDERS = (
         ("tests.bench.engines.pyjobshop_model",),
         "the round as a job shop whose declined jobs are tardy; it has no words for a crisis, nor for an objective but "
         "weight: its later levels are what its plan happens to have, with the trivial bound",
+        _modules("pyjobshop_model", "shop", "climb", "places"),
         "pyjobshop",
     ),
     Contender(
@@ -94,10 +109,16 @@ CONTENDERS = (
         ("tests.bench.engines.highs",),
         f"a 0-1 column per option and start day, a flow through each window, level after level, {WORKERS} threads, its "
         "feasibility jump off because it does not keep the time limit on these models",
+        _modules("highs", "time_indexed", "climb", "places"),
         "highspy",
     ),
     Contender(
-        OURS, "this engine", ("scheduler", "solve"), f"`python -m scheduler solve`, {WORKERS} workers", "ortools"
+        OURS,
+        "this engine",
+        ("scheduler", "solve"),
+        f"`python -m scheduler solve`, {WORKERS} workers",
+        ENGINE,
+        "ortools",
     ),
 )
 NAMES = tuple(contender.name for contender in CONTENDERS)
@@ -118,6 +139,16 @@ def chosen(names: Sequence[str] | None) -> tuple[Contender, ...]:
     return contenders
 
 
+def called(name: str) -> Contender:
+    """Return the contender of a name."""
+    return next(contender for contender in CONTENDERS if contender.name == name)
+
+
 def title_of(name: str) -> str:
     """Return how a contender is called in tables."""
-    return next(contender.title for contender in CONTENDERS if contender.name == name)
+    return called(name).title
+
+
+def source_of(name: str) -> str:
+    """Return the digest of a contender's source as it is now."""
+    return digest_now(called(name).source)

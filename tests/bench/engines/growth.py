@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from tests.bench.engines.contenders import title_of
 from tests.bench.engines.records import Records, RunRecord
-from tests.bench.engines.report import gap_text, table
+from tests.bench.engines.report import gap_text, label, older, table
 
 SIZES = (40, 80, 150, 300, 600, 1_200, 2_400, 4_500, 9_000, 15_000)
 LIMIT_SECONDS = 180.0
@@ -19,6 +18,7 @@ def page(records: Records, sizes: Mapping[str, int]) -> str:
         f"Contested synthetic instances, a line for every 7.5 requests, objective `weight`, "
         f"{' and '.join(sorted({f'{run.limit_s:g} s' for run in records.runs.values()}))} each.\n\n"
         + table(HEADINGS, _rows(records, sizes))
+        + f"\n\n{older(records)}"
     )
 
 
@@ -30,7 +30,7 @@ def _rows(records: Records, sizes: Mapping[str, int]) -> Iterator[list[str]]:
 
 def _row(records: Records, run: RunRecord, requests: int) -> list[str]:
     of = records.instances[run.instance]
-    row = [title_of(run.contender), f"{requests:,}", f"{of.windows:,}", f"{of.options:,}", f"{of.trivial['weight']:,}"]
+    row = [label(run), f"{requests:,}", f"{of.windows:,}", f"{of.options:,}", f"{of.trivial['weight']:,}"]
     cost = [f"{run.seconds:,.1f}", f"{run.megabytes:,.0f}"]
     if not run.levels:
         return [*row, f"*{run.outcome}*: {run.detail}", "", "", *cost]

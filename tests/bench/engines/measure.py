@@ -20,6 +20,7 @@ SHORTEST_SAMPLE, SAMPLE_SECONDS = 0.02, 0.5
 SAMPLE_SHARE = 0.05
 GRACE_SECONDS, GRACE_SHARE = 30.0, 0.5
 MEGABYTE = 2**20
+LOOK_SECONDS = 0.5
 
 
 class Outcome(StrEnum):
@@ -44,17 +45,27 @@ _BY_CODE = {
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What running a command took; `detail` is the last line of its errors, or why it was stopped."""
+    """What running a command took.
+
+    Attributes
+    ----------
+    detail
+        The last line of its errors, or why it was stopped.
+    busy
+        Cores that were busy with other things just before it began.
+    """
 
     outcome: Outcome
     seconds: float
     megabytes: float
     detail: str = ""
+    busy: float = 0.0
 
 
 def run(command: Sequence[str], *, limit_s: float, memory_mb: float) -> Measured:
     """Run a command to its end, or until it is half as long again as its limit, or uses too much memory."""
     most_seconds = limit_s * (1 + GRACE_SHARE) + GRACE_SECONDS
+    busy = _busy_cores()
     with tempfile.TemporaryFile("w+") as errors:
         began = time.perf_counter()
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True)
@@ -66,8 +77,13 @@ def run(command: Sequence[str], *, limit_s: float, memory_mb: float) -> Measured
                 process.wait()
         seconds = time.perf_counter() - began
         if stopped is not None:
-            return Measured(stopped[0], seconds, peak, stopped[1])
-        return Measured(_outcome(process.returncode), seconds, peak, _last_line(errors))
+            return Measured(stopped[0], seconds, peak, stopped[1], busy)
+        return Measured(_outcome(process.returncode), seconds, peak, _last_line(errors), busy)
+
+
+def _busy_cores() -> float:
+    """Return how many cores are at work; a load average would still tell of the run before."""
+    return psutil.cpu_percent(LOOK_SECONDS) / 100 * (psutil.cpu_count() or 1)
 
 
 def _watch(

@@ -1,7 +1,13 @@
-"""What was measured, in one JSON file that is written after every run, so that a stopped benchmark goes on."""
+"""What was measured, in one JSON file that is written after every run, so that a stopped benchmark goes on.
+
+A run keeps the digest of the source that it was measured with; once that source is another, it is outdated, and
+measured again. A run of before there were digests has that of its commit, if Git knows the commit and it was measured
+without changes; otherwise it is outdated, since nobody can tell. `--keep` leaves what is outdated, and pages name it.
+"""
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import platform
@@ -17,8 +23,10 @@ from typing import Any
 import psutil
 
 from scheduler.objectives import goodness
+from tests.bench.engines.contenders import called, source_of
 from tests.bench.engines.measure import Outcome
 from tests.bench.engines.people import NOBODY, People
+from tests.bench.engines.sources import UNKNOWN, digest_then
 
 PACKAGES = ("ortools", "numpy", "pyjobshop", "highspy")
 
@@ -43,7 +51,10 @@ class LevelRecord:
 
 @dataclass(frozen=True, slots=True)
 class InstanceRecord:
-    """One instance: its size, its trivial bound by objective, and the digest of its problem file."""
+    """One instance: its size, its trivial bound by objective, and the digest of its problem file.
+
+    `reading_s` is what a process takes that only reads the file, measured as contenders are; 0 if it was not.
+    """
 
     name: str
     windows: int
@@ -52,11 +63,20 @@ class InstanceRecord:
     movable: int
     trivial: dict[str, int]
     digest: str
+    reading_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """One contender on one instance; levels and people only of a plan that the checker passed."""
+    """One contender on one instance; levels and people only of a plan that the checker passed.
+
+    Attributes
+    ----------
+    source
+        The digest of the contender's source when it was measured.
+    busy
+        Cores that were busy with other things just before it began, None if nobody looked.
+    """
 
     instance: str
     contender: str
@@ -69,6 +89,13 @@ class RunRecord:
     day: str
     levels: tuple[LevelRecord, ...] = ()
     people: People = NOBODY
+    source: str = UNKNOWN
+    busy: float | None = None
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether the contender's source is another by now, or may be."""
+        return self.source != source_of(self.contender)
 
 
 @dataclass(slots=True)
@@ -87,13 +114,16 @@ class Records:
         if not file.exists():
             return here
         raw = json.loads(file.read_text(encoding="utf-8"))
-        if raw["machine"] != here.machine:
+        if differences(file):
             return here
+        # What is not installed here has been there.
+        here.machine = raw["machine"] | {name: found for name, found in here.machine.items() if found is not None}
         here.command = raw["command"]
         here.instances = {one["name"]: InstanceRecord(**one) for one in raw["instances"]}
         for one in raw["runs"]:
             levels = tuple(LevelRecord(**level) for level in one.pop("levels"))
             people = People(**one.pop("people"))
+            one["source"] = one.get("source") or digest_then(one["commit"], called(one["contender"]).source)
             run = RunRecord(**one | {"outcome": Outcome(one["outcome"])}, levels=levels, people=people)
             here.runs[run.instance, run.contender] = run
         return here
@@ -110,10 +140,15 @@ class Records:
         half.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
         half.replace(file)
 
-    def has(self, instance: str, contender: str, limit_s: float) -> bool:
-        """Say whether this was measured with this limit."""
+    def has(self, instance: str, contender: str, limit_s: float, *, keep: bool = False) -> bool:
+        """Say whether this was measured with this limit and today's source, or with any where those are kept."""
         run = self.runs.get((instance, contender))
-        return run is not None and run.limit_s == limit_s
+        return run is not None and run.limit_s == limit_s and (keep or not run.is_outdated)
+
+    def knows_reading(self, instance: str) -> bool:
+        """Say whether it was measured how long reading an instance takes."""
+        known = self.instances.get(instance)
+        return known is not None and known.reading_s > 0
 
     def take(self, instance: InstanceRecord) -> None:
         """Take an instance's facts; what was measured on another problem of its name is forgotten."""
@@ -125,6 +160,24 @@ class Records:
     def of(self, instance: str) -> list[RunRecord]:
         """Return the runs on an instance."""
         return [run for run in self.runs.values() if run.instance == instance]
+
+
+def differences(file: Path) -> list[str]:
+    """Return in what the machine of a file, if there is one, is not this one; what only one of them has is no matter.
+
+    Its contender does not run on the other, and the others do not need it.
+    """
+    if not file.exists():
+        return []
+    here, there = machine(), json.loads(file.read_text(encoding="utf-8"))["machine"]
+    both = [name for name, found in here.items() if found is not None and there.get(name) is not None]
+    return [f"{name} {there[name]}, not {here[name]}" for name in both if there[name] != here[name]]
+
+
+def set_aside(file: Path) -> Path:
+    """Give a file another name beside it, which no file has, and return that."""
+    names = (file.with_name(f"{file.stem}-elsewhere-{number}{file.suffix}") for number in itertools.count(1))
+    return file.rename(next(name for name in names if not name.exists()))
 
 
 def machine() -> dict[str, Any]:

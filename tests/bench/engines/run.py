@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import multiprocessing
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -20,7 +21,7 @@ from scheduler.plan import plan_of
 from scheduler.problem import Problem
 from scheduler.solution import Solution
 from scheduler.verify import violations
-from tests.bench.engines.contenders import Contender
+from tests.bench.engines.contenders import Contender, source_of
 from tests.bench.engines.instances import Instance
 from tests.bench.engines.measure import Outcome
 from tests.bench.engines.measure import run as measure
@@ -28,6 +29,7 @@ from tests.bench.engines.people import NOBODY, People, people
 from tests.bench.engines.records import InstanceRecord, LevelRecord, Records, RunRecord, commit, today
 
 MOST_MEGABYTES = 12 * 1024
+MOST_READING_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +43,31 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What to run, how long, and where the results are kept; and the problem files, when they are to be kept too."""
+    """What to run, how long, and where the results are kept; and the problem files, when they are to be kept too.
+
+    Attributes
+    ----------
+    is_fresh
+        Whether to measure what is known, too.
+    keeps_outdated
+        Whether what was measured with another source is known well enough.
+    """
 
     instances: Sequence[Instance]
     contenders: Sequence[Contender]
     file: Path
     limit_scale: float = 1.0
     is_fresh: bool = False
+    keeps_outdated: bool = False
     problems: Path | None = None
 
 
 def run(session: Session, records: Records, console: Console) -> None:
     """Measure what is not known yet, or everything chosen when it is to be fresh."""
     pending = [
-        (instance, missing) for instance in session.instances if (missing := _missing(session, records, instance))
+        (instance, missing)
+        for instance in session.instances
+        if (missing := _missing(session, records, instance)) or not records.knows_reading(instance.name)
     ]
     with _display(console) as display:
         bar = display.add_task("", total=sum(len(missing) for _, missing in pending))
@@ -65,9 +78,11 @@ def run(session: Session, records: Records, console: Console) -> None:
                 if not file.exists():
                     apart.submit(instance.write, file).result()
                 before = len(records.runs)
-                records.take(apart.submit(facts, instance.name, file).result())
+                known = apart.submit(facts, instance.name, file).result()
+                records.take(replace(known, reading_s=reading_seconds(file)))
                 # A changed problem makes what was known of it worthless, not only what was missing.
                 changed = len(records.runs) < before
+                records.write(session.file)
                 for contender in session.contenders if changed else missing:
                     display.update(bar, description=f"{instance.name}: {contender.title}")
                     output = Path(folder) / f"{contender.name}.json"
@@ -91,6 +106,21 @@ def facts(name: str, file: Path) -> InstanceRecord:
         {objective: plain_bound(problem, objective) for objective in problem.objectives},
         hashlib.sha256(text).hexdigest()[:16],
     )
+
+
+def reading_seconds(file: Path) -> float:
+    """Return what a process takes that only reads a problem file.
+
+    Raises
+    ------
+    RuntimeError
+        It cannot.
+    """
+    command = [sys.executable, "-m", "tests.bench.engines.reading", str(file)]
+    measured = measure(command, limit_s=MOST_READING_SECONDS, memory_mb=MOST_MEGABYTES)
+    if measured.outcome is not Outcome.DONE:
+        raise RuntimeError(f"reading {file}: {measured.outcome}: {measured.detail}")
+    return round(measured.seconds, 2)
 
 
 def option_count(problem: Problem) -> int:
@@ -117,7 +147,7 @@ def _missing(session: Session, records: Records, instance: Instance) -> list[Con
     return [
         contender
         for contender in session.contenders
-        if session.is_fresh or not records.has(instance.name, contender.name, limit_s)
+        if session.is_fresh or not records.has(instance.name, contender.name, limit_s, keep=session.keeps_outdated)
     ]
 
 
@@ -125,7 +155,7 @@ def _one(
     session: Session, instance: Instance, contender: Contender, file: Path, output: Path, apart: Executor
 ) -> RunRecord:
     """Measure one contender on one instance."""
-    limit_s = instance.family.limit_s * session.limit_scale
+    limit_s, source = instance.family.limit_s * session.limit_scale, source_of(contender.name)
     measured = measure(contender.command(file, output, limit_s), limit_s=limit_s, memory_mb=MOST_MEGABYTES)
     judged = apart.submit(judge, file, output).result() if measured.outcome is Outcome.DONE else Judged()
     outcome = Outcome.WRONG if judged.wrong else measured.outcome
@@ -141,6 +171,8 @@ def _one(
         today(),
         judged.levels,
         judged.people,
+        source,
+        round(measured.busy, 1),
     )
 
 
