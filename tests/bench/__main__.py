@@ -1,8 +1,8 @@
 """`python -m tests.bench`: what the service and its engine must show, each figure beside what is wanted of it.
 
 Without a command: activation, planning a crisis, planning one anew, bookings beside a drill, the API beside a bare one,
-then the engine on the smaller instances with a tenth of their time limits. The exit code is 1 if anything that must
-hold does not.
+then the engine on the smaller instances with a tenth of their time limits, and explanations of a few whom it refuses.
+The exit code is 1 if anything that must hold does not.
 """
 
 import argparse
@@ -21,7 +21,8 @@ from tests.bench.engines import command
 RESULTS = Path("bench-results")
 QUICK_FAMILIES = ("national", "contested", "capped", "crisis")
 QUICK_ENGINE = ("engine", "--fresh", "--limit-scale", "0.1", "--seeds", "1", "--only", *QUICK_FAMILIES)
-WHOLE = (("activation",), ("crisis",), ("replan",), ("drill",), ("api",), QUICK_ENGINE)
+QUICK_EXPLAIN = ("explain", "--limit", "20", "--sample", "8")
+WHOLE = (("activation",), ("crisis",), ("replan",), ("drill",), ("api",), QUICK_ENGINE, QUICK_EXPLAIN)
 """What runs without a command; one that fails keeps no other from running."""
 
 Run = Callable[[argparse.Namespace], Sequence[Demand]]
@@ -79,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     cpu.set_defaults(run=_cpu)
     command.add_engine(commands.add_parser("engine", help="the engine beside other ways to plan"))
     command.add_growth(commands.add_parser("growth", help="the engine from 40 to 15,000 requests"))
+    command.add_explain(commands.add_parser("explain", help="explanations of those whom a plan refuses"))
     command.add_cluster(commands.add_parser("cluster", help="the engine in one process, in two, and on a Dask cluster"))
     return parser
 

@@ -48,11 +48,11 @@ def test_without_a_command_every_benchmark_with_a_demand_runs(
     benches: dict[str, list[Demand] | Exception], tmp_path: Path
 ) -> None:
     assert bench.main() == 0
-    assert list(benches) == ["activation", "crisis", "replan", "drill", "api", "engine"]
+    assert list(benches) == ["activation", "crisis", "replan", "drill", "api", "engine", "explain"]
     assert len(json.loads((tmp_path / "demands.json").read_text())) == len(benches)
 
 
-@pytest.mark.parametrize("name", ["activation", "crisis", "replan", "drill", "api", "engine"])
+@pytest.mark.parametrize("name", ["activation", "crisis", "replan", "drill", "api", "engine", "explain"])
 def test_what_does_not_hold_is_the_exit_code_and_in_the_table(
     name: str, benches: dict[str, list[Demand] | Exception], capsys: pytest.CaptureFixture[str]
 ) -> None:

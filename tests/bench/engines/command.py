@@ -1,9 +1,10 @@
-"""`python -m tests.bench engine`, `growth` and `cluster`."""
+"""`python -m tests.bench engine`, `growth`, `cluster` and `explain`."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from tests.bench.demands import Demand, is_so
-from tests.bench.engines import cluster, contenders, growth, instances, musts, report
+from tests.bench.engines import cluster, contenders, explaining, growth, instances, musts, report
 from tests.bench.engines.records import Records, differences, set_aside
 from tests.bench.engines.run import Session, run
 
@@ -63,6 +64,41 @@ def on_cluster(options: argparse.Namespace) -> Sequence[Demand]:
     console.print(f"written to {file}")
     same = all(one.is_same_as(timings[0]) for one in timings)
     return [is_so("cluster", f"{instance.name}: the same plan wherever it is solved", holds=same)]
+
+
+def add_explain(parser: argparse.ArgumentParser) -> None:
+    """Give a parser the options of the explanations."""
+    of = explaining
+    parser.add_argument("--only", nargs="+", metavar="INSTANCE", default=of.INSTANCES, help="as for engine")
+    parser.add_argument("--limit", type=float, metavar="S", help="seconds for a plan (default its family's)")
+    parser.add_argument("--sample", type=int, default=of.SAMPLE, help=f"requests at most (default {of.SAMPLE})")
+    parser.add_argument("--seed", type=int, default=1, help="by which they are chosen (default 1)")
+    parser.add_argument("--problems", type=Path, metavar="FOLDER", help="keep files and plans here, use those found")
+    parser.add_argument("--output", type=Path, help=f"folder for the page ({COMMITTED}; of anything else {QUICK})")
+    parser.set_defaults(run=on_explain)
+
+
+def on_explain(options: argparse.Namespace) -> Sequence[Demand]:
+    """Explain whom plans refuse, and return what must hold of it."""
+    console = _console()
+    chosen = instances.chosen(options.only, None)
+    if not chosen:
+        console.print("no instance is called so", style="red")
+        raise SystemExit(2)
+    given = [f" --limit {options.limit:g}"] if options.limit else []
+    given += [f" --sample {options.sample}"] if options.sample != explaining.SAMPLE else []
+    given += [f" --only {' '.join(options.only)}"] if tuple(options.only) != explaining.INSTANCES else []
+    given += [f" --seed {options.seed}"] if options.seed != 1 else []
+    folder = options.output or (QUICK if given else COMMITTED)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as kept:
+        if options.problems:
+            options.problems.mkdir(parents=True, exist_ok=True)
+        study = explaining.Study(options.problems or Path(kept), options.limit, options.sample, options.seed, console)
+        cases = list(study.cases(chosen))
+    report.write_page(folder / "explain.md", explaining.page(cases, f"python -m tests.bench explain{''.join(given)}"))
+    console.print(f"written to {folder}/explain.md")
+    return [demand for case in cases for demand in case.demands()]
 
 
 def _console() -> Console:
