@@ -8,6 +8,17 @@ from pathlib import Path
 import pytest
 
 from tests.bench.__main__ import main
+from tests.bench.engines import cluster, instances
+
+
+def test_the_page_says_how_far_components_can_be_spread() -> None:
+    (instance,) = instances.chosen(["tiny"], None)
+    parts = cluster.shares(instance.problem())
+    assert sum(parts) == pytest.approx(1)
+    assert parts == sorted(parts, reverse=True)
+    assert "of the 3 here it has 80% of the options" in cluster.spread([0.8, 0.1, 0.1])
+    assert "at most a factor of 1.25," in cluster.spread([0.8, 0.1, 0.1])
+    assert "at most a factor of 2.00," in cluster.spread([0.4, 0.3, 0.3])
 
 
 @pytest.mark.prove

@@ -53,14 +53,15 @@ def on_cluster(options: argparse.Namespace) -> Sequence[Demand]:
     """Solve one instance in one process, in two, and on a cluster of two, whose plans must not differ."""
     console = _console()
     (instance,) = instances.chosen([f"{options.family}/{instances.Generator.SYNTHETIC}/{options.seed}"], [options.seed])
-    timings = cluster.timings(instance.problem(), options.budget, console)
+    problem = instance.problem()
+    timings = cluster.timings(problem, options.budget, console)
     console.print(cluster.shown(instance.name, timings))
     options.output.mkdir(parents=True, exist_ok=True)
     command = (
         f"python -m tests.bench cluster --family {options.family} --seed {options.seed} --budget {options.budget:g}"
     )
     file = options.output / "cluster.md"
-    report.write_page(file, cluster.page(instance.name, options.budget, timings, command))
+    report.write_page(file, cluster.page(instance.name, options.budget, cluster.shares(problem), timings, command))
     console.print(f"written to {file}")
     same = all(one.is_same_as(timings[0]) for one in timings)
     return [is_so("cluster", f"{instance.name}: the same plan wherever it is solved", holds=same)]
