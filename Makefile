@@ -64,8 +64,7 @@ bench: .venv/.bench-installed ## measure the API beside a bare one, and the engi
 	$(BIN)/python -m tests.bench
 
 bench-engine: .venv/.bench-installed ## the engine beside other ways to plan, in full: hours; goes on where it stopped
-	$(BIN)/python -m tests.bench engine $(ARGS)
-	$(BIN)/python -m tests.bench growth
+	@failed=0; for what in "engine $(ARGS)" growth; do $(BIN)/python -m tests.bench $$what || failed=1; done; exit $$failed
 
 # What the engine is compared with has a lock of its own: no developer and no server needs it, yet it is pinned alike.
 .venv/.bench-installed: .venv/.installed requirements-bench.lock
