@@ -40,17 +40,27 @@ HEADINGS = (
     "the slowest",
     "proven",
     "most MB",
+    "busy before",
     "must",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """One refused request explained; `detail` says why it was not, where it was not."""
+    """One refused request explained.
+
+    Attributes
+    ----------
+    busy
+        Cores that were busy with other things just before.
+    detail
+        Why it was not explained, where it was not.
+    """
 
     request: str
     seconds: float
     megabytes: float
+    busy: float
     is_proven: bool
     detail: str = ""
 
@@ -75,6 +85,12 @@ class Case:
     hopeless: int
     explained: tuple[Explained, ...]
     is_judged: bool = True
+
+    @property
+    def explained_text(self) -> str:
+        """How many are explained, and how many of them have an option."""
+        beaten = min(len(self.explained), self.refused - self.hopeless)
+        return f"{len(self.explained):,}" + (f", {beaten:,} with an option" if beaten < len(self.explained) else "")
 
     @property
     def slowest(self) -> Explained | None:
@@ -156,10 +172,10 @@ class Study:
         output.unlink(missing_ok=True)
         command = [sys.executable, "-m", "scheduler", "explain", str(problem), str(solution), request]
         done = measure([*command, "--json", "-o", str(output)], limit_s=LIMIT_SECONDS, memory_mb=MOST_MEGABYTES)
-        seconds, megabytes = round(done.seconds, 2), round(done.megabytes)
+        figures = request, round(done.seconds, 2), round(done.megabytes), round(done.busy, 1)
         if done.outcome is not Outcome.DONE:
-            return Explained(request, seconds, megabytes, is_proven=False, detail=done.detail or str(done.outcome))
-        return Explained(request, seconds, megabytes, is_proven(Explanation.from_json(output.read_bytes())))
+            return Explained(*figures, is_proven=False, detail=done.detail or str(done.outcome))
+        return Explained(*figures, is_proven(Explanation.from_json(output.read_bytes())))
 
 
 def whom(refused: Sequence[str], hopeless: set[str], most: int, seed: int) -> list[str]:
@@ -192,7 +208,8 @@ def page(cases: Sequence[Case], command: str) -> list[str]:
         (
             "Seconds of `python -m scheduler explain PROBLEM SOLUTION REQUEST --json -o FILE`, the whole process with "
             "reading both files, on a plan that was made before. Who has an option is asked for first. Proven: "
-            "explanations that leave nothing open; the others say what they could not prove."
+            "explanations that leave nothing open; the others say what they could not prove. Busy before: cores that "
+            "were at work with other things in the half second before each, the median."
         ),
         table(HEADINGS, [_row(case) for case in cases]),
         "".join(
@@ -203,10 +220,10 @@ def page(cases: Sequence[Case], command: str) -> list[str]:
 
 
 def _row(case: Case) -> list[str]:
-    row = [f"`{case.instance}`", case.plan, f"{case.refused:,}", f"{case.hopeless:,}", f"{len(case.explained):,}"]
+    row = [f"`{case.instance}`", case.plan, f"{case.refused:,}", f"{case.hopeless:,}", case.explained_text]
     slowest = case.slowest
     if slowest is None:
-        return [*row, "", "", "", "", "", ""]
+        return [*row, *[""] * (len(HEADINGS) - len(row))]
     failed = sum(bool(one.detail) for one in case.explained)
     holds = all(demand.holds for demand in case.demands())
     return [
@@ -216,5 +233,6 @@ def _row(case: Case) -> list[str]:
         slowest.request,
         f"{sum(one.is_proven for one in case.explained):,}" + (f", {failed} failed" if failed else ""),
         f"{max(one.megabytes for one in case.explained):,.0f}",
+        f"{median(one.busy for one in case.explained):.1f}",
         f"under {LIMIT_SECONDS:g} s: {'held' if holds else '**missed**'}" if case.is_judged else "none",
     ]
