@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -19,6 +20,11 @@ def test_the_page_says_how_far_components_can_be_spread() -> None:
     assert "of the 3 here it has 80% of the options" in cluster.spread([0.8, 0.1, 0.1])
     assert "at most a factor of 1.25," in cluster.spread([0.8, 0.1, 0.1])
     assert "at most a factor of 2.00," in cluster.spread([0.4, 0.3, 0.3])
+
+
+def test_the_longest_path_is_the_callers_and_the_busiest_workers() -> None:
+    assert cluster.spent({os.getpid(): 1.0}) == (1.0, 1.0)
+    assert cluster.spent({os.getpid(): 1.0, -1: 5.0, -2: 4.0}) == (10.0, 6.0)
 
 
 @pytest.mark.prove

@@ -52,6 +52,14 @@ def test_it_runs_whole_goes_on_and_starts_afresh(tmp_path: Path, monkeypatch: py
     assert "| one plain CP-SAT model | weight |" in text
     assert text.endswith("What a person wrote.\n")
 
+    document = json.loads(file.read_text())
+    document["instances"][0]["reading_s"] = 0.0
+    file.write_text(json.dumps(document))
+    assert _bench(monkeypatch, *given, "greedy") == 0
+    document = json.loads(file.read_text())
+    assert document["runs"] == runs
+    assert document["instances"][0]["reading_s"] > 0, "what is not known of an instance is measured"
+
     file.write_text(file.read_text().replace('"seconds": ', '"seconds": 1000'))
     assert _bench(monkeypatch, *given, "fcfs", "--fresh") == 0
     again = {one["contender"]: one["seconds"] for one in json.loads(file.read_text())["runs"]}

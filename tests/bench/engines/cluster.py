@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -20,20 +21,48 @@ from scheduler.problem import Problem
 from scheduler.solution import Solution
 from scheduler.solve import solve
 from scheduler.tasks import option_count
+from tests.bench.engines.measure import busy_cores
 from tests.bench.engines.records import commit, machine, today
 from tests.bench.engines.report import heading, table
+from tests.support.processes import ProcessorTime
 
 BUDGET = 60.0
 WORKERS = 2
-HEADINGS = ("", "objective", "value", "bound", "seconds", "speed-up", "plan")
+HEADINGS = (
+    "",
+    "objective",
+    "value",
+    "bound",
+    "busy before",
+    "seconds",
+    "speed-up",
+    "processor seconds",
+    "on the longest path",
+    "speed-up by it",
+    "plan",
+)
+WORDS = {"", "objective", "plan"}
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """A solve in one place, and the seconds it took there from the first task to the checked plan."""
+    """A solve in one place, from the first task to the checked plan.
+
+    Attributes
+    ----------
+    busy
+        Cores that were busy with other things just before.
+    processor_s
+        Seconds that the processors spent on it in all processes together.
+    path_s
+        Those of the caller's process and of the busiest worker's: what it takes where nothing else is done.
+    """
 
     where: str
+    busy: float
     seconds: float
+    processor_s: float
+    path_s: float
     solution: Solution
 
     def is_same_as(self, other: Timing) -> bool:
@@ -51,10 +80,17 @@ def timings(problem: Problem, budget: float, console: Console) -> list[Timing]:
     done = []
     for where, workers, place in places:
         with console.status(where), place as executor:
-            began = time.perf_counter()
-            solution = solve(problem, budget=budget, workers=workers, executor=executor)
-            done.append(Timing(where, time.perf_counter() - began, solution))
+            busy, began = busy_cores(), time.perf_counter()
+            with ProcessorTime() as taken:
+                solution = solve(problem, budget=budget, workers=workers, executor=executor)
+            done.append(Timing(where, busy, time.perf_counter() - began, *spent(taken.seconds), solution))
     return done
+
+
+def spent(by_process: Mapping[int, float]) -> tuple[float, float]:
+    """Return the processor time of all processes, and that of the longest path, this process being the caller's."""
+    workers = [seconds for process, seconds in by_process.items() if process != os.getpid()]
+    return sum(by_process.values()), by_process[os.getpid()] + max(workers, default=0.0)
 
 
 @contextmanager
@@ -80,7 +116,7 @@ def shown(instance: str, timings: Sequence[Timing]) -> Table:
     """Return the table for a terminal."""
     drawn = Table(title=instance, title_justify="left")
     for name in HEADINGS:
-        drawn.add_column(name, justify="right" if name in {"value", "bound", "seconds", "speed-up"} else "left")
+        drawn.add_column(name, justify="left" if name in WORDS else "right")
     for row in _rows(timings):
         drawn.add_row(*row)
     return drawn
@@ -117,6 +153,11 @@ def page(instance: str, budget: float, parts: Sequence[float], timings: Sequence
             "Processes were started and had the solver before the time counted. Dask "
             f"{version('distributed')}, its scheduler beside the caller, all on one machine, whose cores they share."
         ),
+        (
+            "Seconds, and the speed-up by them, tell of this machine with all else that ran on it: busy before are the "
+            "cores at work with other things in the half second before. The longest path is what the processors spent "
+            "on the caller's process and on the busiest worker's; the speed-up by it is that of cores that are free."
+        ),
         table(HEADINGS, list(_rows(timings))),
         spread(parts),
     ]
@@ -131,7 +172,11 @@ def _rows(timings: Sequence[Timing]) -> Iterator[list[str]]:
             level.objective,
             f"{level.value:,}",
             f"{level.bound:,}",
+            f"{one.busy:.1f}",
             f"{one.seconds:,.1f}",
             f"{first.seconds / one.seconds:.2f}",
+            f"{one.processor_s:,.1f}",
+            f"{one.path_s:,.1f}",
+            f"{first.path_s / one.path_s:.2f}",
             "" if one is first else "the same" if one.is_same_as(first) else "**different**",
         ]

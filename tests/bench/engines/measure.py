@@ -65,7 +65,7 @@ class Measured:
 def run(command: Sequence[str], *, limit_s: float, memory_mb: float) -> Measured:
     """Run a command to its end, or until it is half as long again as its limit, or uses too much memory."""
     most_seconds = limit_s * (1 + GRACE_SHARE) + GRACE_SECONDS
-    busy = _busy_cores()
+    busy = busy_cores()
     with tempfile.TemporaryFile("w+") as errors:
         began = time.perf_counter()
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True)
@@ -81,7 +81,7 @@ def run(command: Sequence[str], *, limit_s: float, memory_mb: float) -> Measured
         return Measured(_outcome(process.returncode), seconds, peak, _last_line(errors), busy)
 
 
-def _busy_cores() -> float:
+def busy_cores() -> float:
     """Return how many cores are at work; a load average would still tell of the run before."""
     return psutil.cpu_percent(LOOK_SECONDS) / 100 * (psutil.cpu_count() or 1)
 
