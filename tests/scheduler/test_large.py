@@ -1,9 +1,14 @@
-"""At the sizes it must live with, the engine gives a good plan with a bound in the time given."""
+"""At the sizes it must live with, the engine reaches what is asked of it, and keeps its limits.
+
+What it reaches is asked under budgets, which count work and are the same on a busy machine and an idle one; how much of
+that work a second holds is for the benchmarks to say.
+"""
 
 from __future__ import annotations
 
 import time
 from dataclasses import replace
+from math import inf
 
 import pytest
 
@@ -11,10 +16,11 @@ from scheduler.baselines import first_come_first_served, greedy_by_weight
 from scheduler.objectives import plain_bound, standing, value
 from scheduler.problem import Caps, Problem
 from scheduler.solve import solve
-from scheduler.verify import violations
 from tests.scheduler.scenarios import crisis, national
 from tests.support.processes import ProcessorTime
 
+# Less work than two cores of the machine of the benchmarks do in that time.
+TEN_SECONDS, MINUTE = 5.0, 60.0
 CAPPED = replace(national(60, 500), caps=Caps(2, 80))
 
 
@@ -37,25 +43,26 @@ def test_even_a_short_solve_beats_or_meets_the_baselines(problem: Problem) -> No
 
 
 @pytest.mark.prove
-@pytest.mark.timeout(300)
-def test_a_contested_round_comes_close_to_its_bound_in_a_minute() -> None:
+@pytest.mark.timeout(1200)
+def test_a_contested_round_comes_as_close_to_its_bound_as_is_asked() -> None:
     problem = national(160, 1200)
-    solution = solve(problem, time_limit_s=60, workers=2)
+    solution = solve(problem, budget=MINUTE, workers=2)
     (level,) = solution.levels
-    assert level.gap < 0.03
+    assert level.gap <= 0.002
     assert level.bound < 0.95 * plain_bound(problem, "weight")
     assert level.value > 1.1 * value(problem, greedy_by_weight(problem), "weight")
 
 
 @pytest.mark.prove
-@pytest.mark.timeout(300)
-def test_a_crisis_has_its_output_proven_in_a_minute() -> None:
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize(("budget", "most"), [(TEN_SECONDS, inf), (MINUTE, 0.1)])
+def test_a_crisis_has_its_output_proven_and_then_few_displaced(budget: float, most: float) -> None:
     problem = crisis(160, 2000)
     assert len(problem.movable) > 1000
-    solution = solve(problem, time_limit_s=60, workers=2)
-    assert solution.levels[0].objective == "surge_output"
-    assert solution.levels[0].proven
-    assert violations(problem, solution) == []
+    output, displacement, *_ = solve(problem, budget=budget, workers=2).levels
+    assert (output.objective, displacement.objective) == ("surge_output", "displacement")
+    assert output.proven
+    assert displacement.gap <= most
 
 
 @pytest.mark.prove
