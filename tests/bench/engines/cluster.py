@@ -133,8 +133,9 @@ def spread(parts: Sequence[float]) -> str:
     most = min(WORKERS, 1 / max(parts))
     return (
         "Through the executor runs one task for each component and pass of a level, and one for a first plan where "
-        "none is known; a pass ends with its slowest task. Inside a task all is in one process on one core: pricing, which takes the windows of a component "
-        "together in one pass over arrays, the linear programs, the dives and exchanges, and CP-SAT with one worker. "
+        "none is known; a pass ends with its slowest task. Inside a task all is in one process on one core: pricing, "
+        "which takes the windows of a component together in one pass over arrays, the linear programs, the dives and "
+        "exchanges, and CP-SAT with one worker. "
         "Finding the components, the plans of first come first served and greedy, putting components together, and "
         "the checker run in the caller's process. "
         f"So the largest component sets the pace: of the {len(parts)} here it has {parts[0]:.0%} of the options, by "
@@ -156,8 +157,8 @@ def page(instance: str, budget: float, parts: Sequence[float], timings: Sequence
         (
             "Seconds, and the speed-up by them, tell of this machine with all else that ran on it: busy before are the "
             "cores at work with other things in the half second before. The longest path is what the processors spent "
-            "on the caller's process and on the busiest worker's, as if they never worked at once; the speed-up by it is what "
-            "cores give at least that are free."
+            "on the caller's process and on the busiest worker's, as if they never worked at once; the speed-up by it "
+            "is what cores give at least that are free."
         ),
         table(HEADINGS, list(_rows(timings))),
         spread(parts),
