@@ -3,6 +3,7 @@
 import sys
 
 from app.commands.interrupts import heed_interrupts
+from app.core.garbage import importing
 
 _LASTING = ("up", "serve", "worker")
 
@@ -12,9 +13,11 @@ def main() -> None:
     wanted = next((word for word in sys.argv[1:] if not word.startswith("-")), None)
     if wanted in _LASTING:
         heed_interrupts()
-    from app.commands.line import run  # noqa: PLC0415 - this takes a second, in which an interrupt may come
+    with importing():  # this takes a second, in which an interrupt may come
+        from app.commands.line import command_line, run  # noqa: PLC0415
 
-    run(wanted)
+        cli = command_line(wanted)
+    run(cli)
 
 
 if __name__ == "__main__":

@@ -2,18 +2,18 @@
 
 import sys
 
-import typer
-
-from app.commands.failure import CommandFailed
-from seed.cli import cli
+from app.core.garbage import importing
 
 
 def main() -> None:
     """Run the command line; a command that gives up says why in one line."""
+    with importing():
+        from app.commands.failure import CommandFailed  # noqa: PLC0415
+        from seed.cli import cli  # noqa: PLC0415
     try:
         cli(prog_name="creneau seed")
     except CommandFailed as failure:
-        typer.echo(f"creneau: {failure}", err=True)
+        sys.stderr.write(f"creneau: {failure}\n")
         sys.exit(1)
 
 

@@ -16,9 +16,8 @@ _OWN_COMMANDS = ("up", "serve", "worker", "migrate", "key", "jobs", "doctor", "e
 _ENTRY_POINT_GROUP = "creneau.commands"
 
 
-def run(wanted: str | None) -> None:
+def run(cli: typer.Typer) -> None:
     """Run the wanted command, or explain all; a command that gives up says why in one line."""
-    cli = _command_line(wanted)
     try:
         cli(prog_name="creneau")
     except CommandFailed as failure:
@@ -26,7 +25,7 @@ def run(wanted: str | None) -> None:
         sys.exit(1)
 
 
-def _command_line(wanted: str | None) -> typer.Typer:
+def command_line(wanted: str | None) -> typer.Typer:
     """The wanted command alone, for importing all of them takes seconds; all, if it is not one of them."""
     cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
     cli.callback(epilog="Example: creneau up")(creneau)

@@ -9,6 +9,7 @@ import uvicorn
 from app.commands.checks import ensure_port_free
 from app.commands.failure import CommandFailed, read_settings
 from app.commands.starting import ensure_fit_to_start
+from app.core.garbage import importing
 
 EXAMPLE = "creneau serve --host 0.0.0.0 --port 8000"
 _LAST_REQUESTS_SECONDS = 5
@@ -26,11 +27,11 @@ def serve(
     ensure_fit_to_start(read_settings())
     ensure_port_free(host, port)
     typer.echo(f"Serving on http://{host}:{port}")
-    # Other commands start quicker without the whole service.
-    from app.core.head_limit import HeadLimit  # noqa: PLC0415
-    from app.main import create_app  # noqa: PLC0415
+    with importing():  # other commands start quicker without the whole service
+        from app.core.head_limit import HeadLimit  # noqa: PLC0415
+        from app.main import create_app  # noqa: PLC0415
 
-    app = create_app()
+        app = create_app()
     server = uvicorn.Server(
         uvicorn.Config(
             app,
