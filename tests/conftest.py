@@ -1,8 +1,8 @@
 """One server a run, one database a worker made by the real migrations, emptied after each test that used it."""
 
-import gc
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
 
 import httpx
 import hypothesis
@@ -11,16 +11,20 @@ from fastapi import FastAPI
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.core import logs
-from app.core.database import make_engine, make_session_factory
-from app.core.embedded import EmbeddedPostgres
-from app.core.settings import APPLICATION_ROLE, OWNER_ROLE, Settings
-from app.core.tenancy import EVERYBODY, act_for
-from app.main import create_app
-from tests.support import server
-from tests.support.client import Client
-from tests.support.visitors import HERE, Post, Visitors
-from tests.support.world import World
+from app.core.garbage import importing
+
+with importing():
+    from app.core import logs
+    from app.core.database import make_session_factory
+    from app.core.embedded import EmbeddedPostgres
+    from app.core.settings import APPLICATION_ROLE, OWNER_ROLE, Settings
+    from app.core.tenancy import EVERYBODY, act_for
+    from app.main import create_app
+    from tests.support import server
+    from tests.support.client import Client
+    from tests.support.kept import KeptEngines, KeptLoop
+    from tests.support.visitors import HERE, Post, Visitors
+    from tests.support.world import World
 
 LONG = (
     "tests/contract/",
@@ -59,9 +63,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not item.nodeid.startswith(LONG))
 
 
-def pytest_collection_finish() -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
     """Have no collection of garbage look at what stays for the whole run: modules, and the tests themselves."""
-    gc.freeze()
+    with importing():
+        return (yield)
 
 
 def _start() -> None:
@@ -76,9 +82,17 @@ def pytest_unconfigure() -> None:
         server.discard(_running.pop())
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
+@pytest.fixture(scope="session")
+def loop() -> Iterator[KeptLoop]:
+    """The event loop of this process's tests, as new for each."""
+    made = KeptLoop()
+    yield made
+    made.end()
+
+
+@pytest.fixture(scope="session")
+def anyio_backend(loop: KeptLoop) -> tuple[str, dict[str, Any]]:
+    return "asyncio", {"loop_factory": lambda: loop}
 
 
 @pytest.fixture(scope="session")
@@ -116,11 +130,19 @@ def empty(database: str) -> Iterator[Callable[[], None]]:
         yield empty
 
 
+@pytest.fixture(scope="session")
+def engines(database: str, loop: KeptLoop) -> Iterator[KeptEngines]:
+    """Engines on this worker's database, their connections as new for each test."""
+    made = KeptEngines(loop)
+    yield made
+    made.end()
+
+
 @pytest.fixture
-async def owner(settings: Settings, empty: Callable[[], None]) -> AsyncIterator[AsyncEngine]:
+async def owner(settings: Settings, empty: Callable[[], None], engines: KeptEngines) -> AsyncIterator[AsyncEngine]:
     """An engine of the owner; afterwards every table is empty again."""
     assert settings.database_owner_url is not None
-    engine = make_engine(settings.database_owner_url, settings, is_owner=True)
+    engine = engines.engine(settings.database_owner_url, settings, is_owner=True)
     yield engine
     await engine.dispose()
     empty()
@@ -141,10 +163,12 @@ def composed(settings: Settings) -> FastAPI:
 
 
 @pytest.fixture
-async def app(composed: FastAPI, settings: Settings, owner: AsyncEngine) -> AsyncIterator[FastAPI]:
+async def app(
+    composed: FastAPI, settings: Settings, owner: AsyncEngine, engines: KeptEngines
+) -> AsyncIterator[FastAPI]:
     """The application on this worker's database, started for one test."""
     logs.configure(settings)  # another test may have set up the logs of this process otherwise
-    async with composed.router.lifespan_context(composed):
+    async with engines.started(composed):
         yield composed
 
 
@@ -164,11 +188,11 @@ def welcoming(settings: Settings) -> FastAPI:
 
 @pytest.fixture
 async def visitors(
-    welcoming: FastAPI, settings: Settings, world: World, monkeypatch: pytest.MonkeyPatch
+    welcoming: FastAPI, settings: Settings, world: World, engines: KeptEngines, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Visitors]:
     """People who sign in, with browsers, and mail that goes nowhere else."""
     logs.configure(settings)
-    async with welcoming.router.lifespan_context(welcoming):
+    async with engines.started(welcoming):
         made = Visitors(welcoming, world, Post(welcoming.state.sessions, welcoming.state.settings))
         monkeypatch.setattr("app.identity.link_mail.send_mail", made.post.take)
         yield made

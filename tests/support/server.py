@@ -81,13 +81,13 @@ async def _make_roles_and_template() -> None:
     )
 
 
-def copy_template(name: str) -> None:
-    """Make a database of its own for one worker or one test, as the migrations leave it."""
+def copy_template(name: str, template: str = TEMPLATE) -> None:
+    """Make a database of its own for one worker or one test, as the migrations leave it, or as another one is."""
     asyncio.run(
         run(
             address("postgres"),
             f"DROP DATABASE IF EXISTS {name} WITH (FORCE)",
-            f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} OWNER {OWNER_ROLE}",
+            f"CREATE DATABASE {name} TEMPLATE {template} OWNER {OWNER_ROLE}",
         )
     )
 
@@ -106,20 +106,23 @@ def emptying(name: str) -> Iterator[Callable[[], None]]:
     with start_blocking_portal() as portal:
         connection = portal.call(_connect, address(name))
         try:
-            yield lambda: portal.call(_empty, connection)
+            portal.call(_prepare_to_empty, connection)
+            yield lambda: portal.call(connection.execute, "SELECT pg_temp.empty()")
         finally:
             portal.call(connection.close)
 
 
-async def _empty(connection: asyncpg.Connection) -> None:
-    await connection.execute(
+async def _prepare_to_empty(connection: asyncpg.Connection) -> None:
+    """Write a function that deletes from each table by name: its plans are made once."""
+    deletions = await connection.fetchval(
         """
-        DO $$ DECLARE one record; BEGIN
-            SET LOCAL session_replication_role = replica;
-            FOR one IN SELECT schemaname, tablename FROM pg_tables
-                WHERE schemaname IN ('public', 'jobs') AND tablename <> 'alembic_version' LOOP
-                EXECUTE format('DELETE FROM %I.%I', one.schemaname, one.tablename);
-            END LOOP;
-        END $$
+        SELECT string_agg(format('DELETE FROM %I.%I;', schemaname, tablename), ' ') FROM pg_tables
+        WHERE schemaname IN ('public', 'jobs') AND tablename <> 'alembic_version'
+        """
+    )
+    await connection.execute(
+        f"""
+        CREATE FUNCTION pg_temp.empty() RETURNS void LANGUAGE plpgsql SET session_replication_role = replica
+        AS $$ BEGIN {deletions} END $$
         """
     )
