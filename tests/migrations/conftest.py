@@ -3,12 +3,16 @@
 import asyncio
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import uuid4
 
 import asyncpg
 import pytest
+from alembic.config import Config
 from sqlalchemy.engine import URL
 
 from app.core.database import make_engine, make_session_factory, transaction
+from app.core.health import REPOSITORY
 from app.core.settings import OWNER_ROLE, Settings
 from tests.migrations.specimens import specimens
 from tests.support import server
@@ -28,6 +32,31 @@ def scratch(database: str) -> Iterator[URL]:
     )
     yield server.address(name, OWNER_ROLE)
     server.drop(name)
+
+
+@contextmanager
+def copied(url: URL | None = None) -> Iterator[URL]:
+    """Give the owner's address of a copy of a database: by default of an empty one at the present schema."""
+    name = f"creneau_copied_{uuid4().hex}"
+    server.copy_template(name, str(url.database) if url else server.TEMPLATE)
+    try:
+        yield server.address(name, OWNER_ROLE)
+    finally:
+        server.drop(name)
+
+
+@pytest.fixture
+def migrated(database: str) -> Iterator[URL]:
+    """The owner's address of a database at the present schema, without rows."""
+    with copied() as url:
+        yield url
+
+
+def configured(url: URL) -> Config:
+    """Return what alembic's commands need to know of a database."""
+    config = Config(REPOSITORY / "alembic.ini")
+    config.attributes["url"] = server.secret(url)
+    return config
 
 
 def answer(url: URL, query: str) -> object:

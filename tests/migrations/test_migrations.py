@@ -5,12 +5,11 @@ import asyncio
 import asyncpg
 import pytest
 from alembic import command
-from alembic.config import Config
 from sqlalchemy.engine import URL
 
-from app.core.health import REPOSITORY, expected_revision
+from app.core.health import expected_revision
 from app.core.settings import APPLICATION_ROLE, OWNER_ROLE
-from tests.migrations.conftest import answer
+from tests.migrations.conftest import answer, configured
 from tests.support import server
 
 pytestmark = pytest.mark.database
@@ -42,8 +41,7 @@ SELECT string_agg(line, chr(10) ORDER BY line) FROM (
 
 
 def test_up_in_step_down_to_nothing_and_up_again(scratch: URL) -> None:
-    config = Config(REPOSITORY / "alembic.ini")
-    config.attributes["url"] = server.secret(scratch)
+    config = configured(scratch)
     before = answer(scratch, OBJECTS)
     command.upgrade(config, "head")
     assert answer(scratch, "SELECT version_num FROM alembic_version") == expected_revision()
