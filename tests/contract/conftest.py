@@ -93,17 +93,19 @@ def service(database: str, worker_id: str, tmp_path_factory: pytest.TempPathFact
     )
     try:
         url = f"http://127.0.0.1:{port}"
-        wait_until(lambda: _answers(url), seconds=60, what="a service that answers")
-        yield _explored(url, keys, stage)
+        with httpx.Client(base_url=url, trust_env=False) as client:
+            wait_until(lambda: _answers(client), seconds=60, what="a service that answers")
+            explored = _explored(client, keys, stage)
+        yield Service(url, keys, explored)
     finally:
         process.terminate()
         process.wait(20)
         server.drop(name)
 
 
-def _answers(url: str) -> bool:
+def _answers(client: httpx.Client) -> bool:
     try:
-        return httpx.get(f"{url}/healthz", trust_env=False).status_code == 200
+        return client.get("/healthz").status_code == 200
     except httpx.TransportError:
         return False
 
@@ -135,24 +137,23 @@ async def _staged(settings: Settings) -> Stage:
         await engine.dispose()
 
 
-def _explored(url: str, keys: Mapping[str, str], stage: Stage) -> Service:
-    known = {name: _known(url, key, stage, ROLE_OF[name]) for name, key in keys.items()}
-    return Service(url, keys, known)
+def _explored(client: httpx.Client, keys: Mapping[str, str], stage: Stage) -> Mapping[str, Mapping[str, list[str]]]:
+    return {name: _known(client, key, stage, ROLE_OF[name]) for name, key in keys.items()}
 
 
-def _known(url: str, key: str, stage: Stage, role: Role) -> dict[str, list[str]]:
+def _known(client: httpx.Client, key: str, stage: Stage, role: Role) -> dict[str, list[str]]:
     """Return identifiers by parameter: some that are listed, and those of both sides of the stage.
 
     They are in one order for all of a crisis, so that an order is looked for in its own.
     """
-    listed = {name: _listed(url, path, key) for name, path in LISTS.items()}
+    listed = {name: _listed(client, path, key) for name, path in LISTS.items()}
     sides = stage.own[role], stage.foreign[role]
     names = sides[0].keys() | sides[1].keys()
     shown = {name: [str(side[name]) for side in sides if name in side] for name in names}
     return {name: [*listed.get(name, ()), *shown.get(name, ())] for name in listed.keys() | names}
 
 
-def _listed(url: str, path: str, key: str) -> list[str]:
-    answer = httpx.get(f"{url}{path}?limit=3", headers={"Authorization": f"Bearer {key}"}, trust_env=False)
+def _listed(client: httpx.Client, path: str, key: str) -> list[str]:
+    answer = client.get(path, params={"limit": 3}, headers={"Authorization": f"Bearer {key}"})
     body: dict[str, Any] = answer.json()
     return [one["id"] for one in body.get("items", [])]

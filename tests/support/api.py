@@ -37,7 +37,8 @@ class Api:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
-        wait_until(self._answers, seconds=120, what="an API that answers")
+        with httpx.Client(base_url=self.url, trust_env=False) as client:
+            wait_until(lambda: self._answers(client), seconds=120, what="an API that answers")
 
     def __enter__(self) -> Self:
         return self
@@ -47,10 +48,10 @@ class Api:
     ) -> None:
         self.kill()
 
-    def _answers(self) -> bool:
+    def _answers(self, client: httpx.Client) -> bool:
         assert self.process.poll() is None
         try:
-            return httpx.get(f"{self.url}/healthz", trust_env=False).is_success
+            return client.get("/healthz").is_success
         except httpx.TransportError:
             return False
 
