@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.allocation.progress import watch
 from app.allocation.runs import Failure, claim_run, end_run, note_progress
 from app.core.database import SessionFactory, transaction
 from app.core.metrics import REGISTRY
@@ -45,6 +46,12 @@ async def served(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     await task
 
 
+@pytest.fixture
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look at a run that is followed five times a second."""
+    monkeypatch.setitem(watch.__kwdefaults__, "seconds", 0.2)
+
+
 @asynccontextmanager
 async def following(
     client: httpx.AsyncClient, path: str, headers: dict[str, str]
@@ -66,6 +73,7 @@ async def _events(answer: httpx.Response) -> AsyncIterator[tuple[str, Any]]:
             yield name, json.loads(line.removeprefix("data: "))
 
 
+@pytest.mark.usefixtures("often")
 @pytest.mark.parametrize("suffix", ["/progress", ""])
 async def test_progress_is_told_as_it_is_stored_and_the_stream_ends_with_the_run(
     app: FastAPI, served: httpx.AsyncClient, world: World, rounds: Rounds, suffix: str
@@ -147,6 +155,7 @@ async def streams(client: httpx.AsyncClient, path: str, rounds: Rounds, *, count
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
+@pytest.mark.usefixtures("often")
 async def test_a_quiet_stream_is_kept_alive_by_comments(
     served: httpx.AsyncClient, world: World, rounds: Rounds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -174,6 +183,7 @@ async def asking(app: FastAPI, is_stopping: Callable[[], bool]) -> AsyncIterator
         app.state.is_stopping = before
 
 
+@pytest.mark.usefixtures("often")
 async def test_a_server_that_stops_is_not_held_up_by_its_streams(
     app: FastAPI, served: httpx.AsyncClient, world: World, rounds: Rounds
 ) -> None:
@@ -186,6 +196,7 @@ async def test_a_server_that_stops_is_not_held_up_by_its_streams(
         assert [event async for event in events] == []
 
 
+@pytest.mark.usefixtures("often")
 @pytest.mark.parametrize("suffix", ["/progress", ""])
 async def test_a_stream_ends_soon_after_its_key(
     served: httpx.AsyncClient, world: World, rounds: Rounds, suffix: str, monkeypatch: pytest.MonkeyPatch
@@ -196,7 +207,7 @@ async def test_a_stream_ends_soon_after_its_key(
     path, headers = f"/v1/runs/{run_id}{suffix}", {**rounds.headers, **STREAM}
     async with asyncio.timeout(15), following(served, path, headers) as events:
         told = asyncio.create_task(anext(events, "the end"))
-        await asyncio.sleep(3)
+        await asyncio.sleep(1)
         assert not told.done()
         await world.revoke_all_keys()
         assert await told == "the end"

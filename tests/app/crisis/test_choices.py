@@ -175,7 +175,7 @@ async def test_what_changed_meanwhile_adds_nothing_and_says_so(
 ) -> None:
     lots = await lines(world, tiers=(3,))
     crisis_id = await crises.declared(targets=[{"by": iso(60), "quantity": BATCH}])
-    await crises.solve(await crises.run_of(crisis_id, choices_s=20))
+    await crises.end_by_greed(await crises.run_of(crisis_id, choices_s=20))
     async with owner.begin() as connection:
         await connection.exec_driver_sql(
             f"UPDATE bookings SET status = 'cancelled' WHERE id = '{lots[0].booking.id}'"  # noqa: S608
@@ -191,7 +191,7 @@ async def test_another_plan_asked_for_gives_up_what_is_made_beside_the_first(
 ) -> None:
     await lines(world, tiers=(3,))
     crisis_id = await crises.declared(targets=[{"by": iso(60), "quantity": BATCH}])
-    await crises.solve(await crises.run_of(crisis_id, choices_s=20))
+    await crises.end_by_greed(await crises.run_of(crisis_id, choices_s=20))
     await crises.run_of(crisis_id)
     assert await scalar(owner, "SELECT state FROM runs WHERE follows_id IS NOT NULL") == "cancelled"
 
@@ -199,7 +199,7 @@ async def test_another_plan_asked_for_gives_up_what_is_made_beside_the_first(
 async def test_none_are_made_where_none_are_wanted(crises: Crises, world: World, owner: AsyncEngine) -> None:
     await lines(world, tiers=(3,))
     crisis_id = await crises.declared(targets=[{"by": iso(60), "quantity": BATCH}])
-    await crises.solve(await crises.run_of(crisis_id, choices_s=0))
+    await crises.end_by_greed(await crises.run_of(crisis_id, choices_s=0))
     assert await scalar(owner, "SELECT count(*) FROM runs") == 1
 
 
@@ -231,7 +231,7 @@ async def end_while(world: World, following: UUID, asked: Any) -> None:
 async def test_a_signature_does_not_wait_for_a_run_that_ends(crises: Crises, world: World, owner: AsyncEngine) -> None:
     await lines(world, tiers=(3,))
     crisis_id = await crises.declared(targets=[{"by": iso(60), "quantity": BATCH}])
-    await crises.solve(await crises.run_of(crisis_id, choices_s=20))
+    await crises.end_by_greed(await crises.run_of(crisis_id, choices_s=20))
     [plan] = (await crises.get(f"/{crisis_id}/plans"))["items"]
     await end_while(world, await scalar(owner, FOLLOWING), lambda: crises.signed_by_both(crisis_id, plan))
     assert (await crises.get(f"/{crisis_id}"))["status"] == "signed"
@@ -242,6 +242,6 @@ async def test_another_plan_asked_for_does_not_wait_for_a_run_that_ends(
 ) -> None:
     await lines(world, tiers=(3,))
     crisis_id = await crises.declared(targets=[{"by": iso(60), "quantity": BATCH}])
-    await crises.solve(await crises.run_of(crisis_id, choices_s=20))
+    await crises.end_by_greed(await crises.run_of(crisis_id, choices_s=20))
     await end_while(world, await scalar(owner, FOLLOWING), lambda: crises.run_of(crisis_id))
     assert await scalar(owner, "SELECT count(*) FROM crisis_plans") == 1

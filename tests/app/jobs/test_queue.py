@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
@@ -10,6 +11,7 @@ from sqlalchemy import text
 from app.core.database import transaction
 from app.core.jobs import enqueue
 from app.core.model import new_id
+from app.jobs import queue
 from app.jobs.queue import take_jobs
 from app.jobs.running import JobContext, Kind, Places, Runner
 from tests.app.jobs.conftest import Bench, do_at_once
@@ -95,8 +97,11 @@ async def states(bench: Bench) -> list[tuple[str, str]]:
         return [(kind, status) for kind, status in rows]
 
 
-async def test_the_heartbeat_of_an_overtaken_worker_keeps_nobody_from_the_job(bench: Bench) -> None:
+async def test_the_heartbeat_of_an_overtaken_worker_keeps_nobody_from_the_job(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its worker falls asleep; the job is another holder's when it wakes up, whose silence must show."""
+    monkeypatch.setattr(queue, "HEARTBEAT_TIMEOUT", timedelta(seconds=1))
     subject = await bench.enqueued()
     heavy = Heavy()
     async with taking(bench, {"test": Kind(heavy)}):
@@ -107,7 +112,7 @@ async def test_the_heartbeat_of_an_overtaken_worker_keeps_nobody_from_the_job(be
                 text("UPDATE jobs.pgqueuer SET heartbeat = now() - interval '1 hour', updated = now()")
             )
             await session.execute(text("UPDATE jobs.pgqueuer SET execute_after = now() + interval '1 hour'"))
-        await asyncio.sleep(5.5)
+        await asyncio.sleep(1.5)
         async with bench.sessions() as session:
             old = text("SELECT heartbeat < now() - interval '30 min' FROM jobs.pgqueuer")
             assert await session.scalar(old) is True
