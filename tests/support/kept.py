@@ -39,7 +39,7 @@ class KeptLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self._watched = selectors.DefaultSelector()
         super().__init__(self._watched)
-        self.kept = [set(self._watched.get_map())]
+        self.kept = [{key.fd for key in self._watched.get_map().values()}]
         """File descriptors that stay, in sets that others keep up."""
 
     def close(self) -> None:
@@ -50,7 +50,7 @@ class KeptLoop(asyncio.SelectorEventLoop):
         inner._timer_cancelled_count = 0
         for number in list(inner._signal_handlers):
             self.remove_signal_handler(number)
-        for descriptor in set(self._watched.get_map()).difference(*self.kept):
+        for descriptor in {key.fd for key in self._watched.get_map().values()}.difference(*self.kept):
             self._watched.unregister(descriptor)
 
     async def shutdown_asyncgens(self) -> None:
@@ -90,9 +90,11 @@ class _KeptEngine(AsyncEngine):
                     driver = await driver_of(await stack.enter_async_context(self.connect()))
                     await _renew(driver)
                     self._descriptors.add(driver._transport.get_extra_info("socket").fileno())
-        except DATABASE_FAILURES:
+        except BaseException as error:
             self._descriptors.clear()
             await super().dispose(close)
+            if not isinstance(error, DATABASE_FAILURES):
+                raise
 
 
 async def _renew(driver: Driver) -> None:

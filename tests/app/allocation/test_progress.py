@@ -49,7 +49,7 @@ async def served(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look at a run that is followed five times a second."""
-    monkeypatch.setitem(watch.__kwdefaults__, "seconds", 0.2)
+    monkeypatch.setattr(watch, "__kwdefaults__", {"seconds": 0.2})
 
 
 @asynccontextmanager
