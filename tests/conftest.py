@@ -26,16 +26,23 @@ with importing():
     from tests.support.visitors import HERE, Post, Visitors
     from tests.support.world import World
 
-LONG = (
-    "tests/contract/",
+LONGEST_FIRST = (
     "tests/e2e/",
     "tests/races/",
-    "tests/bench/",
+    "tests/contract/",
     "tests/confidentiality/",
-    "tests/scheduler/test_cluster.py",
-    "tests/scheduler/test_stopping.py",
+    "tests/machine/",
+    "tests/app/crisis/test_choices.py",
     "tests/app/test_worker.py",
     "tests/app/allocation/test_replay.py",
+    "tests/scheduler/test_cluster.py",
+    "tests/migrations/test_migrated_rows.py",
+    "tests/seed/simulation/",
+    "tests/app/crisis/test_amendment_grounds.py",
+    "tests/scheduler/test_stopping.py",
+    "tests/seed/test_problems.py",
+    "tests/supply/",
+    "tests/bench/",
 )
 """Where tests are that take many seconds: left for the end, one would keep a single core busy."""
 
@@ -60,7 +67,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function) and "database" in item.fixturenames:
             item.add_marker(pytest.mark.database)
-    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    return next((place for place, long in enumerate(LONGEST_FIRST) if item.nodeid.startswith(long)), len(LONGEST_FIRST))
 
 
 @pytest.hookimpl(wrapper=True)
