@@ -30,7 +30,7 @@ from tests.support.world import day
 
 pytestmark = pytest.mark.random
 
-EXAMPLES = 1_000 if os.environ.get("CRENEAU_PROVE") else 150
+EXAMPLES = 2_000 if os.environ.get("CRENEAU_PROVE") else 600
 MODALITY = "monoclonal_antibody"
 SITE, BEYOND, CDMO = UUID(int=3), UUID(int=5), UUID(int=4)
 SLOT_DAYS, LONG_DAYS, UNITS = 130, 300, 3
