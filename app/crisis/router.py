@@ -76,8 +76,9 @@ async def plan_crisis(
 ) -> RunRead:
     """Plan tier by tier, in the background: the answer names the run, and `/plans` lists the plan when it is made.
 
-    From the moment at which the plan is made until it is activated, the slots that it draws on take no other booking.
-    Until then they do: if one of their calendars changes while the run reads and solves, the run fails, and says so.
+    From now on until the run has ended, no slot that it may draw on takes another booking; from then on until the plan
+    is activated, those that it does draw on. If one of their calendars changes all the same (a batch starts, a hold
+    runs out), the run fails, and says so. A drill keeps nobody from booking.
     """
     run = await planning.request_plan(session, actor, crisis_id, command or PlanCommand())
     response.headers["Location"] = address_of(request, f"/v1/runs/{run.id}")
@@ -150,8 +151,8 @@ async def replan(
 
     The run ends with an amendment among `/plans`, which says how many orders it changes. Where somebody gives way,
     `grounds` follow beside it: why it is these bookings, and what one fewer would cost. It is signed and activated as
-    the plan was; the crisis stays active. Until then the slots that it needs take no other booking. If what is ordered
-    meets every target, the answer is 409 `nothing-to-replan`.
+    the plan was; the crisis stays active. Until then the slots that it needs take no other booking, nor, until the run
+    has ended, those that it may need. If what is ordered meets every target, the answer is 409 `nothing-to-replan`.
     """
     run = await replanning.request_replan(session, actor, crisis_id, command or ReplanCommand())
     response.headers["Location"] = address_of(request, f"/v1/runs/{run.id}")

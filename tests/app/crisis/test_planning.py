@@ -8,7 +8,6 @@ released on days 52, 69, 86 and 103 at the earliest.
 from datetime import UTC, datetime, time
 
 import pytest
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.vocabulary import Reserve
@@ -227,13 +226,17 @@ async def test_filling_caps_what_is_asked_and_what_arrives(crises: Crises, world
     assert not any(target[basis]["met"] for basis in ("low", "expected", "high"))
 
 
-async def test_a_calendar_that_changes_while_planning_fails_the_run(crises: Crises, world: World) -> None:
+async def test_a_calendar_that_changes_while_planning_fails_the_run(
+    crises: Crises, world: World, owner: AsyncEngine
+) -> None:
     made = await maker(world)
     slot = await world.slot(made.unit, 0, 120, reserve=Reserve.CRISIS, lendable=True, recall_notice_days=10)
+    await booked(world, slot, 60, 103, recallable=True)
     crisis_id = await crises.declared()
     run_id = await crises.run_of(crisis_id)
     await crises.begun(run_id)
-    await booked(world, slot, 60, 103, recallable=True)
+    async with owner.begin() as connection:
+        await connection.exec_driver_sql("UPDATE bookings SET status = 'cancelled'")
     run = await crises.solve(run_id)  # by another worker, on the calendar that the first one has read
     assert (run["state"], "changed" in run["error"]) == ("failed", True)
     assert (await crises.get(f"/{crisis_id}"))["status"] == "declared"
@@ -250,11 +253,11 @@ async def test_where_nobody_publishes_a_slot_there_is_nothing_to_plan(crises: Cr
 async def test_a_calendar_that_goes_away_before_it_is_read_fails_the_run(
     crises: Crises, world: World, owner: AsyncEngine
 ) -> None:
-    slot = await world.slot((await maker(world)).unit, 0, 120, reserve=Reserve.CRISIS)
+    await world.slot((await maker(world)).unit, 0, 120, reserve=Reserve.CRISIS)
     crisis_id = await crises.declared()
     run_id = await crises.run_of(crisis_id)
     async with owner.begin() as connection:
-        await connection.execute(text("UPDATE slots SET status = 'withdrawn' WHERE id = :id"), {"id": slot.id})
+        await connection.exec_driver_sql("UPDATE production_lines SET not_bookable_reason = 'a flood'")
     run = await crises.solve(run_id)
     assert (run["state"], run["error"]) == ("failed", "Nobody publishes any slot: there is no calendar to plan on.")
 
