@@ -16,12 +16,13 @@ from app.core.errors import Conflict
 from app.core.settings import get_settings
 from app.core.standing_back import LAST
 from app.crisis import calendar_repository, repository
-from app.crisis.alternatives import ask_for_choices, give_up_following, take_up_choices
+from app.crisis.alternatives import ask_for_choices, give_up_following, is_compared, take_up_choices
 from app.crisis.body import plan_hash
 from app.crisis.calendars import changed_units
 from app.crisis.composing import compose
 from app.crisis.errors import NothingToPlan, PlanOutdated
 from app.crisis.holding_still import hold_still
+from app.crisis.minimality import MINIMALITY, said_in
 from app.crisis.models import Crisis, CrisisMode, CrisisPlan, CrisisStatus, PlanStatus
 from app.crisis.plan_schemas import PlanCommand
 from app.crisis.power_checks import legal_grounds_of
@@ -123,6 +124,7 @@ async def take_up_plan(session: AsyncSession, run: Run) -> None:
         raise PlanOutdated(f"Calendars changed in {len(changed)} places while the plan was made: plan again.")
     body = compose(await brief_of(session, crisis, references.as_of_on), run, references, crisis.mode)
     body["legal_grounds"] = await legal_grounds_of(session, crisis, body)
+    body[MINIMALITY] = said_in(body, is_looked_at=is_compared(run))
     await supersede(session, PLANNER, crisis)
     plan = CrisisPlan(crisis_id=crisis.id, run_id=run.id, tier=body["tier"], plan_hash=plan_hash(body), body=body)
     session.add(plan)

@@ -106,7 +106,11 @@ async def show_trade_off(session: DbSession, actor: CurrentActor, crisis_id: UUI
 
 @router.post("/{crisis_id}/sign", summary="Sign a plan", dependencies=[ONCE_IF_ASKED])
 async def sign_plan(session: DbSession, actor: CurrentActor, crisis_id: UUID, command: SignCommand) -> PlanRead:
-    """The coordinator and the authority, two different people, sign the same hash of the same plan."""
+    """The coordinator and the authority, two different people, sign the same hash of the same plan.
+
+    While plans to choose from are still being made beside it the answer is 409 `still-being-compared`: wait for the
+    run, or cancel it. Where no time was given for them, or it was cut short, `minimality` says so.
+    """
     return await reading.read_plan(session, await signing.sign_plan(session, actor, crisis_id, command))
 
 

@@ -26,6 +26,14 @@ async def runs_to_give_up(session: AsyncSession, crisis_id: UUID) -> list[UUID]:
     return list(await session.scalars(statement.order_by(col(Run.id))))
 
 
+async def runs_beside_plans(session: AsyncSession, crisis_id: UUID) -> dict[UUID, UUID]:
+    """Return the runs that add to plans of a crisis just now, and that nobody has cancelled, by the plan's own run."""
+    statement = select(col(Run.follows_id), col(Run.id)).where(
+        col(Run.crisis_id) == crisis_id, col(Run.follows_id).is_not(None), *_to_give_up()
+    )
+    return {follows_id: run_id for follows_id, run_id in await session.execute(statement) if follows_id is not None}
+
+
 async def lock_ended_with_runs(session: AsyncSession) -> Crisis | None:
     """Return a crisis that has ended while a run of it goes on, locked; None if there is none.
 

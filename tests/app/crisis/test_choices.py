@@ -203,8 +203,13 @@ async def test_none_are_made_where_none_are_wanted(crises: Crises, world: World,
     assert await scalar(owner, "SELECT count(*) FROM runs") == 1
 
 
-async def end_while(world: World, following: UUID, asked: Any) -> None:
-    """Do what is asked of the crisis while the end of a following run holds that run and waits for the crisis."""
+async def end_while(world: World, following: UUID, asked: Any) -> asyncio.Task[None]:
+    """Do what is asked of the crisis while the end of a following run holds that run and waits for the crisis.
+
+    Returns
+    -------
+    The end of the run, which goes on.
+    """
     run_is_held, asked_is_done = asyncio.Event(), asyncio.Event()
 
     async def after_that(session: Any, run: Run) -> None:
@@ -224,16 +229,19 @@ async def end_while(world: World, following: UUID, asked: Any) -> None:
     await run_is_held.wait()
     await asyncio.wait_for(asked(), 15)
     asked_is_done.set()
-    with pytest.raises(Conflict, match="nothing was added"):
-        await worker
+    return worker
 
 
 async def test_a_signature_does_not_wait_for_a_run_that_ends(crises: Crises, world: World, owner: AsyncEngine) -> None:
+    """It is refused at once, and given when the run has ended."""
     await lines(world, tiers=(3,))
     crisis_id = await crises.declared(targets=[{"by": iso(60), "quantity": BATCH}])
     await crises.solve(await crises.run_of(crisis_id, choices_s=20))
     [plan] = (await crises.get(f"/{crisis_id}/plans"))["items"]
-    await end_while(world, await scalar(owner, FOLLOWING), lambda: crises.signed_by_both(crisis_id, plan))
+    following = await scalar(owner, FOLLOWING)
+    by, expect = crises.coordinator, 409
+    await (await end_while(world, following, lambda: crises.sign(crisis_id, plan, by=by, expect=expect)))
+    await crises.signed_by_both(crisis_id, plan)
     assert (await crises.get(f"/{crisis_id}"))["status"] == "signed"
 
 
@@ -243,5 +251,7 @@ async def test_another_plan_asked_for_does_not_wait_for_a_run_that_ends(
     await lines(world, tiers=(3,))
     crisis_id = await crises.declared(targets=[{"by": iso(60), "quantity": BATCH}])
     await crises.solve(await crises.run_of(crisis_id, choices_s=20))
-    await end_while(world, await scalar(owner, FOLLOWING), lambda: crises.run_of(crisis_id))
+    worker = await end_while(world, await scalar(owner, FOLLOWING), lambda: crises.run_of(crisis_id))
+    with pytest.raises(Conflict, match="nothing was added"):
+        await worker
     assert await scalar(owner, "SELECT count(*) FROM crisis_plans") == 1
