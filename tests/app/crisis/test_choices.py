@@ -19,7 +19,7 @@ from app.core.database import transaction
 from app.core.errors import Conflict
 from app.core.vocabulary import Reserve
 from app.worker import FOLLOW_UPS
-from tests.app.crisis.conftest import Booked, Crises, booked, iso, maker, scalar
+from tests.app.crisis.conftest import Booked, Crises, booked, iso, maker, power, scalar
 from tests.support.world import World
 
 pytestmark = pytest.mark.database
@@ -155,6 +155,34 @@ async def test_the_cheapest_displaces_more_where_that_costs_less(
     assert instead["why"]["code"] == "kept_costs_displacement"
     assert instead["why"]["data"]["more"] == 40
     assert [one["booking_id"] for one in instead["why"]["data"]["instead"]] == [str(lots[0].booking.id)]
+
+
+async def test_most_doses_by_the_first_date_is_another_plan_where_the_two_dates_compete(
+    crises: Crises, world: World, owner: AsyncEngine
+) -> None:
+    """A slot [0, 97) with a lot at [46, 89), which gives way to campaigns that start from day 3 on alone.
+
+    A batch released by day 52 starts on day 2, and so runs alone, [2, 45), and one more after it, [45, 88), released on
+    day 95: 20,000 by day 52 and 40,000 by day 104. Four batches in one run, which take 40 + 3 x 17 + 3 = 94 days, start
+    on day 3, and are released on days 53, 70, 87 and 104: none by day 52, and 80,000 by day 104. In both the lot gives
+    way, with nowhere to go.
+    """
+    slot = await world.slot((await maker(world)).unit, 0, 97, reserve=Reserve.OPEN)
+    await booked(world, slot, 46, 89)
+    made = await chosen(
+        crises,
+        owner,
+        targets=[{"by": iso(52), "quantity": BATCH}, {"by": iso(104), "quantity": 4 * BATCH}],
+        powers=[power("voluntary"), power("requisition_or_order", start=iso(3))],
+    )
+    [least], [most] = made.labelled("least_displacement"), made.labelled("most_doses_first")
+    assert least is made.proposed
+    reached = [[one["reached"] for one in plan["body"]["targets"]] for plan in (least, most)]
+    assert reached == [[0, 4 * BATCH], [BATCH, 2 * BATCH]]
+    days = [sorted((one["start"], one["end"]) for one in plan["body"]["campaigns"]) for plan in (least, most)]
+    assert days == [[(iso(3), iso(97))], [(iso(2), iso(45)), (iso(45), iso(88))]]
+    assert [plan["body"]["displacement"]["points"] for plan in (least, most)] == [10, 10]
+    assert most["body"]["solved_for"]["first_target_weighs"] == 10
 
 
 async def test_one_is_signed_and_the_others_are_superseded(crises: Crises, world: World, owner: AsyncEngine) -> None:

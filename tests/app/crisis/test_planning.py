@@ -199,6 +199,28 @@ async def _site_of(world: World, unit_id: str, crises: Crises) -> str:
     return next(str(line["site_id"]) for line in items if unit_id in str(line))
 
 
+@pytest.mark.parametrize("until", [90, 89])
+async def test_transfer_and_engineering_batch_count_for_a_replacement(crises: Crises, world: World, until: int) -> None:
+    """The lot at [20, 63) could go to a line where its product was never made, free over [0, until).
+
+    30 days of transfer, then an engineering batch and its own, 40 + 17 days, and 3 to change over: [30, 90), delivered
+    after 42 days of release, on day 30 + 57 + 42 = 129. On day 20, and for 43 days, nothing of it can run there. Nor
+    could the countermeasure there by day 60: its first release is on day 30 + 57 + 10 = 97.
+    """
+    lot = await booked(world, await world.slot((await maker(world)).unit, 0, 70, reserve=Reserve.OPEN), 20, 63)
+    new = await maker(world, transfer_days=30, engineering_batch_required=True)
+    await world.slot(new.unit, 0, until, reserve=Reserve.OPEN)
+    _, plan = await crises.sketched(targets=CONTESTED_TARGET)
+    [displacement] = plan["body"]["displacements"]
+    assert displacement["booking_id"] == str(lot.booking.id)
+    if until < 90:
+        assert (displacement["kind"], displacement["to"]) == ("displaced", None)
+        return
+    to = displacement["to"]
+    assert (displacement["kind"], to["unit_id"]) == ("moved", str(new.unit.id))
+    assert (to["start"], to["end"], to["delivery_on"]) == (iso(30), iso(90), iso(129))
+
+
 async def test_where_no_line_makes_it_the_plan_says_zero_and_why(crises: Crises, world: World) -> None:
     made = await maker(world)
     await world.slot(made.unit, 0, 120, reserve=Reserve.CRISIS)
