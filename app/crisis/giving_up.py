@@ -12,16 +12,16 @@ LEFT_OVER = Author.of_job("crisis_runs_left")
 
 
 async def give_up_runs(session: AsyncSession, author: Author, crisis: Crisis) -> int:
-    """Cancel the runs of a locked crisis that wait or are solved, let go of what they hold still, and return how many.
+    """Cancel the runs of a locked crisis that wait or are solved, and return how many; let go of what any holds still.
 
     A replay goes on: it is asked for to look back, also at a crisis that has ended, and nothing follows from it. A run
     that is being changed just now is passed over, for its end may wait for the crisis; `give_up_left_runs` finds it.
+    One that is to stop already is let go of too: its solver may need seconds yet, and its worker may be gone.
     """
     given_up = 0
-    for run_id in await runs_repository.runs_to_give_up(session, crisis.id):
-        if await cancel_unless_ending(session, author, run_id):
-            await thaw(session, author, run_id)  # its solver may need seconds yet to stop
-            given_up += 1
+    for run_id in await runs_repository.runs_going_on(session, crisis.id):
+        given_up += await cancel_unless_ending(session, author, run_id)
+        await thaw(session, author, run_id)
     return given_up
 
 

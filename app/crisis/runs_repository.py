@@ -11,18 +11,19 @@ from app.crisis.models import Crisis
 from app.crisis.repository import ENDED, locked
 
 
+def _going_on() -> tuple[ColumnElement[bool], ...]:
+    """Return what holds of runs that go on for a crisis; a replay looks back at one."""
+    return (col(Run.state).in_((RunState.QUEUED, RunState.RUNNING)), col(Run.replays_id).is_(None))
+
+
 def _to_give_up() -> tuple[ColumnElement[bool], ...]:
-    """Return what holds of runs that go on for a crisis, and that nobody has cancelled; a replay looks back at one."""
-    return (
-        col(Run.state).in_((RunState.QUEUED, RunState.RUNNING)),
-        col(Run.cancel_requested_at).is_(None),
-        col(Run.replays_id).is_(None),
-    )
+    """Return what holds of runs that go on for a crisis, and that nobody has cancelled."""
+    return (*_going_on(), col(Run.cancel_requested_at).is_(None))
 
 
-async def runs_to_give_up(session: AsyncSession, crisis_id: UUID) -> list[UUID]:
-    """Return the runs of a crisis that go on, and that nobody has cancelled, in the order in which they were made."""
-    statement = select(col(Run.id)).where(col(Run.crisis_id) == crisis_id, *_to_give_up())
+async def runs_going_on(session: AsyncSession, crisis_id: UUID) -> list[UUID]:
+    """Return the runs of a crisis that go on, asked to stop or not, in the order in which they were made."""
+    statement = select(col(Run.id)).where(col(Run.crisis_id) == crisis_id, *_going_on())
     return list(await session.scalars(statement.order_by(col(Run.id))))
 
 

@@ -27,7 +27,7 @@ CALENDARS = {
             OR b.period <> o.period""",
     "slots are held still by runs only while they go on, for crises that have not ended": """
         SELECT f.slot_id FROM slot_freezes f JOIN runs r ON r.id = f.holder_id JOIN crises c ON c.id = r.crisis_id
-        WHERE r.state NOT IN ('queued', 'running') OR (c.status IN ENDED AND r.cancel_requested_at IS NULL)""",
+        WHERE r.state NOT IN ('queued', 'running') OR c.status IN ENDED""",
     "nothing but crises and their runs holds slots still": """
         SELECT slot_id FROM slot_freezes WHERE holder <> 'crisis'
             OR holder_id NOT IN (SELECT id FROM crises UNION ALL SELECT id FROM runs)""",
