@@ -1,12 +1,14 @@
 """Queries on the runs that go on for crises."""
 
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.allocation.models import Run, RunState
+from app.capacity.models import FreezeHolder, SlotFreeze
 from app.crisis.models import Crisis
 from app.crisis.repository import ENDED, locked
 
@@ -49,3 +51,15 @@ async def lock_ended_with_runs(session: AsyncSession) -> Crisis | None:
         .with_for_update(skip_locked=True)
     )
     return await locked(session, statement)
+
+
+async def holder_left_over(session: AsyncSession, asked_before: datetime) -> UUID | None:
+    """Return one that holds slots still for no crisis any more; None if there is none.
+
+    It is neither a crisis that goes on, nor a run that goes on for one and was asked for since.
+    """
+    holder_id = col(SlotFreeze.holder_id)
+    crisis = exists().where(col(Crisis.id) == holder_id, col(Crisis.status).not_in(ENDED))
+    run = exists().where(col(Run.id) == holder_id, *_going_on(), col(Run.created_at) >= asked_before)
+    statement = select(holder_id).where(col(SlotFreeze.holder) == FreezeHolder.CRISIS, ~crisis, ~run)
+    return await session.scalar(statement.order_by(holder_id).limit(1))
