@@ -1,24 +1,22 @@
 """Queries on the calendars that a crisis draws on: live bookings, and what other crises have ordered."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, false, func, or_, select, true
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.bookings.liveness import is_live
 from app.bookings.models import Booking, BookingSource, BookingStatus
+from app.capacity.facts import slot_of
 from app.capacity.models import Slot, SlotStatus
 from app.capacity.occupancy import span_of
-from app.capacity.supply import Span
+from app.capacity.supply import SlotFacts, Span
 from app.catalogue.models import ProductionLine, Site, Unit
 from app.core.clock import SITE_ZONE, now
-from app.core.model import period
-from app.core.vocabulary import Reserve
 from app.crisis.declaration import CrisisScope
 from app.crisis.models import (
     Crisis,
@@ -30,21 +28,12 @@ from app.crisis.models import (
     OrderStatus,
 )
 from app.crisis.rules import BookingFacts
-from app.requests.models import Product, Request
+from app.requests.models import Request
 
 LOWEST_TIER = 3
 FIRM = frozenset({BookingStatus.CONFIRMED, BookingStatus.AWAITING_CDMO})
 TENTATIVE = frozenset({BookingSource.CRISIS, BookingSource.MOVE})
 """Sources of what no displacement moves: orders themselves, and places to which a booking only asks to move."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """Days on some units; the slots there that are kept for crises count, or do not."""
-
-    unit_ids: frozenset[UUID]
-    days: Span
-    with_crisis_slots: bool
 
 
 async def live_bookings(
@@ -163,31 +152,13 @@ async def is_anything_published(session: AsyncSession) -> bool:
     return (await session.scalar(statement.limit(1))) is not None
 
 
-async def published_within(session: AsyncSession, stretches: Iterable[Stretch]) -> list[UUID]:
-    """Return the published slots that lie on the units and days of any of these stretches, by identifier."""
-    wanted = [
-        and_(
-            col(Slot.unit_id).in_(list(stretch.unit_ids)),
-            col(Slot.period).overlaps(period(stretch.days.start_on, stretch.days.end_on)),  # type: ignore[attr-defined]
-            true() if stretch.with_crisis_slots else col(Slot.reserve) != Reserve.CRISIS,
-        )
-        for stretch in stretches
-    ]
-    statement = select(col(Slot.id)).where(col(Slot.status) == SlotStatus.PUBLISHED, or_(false(), *wanted))
-    return list(await session.scalars(statement.order_by(col(Slot.id))))
-
-
-async def places_sought(session: AsyncSession, slot_ids: Collection[UUID]) -> dict[str, Span]:
-    """Return for each modality of the live lots in these slots from when on, and by when, another place would do."""
-    latest = func.greatest(col(Request.latest_delivery_on), col(Booking.delivery_on))
-    statement = (
-        select(col(Product.modality), func.min(func.lower(col(Booking.period))), func.max(latest))
-        .join(Request, col(Request.product_id) == col(Product.id))
-        .join(Booking, col(Booking.request_id) == col(Request.id))
-        .where(col(Booking.slot_id).in_(list(slot_ids)), is_live(now()))
-        .group_by(col(Product.modality))
-    )
-    return {modality: Span(first_on, last_on) for modality, first_on, last_on in await session.execute(statement)}
+async def published_slots(session: AsyncSession, unit_ids: Collection[UUID]) -> dict[UUID, list[SlotFacts]]:
+    """Return the published slots of units, by unit and in order of time; what is booked in them is left aside."""
+    statement = select(Slot).where(col(Slot.unit_id).in_(list(unit_ids)), col(Slot.status) == SlotStatus.PUBLISHED)
+    found: dict[UUID, list[SlotFacts]] = defaultdict(list)
+    for slot in await session.scalars(statement.order_by(col(Slot.unit_id), col(Slot.period))):
+        found[slot.unit_id].append(slot_of(slot, None, ()))
+    return dict(found)
 
 
 async def units_named(
