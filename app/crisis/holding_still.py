@@ -15,7 +15,7 @@ from app.audit.author import Author
 from app.capacity.facts import unit_facts
 from app.capacity.models import FreezeHolder
 from app.capacity.rules import effective_reserve
-from app.capacity.service import freeze_slots
+from app.capacity.service import freeze_slots, lock_units
 from app.capacity.supply import SlotFacts, Span, UnitFacts
 from app.core.vocabulary import Reserve
 from app.crisis.calendar_repository import live_bookings, published_slots
@@ -34,13 +34,18 @@ from app.requests.facts import request_facts
 async def hold_still(session: AsyncSession, author: Author, crisis: Crisis, run: Run, brief: Brief) -> None:
     """Hold still what a run of a crisis may draw on; its end lets go.
 
-    Bookings under way on these units end first.
+    Bookings and publications under way on these units end first, and what they have changed is looked at again. What
+    has come within reach on another unit meanwhile is not held: if it changes, the run finds out by its calendar.
     """
-    if crisis.mode is CrisisMode.REAL:
-        await freeze_slots(session, author, FreezeHolder.CRISIS, run.id, await slots_in_reach(session, brief))
+    if crisis.mode is not CrisisMode.REAL:
+        return
+    units = {slot.unit_id for slot in await slots_in_reach(session, brief)}
+    await lock_units(session, units)
+    slot_ids = [slot.slot_id for slot in await slots_in_reach(session, brief) if slot.unit_id in units]
+    await freeze_slots(session, author, FreezeHolder.CRISIS, run.id, slot_ids)
 
 
-async def slots_in_reach(session: AsyncSession, brief: Brief) -> list[UUID]:
+async def slots_in_reach(session: AsyncSession, brief: Brief) -> list[SlotFacts]:
     """Return every slot in which a campaign might run, and every one to which a lot in their way might move.
 
     Some more than the plan will draw on: which days are free, and what they cost, is found out by the run.
@@ -54,8 +59,8 @@ async def slots_in_reach(session: AsyncSession, brief: Brief) -> list[UUID]:
     slots = await published_slots(session, units.keys())
     called = _called(brief, units, slots)
     wanted = await _lots_in_the_way(session, brief, units, called)
-    moved = {slot_id for request in wanted for slot_id in _places(request, units, slots, brief)}
-    return sorted(called.keys() | moved)
+    moved = {slot.slot_id: slot for request in wanted for slot in _places(request, units, slots, brief)}
+    return list((called | moved).values())
 
 
 def _called(
@@ -106,7 +111,7 @@ def _places(
     units: Mapping[UUID, UnitFacts],
     slots: Mapping[UUID, Sequence[SlotFacts]],
     brief: Brief,
-) -> Iterator[UUID]:
+) -> Iterator[SlotFacts]:
     """Yield the slots in which a lot could start on a line that serves it, and still be delivered in time."""
     for unit in units.values():
         if request.modality not in unit.modalities:
@@ -117,4 +122,4 @@ def _places(
         starts = Span(line.terms.earliest_start_on, line.terms.latest_start_on + timedelta(days=1))
         for slot in slots.get(unit.unit_id, ()):
             if slot.reserve is not Reserve.CRISIS and _common(slot.period, starts):
-                yield slot.slot_id
+                yield slot

@@ -1,17 +1,25 @@
 """Which slots a run holds still: those that a power opens to it, and those to which whom it lets give way may move."""
 
+import asyncio
 from uuid import UUID
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.capacity.service import lock_units
+from app.core.database import transaction
 from app.core.vocabulary import Reserve
 from tests.app.crisis.active_crises import rows
 from tests.app.crisis.conftest import CONTESTED_TARGET, Crises, booked, contested, iso, maker, power, scalar
 from tests.support.world import World, day
 
 pytestmark = pytest.mark.database
+
+ADVISORY_WAITS = text(
+    "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database"
+    " WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted"
+)
 
 
 async def held_by(crises: Crises, owner: AsyncEngine, **given: object) -> set[UUID]:
@@ -81,3 +89,21 @@ async def test_a_lot_that_is_due_late_holds_only_lines_that_serve_it(
     held = await held_by(crises, owner, targets=CONTESTED_TARGET)
     assert unfit.id not in held
     assert (far.id in held) is (until == 2_000)
+
+
+async def test_what_is_published_while_the_units_are_waited_for_is_held_too(
+    crises: Crises, world: World, owner: AsyncEngine
+) -> None:
+    unit = (await maker(world)).unit
+    first = await world.slot(unit, 0, 60, reserve=Reserve.CRISIS)
+    crisis_id = await crises.declared()
+    async with transaction(world.sessions) as session:
+        await lock_units(session, [unit.id])
+        task = asyncio.create_task(crises.run_of(crisis_id))
+        async with asyncio.timeout(10):
+            while not await session.scalar(ADVISORY_WAITS):  # noqa: ASYNC110 - it is the database's word
+                await asyncio.sleep(0.02)
+        second = await world.slot(unit, 60, 120, reserve=Reserve.CRISIS)
+    await task
+    held = {slot_id for (slot_id,) in await rows(owner, "SELECT slot_id FROM slot_freezes")}
+    assert held == {first.id, second.id}
