@@ -1,4 +1,4 @@
-"""Runs of a crisis that has ended: nobody wants their plans any more, and their cores are wanted by others."""
+"""Runs that nobody wants the plans of any more, as their crisis has ended or is active: others want their cores."""
 
 from datetime import timedelta
 
