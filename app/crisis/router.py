@@ -76,8 +76,9 @@ async def plan_crisis(
 ) -> RunRead:
     """Plan tier by tier, in the background: the answer names the run, and `/plans` lists the plan when it is made.
 
-    From now on until the run has ended, no slot that it may draw on takes another booking; from then on until the plan
-    is activated, those that it does draw on. If one of their calendars changes all the same (a batch starts, a hold
+    From now on until the run has ended, no slot that it may draw on takes another booking. From then on until a plan is
+    activated, or the crisis ends, no slot does in which a campaign could run or a lot in its way could stand or move,
+    whether the plan uses it or not. If one of their calendars changes all the same (a batch starts, a hold
     runs out), the run fails, and says so. A drill keeps nobody from booking.
     """
     run = await planning.request_plan(session, actor, crisis_id, command or PlanCommand())
@@ -109,7 +110,7 @@ async def sign_plan(session: DbSession, actor: CurrentActor, crisis_id: UUID, co
     """The coordinator and the authority, two different people, sign the same hash of the same plan.
 
     While plans to choose from are still being made beside it the answer is 409 `still-being-compared`: wait for the
-    run, or cancel it. Where no time was given for them, or it was cut short, `minimality` says so.
+    run, or have the coordinator cancel it. Where no time was given for them, or it was cut short, `minimality` says so.
     """
     return await reading.read_plan(session, await signing.sign_plan(session, actor, crisis_id, command))
 

@@ -52,7 +52,7 @@ async def sign_plan(session: AsyncSession, actor: Actor, crisis_id: UUID, comman
     await go_across(session)
     crisis = await locked_crisis(session, crisis_id)
     plan = await _signable(session, crisis, command)
-    await _require_compared(session, plan)
+    await _require_compared(session, actor, plan)
     _require_in_time(crisis, plan)
     await require_powers_for(session, crisis, plan.body)
     signed = (await repository.signatures_of(session, [plan.id]))[plan.id]
@@ -75,7 +75,7 @@ async def sign_plan(session: AsyncSession, actor: Actor, crisis_id: UUID, comman
     return plan
 
 
-async def _require_compared(session: AsyncSession, plan: CrisisPlan) -> None:
+async def _require_compared(session: AsyncSession, actor: Actor, plan: CrisisPlan) -> None:
     """Let pass only a plan beside which no others are being made: what is signed is chosen, with its grounds read.
 
     An amendment is signed at once: nothing is made to choose from beside it, and its body has the bound on what it
@@ -83,9 +83,10 @@ async def _require_compared(session: AsyncSession, plan: CrisisPlan) -> None:
     """
     run_id = (await runs_repository.runs_beside_plans(session, plan.crisis_id)).get(plan.run_id)
     if run_id is not None and plan.amends_id is None:
+        or_else = "cancel it" if actor.role is Role.COORDINATOR else "ask the coordinator to cancel it"
         raise StillCompared(
             "This plan is still being compared with others, and why it asks what it asks is worked out: wait for the"
-            " run, or cancel it.",
+            f" run, or {or_else}.",
             facts={"run_id": str(run_id)},
         )
 

@@ -118,7 +118,10 @@ async def test_a_change_is_refused_or_sends_the_crisis_back_to_planning(
     answer = await change(crises.client, world, place)
     if change in REFUSED:
         assert answer.json()["type"].rsplit(":", 1)[-1] in {"slot-frozen", "import-refused"}, answer.text
-        assert any(said in answer.text for said in ("is held still while", "Until the crisis has been decided on"))
+        assert any(
+            said in answer.text
+            for said in ("is held still while", "While the plan of a crisis is being made or decided on")
+        )
         assert (await crises.post(f"/{crisis_id}/activate"))["status"] == "active"
         return
     assert answer.is_success, answer.text

@@ -54,7 +54,7 @@ async def is_refused(crises: Crises, world: World, slot: Slot) -> None:
     assert refused.status_code == 409, refused.text
     told = refused.json()
     assert told["type"].endswith(":slot-frozen")
-    assert "held still while a round or a crisis is being planned" in told["detail"]
+    assert "held still while the plan of a round or a crisis is being made or decided on" in told["detail"]
     assert [one["pointer"] for one in told["errors"]] == ["/slot_id"]
 
 

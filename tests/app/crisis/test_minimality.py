@@ -35,10 +35,11 @@ async def test_a_plan_that_is_still_compared_is_not_signed(
     crisis_id, plan = await compared(crises, world)
     assert (plan["minimality"], plan["body"][MINIMALITY], plan["grounds"]) == ("under_way", "beside", None)
     following = await scalar(owner, FOLLOWING)
-    for signatory in (crises.coordinator, crises.authority):
+    to_do = {"cancel it": crises.coordinator, "ask the coordinator to cancel it": crises.authority}
+    for said, signatory in to_do.items():
         refused = await crises.sign(crisis_id, plan, by=signatory, expect=409)
         assert refused["type"].endswith(":still-being-compared")
-        assert (refused["run_id"], "wait for the run, or cancel it" in refused["detail"]) == (str(following), True)
+        assert (refused["run_id"], f"wait for the run, or {said}." in refused["detail"]) == (str(following), True)
     assert await scalar(owner, "SELECT count(*) FROM crisis_signatures") == 0
     assert (await crises.solve(following))["state"] == "succeeded"
     explained = (await crises.get(f"/{crisis_id}/plans"))["items"][0]
