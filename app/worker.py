@@ -37,7 +37,7 @@ from app.crisis.choosing import CHOICE_SEARCH, choose
 from app.crisis.ending import expire_crises
 from app.crisis.expiring import warn_of_expiry
 from app.crisis.first_refusal import settle_unanswered
-from app.crisis.giving_up import give_up_left_runs
+from app.crisis.giving_up import give_up_left_runs, let_go_of_left
 from app.crisis.preparing import read_crisis
 from app.crisis.replanning import take_up_run
 from app.crisis.searching import PLAN_SEARCH, plan
@@ -102,6 +102,7 @@ SWEEPS: Mapping[str, Sweep] = {
     "overdue_approvals": partial(decline_overdue, author=Author.of_job("decline_overdue")),
     "expired_crises": expire_crises,
     "runs_of_ended_crises": give_up_left_runs,
+    "left_freezes": let_go_of_left,
     "ended_campaigns": end_orders,
     "expiring_crises": warn_of_expiry,
     "expired_restorations": expire_restorations,

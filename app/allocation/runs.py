@@ -1,4 +1,7 @@
-"""The life of a run: requested, claimed by a worker, ended once; whoever lost the claim changes nothing."""
+"""The life of a run: requested, claimed by a worker, ended once; whoever lost the claim changes nothing.
+
+Slots that are held still in the name of a run are let go of when it ends, however it ends.
+"""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -14,6 +17,7 @@ from app.allocation.models import Run, RunKind, RunState
 from app.allocation.sameness import compared_with, is_deterministic
 from app.audit.author import Author
 from app.audit.service import record, stored
+from app.capacity.service import thaw
 from app.core.clock import now
 from app.core.errors import NotFound, StateConflict
 from app.core.jobs import Entrypoint, enqueue
@@ -201,6 +205,7 @@ async def _end(session: AsyncSession, run: Run, ending: Ending, follow_ups: Foll
     follow_up = follow_ups.get(run.kind)
     if follow_up is not None and run.replays_id is None:
         await follow_up(session, run)
+    await thaw(session, SOLVER, run.id)
 
 
 async def _compare(session: AsyncSession, run: Run, original_id: UUID) -> None:
@@ -252,6 +257,7 @@ async def _cancel(session: AsyncSession, author: Author, run: Run) -> Run:
         run.state = RunState.CANCELLED
         run.finished_at = now()
         await record(session, author, "run.cancelled", run, before=before)
+        await thaw(session, author, run.id)
     else:
         await record(session, author, "run.cancel_requested", run, before=before)
     return run

@@ -64,7 +64,10 @@ class SlotFrozen(BookingRefused):
     """The slot is held still for an allocation round, or for the plan of a crisis."""
 
     type, title = "slot-frozen", "The slot is held still by a round or a crisis"
-    sentence = "This slot is held still while a round or a crisis is being planned. Try again later, or take another."
+    sentence = (
+        "This slot is held still while the plan of a round or a crisis is being made or decided on."
+        " Try again later, or take another."
+    )
 
 
 class SlotWhole(BookingRefused):

@@ -22,8 +22,8 @@ class SlotFrozen(Conflict):
         """Return the refusal of a change that takes from the slot, with what holds it."""
         kinds = sorted(set(holders))
         return cls(
-            f"Until the {' and the '.join(kinds)} has been decided on, this slot can be neither withdrawn, shrunk nor "
-            "reclassified. Tell the coordinator if it is lost.",
+            f"While the plan of a {' and of a '.join(kinds)} is being made or decided on, this slot can be neither "
+            "withdrawn, shrunk nor reclassified. Tell the coordinator if it is lost.",
             facts={"slot_id": str(slot_id), "held_by": kinds},
         )
 

@@ -55,7 +55,10 @@ class CommitmentKind(StrEnum):
 
 
 class FreezeHolder(StrEnum):
-    """What holds a slot still: a round from closing to publication, a crisis from planning to activation."""
+    """What holds a slot still: a round from closing to publication, a crisis from the request of a plan to activation.
+
+    While the plan of a crisis is made, it is its run that holds.
+    """
 
     ROUND = "round"
     CRISIS = "crisis"

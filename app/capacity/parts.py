@@ -51,7 +51,7 @@ async def add_parts(session: AsyncSession, slot: Slot, spans: Sequence[Span]) ->
 
 async def settle_parts(session: AsyncSession, actor: Actor, slot: Slot, first: Span, parts: Sequence[Slot]) -> None:
     """Leave a slot its first part; what holds the slot still holds each part, and no part counts as newly opened."""
-    freezes = await repository.freezes_of_slots(session, [slot.id])
+    freezes = await repository.keep_freezes_of_slots(session, [slot.id])
     held = [
         SlotFreeze(slot_id=part.id, holder=one.holder, holder_id=one.holder_id) for part in parts for one in freezes
     ]

@@ -67,7 +67,18 @@ async def freezes_of_slots(session: AsyncSession, slot_ids: Collection[UUID]) ->
     return list(await session.scalars(select(SlotFreeze).where(col(SlotFreeze.slot_id).in_(list(slot_ids)))))
 
 
-async def freezes_of_holder(session: AsyncSession, holder_id: UUID) -> list[SlotFreeze]:
-    """Return the freezes of one round or crisis, by slot."""
+async def keep_freezes_of_slots(session: AsyncSession, slot_ids: Collection[UUID]) -> list[SlotFreeze]:
+    """Return all that holds any of these slots still; whoever lets go of them waits for this transaction."""
+    statement = select(SlotFreeze).where(col(SlotFreeze.slot_id).in_(list(slot_ids))).order_by(col(SlotFreeze.id))
+    return list(await session.scalars(statement.with_for_update(read=True, key_share=True)))
+
+
+async def lock_freezes_of_holder(session: AsyncSession, holder_id: UUID) -> list[SlotFreeze]:
+    """Return the freezes of one round, crisis or run, by slot, locked; those that another lets go of are none.
+
+    Where there are none nothing is locked: a drill, which holds nothing still, may not.
+    """
     statement = select(SlotFreeze).where(col(SlotFreeze.holder_id) == holder_id).order_by(col(SlotFreeze.slot_id))
-    return list(await session.scalars(statement))
+    if (await session.scalars(statement)).first() is None:
+        return []
+    return list(await session.scalars(statement.with_for_update()))

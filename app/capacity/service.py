@@ -83,9 +83,12 @@ def _excludes(freeze: SlotFreeze, holder: FreezeHolder, holder_id: UUID) -> bool
 
 
 async def thaw(session: AsyncSession, author: Author, holder_id: UUID) -> None:
-    """Let go of every slot that one round or crisis holds still; nothing happens if it holds none."""
-    freezes = await repository.freezes_of_holder(session, holder_id)
-    await record_all(session, author, "slot.thawed", freezes, gone=True)
-    for freeze in freezes:
-        await session.delete(freeze)
-    await session.flush()
+    """Let go of every slot that one round, crisis or run holds still; nothing happens if it holds none.
+
+    So until none is left: a split under way has given its parts the same holder by the time that it lets us through.
+    """
+    while freezes := await repository.lock_freezes_of_holder(session, holder_id):
+        await record_all(session, author, "slot.thawed", freezes, gone=True)
+        for freeze in freezes:
+            await session.delete(freeze)
+        await session.flush()

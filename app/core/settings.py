@@ -107,6 +107,7 @@ class Settings(SignInSettings):
     repeat_hold_hours: int = Field(default=240, ge=1)
     offer_hours: int = Field(default=72, ge=1)
     solver_workers: int = Field(default=2, ge=1)
+    run_freeze_minutes: int = Field(default=120, ge=1)
     solver_memory_bytes: int = Field(default=8 * 1024**3, ge=2 * 1024**3)
 
     job_attempts: int = Field(default=5, ge=1, le=100)

@@ -23,6 +23,7 @@ from app.crisis.body import plan_hash
 from app.crisis.calendar_repository import bookings_by_id
 from app.crisis.calendars import outdated_units
 from app.crisis.effects import Outside
+from app.crisis.giving_up import give_up_runs
 from app.crisis.lateness import lateness_of
 from app.crisis.models import (
     Crisis,
@@ -53,6 +54,8 @@ class Outdated:
 
 async def activate(session: AsyncSession, actor: Actor, crisis_id: UUID) -> Crisis | Outdated:
     """Write every order of the signed plan, with the holds for campaigns and replacements, and let go of the slots.
+
+    A run that makes another plan is cancelled.
 
     Nobody is displaced yet: each CDMO's acceptance does that. What a place is still held by is booked only then.
     In a drill nothing but the crisis's own records is written, and nothing was held still: its plan is played as it was
@@ -89,6 +92,7 @@ async def activate(session: AsyncSession, actor: Actor, crisis_id: UUID) -> Cris
     await record(session, actor, "crisis_plan.activated", plan, before=before)
     await write(Outside(session, actor, crisis, authority_id), plan)
     await change_status(session, actor, crisis, CrisisStatus.ACTIVE)
+    await give_up_runs(session, actor, crisis)
     if crisis.mode is CrisisMode.REAL:
         await thaw(session, actor, crisis.id)
     return crisis

@@ -15,6 +15,7 @@ from app.crisis.calendars import changed_units
 from app.crisis.choosing import CHOICE_SEARCH, FOLLOWED
 from app.crisis.composing import grounds_of, tiers_tried
 from app.crisis.errors import PlanOutdated
+from app.crisis.minimality import MINIMALITY, said_in
 from app.crisis.models import Crisis, CrisisMode, CrisisPlan, CrisisStatus, PlanLabel, PlanStatus
 from app.crisis.power_checks import legal_grounds_of
 from app.crisis.references import References
@@ -22,10 +23,19 @@ from app.crisis.references import References
 CHOOSER = Author.of_job("crisis_choices")
 
 
+def _seconds_for_choices(run: Run) -> float:
+    return float(run.parameters.get("choices_s", 0))
+
+
+def is_compared(run: Run) -> bool:
+    """Tell whether plans to choose from are made beside the one that a run proposes."""
+    wanted = _seconds_for_choices(run) > 0 and run.state is RunState.SUCCEEDED
+    return wanted and bool(run.references.get("campaigns"))
+
+
 async def ask_for_choices(session: AsyncSession, crisis: Crisis, run: Run) -> None:
     """Have the plans to choose from made, on the same snapshot of the calendars, beside the one that a run proposes."""
-    seconds = float(run.parameters.get("choices_s", 0))
-    if seconds <= 0 or run.state is not RunState.SUCCEEDED or not run.references.get("campaigns"):
+    if not is_compared(run):
         return
     await create_run(
         session,
@@ -41,13 +51,13 @@ async def ask_for_choices(session: AsyncSession, crisis: Crisis, run: Run) -> No
             FOLLOWED: run.solution,
         },
         calendar_versions=run.calendar_versions,
-        parameters={**run.parameters, "time_limit_s": seconds, "search": CHOICE_SEARCH},
+        parameters={**run.parameters, "time_limit_s": _seconds_for_choices(run), "search": CHOICE_SEARCH},
         follows=run,
     )
 
 
 async def give_up_following(session: AsyncSession, author: Author, crisis: Crisis) -> None:
-    """Cancel what is still being made beside a plan: one is signed, or another is asked for.
+    """Cancel what is still being made beside a plan, as another is asked for.
 
     A run that ends just now waits for the crisis, and then adds nothing.
     """
@@ -97,7 +107,10 @@ async def _tell(session: AsyncSession, plan: CrisisPlan, choice: dict[str, Any])
 
 
 async def _add(session: AsyncSession, crisis: Crisis, run: Run, choice: dict[str, Any]) -> None:
-    body = choice["body"] | {"legal_grounds": await legal_grounds_of(session, crisis, choice["body"])}
+    body = choice["body"] | {
+        "legal_grounds": await legal_grounds_of(session, crisis, choice["body"]),
+        MINIMALITY: said_in(choice["body"], is_looked_at=True),
+    }
     hashed = plan_hash(body)
     plan = CrisisPlan(
         crisis_id=crisis.id,

@@ -13,12 +13,13 @@ from app.capacity.models import FreezeHolder
 from app.capacity.service import freeze_slots, lock_units, thaw
 from app.crisis import repository
 from app.crisis.amendment_body import Amending, amendment_body
-from app.crisis.amendment_grounds import AMENDMENT, ask_for_grounds, outcome_of
+from app.crisis.amendment_grounds import AMENDMENT, ask_for_grounds, outcome_of, seconds_for_grounds
 from app.crisis.asking_anew import wanted_by
 from app.crisis.body import plan_hash
 from app.crisis.calendars import changed_units
 from app.crisis.composing import made_of
 from app.crisis.errors import PlanOutdated
+from app.crisis.minimality import MINIMALITY, said_in
 from app.crisis.models import CrisisMode, CrisisPlan, CrisisStatus, PlanStatus
 from app.crisis.planning import supersede
 from app.crisis.power_checks import legal_grounds_of
@@ -70,7 +71,12 @@ async def take_up_amendment(session: AsyncSession, run: Run) -> None:
         raise PlanOutdated(
             f"Calendars changed in {len(changed)} places while the crisis was planned anew: do it again."
         )
-    body = {**body, "calendar_versions": seen, "legal_grounds": await legal_grounds_of(session, crisis, body)}
+    body = {
+        **body,
+        "calendar_versions": seen,
+        "legal_grounds": await legal_grounds_of(session, crisis, body),
+        MINIMALITY: said_in(body, is_looked_at=seconds_for_grounds(run) > 0),
+    }
     await supersede(session, REPLANNER, crisis)
     plan = CrisisPlan(
         crisis_id=crisis.id,

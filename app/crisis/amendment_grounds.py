@@ -42,9 +42,14 @@ SHOWN, UNANSWERED = "grounds", "unanswered_grounds"
 EXPLAINER = Author.of_job("crisis_amendment_grounds")
 
 
+def seconds_for_grounds(run: Run) -> float:
+    """Return how long it is looked at why those who give way do."""
+    return float(run.parameters.get("grounds_s", 0))
+
+
 async def ask_for_grounds(session: AsyncSession, crisis: Crisis, run: Run, plan: CrisisPlan, outcome: Outcome) -> None:
     """Have the grounds of an amendment worked out; where nobody more gives way, or no time is given, say so at once."""
-    seconds = float(run.parameters.get("grounds_s", 0))
+    seconds = seconds_for_grounds(run)
     said = statements(outcome, {}, codes=AMENDMENT_CODES)
     if seconds <= 0 or not outcome.settled.displacements:
         plan.grounds = _grounds(plan, said)

@@ -11,9 +11,10 @@ from sqlmodel import col
 
 from app.bookings.liveness import is_live
 from app.bookings.models import Booking, BookingSource, BookingStatus
+from app.capacity.facts import slot_of
 from app.capacity.models import Slot, SlotStatus
 from app.capacity.occupancy import span_of
-from app.capacity.supply import Span
+from app.capacity.supply import SlotFacts, Span
 from app.catalogue.models import ProductionLine, Site, Unit
 from app.core.clock import SITE_ZONE, now
 from app.crisis.declaration import CrisisScope
@@ -149,6 +150,15 @@ async def is_anything_published(session: AsyncSession) -> bool:
         .where(col(Slot.status) == SlotStatus.PUBLISHED, col(ProductionLine.not_bookable_reason).is_(None))
     )
     return (await session.scalar(statement.limit(1))) is not None
+
+
+async def published_slots(session: AsyncSession, unit_ids: Collection[UUID]) -> dict[UUID, list[SlotFacts]]:
+    """Return the published slots of units, by unit and in order of time; what is booked in them is left aside."""
+    statement = select(Slot).where(col(Slot.unit_id).in_(list(unit_ids)), col(Slot.status) == SlotStatus.PUBLISHED)
+    found: dict[UUID, list[SlotFacts]] = defaultdict(list)
+    for slot in await session.scalars(statement.order_by(col(Slot.unit_id), col(Slot.period))):
+        found[slot.unit_id].append(slot_of(slot, None, ()))
+    return dict(found)
 
 
 async def units_named(

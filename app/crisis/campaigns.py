@@ -135,25 +135,37 @@ def doses_of_batch(unit: UnitFacts, made: Countermeasure) -> BatchDoses | Reason
     return BatchDoses(*(int(figure * litres) for figure in (given_l.low, given_l.expected, given_l.high)))
 
 
+def makes(brief: Brief, unit: UnitFacts) -> bool:
+    """Tell whether a unit makes any of the countermeasure, whatever its slots."""
+    return not isinstance(_made_on(brief, with_own_figures(unit, brief.countermeasure)), list)
+
+
+def _made_on(brief: Brief, unit: UnitFacts) -> tuple[Terms, BatchDoses] | list[Reason]:
+    """Return how a batch runs on a unit and what it gives, whatever the slots, or the reasons against it."""
+    line = match_line(brief.request, unit, brief.as_of_on)
+    if line.reasons or line.terms is None:
+        return list(line.reasons)
+    doses = doses_of_batch(unit, brief.countermeasure)
+    return [doses] if isinstance(doses, Reason) else (line.terms, doses)
+
+
 def campaigns_of_unit(
     brief: Brief, unit: UnitFacts, slots: Iterable[SlotFacts]
 ) -> tuple[list[CampaignOption], list[Reason]]:
     """Return every campaign that the unit's slots could hold, bookings left aside, or the reasons against it."""
     unit = with_own_figures(unit, brief.countermeasure)
-    line = match_line(brief.request, unit, brief.as_of_on)
-    doses = doses_of_batch(unit, brief.countermeasure)
-    if line.reasons or line.terms is None:
-        return [], list(line.reasons)
-    if isinstance(doses, Reason):
-        return [], [doses]
+    made = _made_on(brief, unit)
+    if isinstance(made, list):
+        return [], made
+    terms, doses = made
     found: list[CampaignOption] = []
     reasons: list[Reason] = []
     own = [slot for slot in slots if slot.period.end_on > brief.as_of_on]
     for slot in own:
-        options = list(_campaigns_in(brief, unit, slot, line.terms, doses))
+        options = list(_campaigns_in(brief, unit, slot, terms, doses))
         found += options
         if not options:
-            reasons.append(_why_not(unit, slot, line.terms, brief))
+            reasons.append(_why_not(unit, slot, terms, brief))
     if not own:
         reasons.append(Reason(ReasonCode.NO_SLOT))
     return found, reasons

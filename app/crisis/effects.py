@@ -18,13 +18,12 @@ from app.bookings.models import LIVE, Booking, BookingSource, BookingStatus, Cha
 from app.bookings.rules import answer_deadline
 from app.bookings.service import approve, create_booking, end_booking
 from app.capacity.occupancy import span_of
+from app.core.clock import today
 from app.core.model import period
 from app.crisis.calendar_repository import bookings_by_id
-from app.crisis.models import Crisis, CrisisMode, CrisisOrder, Displacement, DisplacementKind
+from app.crisis.models import Crisis, CrisisMode, CrisisOrder, Displacement, DisplacementKind, OrderStatus
 from app.crisis.rules import due_cents
-
-BEGUN = frozenset({BookingStatus.IN_PRODUCTION, BookingStatus.COMPLETED, BookingStatus.FAILED})
-"""A campaign that has begun is not freed any more, however it has ended."""
+from app.crisis.standing import BEGUN
 
 
 def in_the_way(order: CrisisOrder, booking: Booking) -> bool:
@@ -36,6 +35,12 @@ def in_the_way(order: CrisisOrder, booking: Booking) -> bool:
         and ordered.start_on < booked.end_on
         and booked.start_on < ordered.end_on
     )
+
+
+def is_played(crisis: Crisis, order: CrisisOrder) -> bool:
+    """Tell whether the campaign of a drill's accepted order is under way: by its days, for nobody makes anything."""
+    is_accepted_in_drill = crisis.mode is CrisisMode.DRILL and order.status is OrderStatus.ACCEPTED
+    return is_accepted_in_drill and span_of(order.period).start_on <= today()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +136,7 @@ class Outside:
         await self._charge_order(order, order.price_cents, "accepted")
 
     async def free_campaign(self, order: CrisisOrder, status: BookingStatus, reason_code: str) -> bool:
-        """Free the place of an order, credited if it was charged; False if its campaign has started."""
+        """Free the place of an order, credited if it was charged; False if its booking tells that it has begun."""
         if not self.is_real or order.booking_id is None:
             return True
         booking = await self.booking_of(order.booking_id)

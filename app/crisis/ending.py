@@ -7,7 +7,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.audit.author import Author
 from app.bookings.service import lock_with_run_out
-from app.capacity.occupancy import span_of
 from app.capacity.service import lock_units, thaw
 from app.core.clock import today
 from app.core.errors import NotFound
@@ -15,6 +14,7 @@ from app.core.preconditions import require_seen
 from app.crisis import repository
 from app.crisis.calendar_repository import bookings_by_id
 from app.crisis.closing import close_ledger
+from app.crisis.effects import is_played
 from app.crisis.giving_up import give_up_runs
 from app.crisis.models import Crisis, CrisisMode, CrisisOrder, CrisisStatus, Displacement, OrderStatus
 from app.crisis.orders import let_stand, outside_of, release_order
@@ -75,7 +75,7 @@ async def _end(session: AsyncSession, author: Author, crisis: Crisis, status: Cr
     if orders:
         await _lock_to_end(session, crisis, releasable, pending, lost)
         for order in releasable:
-            if not _is_played(crisis, order):
+            if not is_played(crisis, order):
                 await release_order(await outside_of(session, author, crisis, order.plan_id), order, reason_code)
         outside = await outside_of(session, author, crisis, orders[0].plan_id)
         await let_stand(outside, orders, pending, reason_code)
@@ -107,9 +107,3 @@ async def _lock_to_end(
     units |= {UUID(one.replacement["unit_id"]) for one in pending if one.replacement}
     await lock_units(session, units)
     await lock_with_run_out(session, units, [booking.request_id for booking in bookings])
-
-
-def _is_played(crisis: Crisis, order: CrisisOrder) -> bool:
-    """Tell whether the campaign of a drill's accepted order is under way: by its days, for nobody makes anything."""
-    is_accepted_in_drill = crisis.mode is CrisisMode.DRILL and order.status is OrderStatus.ACCEPTED
-    return is_accepted_in_drill and span_of(order.period).start_on <= today()

@@ -15,6 +15,12 @@ class AlreadySigned(Conflict):
     type, title = "already-signed", "This plan already carries that signature"
 
 
+class StillCompared(Conflict):
+    """Plans to choose from are still being made beside it: what is signed is chosen, and its grounds are known."""
+
+    type, title = "still-being-compared", "The plan is still being compared with others"
+
+
 class NotAPerson(NotAllowed):
     """A key in nobody's hands cannot sign: a signature is a person's."""
 

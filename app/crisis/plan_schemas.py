@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.allocation.models import RunState
 from app.core.schemas import Body, Day, NotNull
+from app.crisis.minimality import Minimality
 from app.crisis.models import PlanLabel, PlanStatus
 from app.crisis.schemas import AS_OF, Targets
 
@@ -19,7 +20,12 @@ class PlanCommand(Body):
     time_limit_s: float = Field(
         default=4, gt=0, le=600, description="Seconds for the first plan, and for each tier of capacity before it"
     )
-    choices_s: float = Field(default=120, ge=0, le=3600, description="Seconds for the others; 0 makes none")
+    choices_s: float = Field(
+        default=120,
+        ge=0,
+        le=3600,
+        description="Seconds for the others, in which nothing is signed; 0 makes none, and the plan says so",
+    )
     seed: int = Field(default=1, ge=0, lt=2**31)
 
 
@@ -90,6 +96,9 @@ class PlanRead(BaseModel):
     status: PlanStatus
     labels: list[PlanLabel] = Field(description="What it is among the plans to choose from; one plan may be several")
     plan_hash: str
+    minimality: Minimality = Field(
+        description="Whether it was looked at that nobody gives way needlessly; `beside`: in `grounds`"
+    )
     body: dict[str, Any]
     grounds: dict[str, Any] | None = Field(
         description="Why it is these bookings that give way, and what one fewer would cost; null until worked out"

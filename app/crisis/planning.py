@@ -16,11 +16,13 @@ from app.core.errors import Conflict
 from app.core.settings import get_settings
 from app.core.standing_back import LAST
 from app.crisis import calendar_repository, repository
-from app.crisis.alternatives import ask_for_choices, give_up_following, take_up_choices
+from app.crisis.alternatives import ask_for_choices, give_up_following, is_compared, take_up_choices
 from app.crisis.body import plan_hash
 from app.crisis.calendars import changed_units
 from app.crisis.composing import compose
 from app.crisis.errors import NothingToPlan, PlanOutdated
+from app.crisis.holding_still import hold_still
+from app.crisis.minimality import MINIMALITY, said_in
 from app.crisis.models import Crisis, CrisisMode, CrisisPlan, CrisisStatus, PlanStatus
 from app.crisis.plan_schemas import PlanCommand
 from app.crisis.power_checks import legal_grounds_of
@@ -40,6 +42,8 @@ DRILL_SOLVER = {"workers": 1, "niceness": LAST}
 
 async def request_plan(session: AsyncSession, actor: Actor, crisis_id: UUID, command: PlanCommand) -> Run:
     """Have the problems of a crisis made and solved, tier by tier, by a worker: whoever books meanwhile waits for none.
+
+    In a real crisis nobody books from here on what the run may draw on, until it has ended.
 
     Raises
     ------
@@ -63,7 +67,7 @@ async def request_plan(session: AsyncSession, actor: Actor, crisis_id: UUID, com
     if not await calendar_repository.is_anything_published(session):
         raise NothingToPlan(NO_CALENDAR)
     await give_up_following(session, actor, crisis)
-    return await create_run(
+    run = await create_run(
         session,
         actor,
         kind=RunKind.CRISIS,
@@ -79,6 +83,8 @@ async def request_plan(session: AsyncSession, actor: Actor, crisis_id: UUID, com
             "search": PLAN_SEARCH,
         },
     )
+    await hold_still(session, actor, crisis, run, brief)
+    return run
 
 
 def solver_of(crisis: Crisis) -> dict[str, Any]:
@@ -91,9 +97,9 @@ async def take_up_plan(session: AsyncSession, run: Run) -> None:
 
     The plans to choose from are made by a run that follows it, and are taken up beside it.
 
-    The slots of the plan are held still until activation. In a drill nothing is: its plan stands as of the day it was
-    made, whatever is booked meanwhile, for nothing rests on it. Earlier plans are superseded; but the plan that a
-    cancelled run kept is taken only where there is none yet.
+    Its slots are held still until activation, as the run held them. In a drill nothing is: its plan stands as of the
+    day it was made, whatever is booked meanwhile, for nothing rests on it. Earlier plans are superseded; but the plan
+    that a cancelled run kept is taken only where there is none yet.
 
     Raises
     ------
@@ -118,6 +124,7 @@ async def take_up_plan(session: AsyncSession, run: Run) -> None:
         raise PlanOutdated(f"Calendars changed in {len(changed)} places while the plan was made: plan again.")
     body = compose(await brief_of(session, crisis, references.as_of_on), run, references, crisis.mode)
     body["legal_grounds"] = await legal_grounds_of(session, crisis, body)
+    body[MINIMALITY] = said_in(body, is_looked_at=is_compared(run))
     await supersede(session, PLANNER, crisis)
     plan = CrisisPlan(crisis_id=crisis.id, run_id=run.id, tier=body["tier"], plan_hash=plan_hash(body), body=body)
     session.add(plan)

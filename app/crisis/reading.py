@@ -1,6 +1,6 @@
 """Crises, plans, orders and displacements as each actor may see them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from uuid import UUID
 
@@ -9,9 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.capacity.occupancy import span_of
 from app.core.clock import today
 from app.core.paging import PageQuery
-from app.crisis import repository
+from app.crisis import repository, runs_repository
 from app.crisis.declaration import Countermeasure, CrisisRules, CrisisScope, CrisisTarget
 from app.crisis.expiring import expires_in_days
+from app.crisis.minimality import known_of
 from app.crisis.models import Crisis, CrisisOrder, CrisisPlan, CrisisPower, CrisisSignature, Displacement, PlanLabel
 from app.crisis.notice_models import Notice
 from app.crisis.notice_text import notice_text
@@ -85,15 +86,17 @@ async def list_plans(
     await get_whole_crisis(session, actor, crisis_id)
     rows, cursor = await repository.page_plans(session, crisis_id, paging)
     signatures = await repository.signatures_of(session, [row.id for row in rows])
-    return [_plan(row, signatures[row.id]) for row in rows], cursor
+    beside = await runs_repository.runs_beside_plans(session, crisis_id)
+    return [_plan(row, signatures[row.id], beside) for row in rows], cursor
 
 
 async def read_plan(session: AsyncSession, row: CrisisPlan) -> PlanRead:
     """Return one plan with its signatures."""
-    return _plan(row, (await repository.signatures_of(session, [row.id]))[row.id])
+    signatures = (await repository.signatures_of(session, [row.id]))[row.id]
+    return _plan(row, signatures, await runs_repository.runs_beside_plans(session, row.crisis_id))
 
 
-def _plan(row: CrisisPlan, signatures: Sequence[CrisisSignature]) -> PlanRead:
+def _plan(row: CrisisPlan, signatures: Sequence[CrisisSignature], beside: Collection[UUID]) -> PlanRead:
     return PlanRead(
         id=row.id,
         crisis_id=row.crisis_id,
@@ -103,6 +106,7 @@ def _plan(row: CrisisPlan, signatures: Sequence[CrisisSignature]) -> PlanRead:
         status=row.status,
         labels=[PlanLabel(label) for label in row.labels],
         plan_hash=row.plan_hash,
+        minimality=known_of(row.body, row.grounds, is_under_way=row.run_id in beside),
         body=row.body,
         grounds=row.grounds,
         signatures=[SignatureRead.model_validate(signature) for signature in signatures],

@@ -20,6 +20,7 @@ from app.crisis.availability import Said, require_out_of_service, said_of_units
 from app.crisis.campaigns import Brief
 from app.crisis.declaration_rules import target_faults
 from app.crisis.errors import NothingToPlan, NothingToReplan
+from app.crisis.holding_still import hold_still
 from app.crisis.models import Crisis, CrisisMode, CrisisStatus
 from app.crisis.plan_schemas import ReplanCommand
 from app.crisis.planning import solver_of, take_up_plan
@@ -35,7 +36,7 @@ async def request_replan(session: AsyncSession, actor: Actor, crisis_id: UUID, c
     """Have a worker make the problems of what is missing of a crisis's targets, and solve them, tier by tier.
 
     The crisis stays active, and its CDMOs may answer meanwhile: the problems are made from its orders as they stand
-    when the worker reads them, all as of one moment.
+    when the worker reads them, all as of one moment. What the run may draw on nobody else books until it has ended.
 
     Raises
     ------
@@ -72,11 +73,12 @@ async def request_replan(session: AsyncSession, actor: Actor, crisis_id: UUID, c
     )
     stock = await take_stock(session, crisis, said.unavailable, said.available)
     require_out_of_service(said, stock.out_of_service)
-    lacking = missing_targets(wanted_by(asked, brief), stock.standing.releases, crisis.as_of_on)
+    wanted = wanted_by(asked, brief)
+    lacking = missing_targets(wanted, stock.standing.releases, crisis.as_of_on)
     if not lacking and not changes_anything(crisis, asked, stock):
         raise NothingToReplan("What is ordered meets every target: there is nothing to plan anew.", facts=_met(stock))
     await give_up_following(session, actor, crisis)
-    return await create_run(
+    run = await create_run(
         session,
         actor,
         kind=RunKind.CRISIS,
@@ -86,6 +88,8 @@ async def request_replan(session: AsyncSession, actor: Actor, crisis_id: UUID, c
         calendar_versions={},
         parameters={**command.model_dump(include={"time_limit_s", "seed", "grounds_s"}), **solver_of(crisis)},
     )
+    await hold_still(session, actor, crisis, run, wanted)
+    return run
 
 
 def _as_of(crisis: Crisis, command: ReplanCommand) -> date:

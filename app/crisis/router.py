@@ -76,8 +76,10 @@ async def plan_crisis(
 ) -> RunRead:
     """Plan tier by tier, in the background: the answer names the run, and `/plans` lists the plan when it is made.
 
-    From the moment at which the plan is made until it is activated, the slots that it draws on take no other booking.
-    Until then they do: if one of their calendars changes while the run reads and solves, the run fails, and says so.
+    From now on until the run has ended, no slot that it may draw on takes another booking. From then on until a plan is
+    activated, or the crisis ends, no slot does in which a campaign could run or a lot in its way could stand or move,
+    whether the plan uses it or not. If one of their calendars changes all the same (a batch starts, a hold
+    runs out), the run fails, and says so. A drill keeps nobody from booking.
     """
     run = await planning.request_plan(session, actor, crisis_id, command or PlanCommand())
     response.headers["Location"] = address_of(request, f"/v1/runs/{run.id}")
@@ -105,7 +107,11 @@ async def show_trade_off(session: DbSession, actor: CurrentActor, crisis_id: UUI
 
 @router.post("/{crisis_id}/sign", summary="Sign a plan", dependencies=[ONCE_IF_ASKED])
 async def sign_plan(session: DbSession, actor: CurrentActor, crisis_id: UUID, command: SignCommand) -> PlanRead:
-    """The coordinator and the authority, two different people, sign the same hash of the same plan."""
+    """The coordinator and the authority, two different people, sign the same hash of the same plan.
+
+    While plans to choose from are still being made beside it the answer is 409 `still-being-compared`: wait for the
+    run, or have the coordinator cancel it. Where no time was given for them, or it was cut short, `minimality` says so.
+    """
     return await reading.read_plan(session, await signing.sign_plan(session, actor, crisis_id, command))
 
 
@@ -150,8 +156,8 @@ async def replan(
 
     The run ends with an amendment among `/plans`, which says how many orders it changes. Where somebody gives way,
     `grounds` follow beside it: why it is these bookings, and what one fewer would cost. It is signed and activated as
-    the plan was; the crisis stays active. Until then the slots that it needs take no other booking. If what is ordered
-    meets every target, the answer is 409 `nothing-to-replan`.
+    the plan was; the crisis stays active. Until then the slots that it needs take no other booking, nor, until the run
+    has ended, those that it may need. If what is ordered meets every target, the answer is 409 `nothing-to-replan`.
     """
     run = await replanning.request_replan(session, actor, crisis_id, command or ReplanCommand())
     response.headers["Location"] = address_of(request, f"/v1/runs/{run.id}")

@@ -146,9 +146,8 @@ def _movable(
         slot = slots[booking.slot_id]
         if booking.slot_id not in wanted or _is_awaited(booking, calendars.reserved) or _is_run_over(booking, slot):
             continue
-        reserve = effective_reserve(slot.reserve, slot.releases_on, brief.as_of_on)
-        tier = tier_of_booking(booking, reserve, slot.recall_notice_days, brief.rules, brief.as_of_on)
-        if tier is None or not days_opened(brief.powers, calendars.units[booking.unit_id], tier):
+        tier = tier_to_give_way(brief, booking, slot, calendars.units[booking.unit_id])
+        if tier is None:
             continue
         request = calendars.requests.get(booking.request_id) if booking.request_id else None
         places = (
@@ -159,6 +158,13 @@ def _movable(
         notice = notice_days(brief.rules, slot.recall_notice_days) if tier < Tier.CONFIRMED else None
         found[booking.booking_id] = Movable(booking, tier, places, notice)
     return found
+
+
+def tier_to_give_way(brief: Brief, booking: BookingFacts, slot: SlotFacts, unit: UnitFacts) -> Tier | None:
+    """Return the tier from which the rules let a booking give way, or None where they do not, or no power opens it."""
+    reserve = effective_reserve(slot.reserve, slot.releases_on, brief.as_of_on)
+    tier = tier_of_booking(booking, reserve, slot.recall_notice_days, brief.rules, brief.as_of_on)
+    return tier if tier is not None and days_opened(brief.powers, unit, tier) else None
 
 
 def _giving_way(

@@ -7,10 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.audit.service import record, snapshot
 from app.core.errors import NotFound, StateConflict
 from app.core.tenancy import go_across
-from app.crisis import repository
-from app.crisis.alternatives import give_up_following
+from app.crisis import repository, runs_repository
 from app.crisis.body import plan_hash
-from app.crisis.errors import AlreadySigned, NotAPerson, PlanChanged, TooLate
+from app.crisis.errors import AlreadySigned, NotAPerson, PlanChanged, StillCompared, TooLate
 from app.crisis.lateness import lateness_of
 from app.crisis.models import Crisis, CrisisMode, CrisisPlan, CrisisSignature, CrisisStatus, PlanStatus
 from app.crisis.plan_schemas import SignCommand
@@ -38,6 +37,8 @@ async def sign_plan(session: AsyncSession, actor: Actor, crisis_id: UUID, comman
         If the hash sent is not that of the plan.
     AlreadySigned
         If the person has signed it, under whatever key, or the role has.
+    StillCompared
+        If plans to choose from are still being made beside it.
     TooLate
         If, in a real crisis, it could not be activated today any more: since it was made, days have gone by.
     PowerLacking
@@ -51,6 +52,7 @@ async def sign_plan(session: AsyncSession, actor: Actor, crisis_id: UUID, comman
     await go_across(session)
     crisis = await locked_crisis(session, crisis_id)
     plan = await _signable(session, crisis, command)
+    await _require_compared(session, actor, plan)
     _require_in_time(crisis, plan)
     await require_powers_for(session, crisis, plan.body)
     signed = (await repository.signatures_of(session, [plan.id]))[plan.id]
@@ -69,9 +71,24 @@ async def sign_plan(session: AsyncSession, actor: Actor, crisis_id: UUID, comman
         await record(session, actor, "crisis_plan.signed", plan, before=before)
         await supersede(session, actor, crisis, {PlanStatus.PROPOSED})
         if plan.amends_id is None:
-            await give_up_following(session, actor, crisis)
             await change_status(session, actor, crisis, CrisisStatus.SIGNED)
     return plan
+
+
+async def _require_compared(session: AsyncSession, actor: Actor, plan: CrisisPlan) -> None:
+    """Let pass only a plan beside which no others are being made: what is signed is chosen, with its grounds read.
+
+    An amendment is signed at once: nothing is made to choose from beside it, and its body has the bound on what it
+    asks.
+    """
+    run_id = (await runs_repository.runs_beside_plans(session, plan.crisis_id)).get(plan.run_id)
+    if run_id is not None and plan.amends_id is None:
+        or_else = "cancel it" if actor.role is Role.COORDINATOR else "ask the coordinator to cancel it"
+        raise StillCompared(
+            "This plan is still being compared with others, and why it asks what it asks is worked out: wait for the"
+            f" run, or {or_else}.",
+            facts={"run_id": str(run_id)},
+        )
 
 
 def _require_in_time(crisis: Crisis, plan: CrisisPlan) -> None:

@@ -18,7 +18,7 @@ KEPT = frozenset({OrderStatus.ISSUED, OrderStatus.ACCEPTED, OrderStatus.COMPLETE
 """Orders that stay unless they cannot; all others have ended without their doses."""
 
 BEGUN = frozenset({BookingStatus.IN_PRODUCTION, BookingStatus.COMPLETED, BookingStatus.FAILED})
-"""Campaigns that nothing releases any more."""
+"""A campaign that has begun is not freed any more, however it has ended."""
 
 
 class Release(NamedTuple):

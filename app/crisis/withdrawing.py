@@ -7,8 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.audit.service import record, snapshot
 from app.bookings.models import BookingStatus
 from app.capacity.occupancy import span_of
-from app.core.clock import now, today
+from app.core.clock import now
 from app.core.errors import StateConflict
+from app.crisis.effects import is_played
 from app.crisis.models import CrisisOrder, OrderStatus
 from app.crisis.notice_models import NoticeKind
 from app.crisis.order_schemas import WithdrawCommand
@@ -22,7 +23,9 @@ WITHDRAWN = "crisis_order_withdrawn"
 async def withdraw_order(
     session: AsyncSession, actor: Actor, crisis_id: UUID, order_id: UUID, command: WithdrawCommand
 ) -> CrisisOrder:
-    """Withdraw from an accepted order before its campaign starts: what was charged is credited, its days are free.
+    """Withdraw from an accepted order before its campaign begins: what was charged is credited, its days are free.
+
+    In a real crisis its booking says whether it has: a planned day that has come begins nothing by itself.
 
     What has given way to it stays moved, and what is owed for it stays owed; those who have no place are the first to
     be offered the days that are free again.
@@ -32,16 +35,15 @@ async def withdraw_order(
     NotFound
         If there is no such order to the actor's organisation.
     StateConflict
-        If the crisis is not active, or the order is not accepted, or its campaign has started.
+        If the crisis is not active, or the order is not accepted, or its campaign has begun.
     """
     crisis, _, order = await order_to_answer(session, actor, crisis_id, order_id)
     require_change(order, OrderStatus.WITHDRAWN)
     outside = await outside_of(session, actor, crisis, order.plan_id)
     await lock_for(session, crisis, [order], [])
-    started = span_of(order.period).start_on <= today()
-    if started or not await outside.free_campaign(order, BookingStatus.CANCELLED, WITHDRAWN):
+    if is_played(crisis, order) or not await outside.free_campaign(order, BookingStatus.CANCELLED, WITHDRAWN):
         raise StateConflict(
-            "This campaign has started: say that its batches failed, or that they slip.",
+            "This campaign has begun: say that its batches failed, or that they slip.",
             facts={"order_status": order.status.value, "start": str(span_of(order.period).start_on)},
         )
     before = snapshot(order)

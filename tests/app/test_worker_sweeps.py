@@ -26,6 +26,7 @@ NAMES = {
     "overdue_approvals": "decline_overdue",
     "expired_crises": "expire_crises",
     "runs_of_ended_crises": "give_up_left_runs",
+    "left_freezes": "let_go_of_left",
     "ended_campaigns": "end_orders",
     "expiring_crises": "warn_of_expiry",
     "expired_restorations": "expire_restorations",

@@ -111,7 +111,7 @@ class _Story:
     async def told(self, seed: int, targets: str) -> Measured:
         self.coordinator, self.authority = await self.world.coordinator(), await self.world.authority()
         crisis_id = (await self.post("/v1/crises", await self._declaration(targets), expect=201))["id"]
-        plan = await self._planned(crisis_id, "plan", {"time_limit_s": 5})
+        plan = await self._planned(crisis_id, "plan", {"time_limit_s": 5, "choices_s": 0})
         await self._put_into_force(crisis_id, plan)
         orders = await self._answered(crisis_id)
         began = time.perf_counter()

@@ -25,6 +25,12 @@ CALENDARS = {
         WHERE (o.status = 'accepted') <> (coalesce(b.status, 'none') = 'confirmed')
             OR (o.status <> 'issued' AND b.status = 'awaiting_cdmo') OR (o.status = 'issued' AND b.status NOT IN LIVE)
             OR b.period <> o.period""",
+    "slots are held still by runs only while they go on, for crises that have not ended": """
+        SELECT f.slot_id FROM slot_freezes f JOIN runs r ON r.id = f.holder_id JOIN crises c ON c.id = r.crisis_id
+        WHERE r.state NOT IN ('queued', 'running') OR c.status IN ENDED""",
+    "nothing but crises and their runs holds slots still": """
+        SELECT slot_id FROM slot_freezes WHERE holder <> 'crisis'
+            OR holder_id NOT IN (SELECT id FROM crises UNION ALL SELECT id FROM runs)""",
     "slots are held still only for what is planned and not yet activated": """
         SELECT f.slot_id FROM slot_freezes f JOIN crises c ON c.id = f.holder_id
         WHERE c.status NOT IN ('declared', 'planned', 'signed') AND NOT (c.status = 'active' AND EXISTS (

@@ -99,8 +99,8 @@ class Crises:
         return str((await self.post("", declaration(**given), expect=201))["id"])
 
     async def run_of(self, crisis_id: str, **given: Any) -> UUID:
-        """Have a plan asked for, and return the run that is to be solved."""
-        return UUID((await self.post(f"/{crisis_id}/plan", given or None, expect=202))["id"])
+        """Have a plan asked for, alone unless choices are, and return the run that is to be solved."""
+        return UUID((await self.post(f"/{crisis_id}/plan", {"choices_s": 0, **given}, expect=202))["id"])
 
     async def solve(self, run_id: UUID) -> Any:
         """Solve a run as a worker does, and return how it ended."""

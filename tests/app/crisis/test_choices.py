@@ -19,7 +19,7 @@ from app.core.database import transaction
 from app.core.errors import Conflict
 from app.core.vocabulary import Reserve
 from app.worker import FOLLOW_UPS
-from tests.app.crisis.conftest import Booked, Crises, booked, iso, maker, scalar
+from tests.app.crisis.conftest import Booked, Crises, booked, iso, maker, power, scalar
 from tests.support.world import World
 
 pytestmark = pytest.mark.database
@@ -157,6 +157,34 @@ async def test_the_cheapest_displaces_more_where_that_costs_less(
     assert [one["booking_id"] for one in instead["why"]["data"]["instead"]] == [str(lots[0].booking.id)]
 
 
+async def test_most_doses_by_the_first_date_is_another_plan_where_the_two_dates_compete(
+    crises: Crises, world: World, owner: AsyncEngine
+) -> None:
+    """A slot [0, 97) with a lot at [46, 89), which gives way to campaigns that start from day 3 on alone.
+
+    A batch released by day 52 starts on day 2, and so runs alone, [2, 45), and one more after it, [45, 88), released on
+    day 95: 20,000 by day 52 and 40,000 by day 104. Four batches in one run, which take 40 + 3 x 17 + 3 = 94 days, start
+    on day 3, and are released on days 53, 70, 87 and 104: none by day 52, and 80,000 by day 104. In both the lot gives
+    way, with nowhere to go.
+    """
+    slot = await world.slot((await maker(world)).unit, 0, 97, reserve=Reserve.OPEN)
+    await booked(world, slot, 46, 89)
+    made = await chosen(
+        crises,
+        owner,
+        targets=[{"by": iso(52), "quantity": BATCH}, {"by": iso(104), "quantity": 4 * BATCH}],
+        powers=[power("voluntary"), power("requisition_or_order", start=iso(3))],
+    )
+    [least], [most] = made.labelled("least_displacement"), made.labelled("most_doses_first")
+    assert least is made.proposed
+    reached = [[one["reached"] for one in plan["body"]["targets"]] for plan in (least, most)]
+    assert reached == [[0, 4 * BATCH], [BATCH, 2 * BATCH]]
+    days = [sorted((one["start"], one["end"]) for one in plan["body"]["campaigns"]) for plan in (least, most)]
+    assert days == [[(iso(3), iso(97))], [(iso(2), iso(45)), (iso(45), iso(88))]]
+    assert [plan["body"]["displacement"]["points"] for plan in (least, most)] == [10, 10]
+    assert most["body"]["solved_for"]["first_target_weighs"] == 10
+
+
 async def test_one_is_signed_and_the_others_are_superseded(crises: Crises, world: World, owner: AsyncEngine) -> None:
     await lines(world, tiers=(3, 3))
     made = await chosen(crises, owner, targets=[{"by": iso(60), "quantity": 2 * BATCH}])
@@ -203,8 +231,13 @@ async def test_none_are_made_where_none_are_wanted(crises: Crises, world: World,
     assert await scalar(owner, "SELECT count(*) FROM runs") == 1
 
 
-async def end_while(world: World, following: UUID, asked: Any) -> None:
-    """Do what is asked of the crisis while the end of a following run holds that run and waits for the crisis."""
+async def end_while(world: World, following: UUID, asked: Any) -> asyncio.Task[None]:
+    """Do what is asked of the crisis while the end of a following run holds that run and waits for the crisis.
+
+    Returns
+    -------
+    The end of the run, which goes on.
+    """
     run_is_held, asked_is_done = asyncio.Event(), asyncio.Event()
 
     async def after_that(session: Any, run: Run) -> None:
@@ -224,16 +257,19 @@ async def end_while(world: World, following: UUID, asked: Any) -> None:
     await run_is_held.wait()
     await asyncio.wait_for(asked(), 15)
     asked_is_done.set()
-    with pytest.raises(Conflict, match="nothing was added"):
-        await worker
+    return worker
 
 
 async def test_a_signature_does_not_wait_for_a_run_that_ends(crises: Crises, world: World, owner: AsyncEngine) -> None:
+    """It is refused at once, and given when the run has ended."""
     await lines(world, tiers=(3,))
     crisis_id = await crises.declared(targets=[{"by": iso(60), "quantity": BATCH}])
     await crises.end_by_greed(await crises.run_of(crisis_id, choices_s=20))
     [plan] = (await crises.get(f"/{crisis_id}/plans"))["items"]
-    await end_while(world, await scalar(owner, FOLLOWING), lambda: crises.signed_by_both(crisis_id, plan))
+    following = await scalar(owner, FOLLOWING)
+    by, expect = crises.coordinator, 409
+    await (await end_while(world, following, lambda: crises.sign(crisis_id, plan, by=by, expect=expect)))
+    await crises.signed_by_both(crisis_id, plan)
     assert (await crises.get(f"/{crisis_id}"))["status"] == "signed"
 
 
@@ -243,5 +279,7 @@ async def test_another_plan_asked_for_does_not_wait_for_a_run_that_ends(
     await lines(world, tiers=(3,))
     crisis_id = await crises.declared(targets=[{"by": iso(60), "quantity": BATCH}])
     await crises.end_by_greed(await crises.run_of(crisis_id, choices_s=20))
-    await end_while(world, await scalar(owner, FOLLOWING), lambda: crises.run_of(crisis_id))
+    worker = await end_while(world, await scalar(owner, FOLLOWING), lambda: crises.run_of(crisis_id))
+    with pytest.raises(Conflict, match="nothing was added"):
+        await worker
     assert await scalar(owner, "SELECT count(*) FROM crisis_plans") == 1

@@ -1,7 +1,8 @@
 """From planning to activation the slots in scope are held still; what changes one all the same means planning anew.
 
-Every way to change a calendar is tried on a signed plan. It is either refused, and the plan can be activated as it was
-signed; or it is a fact that nobody refuses, such as a slip, and the crisis is back in planning.
+Every way to change a calendar is tried while a plan is made, and on a signed one. It is either refused, and the plan is
+made, or can be activated as it was signed; or it is a fact that nobody refuses, such as a slip, and the crisis is back
+in planning.
 """
 
 from collections.abc import Awaitable, Callable
@@ -17,7 +18,8 @@ from app.capacity.models import Slot
 from app.core.vocabulary import Reserve
 from app.matching.outcome import Price
 from tests.app.capacity.files import as_csv, send
-from tests.app.crisis.conftest import CONTESTED_TARGET, Contested, Crises, contested, iso
+from tests.app.crisis.conftest import CONTESTED_TARGET, Contested, Crises, contested, iso, scalar
+from tests.support.greedy_solver import take_the_place_of_the_solver
 from tests.support.world import World, day
 
 pytestmark = pytest.mark.database
@@ -116,7 +118,10 @@ async def test_a_change_is_refused_or_sends_the_crisis_back_to_planning(
     answer = await change(crises.client, world, place)
     if change in REFUSED:
         assert answer.json()["type"].rsplit(":", 1)[-1] in {"slot-frozen", "import-refused"}, answer.text
-        assert any(said in answer.text for said in ("is held still while", "Until the crisis has been decided on"))
+        assert any(
+            said in answer.text
+            for said in ("is held still while", "While the plan of a crisis is being made or decided on")
+        )
         assert (await crises.post(f"/{crisis_id}/activate"))["status"] == "active"
         return
     assert answer.is_success, answer.text
@@ -125,3 +130,24 @@ async def test_a_change_is_refused_or_sends_the_crisis_back_to_planning(
     assert outdated["unit_ids"] == [str(place.made.unit.id)]
     assert (await crises.get(f"/{crisis_id}"))["status"] == "declared"
     assert (await crises.get(f"/{crisis_id}/orders"))["items"] == []
+
+
+@pytest.mark.parametrize("change", [*REFUSED, *FACTS])
+async def test_a_change_while_a_plan_is_made_is_refused_or_fails_the_run(
+    crises: Crises, world: World, owner: AsyncEngine, monkeypatch: pytest.MonkeyPatch, change: Change
+) -> None:
+    take_the_place_of_the_solver(monkeypatch)
+    place = await staged(world, owner)
+    crisis_id = await crises.declared(targets=CONTESTED_TARGET)
+    run_id = await crises.run_of(crisis_id)
+    await crises.begun(run_id)
+    answer = await change(crises.client, world, place)
+    run = await crises.solve(run_id)
+    if change in REFUSED:
+        assert answer.json()["type"].rsplit(":", 1)[-1] in {"slot-frozen", "import-refused"}, answer.text
+        assert run["state"] == "succeeded", run["error"]
+        return
+    assert answer.is_success, answer.text
+    assert (run["state"], "Calendars changed" in run["error"]) == ("failed", True)
+    assert (await crises.get(f"/{crisis_id}"))["status"] == "declared"
+    assert await scalar(owner, "SELECT count(*) FROM slot_freezes") == 0

@@ -94,6 +94,23 @@ async def test_a_crisis_that_expires_gives_its_runs_up(crises: Crises, world: Wo
     assert await is_to_stop(owner, solved)
 
 
+@pytest.mark.parametrize("is_begun", [False, True])
+async def test_another_plan_that_is_made_is_given_up_with_the_activation(
+    crises: Crises, world: World, owner: AsyncEngine, *, is_begun: bool
+) -> None:
+    await idle_line(world)
+    crisis_id, _ = await crises.signed()
+    run_id = await crises.run_of(crisis_id)
+    if is_begun:
+        await crises.begun(run_id)
+    await crises.post(f"/{crisis_id}/activate")
+    assert (await is_to_stop(owner, run_id), (await run_now(crises, run_id))["state"]) == (
+        True,
+        "running" if is_begun else "cancelled",
+    )
+    assert await scalar(owner, "SELECT count(*) FROM slot_freezes") == 0
+
+
 async def test_a_replay_goes_on(crises: Crises, world: World) -> None:
     await idle_line(world)
     crisis_id, plan = await crises.planned()

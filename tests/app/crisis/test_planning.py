@@ -8,7 +8,6 @@ released on days 52, 69, 86 and 103 at the earliest.
 from datetime import UTC, datetime, time
 
 import pytest
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.vocabulary import Reserve
@@ -200,6 +199,28 @@ async def _site_of(world: World, unit_id: str, crises: Crises) -> str:
     return next(str(line["site_id"]) for line in items if unit_id in str(line))
 
 
+@pytest.mark.parametrize("until", [90, 89])
+async def test_transfer_and_engineering_batch_count_for_a_replacement(crises: Crises, world: World, until: int) -> None:
+    """The lot at [20, 63) could go to a line where its product was never made, free over [0, until).
+
+    30 days of transfer, then an engineering batch and its own, 40 + 17 days, and 3 to change over: [30, 90), delivered
+    after 42 days of release, on day 30 + 57 + 42 = 129. On day 20, and for 43 days, nothing of it can run there. Nor
+    could the countermeasure there by day 60: its first release is on day 30 + 57 + 10 = 97.
+    """
+    lot = await booked(world, await world.slot((await maker(world)).unit, 0, 70, reserve=Reserve.OPEN), 20, 63)
+    new = await maker(world, transfer_days=30, engineering_batch_required=True)
+    await world.slot(new.unit, 0, until, reserve=Reserve.OPEN)
+    _, plan = await crises.sketched(targets=CONTESTED_TARGET)
+    [displacement] = plan["body"]["displacements"]
+    assert displacement["booking_id"] == str(lot.booking.id)
+    if until < 90:
+        assert (displacement["kind"], displacement["to"]) == ("displaced", None)
+        return
+    to = displacement["to"]
+    assert (displacement["kind"], to["unit_id"]) == ("moved", str(new.unit.id))
+    assert (to["start"], to["end"], to["delivery_on"]) == (iso(30), iso(90), iso(129))
+
+
 async def test_where_no_line_makes_it_the_plan_says_zero_and_why(crises: Crises, world: World) -> None:
     made = await maker(world)
     await world.slot(made.unit, 0, 120, reserve=Reserve.CRISIS)
@@ -227,13 +248,17 @@ async def test_filling_caps_what_is_asked_and_what_arrives(crises: Crises, world
     assert not any(target[basis]["met"] for basis in ("low", "expected", "high"))
 
 
-async def test_a_calendar_that_changes_while_planning_fails_the_run(crises: Crises, world: World) -> None:
+async def test_a_calendar_that_changes_while_planning_fails_the_run(
+    crises: Crises, world: World, owner: AsyncEngine
+) -> None:
     made = await maker(world)
     slot = await world.slot(made.unit, 0, 120, reserve=Reserve.CRISIS, lendable=True, recall_notice_days=10)
+    await booked(world, slot, 60, 103, recallable=True)
     crisis_id = await crises.declared()
     run_id = await crises.run_of(crisis_id)
     await crises.begun(run_id)
-    await booked(world, slot, 60, 103, recallable=True)
+    async with owner.begin() as connection:
+        await connection.exec_driver_sql("UPDATE bookings SET status = 'cancelled'")
     run = await crises.solve(run_id)  # by another worker, on the calendar that the first one has read
     assert (run["state"], "changed" in run["error"]) == ("failed", True)
     assert (await crises.get(f"/{crisis_id}"))["status"] == "declared"
@@ -250,11 +275,11 @@ async def test_where_nobody_publishes_a_slot_there_is_nothing_to_plan(crises: Cr
 async def test_a_calendar_that_goes_away_before_it_is_read_fails_the_run(
     crises: Crises, world: World, owner: AsyncEngine
 ) -> None:
-    slot = await world.slot((await maker(world)).unit, 0, 120, reserve=Reserve.CRISIS)
+    await world.slot((await maker(world)).unit, 0, 120, reserve=Reserve.CRISIS)
     crisis_id = await crises.declared()
     run_id = await crises.run_of(crisis_id)
     async with owner.begin() as connection:
-        await connection.execute(text("UPDATE slots SET status = 'withdrawn' WHERE id = :id"), {"id": slot.id})
+        await connection.exec_driver_sql("UPDATE production_lines SET not_bookable_reason = 'a flood'")
     run = await crises.solve(run_id)
     assert (run["state"], run["error"]) == ("failed", "Nobody publishes any slot: there is no calendar to plan on.")
 

@@ -1,5 +1,6 @@
 """What becomes of an order that nobody answers, or that its CDMO cannot keep."""
 
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ from app.core.database import transaction
 from app.core.tenancy import EVERYBODY, acting_for
 from app.core.vocabulary import Reserve
 from app.crisis.silence import escalate_silence
-from tests.app.crisis.conftest import CONTESTED_TARGET, Crises, Maker, contested, iso, maker, scalar
+from tests.app.crisis.conftest import CONTESTED_TARGET, Crises, Maker, contested, iso, maker, power, scalar
 from tests.app.crisis.test_activation import rows
+from tests.app.crisis.test_standing_down import come
 from tests.support.world import World
 
 pytestmark = pytest.mark.database
@@ -131,15 +133,45 @@ async def test_who_has_given_way_to_a_cdmo_that_drops_out_stays_moved_and_is_owe
     assert await rows(owner, CHARGES) == [("crisis_order", 0, 2), ("displacement_compensation", 0, 2)]
 
 
-async def test_a_campaign_that_has_started_is_not_withdrawn_from(
+async def accepted(crises: Crises, world: World, **given: Any) -> tuple[Maker, str, str]:
+    """Return a CDMO, the path of an order that it has accepted, and the order's first day."""
+    made, crisis_id = await ordered(crises, world, **given)
+    order = await crises.order_of(crisis_id)
+    path = f"/{crisis_id}/orders/{order['id']}"
+    await crises.post(f"{path}/accept", by=made.headers)
+    return made, path, order["start"]
+
+
+async def test_a_campaign_that_has_begun_is_not_withdrawn_from(
     crises: Crises, world: World, owner: AsyncEngine
 ) -> None:
-    made, crisis_id = await ordered(crises, world)
-    order = await crises.order_of(crisis_id)
-    await crises.post(f"/{crisis_id}/orders/{order['id']}/accept", by=made.headers)
+    """However long before its planned day."""
+    made, path, _ = await accepted(crises, world)
     async with owner.begin() as connection:
-        begun = "UPDATE crisis_orders SET period = daterange(current_date - 1, current_date + 40)"
+        begun = "UPDATE bookings SET status = 'in_production', actual_start_on = current_date"
         await connection.execute(text(begun))
-    body = {"reason_code": "staff"}
-    await crises.post(f"/{crisis_id}/orders/{order['id']}/withdraw", body, by=made.headers, expect=409)
-    assert await scalar(owner, "SELECT status FROM bookings") == "confirmed"
+    told = await crises.post(f"{path}/withdraw", {"reason_code": "staff"}, by=made.headers, expect=409)
+    assert "has begun" in told["detail"]
+    assert await scalar(owner, "SELECT status FROM bookings") == "in_production"
+
+
+async def test_a_campaign_that_was_to_begin_and_did_not_is_withdrawn_from(
+    crises: Crises, world: World, owner: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its booking says whether it has begun, as at the end of a crisis: a planned day begins nothing by itself."""
+    made, path, start = await accepted(crises, world)
+    come(monkeypatch, date.fromisoformat(start) + timedelta(days=1))
+    gone = await crises.post(f"{path}/withdraw", {"reason_code": "staff"}, by=made.headers)
+    assert gone["status"] == "withdrawn"
+    assert await rows(owner, CHARGES) == [("crisis_order", 0, 2)]
+
+
+async def test_a_campaign_of_a_drill_goes_by_its_days(
+    crises: Crises, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, path, start = await accepted(crises, world, mode="drill", powers=[power("exercise")])
+    come(monkeypatch, date.fromisoformat(start))
+    await crises.post(f"{path}/withdraw", {"reason_code": "staff"}, by=made.headers, expect=409)
+    come(monkeypatch, date.fromisoformat(start) - timedelta(days=1))
+    gone = await crises.post(f"{path}/withdraw", {"reason_code": "staff"}, by=made.headers)
+    assert gone["status"] == "withdrawn"
