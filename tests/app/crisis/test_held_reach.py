@@ -107,3 +107,25 @@ async def test_what_is_published_while_the_units_are_waited_for_is_held_too(
     await task
     held = {slot_id for (slot_id,) in await rows(owner, "SELECT slot_id FROM slot_freezes")}
     assert held == {first.id, second.id}
+
+
+async def test_what_a_run_draws_on_is_held_and_what_it_cannot_use_is_not(
+    crises: Crises, world: World, owner: AsyncEngine
+) -> None:
+    """The lots of the site in scope could move to the open slots of another line, and to no crisis slot of it."""
+    place = await contested(world)
+    other = await maker(world)
+    to = await world.slot(other.unit, 100, 180, reserve=Reserve.OPEN)
+    await world.slot(other.unit, 200, 280, reserve=Reserve.CRISIS, lendable=True)
+    vectors = await maker(world, modalities=["viral_vector_aav"])
+    await world.slot(vectors.unit, 0, 200, reserve=Reserve.OPEN)
+    await world.slot(place.made.unit, 200, 300, reserve=Reserve.OPEN)  # after the last target, and where lots can go
+    far = await world.slot(place.made.unit, 3000, 3100, reserve=Reserve.OPEN)
+    site_id = await scalar(owner, "SELECT site_id FROM production_lines WHERE id = :id", id=place.made.unit.line_id)
+    crisis_id = await crises.declared(targets=CONTESTED_TARGET, scope={"site_ids": [str(site_id)]})
+    run = await crises.begun(await crises.run_of(crisis_id))
+    held = {slot_id for (slot_id,) in await rows(owner, "SELECT slot_id FROM slot_freezes")}
+    assert {UUID(slot_id) for slot_id in run.references["places"]} <= held
+    assert {place.slot.id, to.id} <= held
+    assert len(held) == 3
+    assert far.id not in held
