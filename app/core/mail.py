@@ -6,6 +6,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from urllib.parse import unquote, urlsplit
+from uuid import UUID
 
 import aiosmtplib
 
@@ -18,11 +19,18 @@ SEND_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """A mail in plain text to one address."""
+    """A mail in plain text to one address.
+
+    Attributes
+    ----------
+    identifier
+        Of one that may be sent again: by the same `Message-ID`, mailboxes know it for the same.
+    """
 
     to: str
     subject: str
     text: str
+    identifier: UUID | None = None
 
 
 async def send_mail(settings: SignInSettings, mail: Mail) -> None:
@@ -75,7 +83,9 @@ def _message(settings: SignInSettings, mail: Mail) -> EmailMessage:
     message["To"] = Address(addr_spec=mail.to)
     message["Subject"] = mail.subject
     message["Date"] = formatdate(usegmt=True)
-    message["Message-ID"] = make_msgid(domain=sender.domain)
+    message["Message-ID"] = (
+        f"<{mail.identifier}@{sender.domain}>" if mail.identifier else make_msgid(domain=sender.domain)
+    )
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(mail.text)
     return message

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.core.paging import PageQuery, fetch_page
-from app.crisis.models import CrisisPlan, CrisisSignature, PlanStatus
+from app.crisis.models import Crisis, CrisisMode, CrisisPlan, CrisisSignature, PlanStatus
 from app.crisis.notice_models import Notice
 from app.identity.models import Organisation, Person
 
@@ -26,6 +26,21 @@ async def page_notices(
     if organisation_id is not None:
         statement = statement.where(col(Notice.organisation_id) == organisation_id)
     return await fetch_page(session, statement, paging, [(col(Notice.id), UUID)])
+
+
+async def find_real_notice(session: AsyncSession, notice_id: UUID, organisation_id: UUID) -> Notice | None:
+    """Return a notice to an organisation, of a crisis that is no drill, or None."""
+    statement = (
+        select(Notice)
+        .join(Crisis, col(Crisis.id) == col(Notice.crisis_id))
+        .where(
+            col(Notice.id) == notice_id,
+            col(Notice.organisation_id) == organisation_id,
+            col(Crisis.mode) == CrisisMode.REAL,
+        )
+    )
+    found: Notice | None = await session.scalar(statement)
+    return found
 
 
 async def signed_displacements(

@@ -1,6 +1,7 @@
 """Telling organisations what a crisis asks of them or does to them: in the transaction that does it, or not at all.
 
-In a drill a notice is kept among its own records, and goes to nobody outside: see `reading` and row-level security.
+In a drill a notice is kept among its own records, and goes to nobody outside: see `reading` and row-level security. No
+letter is written of it either, and `creneau_drill` has no right to.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,11 +20,13 @@ from app.core.paging import PageQuery
 from app.core.plain import new_row
 from app.crisis import notice_repository
 from app.crisis.declaration import CrisisRules
-from app.crisis.models import Crisis
+from app.crisis.models import Crisis, CrisisMode
 from app.crisis.notice_facts import contest_facts
 from app.crisis.notice_models import Notice, NoticeKind
 from app.crisis.paging import page_for
 from app.identity.actor import Actor
+from app.letters.models import LetterKind
+from app.letters.service import Told, write_letters
 
 CONTESTABLE = frozenset(
     {NoticeKind.WILL_GIVE_WAY, NoticeKind.GAVE_WAY, NoticeKind.ANSWER_REMINDER, NoticeKind.REPLACEMENT_LAPSED}
@@ -73,7 +76,7 @@ async def notify(
 async def notify_all(
     session: AsyncSession, author: Author, crisis: Crisis, drafts: Iterable[NoticeDraft]
 ) -> list[Notice]:
-    """Write notices, however many, with their audit records; each names the crisis, and how to contest if it may be.
+    """Write notices, however many, with their records and letters; each names the crisis, and how to contest it.
 
     The caller has gone across organisations: nobody writes a notice to another by themself.
     """
@@ -96,6 +99,8 @@ async def notify_all(
     await session.flush()  # what they are about
     await insert_all(session, Notice, rows)
     await record_created(session, author, [("crisis_notice.sent", row) for row in rows])
+    if crisis.mode is CrisisMode.REAL:
+        await write_letters(session, LetterKind.NOTICE, [Told(row.id, row.organisation_id) for row in rows])
     return rows
 
 

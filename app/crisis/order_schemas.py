@@ -82,6 +82,13 @@ class NoticeText(BaseModel):
     fr: str
 
 
+class NoticeMailed(BaseModel):
+    """How far a notice was told by mail; in a drill to nobody."""
+
+    people: int = Field(description="Who acted for the organisation when it was written, and so is written to")
+    sent: int = Field(description="Letters that a mail server has taken, which is not yet that they were read")
+
+
 class NoticeRead(BaseModel):
     """What an organisation was told about an order or a displacement, with the facts that it rests on."""
 
@@ -96,6 +103,7 @@ class NoticeRead(BaseModel):
     respond_by_at: datetime | None
     created_at: datetime
     text: NoticeText
+    mailed: NoticeMailed
 
 
 class DisplacementRead(BaseModel):

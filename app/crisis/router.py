@@ -241,7 +241,7 @@ async def list_notices(
 ) -> Page[NoticeRead]:
     """What a crisis has told whom, and how it can be contested: each its own; a drill's, to those alone who run it."""
     rows, cursor = await notices.list_notices(session, actor, crisis_id, paging)
-    return Page(items=[reading.read_notice(row) for row in rows], next=next_url(request, cursor))
+    return Page(items=await reading.show_notices(session, rows), next=next_url(request, cursor))
 
 
 @router.post("/{crisis_id}/stand-down", summary="End a crisis", dependencies=[ONCE, if_match("crisis_id")])

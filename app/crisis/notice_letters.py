@@ -1,0 +1,40 @@
+"""What a notice says by mail: the words that it is read in, what they refer to, and until when to answer."""
+
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.spelling import instant_in_words
+from app.crisis import notice_repository
+from app.crisis.notice_models import Notice
+from app.crisis.notice_text import notice_text
+from app.letters.wording import Bilingual, Content
+
+
+async def notice_letter(session: AsyncSession, notice_id: UUID, organisation_id: UUID) -> Content | None:
+    """Return what an organisation is told by mail of a notice to it; nothing of another's, nor of a drill's."""
+    notice = await notice_repository.find_real_notice(session, notice_id, organisation_id)
+    if notice is None:
+        return None
+    told = notice_text(notice.kind, notice.facts, notice.reason_code, notice.respond_by_at)
+    paragraphs = [Bilingual(told.en, told.fr), _references(notice)]
+    return Content(_subject(notice), paragraphs, f"/v1/crises/{notice.crisis_id}/notices")
+
+
+def _subject(notice: Notice) -> Bilingual:
+    title, until = notice.facts["crisis"]["title"], notice.respond_by_at
+    if until is None:
+        return Bilingual(f"crisis, {title}", f"crise, {title}")
+    return Bilingual(
+        f"crisis, {title}: answer by {instant_in_words(until, french=False)}",
+        f"crise, {title} : répondre avant le {instant_in_words(until, french=True)}",
+    )
+
+
+def _references(notice: Notice) -> Bilingual:
+    booking_id = notice.facts.get("booking_id")
+    named = [(("crisis", "crise"), notice.crisis_id)]
+    named += [(("order", "ordre"), notice.order_id)] if notice.order_id else []
+    named += [(("booking", "réservation"), booking_id)] if booking_id else []
+    english, french = (", ".join(f"{words[one]} {named_id}" for words, named_id in named) for one in (0, 1))
+    return Bilingual(f"References: {english}.", f"Références : {french}.")

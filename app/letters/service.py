@@ -1,0 +1,71 @@
+"""Having people told by mail: in the transaction that does what they are told of, or not at all.
+
+A transaction only writes down who is to be told, and has a job wait for each: no mail server can fail it, or keep it
+waiting. What a drill does is told to nobody: see `crisis.notices`.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from datetime import timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.core.clock import now
+from app.core.jobs import Entrypoint, enqueue_all
+from app.core.plain import new_row
+from app.core.settings import get_settings
+from app.core.tenancy import across_organisations
+from app.letters import repository
+from app.letters.models import Letter, LetterKind
+
+REMOVED_AT_ONCE = 1_000
+
+
+class Told(NamedTuple):
+    """What an organisation is told of, by its identifier."""
+
+    subject_id: UUID
+    organisation_id: UUID
+
+
+class Mailed(NamedTuple):
+    """How many people were to be told of a thing by mail, and how many letters a mail server has taken."""
+
+    people: int
+    sent: int
+
+
+async def write_letters(session: AsyncSession, kind: LetterKind, told: Iterable[Told]) -> None:
+    """Have the people of organisations told by mail, in a handful of statements however many there are.
+
+    Whoever joins later is told nothing of it; who has left by the time that it is sent, neither.
+    """
+    of_organisation: dict[UUID, list[UUID]] = defaultdict(list)
+    for one in told:
+        of_organisation[one.organisation_id].append(one.subject_id)
+    if not of_organisation:
+        return
+    async with across_organisations(session):
+        letters = [
+            new_row(Letter, kind=kind, subject_id=subject_id, person_id=person_id)
+            for organisation_id, person_id in await repository.active_people(session, of_organisation)
+            for subject_id in of_organisation[organisation_id]
+        ]
+        if letters:
+            await repository.add_new(session, letters)
+            await enqueue_all(session, Entrypoint.LETTER, [letter.id for letter in letters])
+
+
+async def how_mailed(session: AsyncSession, kind: LetterKind, subject_ids: Collection[UUID]) -> Mapping[UUID, Mailed]:
+    """Return how far things that the caller may see were told by mail, by their identifiers."""
+    async with across_organisations(session):
+        found = await repository.counts(session, kind, subject_ids)
+    return {one: Mailed(*found.get(one, (0, 0))) for one in subject_ids}
+
+
+async def forget_old_letters(session: AsyncSession) -> int:
+    """Remove some of the letters about offers and approvals of long ago, and return how many; a sweep."""
+    before = now() - timedelta(days=get_settings().job_retention_days)
+    return await repository.remove_passing(session, before, REMOVED_AT_ONCE)
