@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.clock import now
 from app.core.database import transaction
-from app.core.jobs import Entrypoint
+from app.core.jobs import Entrypoint, enqueue
 from app.core.mail import send_mail
 from app.core.model import new_id
 from app.identity.models import Organisation, OrganisationKind, Role
@@ -21,7 +21,7 @@ from app.letters.models import Letter, LetterKind
 from app.letters.service import Told, forget_old_letters, write_letters
 from app.letters.wording import Bilingual, Content
 from app.privacy.models import ErasureReason
-from app.privacy.service import erase_person
+from app.privacy.service import erase_person, export_person
 from app.worker import JOBS, LETTER_TRIES
 from tests.app.letters.conftest import Postroom
 from tests.support.jobs import deliver
@@ -71,6 +71,17 @@ async def test_who_is_told_twice_of_one_thing_has_one_letter(post: Postroom, sta
     await written(post, startup, subject)
     assert await post.go_out() == []
     assert len(post.server.taken) == 1
+
+
+async def test_a_further_job_about_a_letter_that_is_sent_sends_nothing(post: Postroom, startup: Organisation) -> None:
+    await written(post, startup)
+    [letter_id] = await post.waiting()
+    await post.go_out()
+    async with transaction(post.sessions) as session:
+        await enqueue(session, Entrypoint.LETTER, letter_id)
+    assert await post.waiting() == [letter_id]
+    assert await post.go_out() == []
+    assert await post.waiting() == []
 
 
 async def test_as_many_statements_for_a_hundred_as_for_one(post: Postroom, startup: Organisation, app: Any) -> None:
@@ -182,14 +193,19 @@ async def test_who_has_left_or_was_erased_gets_none_and_who_came_later_neither(
     post: Postroom, startup: Organisation, owner: AsyncEngine
 ) -> None:
     left = await post.colleague(startup, "left@example.org", deactivated_at=now())
-    leaving, erased = [await post.colleague(startup, f"{one}@example.org") for one in ("leaving", "erased")]
+    leaving, erased = [
+        await post.colleague(startup, f"{one}@example.org", language="fr") for one in ("leaving", "erased")
+    ]
     await written(post, startup)
     await post.colleague(startup, "later@example.org")
     async with owner.begin() as connection:
         query = "UPDATE people SET deactivated_at = now() WHERE id = :id"
         await connection.execute(text(query), {"id": leaving.id})
     async with transaction(post.sessions) as session:
+        held = {part.table: part.rows for part in (await export_person(session, erased.id)).parts}
         await erase_person(session, erased.id, ErasureReason.ASKED_BY_PERSON)
+    assert ([one["kind"] for one in held["letters"]], held["people"][0]["language"]) == (["notice"], "fr")
+    assert await post.scalar("SELECT language FROM people WHERE id = :id", id=erased.id) is None
     sent = await post.go_out()
     assert [one.to for one in sent] == [await post.scalar(FIRST, id=startup.id)]
     assert sorted(await post.fates()) == [(False, "left"), (False, "left"), (True, None)]
