@@ -1,34 +1,50 @@
-"""What a notice says by mail: the words that it is read in, what they refer to, and until when to answer."""
+"""What a notice says by mail: its words, as far as they still hold, and on which day it was written."""
 
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.spelling import instant_in_words
+from app.core.clock import SITE_ZONE, now
+from app.core.spelling import day_in_words, instant_in_words
 from app.crisis import notice_repository
 from app.crisis.notice_models import Notice
+from app.crisis.notice_standing import Tellable, tellable
 from app.crisis.notice_text import notice_text
 from app.letters.wording import Bilingual, Content
 
 
 async def notice_letter(session: AsyncSession, notice_id: UUID, organisation_id: UUID) -> Content | None:
-    """Return what an organisation is told by mail of a notice to it; nothing of another's, nor of a drill's."""
+    """Return what an organisation is told by mail of a notice to it; nothing of another's, nor of a drill's.
+
+    Nor of one that asks what is answered or over, or that a later one has overtaken: see `notice_standing`.
+    """
     notice = await notice_repository.find_real_notice(session, notice_id, organisation_id)
     if notice is None:
         return None
-    told = notice_text(notice.kind, notice.facts, notice.reason_code, notice.respond_by_at)
-    paragraphs = [Bilingual(told.en, told.fr), _references(notice)]
-    return Content(_subject(notice), paragraphs, f"/v1/crises/{notice.crisis_id}/notices")
+    left = tellable(notice, await notice_repository.standing_of(session, notice), now())
+    if left is None:
+        return None
+    told = notice_text(notice.kind, left.facts, notice.reason_code, left.respond_by_at)
+    paragraphs = [Bilingual(told.en, told.fr), _references(notice), _written(notice)]
+    return Content(_subject(notice, left), paragraphs, f"/v1/crises/{notice.crisis_id}/notices")
 
 
-def _subject(notice: Notice) -> Bilingual:
-    title, until = notice.facts["crisis"]["title"], notice.respond_by_at
-    if until is None:
+def _subject(notice: Notice, left: Tellable) -> Bilingual:
+    title, until = notice.facts["crisis"]["title"], left.respond_by_at
+    if until is None or not left.asks:
         return Bilingual(f"crisis, {title}", f"crise, {title}")
     return Bilingual(
         f"crisis, {title}: answer by {instant_in_words(until, french=False)}",
         f"crise, {title} : répondre avant le {instant_in_words(until, french=True)}",
     )
+
+
+def _written(notice: Notice) -> Bilingual:
+    """Return its day: a letter may arrive behind one about what came later."""
+    english, french = (
+        day_in_words(notice.created_at.astimezone(SITE_ZONE).date(), french=one) for one in (False, True)
+    )
+    return Bilingual(f"Written on {english}.", f"Écrit le {french}.")
 
 
 def _references(notice: Notice) -> Bilingual:

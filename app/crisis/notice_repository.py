@@ -10,8 +10,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.core.paging import PageQuery, fetch_page
-from app.crisis.models import Crisis, CrisisMode, CrisisPlan, CrisisSignature, PlanStatus
+from app.crisis.models import (
+    Crisis,
+    CrisisMode,
+    CrisisOrder,
+    CrisisPlan,
+    CrisisSignature,
+    Displacement,
+    PlanStatus,
+)
 from app.crisis.notice_models import Notice
+from app.crisis.notice_standing import Standing
+from app.crisis.restoring_models import Restoration
 from app.identity.models import Organisation, Person
 
 
@@ -41,6 +51,29 @@ async def find_real_notice(session: AsyncSession, notice_id: UUID, organisation_
     )
     found: Notice | None = await session.scalar(statement)
     return found
+
+
+async def standing_of(session: AsyncSession, notice: Notice) -> Standing:
+    """Return how things stand now that a notice is about."""
+    later = select(Notice).where(
+        col(Notice.crisis_id) == notice.crisis_id,
+        col(Notice.organisation_id) == notice.organisation_id,
+        col(Notice.id) > notice.id,
+        col(Notice.displacement_id).is_(None) == (notice.displacement_id is None),
+        col(Notice.facts)["booking_id"].astext == notice.facts.get("booking_id")
+        if notice.displacement_id
+        else col(Notice.order_id) == notice.order_id,
+    )
+    restoration: Restoration | None = await session.scalar(
+        select(Restoration).where(col(Restoration.displacement_id) == notice.displacement_id)
+    )
+    return Standing(
+        crisis=await session.get_one(Crisis, notice.crisis_id),
+        order=await session.get(CrisisOrder, notice.order_id) if notice.order_id else None,
+        displacement=await session.get(Displacement, notice.displacement_id) if notice.displacement_id else None,
+        restoration=restoration,
+        overtaken=bool(await session.scalar(select(later.exists()))),
+    )
 
 
 async def signed_displacements(

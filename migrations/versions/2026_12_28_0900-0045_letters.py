@@ -2,14 +2,14 @@
 
 The service alone reads and writes them. `creneau_drill` has no right to: a drill is told to nobody outside.
 
-Revision ID: 0046
+Revision ID: 0045
 Revises: 0044
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0046"
+revision = "0045"
 down_revision = "0044"
 branch_labels = None
 depends_on = None
