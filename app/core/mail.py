@@ -1,5 +1,6 @@
 """Mail: to a server by SMTP, or, on one's own machine, to the console."""
 
+import re
 import sys
 from dataclasses import dataclass
 from email.headerregistry import Address
@@ -9,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
 import aiosmtplib
+from pydantic import SecretStr
 
 from app.core.addresses import is_address
 from app.core.sign_in_settings import SignInSettings
@@ -33,6 +35,10 @@ class Mail:
     identifier: UUID | None = None
 
 
+class MailRefused(ValueError):
+    """The mail is to what is no address, or its server will never take it: to try again would change nothing."""
+
+
 async def send_mail(settings: SignInSettings, mail: Mail) -> None:
     """Give a mail to the server that the settings name, or print it where they say so.
 
@@ -40,10 +46,10 @@ async def send_mail(settings: SignInSettings, mail: Mail) -> None:
 
     Raises
     ------
+    MailRefused
+        If the address is none, or the server says for good that it takes nothing for it, or not this.
     aiosmtplib.SMTPException, OSError
-        If the server does not take it.
-    ValueError
-        If the address is none.
+        If the server does not take it for now, or takes none from this service.
     RuntimeError
         If the settings name nowhere for mail to go.
     """
@@ -52,10 +58,36 @@ async def send_mail(settings: SignInSettings, mail: Mail) -> None:
             raise RuntimeError("SMTP_URL is not set: mail goes nowhere")
         print_mail(mail)
         return
-    server = urlsplit(settings.smtp_url.get_secret_value())
+    message = _message(settings, mail)
+    try:
+        await _give(settings.smtp_url, message)
+    except aiosmtplib.SMTPException as error:
+        if _is_for_good(error):
+            raise MailRefused("the server takes nothing for this address, or not this mail") from None
+        raise
+
+
+PERMANENT = 500
+POLICY = re.compile(r"5\.7\.")
+"""What a server thinks of who sends: mending that is for its operators (RFC 3463, security or policy status)."""
+
+
+def _is_for_good(error: aiosmtplib.SMTPException) -> bool:
+    """Tell whether a server has refused addressee or mail for good; not the sender or a login, nor by its policy."""
+    told = error.recipients if isinstance(error, aiosmtplib.SMTPRecipientsRefused) else [error]
+    return all(
+        isinstance(one, aiosmtplib.SMTPRecipientRefused | aiosmtplib.SMTPDataError)
+        and one.code >= PERMANENT
+        and not POLICY.match(one.message)
+        for one in told
+    )
+
+
+async def _give(smtp_url: SecretStr, message: EmailMessage) -> None:
+    server = urlsplit(smtp_url.get_secret_value())
     begins_encrypted = server.scheme == "smtps"
     await aiosmtplib.send(
-        _message(settings, mail),
+        message,
         hostname=server.hostname,
         port=server.port,
         username=unquote(server.username) if server.username else None,
@@ -76,7 +108,7 @@ def print_mail(mail: Mail) -> None:
 def _message(settings: SignInSettings, mail: Mail) -> EmailMessage:
     assert settings.mail_from is not None  # noqa: S101 - settings with a server have it
     if not is_address(mail.to):
-        raise ValueError("the mail is to what is no address")
+        raise MailRefused("the mail is to what is no address")
     sender = Address(addr_spec=settings.mail_from)
     message = EmailMessage()
     message["From"] = Address("Créneau", sender.username, sender.domain)

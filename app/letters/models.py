@@ -27,7 +27,7 @@ class Dropped(StrEnum):
 
     MOOT = "moot"
     LEFT = "left"
-    NO_MAIL = "no_mail"
+    REFUSED = "refused"
 
 
 class Letter(Table, table=True):

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.audit.author import Author
 from app.audit.service import record, snapshot
 from app.core.clock import now
-from app.core.mail import Mail, send_mail
+from app.core.mail import Mail, MailRefused, send_mail
 from app.core.sign_in_settings import SignInSettings
 from app.jobs.running import JobContext
 from app.letters import repository
@@ -35,16 +35,22 @@ async def send_letter(context: JobContext, *, writers: Writers) -> None:
         if letter is None:
             return
         made = await _mail(session, context.settings, letter, writers)
-    if isinstance(made, Mail):
-        await send_mail(context.settings, made)
+    dropped = await _given(context.settings, made) if isinstance(made, Mail) else made
     async with context.last_transaction() as session:
-        await _end(session, context.subject_id, None if isinstance(made, Mail) else made)
+        await _end(session, context.subject_id, dropped)
+
+
+async def _given(settings: SignInSettings, mail: Mail) -> Dropped | None:
+    """Give a mail to the server, and return what ends its letter instead if no later try could do better."""
+    try:
+        await send_mail(settings, mail)
+    except MailRefused:
+        return Dropped.REFUSED
+    return None
 
 
 async def _mail(session: AsyncSession, settings: SignInSettings, letter: Letter, writers: Writers) -> Mail | Dropped:
     """Return the mail as it is to be sent now, or why there is none."""
-    if not settings.has_mail:
-        return Dropped.NO_MAIL
     person, organisation = await repository.addressee(session, letter)
     if person.deactivated_at is not None:
         return Dropped.LEFT

@@ -40,12 +40,13 @@ class Mailed(NamedTuple):
 async def write_letters(session: AsyncSession, kind: LetterKind, told: Iterable[Told]) -> None:
     """Have the people of organisations told by mail, in a handful of statements however many there are.
 
-    Whoever joins later is told nothing of it; who has left by the time that it is sent, neither.
+    Where no mail is set up, no letter is written: that is said where one asks how far something was mailed. Whoever
+    joins later is told nothing of it; who has left by the time that it is sent, neither.
     """
     of_organisation: dict[UUID, list[UUID]] = defaultdict(list)
     for one in told:
         of_organisation[one.organisation_id].append(one.subject_id)
-    if not of_organisation:
+    if not of_organisation or not get_settings().has_mail:
         return
     async with across_organisations(session):
         letters = [

@@ -19,7 +19,7 @@ ROLES = ("creneau_app", "creneau_service")
 LANGUAGES = ("en", "fr")
 CHECKS = {
     "letterkind": "kind IN ('notice', 'offer', 'approval')",
-    "dropped": "dropped_as IN ('moot', 'left', 'no_mail')",
+    "dropped": "dropped_as IN ('moot', 'left', 'refused')",
     "ended_once": "sent_at IS NULL OR dropped_as IS NULL",
 }
 

@@ -64,8 +64,9 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
 
 
 async def test_each_letter_arrives_once_though_a_worker_is_killed_among_them(
-    scratch_owner: AsyncEngine, start_worker: StartWorker
+    scratch_owner: AsyncEngine, start_worker: StartWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("app.letters.service.get_settings", _with_mail)
     sessions = make_session_factory(scratch_owner)
 
     async def count(what: str) -> Any:
@@ -92,6 +93,10 @@ async def test_each_letter_arrives_once_though_a_worker_is_killed_among_them(
         await until(over)
     assert await count("letters WHERE sent_at IS NOT NULL") == LETTERS
     assert len({one.message_id for one in server.messages}) == len(server.messages) == LETTERS
+
+
+def _with_mail() -> Settings:
+    return Settings(mail_to_console=True, public_url="http://127.0.0.1")
 
 
 async def _letters(world: World) -> None:

@@ -91,7 +91,14 @@ async def sessions(app: FastAPI) -> SessionFactory:
 
 
 @pytest.fixture
-async def post(sessions: SessionFactory, settings: Settings, server: MailServer, world: World) -> Postroom:
+async def post(
+    sessions: SessionFactory, settings: Settings, server: MailServer, world: World, monkeypatch: pytest.MonkeyPatch
+) -> Postroom:
+    """A post room of a service that has mail set up, as its worker has."""
+    told = {"SMTP_URL": f"smtp://127.0.0.1:{server.port}", "MAIL_FROM": "creneau@example.org", "PUBLIC_URL": HERE}
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("app.letters.service.get_settings", Settings)
     mailing = settings.model_copy(
         update={
             "smtp_url": SecretStr(f"smtp://127.0.0.1:{server.port}"),

@@ -131,13 +131,24 @@ async def test_an_address_that_is_refused_keeps_nobody_else_from_their_letter(
     await written(post, startup)
     sent = await post.go_out()
     assert {one.to for one in sent} == {"c@example.org", await post.scalar(FIRST, id=startup.id)}
+    assert sorted(await post.fates()) == [(False, "refused")] * 2 + [(True, None)] * 2
+    assert await post.waiting() == []
+
+
+@pytest.mark.parametrize(
+    ("verb", "answer"),
+    [("RCPT", "450 not now"), ("RCPT", "554 5.7.1 relay access denied"), ("MAIL", "550 who is that")],
+)
+async def test_what_is_not_for_good_or_not_the_addressees_is_tried_again_and_then_parked(
+    post: Postroom, startup: Organisation, verb: str, answer: str
+) -> None:
+    post.server.answers[verb] = answer
+    await written(post, startup)
     for _ in range(LETTER_TRIES):
         assert await post.go_out() == []
-    query = "SELECT status::text, count(*) FROM jobs.pgqueuer GROUP BY 1"
-    assert await post.rows(query) == [("failed", 2)]
-    told = str(await post.rows("SELECT error FROM job_attempts WHERE outcome = 'parked'"))
-    assert "550" in told
-    assert "poison" not in told.lower()
+    assert await post.fates() == [(False, None)]
+    assert await post.rows("SELECT status::text FROM jobs.pgqueuer") == [("failed",)]
+    assert answer[:3] in str(await post.rows("SELECT error FROM job_attempts WHERE outcome = 'parked'"))
 
 
 FIRST = "SELECT email FROM people WHERE organisation_id = :id ORDER BY id LIMIT 1"
@@ -212,11 +223,21 @@ async def test_who_has_left_or_was_erased_gets_none_and_who_came_later_neither(
     assert await post.scalar("SELECT count(*) FROM letters WHERE person_id = :id", id=left.id) == 0
 
 
-async def test_where_no_mail_is_set_up_nothing_waits(post: Postroom, startup: Organisation) -> None:
-    post.settings = post.settings.model_copy(update={"smtp_url": None})
+async def test_where_no_mail_is_set_up_nothing_waits(
+    post: Postroom, startup: Organisation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SMTP_URL")
     await written(post, startup)
-    await post.go_out()
-    assert (await post.waiting(), await post.fates()) == ([], [(False, "no_mail")])
+    assert (await post.waiting(), await post.fates()) == ([], [])
+
+
+async def test_a_worker_without_mail_leaves_a_letter_to_one_that_has_it(post: Postroom, startup: Organisation) -> None:
+    having = post.settings
+    post.settings = having.model_copy(update={"smtp_url": None})
+    await written(post, startup)
+    assert await post.go_out() == []
+    post.settings = having
+    assert len(await post.go_out()) == 1
 
 
 async def test_letters_about_offers_and_approvals_are_forgotten_and_those_of_crises_kept(
