@@ -30,6 +30,7 @@ from app.core.database import SessionFactory, make_engine, make_session_factory,
 from app.core.heartbeats import BEAT_SECONDS, beat, leave
 from app.core.idempotency import forget_old_keys
 from app.core.jobs import Entrypoint
+from app.core.mail import TAKING_SECONDS
 from app.core.model import new_id
 from app.core.settings import Settings
 from app.core.tenancy import EVERYBODY, acting_for
@@ -84,6 +85,8 @@ WRITERS: Writers = {
 }
 """What letters say, by what they are about."""
 
+LETTER_SECONDS = 4 * TAKING_SECONDS
+"""Nobody takes a letter from a worker that waits for a server's word about it."""
 LETTER_TRIES = 30
 """About a day of them: as long as a mail server may be away without anybody's looking after it."""
 
@@ -112,7 +115,7 @@ JOBS: Mapping[str, Kind] = {
     ),
     Entrypoint.WAITING: Kind(_ask_waiting_list),
     Entrypoint.SIGN_IN_MAIL: Kind(mail_link),
-    Entrypoint.LETTER: Kind(partial(send_letter, writers=WRITERS), POST, tries=LETTER_TRIES),
+    Entrypoint.LETTER: Kind(partial(send_letter, writers=WRITERS), POST, tries=LETTER_TRIES, seconds=LETTER_SECONDS),
     Entrypoint.CERTIFY: Kind(make_certificate, ENGINE, tries=3, seconds=None, given_up=give_up_certificate),
 }
 """How each kind of job is run; a new one is a line here, and one in `Entrypoint`."""

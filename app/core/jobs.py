@@ -89,8 +89,13 @@ async def enqueue(session: AsyncSession, entrypoint: Entrypoint | str, identifie
     await enqueue_all(session, entrypoint, [identifier])
 
 
-async def enqueue_all(session: AsyncSession, entrypoint: Entrypoint | str, identifiers: Sequence[UUID]) -> None:
-    """Add a job for each of these subjects, as `enqueue` does for one, in one statement."""
+async def enqueue_all(
+    session: AsyncSession, entrypoint: Entrypoint | str, identifiers: Sequence[UUID], *, priority: int = 0
+) -> None:
+    """Add a job for each of these subjects, as `enqueue` does for one, in one statement.
+
+    Those of a higher priority begin first; one that is tried again keeps its own.
+    """
     # SQLAlchemy begins a transaction at its first statement: without one, the job would commit by itself.
     await session.execute(text("SELECT 1"))
     connection = await (await session.connection()).get_raw_connection()
@@ -98,7 +103,7 @@ async def enqueue_all(session: AsyncSession, entrypoint: Entrypoint | str, ident
     await queries(AsyncpgDriver(raw)).enqueue(
         [str(entrypoint) for _ in identifiers],
         [identifier.bytes for identifier in identifiers],
-        [0 for _ in identifiers],
+        [priority for _ in identifiers],
         dedupe_key=[dedupe_key(entrypoint, identifier) for identifier in identifiers],
         on_conflict="skip",
     )

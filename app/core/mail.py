@@ -17,6 +17,11 @@ from app.core.sign_in_settings import SignInSettings
 from app.core.web_addresses import is_loopback
 
 SEND_SECONDS = 30.0
+TAKING_SECONDS = 600.0
+"""For a server to take a mail that it has whole: who gives up before may have sent it all the same, and sends it twice.
+
+Source: RFC 5321, section 4.5.3.2.6.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +44,15 @@ class MailRefused(ValueError):
     """The mail is to what is no address, or its server will never take it: to try again would change nothing."""
 
 
-async def send_mail(settings: SignInSettings, mail: Mail) -> None:
+async def send_mail(settings: SignInSettings, mail: Mail, *, patience: float = SEND_SECONDS) -> None:
     """Give a mail to the server that the settings name, or print it where they say so.
 
     The connection is encrypted, by STARTTLS unless it begins so, or goes to this very machine.
+
+    Parameters
+    ----------
+    patience
+        So many seconds the server has for each of its answers, once one is connected.
 
     Raises
     ------
@@ -60,7 +70,7 @@ async def send_mail(settings: SignInSettings, mail: Mail) -> None:
         return
     message = _message(settings, mail)
     try:
-        await _give(settings.smtp_url, message)
+        await _give(settings.smtp_url, message, patience)
     except aiosmtplib.SMTPException as error:
         if _is_for_good(error):
             raise MailRefused("the server takes nothing for this address, or not this mail") from None
@@ -83,11 +93,10 @@ def _is_for_good(error: aiosmtplib.SMTPException) -> bool:
     )
 
 
-async def _give(smtp_url: SecretStr, message: EmailMessage) -> None:
+async def _give(smtp_url: SecretStr, message: EmailMessage, patience: float) -> None:
     server = urlsplit(smtp_url.get_secret_value())
     begins_encrypted = server.scheme == "smtps"
-    await aiosmtplib.send(
-        message,
+    client = aiosmtplib.SMTP(
         hostname=server.hostname,
         port=server.port,
         username=unquote(server.username) if server.username else None,
@@ -96,6 +105,8 @@ async def _give(smtp_url: SecretStr, message: EmailMessage) -> None:
         start_tls=False if begins_encrypted else None if is_loopback(server.hostname) else True,
         timeout=SEND_SECONDS,
     )
+    async with client:
+        await client.send_message(message, timeout=patience)
 
 
 def print_mail(mail: Mail) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.audit.author import Author
 from app.audit.service import record, snapshot
 from app.core.clock import now
-from app.core.mail import Mail, MailRefused, send_mail
+from app.core.mail import TAKING_SECONDS, Mail, MailRefused, send_mail
 from app.core.sign_in_settings import SignInSettings
 from app.jobs.running import JobContext
 from app.letters import repository
@@ -43,7 +43,7 @@ async def send_letter(context: JobContext, *, writers: Writers) -> None:
 async def _given(settings: SignInSettings, mail: Mail) -> Dropped | None:
     """Give a mail to the server, and return what ends its letter instead if no later try could do better."""
     try:
-        await send_mail(settings, mail)
+        await send_mail(settings, mail, patience=TAKING_SECONDS)
     except MailRefused:
         return Dropped.REFUSED
     return None

@@ -21,6 +21,8 @@ from app.letters import repository
 from app.letters.models import Letter, LetterKind
 
 REMOVED_AT_ONCE = 1_000
+PRIORITY = {LetterKind.NOTICE: 1}
+"""What a crisis asks does not wait behind the offers of a round, of which there may be thousands."""
 
 
 class Told(NamedTuple):
@@ -56,7 +58,8 @@ async def write_letters(session: AsyncSession, kind: LetterKind, told: Iterable[
         ]
         if letters:
             await repository.add_new(session, letters)
-            await enqueue_all(session, Entrypoint.LETTER, [letter.id for letter in letters])
+            ids = [letter.id for letter in letters]
+            await enqueue_all(session, Entrypoint.LETTER, ids, priority=PRIORITY.get(kind, 0))
 
 
 async def how_mailed(session: AsyncSession, kind: LetterKind, subject_ids: Collection[UUID]) -> Mapping[UUID, Mailed]:

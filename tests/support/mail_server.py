@@ -29,11 +29,14 @@ class MailServer:
         What it says instead of `250`, to a verb or to a whole line, both in capitals.
     most
         So many messages are taken; of the next it keeps silent, and takes none.
+    late
+        So many seconds after it has taken a message it says so.
     """
 
     answers: dict[str, str] = field(default_factory=dict)
     port: int = 0
     most: int | None = None
+    late: float = 0.0
     heard: list[str] = field(default_factory=list)
     taken: list[bytes] = field(default_factory=list)
     silent: asyncio.Event = field(default_factory=asyncio.Event)
@@ -71,6 +74,7 @@ class MailServer:
             if verb == "DATA":
                 writer.write(b"354 go on\r\n")
                 await self._take(await reader.readuntil(b"\r\n.\r\n"))
+                await asyncio.sleep(self.late)
                 writer.write(b"250 taken\r\n")
             elif verb == "QUIT":
                 writer.write(b"221 bye\r\n")

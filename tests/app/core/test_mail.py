@@ -11,7 +11,7 @@ import aiosmtplib
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from app.core.mail import Mail, send_mail
+from app.core.mail import Mail, MailRefused, send_mail
 from app.core.settings import Settings
 from tests.support.mail_server import MailServer
 
@@ -54,6 +54,31 @@ async def test_a_refusal_is_an_error_and_so_is_tried_again(server: MailServer) -
     server.answers["RCPT"] = "450 not now"
     with pytest.raises(aiosmtplib.SMTPException):
         await send_mail(settings(f"smtp://127.0.0.1:{server.port}"), MAIL)
+
+
+async def test_a_server_that_is_late_to_say_that_it_has_a_mail_is_waited_for(
+    server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Longer than for any other word of its: who does not wait sends what has arrived again."""
+    monkeypatch.setattr("app.core.mail.SEND_SECONDS", 0.5)
+    server.late = 1.5
+    with pytest.raises(aiosmtplib.SMTPException):
+        await send_mail(settings(f"smtp://127.0.0.1:{server.port}"), MAIL, patience=0.5)
+    await send_mail(settings(f"smtp://127.0.0.1:{server.port}"), MAIL, patience=60)
+    assert len(server.taken) == 2
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [{"RCPT": "550 nobody here"}, {"RCPT": "553 5.1.3 what address is that"}],
+)
+async def test_an_address_that_is_refused_for_good_is_an_error_of_its_own(
+    server: MailServer, answers: dict[str, str]
+) -> None:
+    server.answers.update(answers)
+    with pytest.raises(MailRefused) as refused:
+        await send_mail(settings(f"smtp://127.0.0.1:{server.port}"), MAIL)
+    assert "example.org" not in str(refused.value)
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.core.clock import now
 from app.core.database import transaction
 from app.core.jobs import Entrypoint, enqueue
-from app.core.mail import send_mail
+from app.core.mail import TAKING_SECONDS, send_mail
 from app.core.model import new_id
 from app.identity.models import Organisation, OrganisationKind, Role
-from app.jobs.running import Runner
+from app.jobs.queue import take_jobs
+from app.jobs.running import JobContext, Kind, Places, Runner
 from app.letters import sending
 from app.letters.models import Letter, LetterKind
 from app.letters.service import Told, forget_old_letters, write_letters
@@ -99,6 +100,33 @@ async def test_as_many_statements_for_a_hundred_as_for_one(post: Postroom, start
     assert len(await post.waiting()) == 505
 
 
+async def test_what_a_crisis_tells_does_not_wait_behind_offers(post: Postroom, startup: Organisation) -> None:
+    async with transaction(post.sessions) as session:
+        await write_letters(session, LetterKind.OFFER, [Told(new_id(), startup.id) for _ in range(3)])
+    [urgent] = await written(post, startup)
+    begun, stop = [], asyncio.Event()
+
+    async def begin(job: JobContext) -> None:
+        begun.append(job.subject_id)
+        stop.set()
+
+    kinds = {Entrypoint.LETTER: Kind(begin, Places(1))}
+    async with asyncio.timeout(60):
+        await take_jobs(post.settings, Runner(post.sessions, post.settings, kinds, stop))
+    assert await post.scalar("SELECT subject_id FROM letters WHERE id = :id", id=begun[0]) == urgent
+
+
+async def test_a_letter_that_a_server_takes_late_is_sent_once(
+    post: Postroom, startup: Organisation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.core.mail.SEND_SECONDS", 0.5)
+    post.server.late = 1.5
+    await written(post, startup)
+    assert len(await post.go_out()) == 1
+    assert await post.fates() == [(True, None)]
+    assert (JOBS[Entrypoint.LETTER].seconds or 0) > TAKING_SECONDS >= 300
+
+
 async def test_while_the_mail_server_is_away_letters_wait_and_go_out_when_it_is_back(
     post: Postroom, startup: Organisation
 ) -> None:
@@ -160,7 +188,7 @@ async def test_a_worker_that_dies_once_the_server_has_a_letter_sends_it_under_th
     """Between the server's word and the commit nobody can know: mailboxes know the two for one."""
     under_way = asyncio.Event()
 
-    async def sends_and_falls_silent(settings: Any, mail: Any) -> None:
+    async def sends_and_falls_silent(settings: Any, mail: Any, **_: Any) -> None:
         await send_mail(settings, mail)
         under_way.set()
         await asyncio.Event().wait()
@@ -189,7 +217,7 @@ async def test_an_attempt_that_was_overtaken_notes_nothing(
     await written(post, startup)
     [letter_id] = await post.waiting()
 
-    async def is_overtaken(settings: Any, mail: Any) -> None:
+    async def is_overtaken(settings: Any, mail: Any, **_: Any) -> None:
         monkeypatch.setattr(sending, "send_mail", send_mail)
         await post.send(letter_id)
 
