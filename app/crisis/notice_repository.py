@@ -26,16 +26,33 @@ from app.identity.models import Organisation, Person
 
 
 async def page_notices(
-    session: AsyncSession, crisis_id: UUID, paging: PageQuery, organisation_id: UUID | None
+    session: AsyncSession,
+    crisis_id: UUID,
+    paging: PageQuery,
+    organisation_id: UUID | None,
+    *,
+    among: Collection[UUID] | None = None,
 ) -> tuple[list[Notice], str | None]:
-    """Return one page of the notices of a crisis: all, or of a real one, those to one organisation.
+    """Return one page of the notices of a crisis: all, or of a real one, those to one organisation; or among some.
 
     That it is real is asked for by row-level security: whoever reads their own sees no crisis.
     """
     statement: Select[Any] = select(Notice).where(col(Notice.crisis_id) == crisis_id)
     if organisation_id is not None:
         statement = statement.where(col(Notice.organisation_id) == organisation_id)
+    if among is not None:
+        statement = statement.where(col(Notice.id).in_(among))
     return await fetch_page(session, statement, paging, [(col(Notice.id), UUID)])
+
+
+async def real_notices(session: AsyncSession, crisis_id: UUID) -> list[UUID]:
+    """Return the notices of a crisis, of a drill none."""
+    statement = (
+        select(col(Notice.id))
+        .join(Crisis, col(Crisis.id) == col(Notice.crisis_id))
+        .where(col(Crisis.id) == crisis_id, col(Crisis.mode) == CrisisMode.REAL)
+    )
+    return list(await session.scalars(statement))
 
 
 async def find_real_notice(session: AsyncSession, notice_id: UUID, organisation_id: UUID) -> Notice | None:

@@ -16,17 +16,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.audit.author import Author
 from app.audit.service import record_created
 from app.core.bulk import insert_all
-from app.core.paging import PageQuery
 from app.core.plain import new_row
 from app.crisis import notice_repository
 from app.crisis.declaration import CrisisRules
 from app.crisis.models import Crisis, CrisisMode
 from app.crisis.notice_facts import contest_facts
 from app.crisis.notice_models import Notice, NoticeKind
+from app.crisis.order_schemas import NoticeFilter
 from app.crisis.paging import page_for
+from app.crisis.service import SEES_ALL
 from app.identity.actor import Actor
 from app.letters.models import LetterKind
-from app.letters.service import Told, write_letters
+from app.letters.service import Told, unreached, write_letters
 
 CONTESTABLE = frozenset(
     {NoticeKind.WILL_GIVE_WAY, NoticeKind.GAVE_WAY, NoticeKind.ANSWER_REMINDER, NoticeKind.REPLACEMENT_LAPSED}
@@ -105,8 +106,18 @@ async def notify_all(
 
 
 async def list_notices(
-    session: AsyncSession, actor: Actor, crisis_id: UUID, paging: PageQuery
+    session: AsyncSession, actor: Actor, crisis_id: UUID, query: NoticeFilter
 ) -> tuple[list[Notice], str | None]:
-    """Return one page of a crisis's notices, to an organisation those sent to it, of no drill; as `page_for` has it."""
-    page = partial(notice_repository.page_notices, session, crisis_id, paging)
-    return await page_for(session, actor, crisis_id, paging, page)
+    """Return one page of a crisis's notices, to an organisation those sent to it, of no drill; as `page_for` has it.
+
+    Raises
+    ------
+    NotAllowed
+        If somebody who does not lead it asks which have reached nobody.
+    """
+    among = None
+    if query.unreached:
+        actor.require(*sorted(SEES_ALL))
+        among = await unreached(session, LetterKind.NOTICE, await notice_repository.real_notices(session, crisis_id))
+    page = partial(notice_repository.page_notices, session, crisis_id, query, among=among)
+    return await page_for(session, actor, crisis_id, query, page)

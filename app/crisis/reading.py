@@ -129,13 +129,14 @@ def read_order(row: CrisisOrder, displacements: Sequence[Displacement]) -> Order
 async def show_notices(session: AsyncSession, rows: Sequence[Notice]) -> list[NoticeRead]:
     """Return notices with their texts in both languages, and how far each was told by mail."""
     mailed = await how_mailed(session, LetterKind.NOTICE, [row.id for row in rows])
-    return [_read_notice(row, mailed[row.id]) for row in rows]
+    return [_read_notice(row, mailed.get(row.id)) for row in rows]
 
 
-def _read_notice(row: Notice, mailed: Mailed) -> NoticeRead:
+def _read_notice(row: Notice, mailed: Mailed | None) -> NoticeRead:
     text = notice_text(row.kind, row.facts, row.reason_code, row.respond_by_at)
     told = NoticeText(en=text.en, fr=text.fr)
-    return NoticeRead(**row.model_dump(), text=told, mailed=NoticeMailed(**mailed._asdict()))
+    counts = NoticeMailed(**mailed._asdict()) if mailed else None
+    return NoticeRead(**row.model_dump(), text=told, mailed=counts)
 
 
 def read_restoration(row: Restoration) -> RestorationRead:

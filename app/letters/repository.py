@@ -4,14 +4,14 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.core.bulk import written_columns
 from app.identity.models import Organisation, Person
-from app.letters.models import PASSING, Letter, LetterKind
+from app.letters.models import PASSING, Dropped, Letter, LetterKind
 
 
 async def active_people(session: AsyncSession, organisation_ids: Collection[UUID]) -> list[tuple[UUID, UUID]]:
@@ -54,14 +54,28 @@ async def addressee(session: AsyncSession, letter: Letter) -> tuple[Person, str]
     return person, organisation
 
 
-async def counts(session: AsyncSession, kind: LetterKind, subject_ids: Collection[UUID]) -> dict[UUID, tuple[int, int]]:
-    """Return how many letters there are about each of these things that has any, and how many of them are sent."""
+async def counts(
+    session: AsyncSession, kind: LetterKind, subject_ids: Collection[UUID]
+) -> dict[UUID, tuple[int, int, int]]:
+    """Return how many letters there are about each of these things that has any, how many are sent, and dropped."""
     statement = (
-        select(col(Letter.subject_id), func.count(), func.count(col(Letter.sent_at)))
+        select(
+            col(Letter.subject_id), func.count(), func.count(col(Letter.sent_at)), func.count(col(Letter.dropped_as))
+        )
         .where(col(Letter.kind) == kind, col(Letter.subject_id).in_(subject_ids))
         .group_by(col(Letter.subject_id))
     )
-    return {subject_id: (written, sent) for subject_id, written, sent in await session.execute(statement)}
+    return {subject_id: (written, sent, gone) for subject_id, written, sent, gone in await session.execute(statement)}
+
+
+async def reached(session: AsyncSession, kind: LetterKind, subject_ids: Collection[UUID]) -> set[UUID]:
+    """Return those things of which a letter is sent, or was not needed any more."""
+    statement = select(col(Letter.subject_id)).where(
+        col(Letter.kind) == kind,
+        col(Letter.subject_id).in_(subject_ids),
+        or_(col(Letter.sent_at).is_not(None), col(Letter.dropped_as) == Dropped.MOOT),
+    )
+    return {*await session.scalars(statement)}
 
 
 async def remove_passing(session: AsyncSession, before: datetime, limit: int) -> int:

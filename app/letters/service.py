@@ -33,10 +33,11 @@ class Told(NamedTuple):
 
 
 class Mailed(NamedTuple):
-    """How many people were to be told of a thing by mail, and how many letters a mail server has taken."""
+    """How many people were to be told of a thing by mail, how many letters a server has taken, and how many go not."""
 
     people: int
     sent: int
+    dropped: int
 
 
 async def write_letters(session: AsyncSession, kind: LetterKind, told: Iterable[Told]) -> None:
@@ -63,10 +64,19 @@ async def write_letters(session: AsyncSession, kind: LetterKind, told: Iterable[
 
 
 async def how_mailed(session: AsyncSession, kind: LetterKind, subject_ids: Collection[UUID]) -> Mapping[UUID, Mailed]:
-    """Return how far things that the caller may see were told by mail, by their identifiers."""
+    """Return how far things that the caller may see were told by mail; those of which no letter was written are out."""
     async with across_organisations(session):
         found = await repository.counts(session, kind, subject_ids)
-    return {one: Mailed(*found.get(one, (0, 0))) for one in subject_ids}
+    return {subject_id: Mailed(*counts) for subject_id, counts in found.items()}
+
+
+async def unreached(session: AsyncSession, kind: LetterKind, subject_ids: Collection[UUID]) -> set[UUID]:
+    """Return those things of which no letter is sent: none was written, all wait, or all were dropped.
+
+    One whose letter was not needed any more is none of them.
+    """
+    async with across_organisations(session):
+        return {*subject_ids} - await repository.reached(session, kind, subject_ids)
 
 
 async def forget_old_letters(session: AsyncSession) -> int:

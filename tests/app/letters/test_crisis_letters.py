@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.database import transaction
@@ -30,7 +31,7 @@ def missing(message: Taken, *said: object) -> list[str]:
     return [str(one) for one in said if str(one) not in message.text]
 
 
-async def mailed(crises: Crises, crisis_id: str, **by: Any) -> list[dict[str, int]]:
+async def mailed(crises: Crises, crisis_id: str, **by: Any) -> list[Any]:
     return [one["mailed"] for one in (await crises.get(f"/{crisis_id}/notices", **by))["items"]]
 
 
@@ -45,9 +46,9 @@ async def test_activation_writes_to_the_maker_and_to_whose_lot_gives_way_and_to_
     place, crisis_id = await activated(crises, world)
     maker, owner = [await post.person_of(one) for one in (place.made.cdmo.id, place.first.startup.id)]
     order = await crises.order_of(crisis_id)
-    assert await mailed(crises, crisis_id) == [{"people": 1, "sent": 0}] * 2
+    assert await mailed(crises, crisis_id) == [{"people": 1, "sent": 0, "dropped": 0}] * 2
     sent = await post.go_out()
-    assert await mailed(crises, crisis_id, by=place.first.headers) == [{"people": 1, "sent": 1}]
+    assert await mailed(crises, crisis_id, by=place.first.headers) == [{"people": 1, "sent": 1, "dropped": 0}]
     assert sorted(one.to for one in sent) == sorted([maker, owner])
     [issued], [coming] = post.to(maker), post.to(owner)
     assert issued.subject.startswith("Créneau : crise, Outbreak : répondre avant le ")
@@ -155,7 +156,8 @@ async def test_a_drill_writes_to_nobody_at_any_step(
     await crises.post(f"/{crisis_id}/stand-down")
     told = (await crises.get(f"/{crisis_id}/notices"))["items"]
     assert len({one["kind"] for one in told}) >= 5
-    assert all(one["mailed"] == {"people": 0, "sent": 0} for one in told)
+    assert [one["mailed"] for one in told] == [None] * len(told)
+    assert (await crises.get(f"/{crisis_id}/notices?unreached=true"))["items"] == []
     assert (await post.waiting(), await post.scalar("SELECT count(*) FROM letters")) == ([], 0)
     [person_id] = [
         row[0]
@@ -165,6 +167,30 @@ async def test_a_drill_writes_to_nobody_at_any_step(
     await _forged(post, world, notice_id, person_id)
     assert await post.go_out() == []
     assert await post.fates() == [(False, "moot")]
+
+
+async def test_those_who_lead_find_whom_no_letter_has_reached(
+    crises: Crises, world: World, owner: AsyncEngine, post: Postroom
+) -> None:
+    """Whether nobody is there to be written to, or the address is refused; not those whose letter was overtaken."""
+    place = await contested(world)
+    async with owner.begin() as connection:
+        query = "UPDATE people SET deactivated_at = now() WHERE organisation_id = :id"
+        await connection.execute(text(query), {"id": place.first.startup.id})
+    crisis_id, _ = await crises.activated(targets=CONTESTED_TARGET)
+    maker = await post.person_of(place.made.cdmo.id)
+    post.server.answers[f"RCPT TO:<{maker}>".upper()] = "550 nobody here"
+    await post.go_out()
+    path = f"/{crisis_id}/notices?unreached=true"
+    found = {one["kind"]: one["mailed"] for one in (await crises.get(path))["items"]}
+    assert found == {"order_issued": {"people": 1, "sent": 0, "dropped": 1}, "will_give_way": None}
+    await crises.get(path, by=place.made.headers, expect=403)
+    post.server.answers.clear()
+    order = await crises.order_of(crisis_id)
+    await crises.post(f"/{crisis_id}/orders/{order['id']}/accept", by=place.made.headers)
+    await post.go_out()
+    kinds = [one["kind"] for one in (await crises.get(path))["items"]]
+    assert sorted(kinds) == ["gave_way", "order_issued", "will_give_way"]
 
 
 async def test_a_letter_about_a_notice_to_another_organisation_is_not_sent(
