@@ -51,4 +51,4 @@ async def offer_letter(session: AsyncSession, offer_id: UUID, organisation_id: U
         ),
     ]
     subject = Bilingual(f"a place for you, answer by {english}", f"une place pour vous, répondre avant le {french}")
-    return Content(subject, paragraphs, f"/v1/offers/{offer.id}")
+    return Content(subject, paragraphs, asks=True)

@@ -50,4 +50,4 @@ async def approval_letter(session: AsyncSession, booking_id: UUID, organisation_
         )
         subject = Bilingual(f"{subject.en}, by {english}", f"{subject.fr} avant le {french}")
     paragraphs.append(Bilingual(f"Reference: booking {booking.id}.", f"Référence : réservation {booking.id}."))
-    return Content(subject, paragraphs, f"/v1/bookings/{booking.id}")
+    return Content(subject, paragraphs, asks=True)

@@ -26,7 +26,7 @@ async def notice_letter(session: AsyncSession, notice_id: UUID, organisation_id:
         return None
     told = notice_text(notice.kind, left.facts, notice.reason_code, left.respond_by_at)
     paragraphs = [Bilingual(told.en, told.fr), _references(notice), _written(notice)]
-    return Content(_subject(notice, left), paragraphs, f"/v1/crises/{notice.crisis_id}/notices")
+    return Content(_subject(notice, left), paragraphs, left.asks)
 
 
 def _subject(notice: Notice, left: Tellable) -> Bilingual:

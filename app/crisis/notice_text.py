@@ -10,8 +10,9 @@ from typing import Any
 
 from app.core.spelling import day_in_words, euros_in_words, instant_in_words
 from app.crisis.notice_models import NoticeKind
-from app.crisis.notice_wording import ACTS, NOTICES, REASONS, SILENCE, Sentence
+from app.crisis.notice_wording import ACTS, ANSWERS, NOTICES, REASONS, SILENCE, Sentence
 
+CODED = {"act.kind": ACTS, "answer": ANSWERS, "silence": SILENCE}
 FIELD = re.compile(r"{([a-z_.]+)}")
 
 
@@ -60,10 +61,8 @@ def _words(facts: Mapping[str, Any], *, french: bool, path: str = "") -> Iterabl
 
 
 def _word(path: str, value: object, *, french: bool) -> str:
-    if path == "act.kind":
-        return _in(ACTS[str(value)], french=french)
-    if path == "silence":
-        return _in(SILENCE[str(value)], french=french)
+    if path in CODED:
+        return _in(CODED[path][str(value)], french=french)
     name = path.rpartition(".")[2]
     if name == "end":
         return day_in_words(date.fromisoformat(str(value)) - timedelta(days=1), french=french)

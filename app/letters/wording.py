@@ -1,4 +1,4 @@
-"""How a letter is put: greeting, what it is about, and where to answer, in the reader's language or in both.
+"""How a letter is put: greeting, what it is about, and where to sign in, in the reader's language or in both.
 
 Pure.
 """
@@ -28,13 +28,13 @@ class Content(NamedTuple):
 
     Attributes
     ----------
-    path
-        Where the service shows it, below its address.
+    asks
+        Whether there is something to answer.
     """
 
     subject: Bilingual
     paragraphs: Sequence[Bilingual]
-    path: str
+    asks: bool
 
 
 class Reader(NamedTuple):
@@ -46,11 +46,13 @@ class Reader(NamedTuple):
 
 
 _FRAME = Bilingual(
-    "Hello {name},\n\n{text}\n\nTo answer, sign in: {here}/sign-in\nAnd see: {here}{path}\n\nThis goes to everybody who"
-    " acts for {organisation} in Créneau.",
-    "Bonjour {name},\n\n{text}\n\nPour répondre, connectez-vous : {here}/sign-in\nPuis consultez : {here}{path}\n\nCe"
-    " message est adressé à chaque personne qui agit pour {organisation} dans Créneau.",
+    "Hello {name},\n\n{text}\n\n{sign_in}: {here}/sign-in\n\nThis goes to everybody who acts for {organisation} in"
+    " Créneau.",
+    "Bonjour {name},\n\n{text}\n\n{sign_in} : {here}/sign-in\n\nCe message est adressé à chaque personne qui agit pour"
+    " {organisation} dans Créneau.",
 )
+_TO_ANSWER = Bilingual("To answer, sign in", "Pour répondre, connectez-vous")
+_TO_READ = Bilingual("Sign in", "Se connecter")
 BOTH = (Language.FR, Language.EN)
 
 
@@ -74,6 +76,6 @@ def _text(content: Content, reader: Reader, here: str, language: Language) -> st
         name=reader.name,
         organisation=reader.organisation,
         text="\n\n".join(paragraph.said(language) for paragraph in content.paragraphs),
+        sign_in=(_TO_ANSWER if content.asks else _TO_READ).said(language),
         here=here,
-        path=content.path,
     )

@@ -53,7 +53,7 @@ async def test_activation_writes_to_the_maker_and_to_whose_lot_gives_way_and_to_
     [issued], [coming] = post.to(maker), post.to(owner)
     assert issued.subject.startswith("Créneau : crise, Outbreak : répondre avant le ")
     assert " / crisis, Outbreak: answer by " in issued.subject
-    both = ("Bonjour ", "Hello ", "\n\n--\n\n", f"{HERE}/sign-in\n", f"{HERE}/v1/crises/{crisis_id}/notices", crisis_id)
+    both = ("Bonjour ", "Hello ", "\n\n--\n\n", f"To answer, sign in: {HERE}/sign-in\n", crisis_id)
     assert missing(issued, *both, "Vous avez reçu un ordre.", "You have received an order.", order["id"]) == []
     assert missing(issued, "Acceptez-le", "Accept it, or name your earliest day, by ", "The minister") == []
     assert missing(coming, *both, place.first.booking.id, "Votre lot devra", "Your lot will have to give way") == []
@@ -102,7 +102,13 @@ async def test_an_acceptance_writes_to_the_owner_and_to_those_who_lead(
     [gone] = [one for one in sent if one.to == owner]
     assert missing(gone, "Votre lot a laissé la place", "accept or decline it by ", "How to contest this:") == []
     told = next(one for one in sent if one.to != owner)
-    assert missing(told, "An order was answered: accepted.", place.made.cdmo.name) == []
+    words = (
+        "An order was answered: accepted.",
+        "Un ordre a reçu une réponse : accepté.",
+        f"\nSign in: {HERE}/sign-in\n",
+    )
+    assert missing(told, *words, place.made.cdmo.name) == []
+    assert missing(told, "To answer", "Pour répondre") == ["To answer", "Pour répondre"]
     assert str(place.first.booking.id) not in told.text
 
 

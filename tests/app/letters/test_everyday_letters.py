@@ -28,7 +28,7 @@ async def test_an_offer_from_the_waiting_list_is_told_to_whom_it_is_made(room: R
     assert told.to == await post.person_of(room.requests["patient"].organisation_id)
     assert missing(told, "A place has fallen free", "Une place s'est libérée", offer["id"], room.id_of("patient")) == []
     assert missing(told, "from 1 January 2030 to 12 February 2030", "du 1er janvier 2030 au 12 février 2030") == []
-    assert missing(told, "accept or decline it by ", f"{HERE}/v1/offers/{offer['id']}") == []
+    assert missing(told, "accept or decline it by ", f"To answer, sign in: {HERE}/sign-in", offer["id"]) == []
     assert "une place pour vous, répondre avant le " in told.subject
 
 
@@ -66,7 +66,7 @@ async def test_a_cdmo_is_told_that_a_booking_awaits_it_and_not_whose_it_is(marke
     [told] = await post.go_out()
     assert told.to == await post.person_of(market.cdmo.id)
     words = ("A booking on your line awaits", "Une réservation sur votre ligne", "Approve or decline it by ")
-    assert missing(told, *words, booking["id"], f"{HERE}/v1/bookings/{booking['id']}", "11 January 2030") == []
+    assert missing(told, *words, booking["id"], f"To answer, sign in: {HERE}/sign-in", "11 January 2030") == []
     hidden = (market.startup.name, market.product.code_name, str(market.request.id), str(market.product.id))
     assert missing(told, *hidden) == list(hidden)
 

@@ -38,7 +38,7 @@ async def startup(post: Postroom, monkeypatch: pytest.MonkeyPatch) -> Organisati
 
     async def write(_session: Any, subject_id: Any, _organisation_id: Any) -> Content:
         return Content(
-            Bilingual("news", "nouvelles"), [Bilingual(f"About {subject_id}.", f"De {subject_id}.")], "/v1/x"
+            Bilingual("news", "nouvelles"), [Bilingual(f"About {subject_id}.", f"De {subject_id}.")], asks=False
         )
 
     monkeypatch.setitem(sending_writers(), LetterKind.NOTICE, write)

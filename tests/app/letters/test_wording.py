@@ -9,7 +9,7 @@ HERE = "https://creneau.example.org"
 CONTENT = Content(
     Bilingual("a place\r\nBcc: all@example.org", "une place {name}"),
     [Bilingual("First {text}.", "Un {here}."), Bilingual("Second.", "Deux.")],
-    "/v1/offers/1",
+    asks=True,
 )
 
 
@@ -23,9 +23,18 @@ def test_who_has_told_a_language_reads_that_alone(language: Language) -> None:
     assert RULE not in text
     assert (text.startswith("Hello Zoé {path},"), "First {text}.\n\nSecond." in text) == (language is Language.EN,) * 2
     assert (text.startswith("Bonjour Zoé {path},"), "Un {here}.\n\nDeux." in text) == (language is Language.FR,) * 2
-    assert text.count(HERE) == 2
-    assert f"{HERE}/v1/offers/1\n" in text
+    assert text.count(HERE) == 1
+    assert ("To answer, sign in: " in text, "Pour répondre, " in text) == (
+        language is Language.EN,
+        language is Language.FR,
+    )
     assert "Maker {0}" in text
+
+
+def test_where_nothing_is_asked_nobody_is_to_answer() -> None:
+    text = text_of(CONTENT._replace(asks=False), reader(None), HERE)
+    assert (f"\nSign in: {HERE}/sign-in\n" in text, f"\nSe connecter : {HERE}/sign-in\n" in text) == (True, True)
+    assert ("To answer" in text, "Pour répondre" in text) == (False, False)
 
 
 def test_others_read_both() -> None:
