@@ -1,6 +1,6 @@
 """Letters: who is to be told by mail of what, and when they were; and in which language people are written to.
 
-The service alone reads and writes them. `creneau_drill` has no right to: a drill is told to nobody outside.
+The service alone reads and writes them: it notes what became of one, and removes none about a crisis. `creneau_drill` has no right to: a drill is told to nobody outside.
 
 Revision ID: 0045
 Revises: 0044
@@ -48,8 +48,12 @@ def upgrade() -> None:
     op.execute("ALTER TABLE letters ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY")
     op.execute("CREATE POLICY trusted ON letters TO CURRENT_USER, creneau_service USING (true) WITH CHECK (true)")
     op.execute("CREATE POLICY seen ON letters FOR SELECT USING (false)")
+    op.execute(
+        "CREATE POLICY kept ON letters AS RESTRICTIVE FOR DELETE TO creneau_service"
+        " USING (kind IN ('offer', 'approval'))"
+    )
     for role in ROLES:
-        right = f"GRANT SELECT, INSERT, UPDATE, DELETE ON letters TO {role}"
+        right = f"GRANT SELECT, INSERT, UPDATE (sent_at, dropped_as), DELETE ON letters TO {role}"
         op.execute(f"DO $$ BEGIN IF EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN {right}; END IF; END $$")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import event, text
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.clock import now
@@ -14,6 +15,7 @@ from app.core.database import transaction
 from app.core.jobs import Entrypoint, enqueue
 from app.core.mail import TAKING_SECONDS, send_mail
 from app.core.model import new_id
+from app.core.tenancy import EVERYBODY, acting_for
 from app.identity.models import Organisation, OrganisationKind, Role
 from app.jobs.queue import take_jobs
 from app.jobs.running import JobContext, Kind, Places, Runner
@@ -243,6 +245,7 @@ async def test_who_has_left_or_was_erased_gets_none_and_who_came_later_neither(
     async with transaction(post.sessions) as session:
         held = {part.table: part.rows for part in (await export_person(session, erased.id)).parts}
         await erase_person(session, erased.id, ErasureReason.ASKED_BY_PERSON)
+    assert [one["dropped_as"] for one in held["letters"]] == [None]
     assert ([one["kind"] for one in held["letters"]], held["people"][0]["language"]) == (["notice"], "fr")
     assert await post.scalar("SELECT language FROM people WHERE id = :id", id=erased.id) is None
     sent = await post.go_out()
@@ -282,6 +285,18 @@ async def test_letters_about_offers_and_approvals_are_forgotten_and_those_of_cri
         assert await forget_old_letters(session) == 0
     query = "SELECT kind, count(*) FROM letters GROUP BY kind ORDER BY kind"
     assert await post.rows(query) == [("approval", 1), ("notice", 2), ("offer", 1)]
+
+
+async def test_the_service_changes_only_what_became_of_a_letter_and_removes_none_about_a_crisis(
+    post: Postroom, startup: Organisation
+) -> None:
+    await written(post, startup)
+    with acting_for(EVERYBODY):
+        for change in ("person_id = person_id", "kind = 'offer'", "subject_id = subject_id"):
+            with pytest.raises(ProgrammingError, match="permission denied"):
+                await post.rows(f"UPDATE letters SET {change} RETURNING id")  # noqa: S608
+        assert len(await post.rows("UPDATE letters SET sent_at = now() RETURNING id")) == 1
+        assert await post.rows("DELETE FROM letters RETURNING id") == []
 
 
 async def test_a_person_says_in_which_language_they_are_written_to(visitors: Visitors) -> None:
