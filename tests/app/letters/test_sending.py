@@ -112,7 +112,7 @@ async def test_what_a_crisis_tells_does_not_wait_behind_offers(post: Postroom, s
         begun.append(job.subject_id)
         stop.set()
 
-    kinds = {Entrypoint.LETTER: Kind(begin, Places(1))}
+    kinds: dict[str, Kind] = {Entrypoint.LETTER: Kind(begin, Places(1))}
     async with asyncio.timeout(60):
         await take_jobs(post.settings, Runner(post.sessions, post.settings, kinds, stop))
     assert await post.scalar("SELECT subject_id FROM letters WHERE id = :id", id=begun[0]) == urgent
