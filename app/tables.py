@@ -20,6 +20,7 @@ from app.identity import sign_in_models as sign_in
 from app.identity import token_client_models as token_clients
 from app.indicators import models as indicators
 from app.jobs import models as jobs
+from app.letters import models as letters
 from app.privacy import models as privacy
 from app.requests import models as requests
 
@@ -37,6 +38,7 @@ __all__ = [
     "identity",
     "indicators",
     "jobs",
+    "letters",
     "metadata",
     "notices",
     "personal",

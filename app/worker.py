@@ -11,6 +11,7 @@ import structlog
 
 from app.allocation.certifying import give_up_certificate, make_certificate
 from app.allocation.models import RunKind
+from app.allocation.offer_letters import offer_letter
 from app.allocation.offers import expire_offers
 from app.allocation.preparing import Reading
 from app.allocation.preparing_round import read_round
@@ -20,6 +21,7 @@ from app.allocation.solving import Searches, solve_run
 from app.allocation.waiting import ask_again, ask_waiting_list, count_attempt, offer_freed
 from app.audit.author import Author
 from app.audit.sealing import seal_records
+from app.bookings.approval_letters import approval_letter
 from app.bookings.readiness import charge_readiness
 from app.bookings.service import decline_overdue, expire_stale_holds
 from app.capacity.readiness import record_readiness
@@ -28,6 +30,7 @@ from app.core.database import SessionFactory, make_engine, make_session_factory,
 from app.core.heartbeats import BEAT_SECONDS, beat, leave
 from app.core.idempotency import forget_old_keys
 from app.core.jobs import Entrypoint
+from app.core.mail import TAKING_SECONDS
 from app.core.model import new_id
 from app.core.settings import Settings
 from app.core.tenancy import EVERYBODY, acting_for
@@ -38,6 +41,7 @@ from app.crisis.ending import expire_crises
 from app.crisis.expiring import warn_of_expiry
 from app.crisis.first_refusal import settle_unanswered
 from app.crisis.giving_up import give_up_left_runs, let_go_of_left
+from app.crisis.notice_letters import notice_letter
 from app.crisis.preparing import read_crisis
 from app.crisis.replanning import take_up_run
 from app.crisis.searching import PLAN_SEARCH, plan
@@ -50,6 +54,9 @@ from app.jobs.queue import take_jobs
 from app.jobs.running import JobContext, Kind, Places, Runner
 from app.jobs.service import remove_old
 from app.jobs.sweeping import Sweep, Sweeper, tolerantly
+from app.letters.models import LetterKind
+from app.letters.sending import Writers, send_letter
+from app.letters.service import forget_old_letters
 from app.privacy.service import forget_past
 from app.requests.alerting import evaluate_alerts, forget_openings
 
@@ -71,6 +78,19 @@ SEARCHES: Searches = {PLAN_SEARCH: plan, CHOICE_SEARCH: choose, GROUNDS_SEARCH: 
 """How runs are solved that are more than one problem."""
 
 
+WRITERS: Writers = {
+    LetterKind.NOTICE: notice_letter,
+    LetterKind.OFFER: offer_letter,
+    LetterKind.APPROVAL: approval_letter,
+}
+"""What letters say, by what they are about."""
+
+LETTER_SECONDS = 4 * TAKING_SECONDS
+"""Nobody takes a letter from a worker that waits for a server's word about it."""
+LETTER_TRIES = 30
+"""About a day of them: as long as a mail server may be away without anybody's looking after it."""
+
+
 async def _ask_waiting_list(context: JobContext) -> None:
     """Take up the freed days of a unit; the attempt is counted first, and counts whatever becomes of it."""
     async with context.transaction() as session:
@@ -82,6 +102,9 @@ async def _ask_waiting_list(context: JobContext) -> None:
 ENGINE = Places(2)
 """Of jobs that run the engine, which takes cores and gigabytes, for minutes, and limits its own time."""
 
+POST = Places(4)
+"""Of letters, of which there may be thousands: signing in does not wait behind them."""
+
 JOBS: Mapping[str, Kind] = {
     Entrypoint.SOLVE: Kind(
         partial(solve_run, follow_ups=FOLLOW_UPS, searches=SEARCHES, readings=READINGS),
@@ -92,6 +115,7 @@ JOBS: Mapping[str, Kind] = {
     ),
     Entrypoint.WAITING: Kind(_ask_waiting_list),
     Entrypoint.SIGN_IN_MAIL: Kind(mail_link),
+    Entrypoint.LETTER: Kind(partial(send_letter, writers=WRITERS), POST, tries=LETTER_TRIES, seconds=LETTER_SECONDS),
     Entrypoint.CERTIFY: Kind(make_certificate, ENGINE, tries=3, seconds=None, given_up=give_up_certificate),
 }
 """How each kind of job is run; a new one is a line here, and one in `Entrypoint`."""
@@ -112,6 +136,7 @@ SWEEPS: Mapping[str, Sweep] = {
     "old_idempotency_keys": forget_old_keys,
     "old_attempts": remove_old,
     "old_sign_ins": forget_old_sign_ins,
+    "old_letters": forget_old_letters,
     "freed_periods": ask_again,
     "alerts": evaluate_alerts,
     "old_openings": forget_openings,
@@ -130,6 +155,7 @@ RARE_SWEEPS: Mapping[str, float] = {
     "old_attempts": 3_600.0,
     "old_openings": 3_600.0,
     "old_sign_ins": 600.0,
+    "old_letters": 3_600.0,
     "readiness_days": 3_600.0,
     "readiness_fees": 3_600.0,
     "old_idempotency_keys": 60.0,

@@ -13,6 +13,7 @@ from app.allocation.adjusting import newest_plan
 from app.allocation.entrants import OPEN_TO_OFFERS, move
 from app.allocation.errors import AlreadyPublished, CalendarChanged
 from app.allocation.models import Offer, Round, RoundRequest, RoundStatus, Run
+from app.allocation.offer_letters import tell_of_offers
 from app.allocation.offers import settle_rounds
 from app.allocation.places import Place, offer_of
 from app.allocation.planner import Supply, match_policy, options_of
@@ -131,6 +132,7 @@ async def _offer(
     offers = [offer_of(run, booking, round_id=row.id) for booking in await create_bookings(session, actor, drafts)]
     session.add_all(offers)
     await record_all(session, actor, "offer.made", offers)
+    await tell_of_offers(session, offers)
     return offers
 
 

@@ -25,6 +25,7 @@ from app.allocation.models import (
     WaitingOutcome,
     WaitingResult,
 )
+from app.allocation.offer_letters import tell_of_offers
 from app.allocation.places import Place, offer_of
 from app.allocation.runs import create_run
 from app.allocation.waiting_case import Case, lock_waiting, read_case, read_passed_over
@@ -173,6 +174,7 @@ async def _offer(
     offers = {offer.request_id: offer for offer in (offer_of(run, booking) for booking in bookings)}
     session.add_all(offers.values())
     await record_all(session, AUTHOR, "offer.made", offers.values())
+    await tell_of_offers(session, offers.values())
     verdicts = told_apart(case.verdicts, offers)
     await _decide(session, case, freed, WaitingOutcome.OFFERED, verdicts, run=run, offers=offers)
     for request_id in offers:

@@ -14,7 +14,7 @@ from uuid import UUID
 from app.audit.personal_models import AuditPersonalValue
 
 KEPT_APART: Mapping[str, Mapping[str, str]] = {
-    "people": {"name": "id", "email": "id"},
+    "people": {"name": "id", "email": "id", "language": "id"},
     "api_keys": {"name": "person_id"},
     "invitations": {"name": "id", "email": "id"},
     "person_identities": {"subject": "person_id"},

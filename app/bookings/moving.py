@@ -14,6 +14,7 @@ from app.audit.author import Author
 from app.audit.service import record
 from app.bookings import expiry, followers, freed, ledger, placing, repository, resale, service, slip_repository
 from app.bookings.access import require_not_ordered, view_for
+from app.bookings.approval_letters import ask_by_letter
 from app.bookings.approvals import deadline_of, require_approvable, require_in_time
 from app.bookings.changing import change_status, end_run_out, has_run_out, relocate
 from app.bookings.drafts import BookingDraft, draft_of
@@ -198,6 +199,7 @@ async def _ask(
     asked = await service.create_booking(session, actor, draft)
     code, text = reason
     await record(session, actor, "booking.move_asked", asked, reason_code=code, reason_text=text)
+    await ask_by_letter(session, asked)
 
 
 async def _take_effect(

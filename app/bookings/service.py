@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.audit.author import Author
 from app.audit.service import creation
 from app.bookings import expiry, followers, followup, freed, ledger, obstacles, repository, resale, writing_repository
+from app.bookings.approval_letters import ask_by_letter
 from app.bookings.approvals import deadline_of, require_approvable
 from app.bookings.changing import change_status
 from app.bookings.drafts import BookingDraft, draft_of
@@ -208,6 +209,7 @@ async def confirm(session: AsyncSession, author: Author, booking: Booking) -> Bo
         return booking
     changes = {"approval_expires_at": deadline_of(start_on, booking.source)}
     await change_status(session, author, booking, BookingStatus.AWAITING_CDMO, changes=changes)
+    await ask_by_letter(session, booking)
     await followers.ask_anew(session, author, booking, slip_ids)
     return booking
 

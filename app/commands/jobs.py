@@ -19,12 +19,14 @@ from app.core.clock import now
 from app.core.jobs import JobState
 from app.jobs.faults import headline
 from app.jobs.models import JobAttempt
-from app.jobs.service import JobView, drop_job, get_job, list_jobs, retry_job
+from app.jobs.service import JobView, drop_job, get_job, list_jobs, retry_all, retry_job
 
 EXAMPLE = "creneau jobs list --state parked"
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 JobId = Annotated[int, typer.Argument(min=1, metavar="ID", help="Number of the job, as the list has it.")]
+JobIdOrNone = Annotated[int | None, typer.Argument(min=1, metavar="[ID]", help="Number of the job.")]
+Kind = Annotated[str | None, typer.Option(help="All parked jobs of this kind, as after an outage.")]
 State = Annotated[JobState | None, typer.Option(help="Only jobs in this state.")]
 Limit = Annotated[int, typer.Option(min=1, max=10_000, help="How many jobs at most.")]
 
@@ -74,10 +76,20 @@ def show(job_id: JobId, *, as_json: AsJson = False) -> None:
         console.print("\n" + "\n".join(_lines(one)), markup=False)
 
 
-@jobs.command(epilog="Example: creneau jobs retry 42")
-def retry(job_id: JobId, *, as_json: AsJson = False) -> None:
-    """Put a parked job back into the queue, with all its tries before it."""
-    _changed(_do(lambda session: retry_job(session, Author.of_job("jobs_retry"), job_id)), as_json=as_json)
+@jobs.command(epilog="Example: creneau jobs retry 42, or creneau jobs retry --kind letter")
+def retry(job_id: JobIdOrNone = None, *, kind: Kind = None, as_json: AsJson = False) -> None:
+    """Put a parked job, or all of a kind, back into the queue, with all their tries before them."""
+    author = Author.of_job("jobs_retry")
+    if (job_id is None) == (kind is None):
+        raise CommandFailed("say which: the number of a job, or --kind for all that are parked of a kind")
+    if job_id is not None:
+        _changed(_do(lambda session: retry_job(session, author, job_id)), as_json=as_json)
+        return
+    count = _do(lambda session: retry_all(session, author, str(kind)))
+    if as_json:
+        _print_json({"kind": kind, "retried": count})
+    else:
+        typer.echo(f"{count} of kind {kind} {'is' if count == 1 else 'are'} waiting again.")
 
 
 @jobs.command(epilog='Example: creneau jobs drop 42 --reason "The crisis has ended"')

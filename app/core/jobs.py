@@ -3,7 +3,7 @@
 What a job is about stands in our own tables; the queue carries an identifier, and may deliver it twice.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -34,6 +34,7 @@ class Entrypoint(StrEnum):
     CERTIFY = "certify"
     WAITING = "waiting"
     SIGN_IN_MAIL = "sign_in_mail"
+    LETTER = "letter"
 
 
 class JobState(StrEnum):
@@ -85,14 +86,25 @@ async def enqueue(session: AsyncSession, entrypoint: Entrypoint | str, identifie
 
     While one runs for the same subject, another is added, which begins when that one has ended.
     """
+    await enqueue_all(session, entrypoint, [identifier])
+
+
+async def enqueue_all(
+    session: AsyncSession, entrypoint: Entrypoint | str, identifiers: Sequence[UUID], *, priority: int = 0
+) -> None:
+    """Add a job for each of these subjects, as `enqueue` does for one, in one statement.
+
+    Those of a higher priority begin first; one that is tried again keeps its own.
+    """
     # SQLAlchemy begins a transaction at its first statement: without one, the job would commit by itself.
     await session.execute(text("SELECT 1"))
     connection = await (await session.connection()).get_raw_connection()
     raw: Any = connection.driver_connection
     await queries(AsyncpgDriver(raw)).enqueue(
-        str(entrypoint),
-        identifier.bytes,
-        dedupe_key=dedupe_key(entrypoint, identifier),
+        [str(entrypoint) for _ in identifiers],
+        [identifier.bytes for identifier in identifiers],
+        [priority for _ in identifiers],
+        dedupe_key=[dedupe_key(entrypoint, identifier) for identifier in identifiers],
         on_conflict="skip",
     )
 

@@ -3,6 +3,13 @@
 from enum import StrEnum
 
 
+class Language(StrEnum):
+    """The languages that pages and mails speak."""
+
+    EN = "en"
+    FR = "fr"
+
+
 class GmpPhase(StrEnum):
     """The stage of development that a lot is made for; `tox` covers non-GMP material."""
 

@@ -10,22 +10,87 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from app.core.paging import PageQuery, fetch_page
-from app.crisis.models import CrisisPlan, CrisisSignature, PlanStatus
+from app.crisis.models import (
+    Crisis,
+    CrisisMode,
+    CrisisOrder,
+    CrisisPlan,
+    CrisisSignature,
+    Displacement,
+    PlanStatus,
+)
 from app.crisis.notice_models import Notice
+from app.crisis.notice_standing import Standing
+from app.crisis.restoring_models import Restoration
 from app.identity.models import Organisation, Person
 
 
 async def page_notices(
-    session: AsyncSession, crisis_id: UUID, paging: PageQuery, organisation_id: UUID | None
+    session: AsyncSession,
+    crisis_id: UUID,
+    paging: PageQuery,
+    organisation_id: UUID | None,
+    *,
+    among: Collection[UUID] | None = None,
 ) -> tuple[list[Notice], str | None]:
-    """Return one page of the notices of a crisis: all, or of a real one, those to one organisation.
+    """Return one page of the notices of a crisis: all, or of a real one, those to one organisation; or among some.
 
     That it is real is asked for by row-level security: whoever reads their own sees no crisis.
     """
     statement: Select[Any] = select(Notice).where(col(Notice.crisis_id) == crisis_id)
     if organisation_id is not None:
         statement = statement.where(col(Notice.organisation_id) == organisation_id)
+    if among is not None:
+        statement = statement.where(col(Notice.id).in_(among))
     return await fetch_page(session, statement, paging, [(col(Notice.id), UUID)])
+
+
+async def real_notices(session: AsyncSession, crisis_id: UUID) -> list[UUID]:
+    """Return the notices of a crisis, of a drill none."""
+    statement = (
+        select(col(Notice.id))
+        .join(Crisis, col(Crisis.id) == col(Notice.crisis_id))
+        .where(col(Crisis.id) == crisis_id, col(Crisis.mode) == CrisisMode.REAL)
+    )
+    return list(await session.scalars(statement))
+
+
+async def find_real_notice(session: AsyncSession, notice_id: UUID, organisation_id: UUID) -> Notice | None:
+    """Return a notice to an organisation, of a crisis that is no drill, or None."""
+    statement = (
+        select(Notice)
+        .join(Crisis, col(Crisis.id) == col(Notice.crisis_id))
+        .where(
+            col(Notice.id) == notice_id,
+            col(Notice.organisation_id) == organisation_id,
+            col(Crisis.mode) == CrisisMode.REAL,
+        )
+    )
+    found: Notice | None = await session.scalar(statement)
+    return found
+
+
+async def standing_of(session: AsyncSession, notice: Notice) -> Standing:
+    """Return how things stand now that a notice is about."""
+    later = select(Notice).where(
+        col(Notice.crisis_id) == notice.crisis_id,
+        col(Notice.organisation_id) == notice.organisation_id,
+        col(Notice.id) > notice.id,
+        col(Notice.displacement_id).is_(None) == (notice.displacement_id is None),
+        col(Notice.facts)["booking_id"].astext == notice.facts.get("booking_id")
+        if notice.displacement_id
+        else col(Notice.order_id) == notice.order_id,
+    )
+    restoration: Restoration | None = await session.scalar(
+        select(Restoration).where(col(Restoration.displacement_id) == notice.displacement_id)
+    )
+    return Standing(
+        crisis=await session.get_one(Crisis, notice.crisis_id),
+        order=await session.get(CrisisOrder, notice.order_id) if notice.order_id else None,
+        displacement=await session.get(Displacement, notice.displacement_id) if notice.displacement_id else None,
+        restoration=restoration,
+        overtaken=bool(await session.scalar(select(later.exists()))),
+    )
 
 
 async def signed_displacements(

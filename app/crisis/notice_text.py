@@ -8,27 +8,12 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from app.core.clock import SITE_ZONE
+from app.core.spelling import day_in_words, euros_in_words, instant_in_words
 from app.crisis.notice_models import NoticeKind
-from app.crisis.notice_wording import ACTS, NOTICES, REASONS, SILENCE, Sentence
+from app.crisis.notice_wording import ACTS, ANSWERS, NOTICES, REASONS, SILENCE, Sentence
 
-MONTHS = (
-    ("January", "janvier"),
-    ("February", "février"),
-    ("March", "mars"),
-    ("April", "avril"),
-    ("May", "mai"),
-    ("June", "juin"),
-    ("July", "juillet"),
-    ("August", "août"),
-    ("September", "septembre"),
-    ("October", "octobre"),
-    ("November", "novembre"),
-    ("December", "décembre"),
-)
+CODED = {"act.kind": ACTS, "answer": ANSWERS, "silence": SILENCE}
 FIELD = re.compile(r"{([a-z_.]+)}")
-CENTS_A_EURO = 100
-THIN_SPACE, NO_BREAK = "\u202f", "\u00a0"
 
 
 def notice_text(
@@ -52,7 +37,7 @@ def _text(
         known = REASONS.get(reason_code)
         words["reason"] = _in(known, french=french) if known else reason_code
     if respond_by_at is not None:
-        words["respond_by_at"] = _instant(respond_by_at, french=french)
+        words["respond_by_at"] = instant_in_words(respond_by_at, french=french)
     said = [one for one in NOTICES[kind] if one.needs is None or one.needs in words]
     return " ".join(filter(None, (_filled(_in(sentence, french=french), words) for sentence in said)))
 
@@ -76,38 +61,13 @@ def _words(facts: Mapping[str, Any], *, french: bool, path: str = "") -> Iterabl
 
 
 def _word(path: str, value: object, *, french: bool) -> str:
-    if path == "act.kind":
-        return _in(ACTS[str(value)], french=french)
-    if path == "silence":
-        return _in(SILENCE[str(value)], french=french)
+    if path in CODED:
+        return _in(CODED[path][str(value)], french=french)
     name = path.rpartition(".")[2]
     if name == "end":
-        return _day(date.fromisoformat(str(value)) - timedelta(days=1), french=french)
+        return day_in_words(date.fromisoformat(str(value)) - timedelta(days=1), french=french)
     if name == "start" or name.endswith("_on"):
-        return _day(date.fromisoformat(str(value)), french=french)
+        return day_in_words(date.fromisoformat(str(value)), french=french)
     if name.endswith("_cents") and isinstance(value, int):
-        return _euros(value, french=french)
+        return euros_in_words(value, french=french)
     return str(value)
-
-
-def _day(day: date, *, french: bool) -> str:
-    english_month, french_month = MONTHS[day.month - 1]
-    if not french:
-        return f"{day.day} {english_month} {day.year}"
-    return f"{'1er' if day.day == 1 else day.day} {french_month} {day.year}"
-
-
-def _instant(at: datetime, *, french: bool) -> str:
-    """Return an instant as the clocks at the sites show it."""
-    local = at.astimezone(SITE_ZONE)
-    told = _day(local.date(), french=french)
-    return f"{told} à {local:%H h %M} (heure de Paris)" if french else f"{told}, {local:%H:%M} (Paris time)"
-
-
-def _euros(cents: int, *, french: bool) -> str:
-    whole, rest = divmod(abs(cents), CENTS_A_EURO)
-    sign = "-" if cents < 0 else ""
-    grouped = f"{whole:,}"
-    if french:
-        return f"{sign}{grouped.replace(',', THIN_SPACE)},{rest:02d}{NO_BREAK}€"
-    return f"{sign}€{grouped}.{rest:02d}"

@@ -26,6 +26,14 @@ ACTS = {
     "requisition_or_order": Sentence("requisition or order of the State", "réquisition ou ordre de l'État"),
     "exercise": Sentence("exercise", "exercice"),
 }
+ANSWERS = {
+    "accepted": Sentence("accepted", "accepté"),
+    "countered": Sentence("countered", "contre-proposition"),
+    "declined": Sentence("declined", "refus"),
+    "lapsed": Sentence("none in time", "aucune à temps"),
+}
+"""What was answered, to an order or about a place."""
+
 REASONS = {
     "crisis_displaced": Sentence(
         "its days are needed for an order of the crisis", "ses jours sont requis par un ordre de la crise"

@@ -1,6 +1,7 @@
 """Telling organisations what a crisis asks of them or does to them: in the transaction that does it, or not at all.
 
-In a drill a notice is kept among its own records, and goes to nobody outside: see `reading` and row-level security.
+In a drill a notice is kept among its own records, and goes to nobody outside: see `reading` and row-level security. No
+letter is written of it either, and `creneau_drill` has no right to.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,15 +16,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.audit.author import Author
 from app.audit.service import record_created
 from app.core.bulk import insert_all
-from app.core.paging import PageQuery
 from app.core.plain import new_row
 from app.crisis import notice_repository
 from app.crisis.declaration import CrisisRules
-from app.crisis.models import Crisis
+from app.crisis.models import Crisis, CrisisMode
 from app.crisis.notice_facts import contest_facts
 from app.crisis.notice_models import Notice, NoticeKind
+from app.crisis.order_schemas import NoticeFilter
 from app.crisis.paging import page_for
+from app.crisis.service import SEES_ALL
 from app.identity.actor import Actor
+from app.letters.models import LetterKind
+from app.letters.service import Told, unreached, write_letters
 
 CONTESTABLE = frozenset(
     {NoticeKind.WILL_GIVE_WAY, NoticeKind.GAVE_WAY, NoticeKind.ANSWER_REMINDER, NoticeKind.REPLACEMENT_LAPSED}
@@ -73,7 +77,7 @@ async def notify(
 async def notify_all(
     session: AsyncSession, author: Author, crisis: Crisis, drafts: Iterable[NoticeDraft]
 ) -> list[Notice]:
-    """Write notices, however many, with their audit records; each names the crisis, and how to contest if it may be.
+    """Write notices, however many, with their records and letters; each names the crisis, and how to contest it.
 
     The caller has gone across organisations: nobody writes a notice to another by themself.
     """
@@ -96,12 +100,24 @@ async def notify_all(
     await session.flush()  # what they are about
     await insert_all(session, Notice, rows)
     await record_created(session, author, [("crisis_notice.sent", row) for row in rows])
+    if crisis.mode is CrisisMode.REAL:
+        await write_letters(session, LetterKind.NOTICE, [Told(row.id, row.organisation_id) for row in rows])
     return rows
 
 
 async def list_notices(
-    session: AsyncSession, actor: Actor, crisis_id: UUID, paging: PageQuery
+    session: AsyncSession, actor: Actor, crisis_id: UUID, query: NoticeFilter
 ) -> tuple[list[Notice], str | None]:
-    """Return one page of a crisis's notices, to an organisation those sent to it, of no drill; as `page_for` has it."""
-    page = partial(notice_repository.page_notices, session, crisis_id, paging)
-    return await page_for(session, actor, crisis_id, paging, page)
+    """Return one page of a crisis's notices, to an organisation those sent to it, of no drill; as `page_for` has it.
+
+    Raises
+    ------
+    NotAllowed
+        If somebody who does not lead it asks which have reached nobody.
+    """
+    among = None
+    if query.unreached:
+        actor.require(*sorted(SEES_ALL))
+        among = await unreached(session, LetterKind.NOTICE, await notice_repository.real_notices(session, crisis_id))
+    page = partial(notice_repository.page_notices, session, crisis_id, query, among=among)
+    return await page_for(session, actor, crisis_id, query, page)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.core.paging import PageQuery
 from app.core.schemas import Body, Day
 from app.crisis.models import DisplacementKind, DisplacementStatus, OrderStatus, PlaceAnswer
 from app.crisis.notice_models import NoticeKind
@@ -82,6 +83,24 @@ class NoticeText(BaseModel):
     fr: str
 
 
+class NoticeFilter(PageQuery):
+    """Filter of the list of notices, for those who lead."""
+
+    unreached: bool = Field(
+        default=False, description="Only those of a real crisis of which a mail server has taken no letter"
+    )
+
+
+class NoticeMailed(BaseModel):
+    """How far a notice was told by mail."""
+
+    people: int = Field(description="Who acted for the organisation when it was written, and so is written to")
+    sent: int = Field(description="Letters that a mail server has taken, which is not yet that they were read")
+    dropped: int = Field(
+        description="Letters that are not sent: their address is refused, their reader has left, or they are overtaken"
+    )
+
+
 class NoticeRead(BaseModel):
     """What an organisation was told about an order or a displacement, with the facts that it rests on."""
 
@@ -96,6 +115,9 @@ class NoticeRead(BaseModel):
     respond_by_at: datetime | None
     created_at: datetime
     text: NoticeText
+    mailed: NoticeMailed | None = Field(
+        description="Null where no letter was written: of a drill, without mail set up, or where nobody acts for it"
+    )
 
 
 class DisplacementRead(BaseModel):

@@ -16,13 +16,15 @@ from app.crisis.minimality import known_of
 from app.crisis.models import Crisis, CrisisOrder, CrisisPlan, CrisisPower, CrisisSignature, Displacement, PlanLabel
 from app.crisis.notice_models import Notice
 from app.crisis.notice_text import notice_text
-from app.crisis.order_schemas import NoticeRead, NoticeText, OrderDisplacement, OrderRead, RestorationRead
+from app.crisis.order_schemas import NoticeMailed, NoticeRead, NoticeText, OrderDisplacement, OrderRead, RestorationRead
 from app.crisis.paging import page_for
 from app.crisis.plan_schemas import PlanRead, SignatureRead
 from app.crisis.restoring_models import Restoration
 from app.crisis.schemas import CrisisNotice, CrisisRead, PowerRead
 from app.crisis.service import SEES_ALL, get_whole_crisis
 from app.identity.actor import Actor
+from app.letters.models import LetterKind
+from app.letters.service import Mailed, how_mailed
 
 
 async def show_crises(session: AsyncSession, actor: Actor, rows: Sequence[Crisis]) -> list[CrisisRead | CrisisNotice]:
@@ -128,10 +130,17 @@ def read_order(row: CrisisOrder, displacements: Sequence[Displacement]) -> Order
     )
 
 
-def read_notice(row: Notice) -> NoticeRead:
-    """Return one notice with its text in both languages."""
+async def show_notices(session: AsyncSession, rows: Sequence[Notice]) -> list[NoticeRead]:
+    """Return notices with their texts in both languages, and how far each was told by mail."""
+    mailed = await how_mailed(session, LetterKind.NOTICE, [row.id for row in rows])
+    return [_read_notice(row, mailed.get(row.id)) for row in rows]
+
+
+def _read_notice(row: Notice, mailed: Mailed | None) -> NoticeRead:
     text = notice_text(row.kind, row.facts, row.reason_code, row.respond_by_at)
-    return NoticeRead(**row.model_dump(), text=NoticeText(en=text.en, fr=text.fr))
+    told = NoticeText(en=text.en, fr=text.fr)
+    counts = NoticeMailed(**mailed._asdict()) if mailed else None
+    return NoticeRead(**row.model_dump(), text=told, mailed=counts)
 
 
 def read_restoration(row: Restoration) -> RestorationRead:

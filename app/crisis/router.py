@@ -25,7 +25,14 @@ from app.crisis import (
     withdrawing,
 )
 from app.crisis.errors import PlanOutdated
-from app.crisis.order_schemas import CounterCommand, DisplacementRead, NoticeRead, OrderRead, WithdrawCommand
+from app.crisis.order_schemas import (
+    CounterCommand,
+    DisplacementRead,
+    NoticeFilter,
+    NoticeRead,
+    OrderRead,
+    WithdrawCommand,
+)
 from app.crisis.plan_schemas import PlanCommand, PlanRead, ReplanCommand, SignCommand, TradeOff
 from app.crisis.schemas import CrisisCreate, CrisisFilter, CrisisNotice, CrisisRead, CrisisUpdate, StandDownCommand
 from app.identity.dependencies import ONCE, ONCE_IF_ASKED, CurrentActor
@@ -243,11 +250,15 @@ async def decline_place(
 
 @router.get("/{crisis_id}/notices", summary="List notices")
 async def list_notices(
-    request: Request, session: DbSession, actor: CurrentActor, crisis_id: UUID, paging: Paging
+    request: Request,
+    session: DbSession,
+    actor: CurrentActor,
+    crisis_id: UUID,
+    query: Annotated[NoticeFilter, Query()],
 ) -> Page[NoticeRead]:
     """What a crisis has told whom, and how it can be contested: each its own; a drill's, to those alone who run it."""
-    rows, cursor = await notices.list_notices(session, actor, crisis_id, paging)
-    return Page(items=[reading.read_notice(row) for row in rows], next=next_url(request, cursor))
+    rows, cursor = await notices.list_notices(session, actor, crisis_id, query)
+    return Page(items=await reading.show_notices(session, rows), next=next_url(request, cursor))
 
 
 @router.post("/{crisis_id}/stand-down", summary="End a crisis", dependencies=[ONCE, if_match("crisis_id")])

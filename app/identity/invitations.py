@@ -14,6 +14,7 @@ from app.core.paging import PageQuery
 from app.core.preconditions import lock_seen
 from app.core.sign_in_settings import SignInSettings
 from app.core.tenancy import go_across
+from app.core.vocabulary import Language
 from app.identity import people_repository as repository
 from app.identity import repository as organisations
 from app.identity.actor import Actor
@@ -24,7 +25,7 @@ from app.identity.models import Organisation
 from app.identity.people import SEE_ALL, require_person, require_to_give
 from app.identity.people_rules import InvitationStatus
 from app.identity.people_schemas import InvitationCreate
-from app.identity.sign_in_models import Invitation, Language, SignInLink
+from app.identity.sign_in_models import Invitation, SignInLink
 from app.identity.standing import require_standing
 
 MOST_TO_AN_ADDRESS = 5

@@ -7,11 +7,12 @@ from app.audit.service import record, snapshot
 from app.core.clock import now
 from app.core.mail import Mail, send_mail
 from app.core.sign_in_settings import SignInSettings
+from app.core.vocabulary import Language
 from app.identity import link_repository
 from app.identity import people_repository as people
 from app.identity.links import Addressee, addressee_of, taken_invitation
 from app.identity.secrets_of_browsers import new_secret
-from app.identity.sign_in_models import Language, SignInLink
+from app.identity.sign_in_models import SignInLink
 from app.jobs.running import JobContext
 
 AUTHOR = Author.of_job("sign_in_mail")

@@ -12,13 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.core.clock import now
 from app.core.jobs import Entrypoint, enqueue
 from app.core.sign_in_settings import SignInSettings
+from app.core.vocabulary import Language
 from app.identity import arrivals, link_repository, session_repository
 from app.identity import people_repository as people
 from app.identity import repository as organisations
 from app.identity.errors import LinkSpent, TooManyLinks
 from app.identity.keys import digest
 from app.identity.models import Person
-from app.identity.sign_in_models import Invitation, Language, SignInLink
+from app.identity.sign_in_models import Invitation, SignInLink
 
 MOST_FOR_AN_ADDRESS = 5
 WINDOW_MINUTES = 15

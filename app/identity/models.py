@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
 from app.core.model import Table, Versioned, instant, metadata, one_of
-from app.core.vocabulary import Confidence, Origin
+from app.core.vocabulary import Confidence, Language, Origin
 
 
 class OrganisationKind(StrEnum):
@@ -85,7 +85,7 @@ class OrganisationLabel(Table, table=True):
 
 
 class Person(Versioned, table=True):
-    """Somebody who acts for an organisation, in one role."""
+    """Somebody who acts for an organisation, in one role; who has told no language is written to in both."""
 
     __tablename__ = "people"
     __table_args__ = (
@@ -98,6 +98,7 @@ class Person(Versioned, table=True):
     name: str = Field(max_length=200)
     email: str = Field(max_length=320)
     role: Role = one_of(Role)
+    language: Language | None = one_of(Language, default=None, nullable=True)
     deactivated_at: datetime | None = instant()
 
 

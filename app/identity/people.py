@@ -70,7 +70,7 @@ async def get_person(session: AsyncSession, actor: Actor, person_id: UUID) -> Pe
 
 
 async def update_person(session: AsyncSession, actor: Actor, person_id: UUID, command: PersonUpdate) -> Person:
-    """Change a person: their name, by themselves or who may put them out; their role, by who may give both.
+    """Change a person: name and language, by themselves or who may put them out; their role, by who may give both.
 
     Keys in their hands that are of another role than the new one end with the old; sessions go on in the new one. Of
     invitations that they have sent, those are withdrawn that they could no longer send.

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from app.core.addresses import folded
 from app.core.paging import PageQuery
 from app.core.schemas import Body, Name, NotNull
+from app.core.vocabulary import Language
 from app.identity.models import KeyScope, Role
 from app.identity.people_rules import InvitationStatus
 from app.identity.sign_in_models import SignInMethod
@@ -31,6 +32,7 @@ class PersonRead(BaseModel):
     name: str
     email: str
     role: Role
+    language: Language | None = Field(description="In which they are written to; in both, where it is null")
     created_at: datetime
     deactivated_at: datetime | None = Field(description="Since when they can do nothing here; null while they can")
     version: int
@@ -72,6 +74,7 @@ class PersonUpdate(Body):
 
     name: Annotated[Name | None, NotNull] = None
     role: Annotated[Role | None, NotNull] = None
+    language: Language | None = Field(default=None, description="In which to write to them; null: in both")
 
 
 class InvitationRead(BaseModel):

@@ -11,16 +11,10 @@ from sqlalchemy import CheckConstraint, DateTime, Index, LargeBinary, UniqueCons
 from sqlmodel import Field
 
 from app.core.model import Table, Versioned, instant, one_of
+from app.core.vocabulary import Language
 from app.identity.models import Role
 
 _FOLDED = "email = lower(email)"
-
-
-class Language(StrEnum):
-    """The languages that pages and mails speak."""
-
-    EN = "en"
-    FR = "fr"
 
 
 class SignInMethod(StrEnum):

@@ -117,6 +117,12 @@ async def park(session: AsyncSession, job_id: int) -> None:
     await session.execute(statement, {"id": job_id})
 
 
+async def parked(session: AsyncSession, kind: str) -> list[int]:
+    """Return the parked jobs of a kind, in the order of their enqueuing."""
+    statement = text(f"SELECT id FROM {QUEUE} WHERE status = 'failed' AND entrypoint = :kind ORDER BY id")  # noqa: S608
+    return list(await session.scalars(statement, {"kind": kind}))
+
+
 async def waits_beside(session: AsyncSession, job_id: int) -> bool:
     """Tell whether another job of the same kind for the same subject waits or is about to be begun."""
     statement = text(

@@ -93,6 +93,21 @@ async def retry_job(session: AsyncSession, author: Author, job_id: int) -> JobVi
     return (await get_job(session, job_id))[0]
 
 
+async def retry_all(session: AsyncSession, author: Author, kind: str) -> int:
+    """Put all parked jobs of a kind back into the queue, as `retry_job` does one, and return how many.
+
+    One that has been enqueued anew meanwhile stays parked.
+    """
+    done = 0
+    for job_id in await repository.parked(session, kind):
+        try:
+            await retry_job(session, author, job_id)
+        except JobWaitsAlready:
+            continue
+        done += 1
+    return done
+
+
 async def drop_job(session: AsyncSession, author: Author, job_id: int, reason: str) -> JobView:
     """Take a parked job out of the queue for good; what was tried is kept as long as that of any other.
 

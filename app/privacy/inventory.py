@@ -34,6 +34,12 @@ _TRAIL = "as long as the trail; who it was is told by `people`, which is erased"
 PERSONAL: Mapping[str, Use] = {
     "people.name": Use("shows colleagues and auditors who acted", CONTRACT, _ACCOUNT),
     "people.email": Use("tells one person from another, and reaches them", CONTRACT, _ACCOUNT),
+    "people.language": Use("writes to them in their language", CONTRACT, _ACCOUNT),
+    "letters.person_id": Use(
+        "shows who was told by mail, and when",
+        DUTY,
+        f"{_TRAIL}; of offers and approvals the row goes after JOB_RETENTION_DAYS, and its record stays in the trail",
+    ),
     "api_keys.name": Use("tells the holder's keys apart", CONTRACT, "until the person is erased"),
     "api_keys.person_id": Use("says in whose hands a key is, for signatures", SECURITY, _TRAIL),
     "audit_records.person_id": Use("says who wrote", DUTY, _TRAIL),

@@ -61,6 +61,7 @@ PARTS: tuple[Part, ...] = (
         f"UPDATE invitations SET name = '{ERASED_NAME}', email = 'erased-' || id || '@erased.invalid',"  # noqa: S608
         " withdrawn_at = CASE WHEN accepted_at IS NULL THEN coalesce(withdrawn_at, now()) ELSE withdrawn_at END",
     ),
+    Part("letters", "person_id = :person", ("kind", "subject_id", "created_at", "sent_at", "dropped_as")),
     Part("crisis_signatures", "person_id = :person", ("plan_id", "role", "created_at")),
     Part("crises", "declared_by_id = :person", ("id", "title", "created_at")),
     Part("runs", "requested_by_id = :person", ("id", "kind", "created_at")),
@@ -75,7 +76,11 @@ PARTS: tuple[Part, ...] = (
         ("object_type", "column_name", "value", "erased_at"),
     ),
     Part("erasures", "person_id = :person", ("created_at", "reason_code")),
-    Part("people", "id = :person", ("name", "email", "role", "organisation_id", "created_at", "deactivated_at")),
+    Part(
+        "people",
+        "id = :person",
+        ("name", "email", "role", "language", "organisation_id", "created_at", "deactivated_at"),
+    ),
 )
 """In the order in which erasure goes through them; the person and the values of the trail it does by itself, last."""
 

@@ -99,7 +99,7 @@ async def erase_person(
     subjects = await repository.subjects_of(session, person_id)
     counts = {part.table: await repository.erase(session, part, person_id) for part in PARTS if part.erase}
     before = snapshot(person)
-    person.name, person.email = ERASED_NAME, erased_email(person_id)
+    person.name, person.email, person.language = ERASED_NAME, erased_email(person_id), None
     person.deactivated_at = person.deactivated_at or now()
     await record(session, author, "person.erased", person, before=before, reason_code=reason.value)
     await session.flush()

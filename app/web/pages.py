@@ -18,7 +18,7 @@ from app.core.body_limit import read_early
 from app.core.database import DATABASE_FAILURES
 from app.core.errors import DomainError, Invalid, Unavailable
 from app.core.request_context import notes
-from app.identity.sign_in_models import Language
+from app.core.vocabulary import Language
 from app.web.words import WORDS, Told, refusal_in
 
 _STYLE = (

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from app.core.vocabulary import Language
 from app.identity.models import Role
-from app.identity.sign_in_models import Language
 
 Words = Mapping[str, Any]
 

@@ -39,6 +39,7 @@ NAMES = {
     "freed_periods": "ask_again",
     "alerts": "evaluate_alerts",
     "old_openings": "forget_openings",
+    "old_letters": "forget_old_letters",
     "readiness_days": "record_readiness",
     "readiness_fees": "charge_readiness",
     "audit_seals": "seal_records",

@@ -77,6 +77,7 @@ EXAMPLES: dict[str, Violation] = {
         secret_sha256={"secret_sha256": "\\x00"},
         used_at={"secret_sha256": None},
     ),
+    **_named("letters", ended_once={"dropped_as": "left"}),
     **_named("sign_in_attempts", secret_sha256={"secret_sha256": "\\x00"}),
     **_named(
         "sessions",

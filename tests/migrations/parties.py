@@ -13,6 +13,7 @@ from app.identity.models import ApiKey, ApiKeyUse, Organisation, OrganisationKin
 from app.identity.token_client_models import TokenClient
 from app.indicators.models import IndicatorEdition
 from app.jobs.models import JobAttempt, Outcome
+from app.letters.models import Letter, LetterKind
 from app.privacy.models import Erasure, ErasureReason
 from tests.migrations.ways_in import INSTANT, ways_in
 from tests.support.world import day
@@ -83,7 +84,8 @@ def parties() -> list[SQLModel]:
         id=OTHER_PERSON, organisation_id=organisation.id, name="Q", email="q@example.org", role=Role.COORDINATOR
     )
     erased = Erasure(person_id=person.id, organisation_id=organisation.id, reason_code=ErasureReason.RETENTION)
+    letter = Letter(kind=LetterKind.NOTICE, subject_id=new_id(), person_id=person.id, sent_at=INSTANT)
     edition = IndicatorEdition(quarter_on=day(0), made_at=INSTANT)
-    beside = [other, value, erased, edition]
+    beside = [other, value, erased, letter, edition]
     ways = ways_in(person)
     return [organisation, person, key, use, client, *ways, label, trail, seal, checkpoint, answered, attempt, *beside]

@@ -57,6 +57,7 @@ AROUND: dict[tuple[str, str], dict[str, Any]] = {
     ("charges", "agreement_id"): OF_A_QUARTER,
     ("displacements", "answer"): {"answered_at": "2030-01-01T00:00:00Z", "replacement": {}},
     ("erasures", "organisation_id"): {"person_id": str(OTHER_PERSON)},
+    ("letters", "dropped_as"): {"sent_at": None},
     ("restorations", "status"): {"ended_at": "2030-01-01T00:00:00Z"},
     ("runs", "kind"): {"round_id": None},
     ("runs", "crisis_id"): {"kind": "crisis", "round_id": None},

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 from sqlmodel import SQLModel
 
+from app.core.vocabulary import Language
 from app.identity.models import Person, Role
 from app.identity.sign_in_models import (
     Invitation,
-    Language,
     PersonIdentity,
     PersonSession,
     SignInAttempt,

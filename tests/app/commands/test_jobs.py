@@ -105,6 +105,15 @@ def test_a_job_is_put_back_once(creneau: Creneau, parked: int) -> None:
     assert (code, errors) == (1, f"creneau: Job {parked} is waiting, not parked.\n")
 
 
+def test_all_parked_jobs_of_a_kind_are_put_back_at_once(creneau: Creneau, parked: int) -> None:
+    assert creneau("retry", "--kind", "letter")[:2] == (0, "0 of kind letter are waiting again.\n")
+    assert documents(creneau("retry", "--kind", "test", "--json")) == {"kind": "test", "retried": 1}
+    assert documents(creneau("show", str(parked), "--json"))["state"] == "waiting"
+    for words in ((), (str(parked), "--kind", "test")):
+        code, _, errors = creneau("retry", *words)
+        assert (code, errors.startswith("creneau: say which: ")) == (1, True)
+
+
 def test_a_job_is_dropped_for_a_reason(creneau: Creneau, parked: int) -> None:
     assert creneau("drop", str(parked))[0] == 2
     assert creneau("drop", str(parked), "--reason", " ")[0] == 1

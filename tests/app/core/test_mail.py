@@ -1,56 +1,27 @@
 """Mail goes to the server that the settings name, encrypted unless that is this very machine."""
 
-import asyncio
 import email
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import replace
 from email.policy import default
 from typing import Any
+from uuid import UUID
 
 import aiosmtplib
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from app.core.mail import Mail, send_mail
+from app.core.mail import Mail, MailRefused, send_mail
 from app.core.settings import Settings
+from tests.support.mail_server import MailServer
 
 MAIL = Mail("b@example.org", "Connexion à Créneau", "Bonjour,\n\nvoilà : http://localhost/sign-in/link?token=x\n")
 
 
-@dataclass
-class Server:
-    """A mail server on this machine, which takes whatever comes."""
-
-    answers: dict[str, str] = field(default_factory=dict)
-    port: int = 0
-    heard: list[str] = field(default_factory=list)
-    taken: list[bytes] = field(default_factory=list)
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"220 here\r\n")
-        while line := await reader.readline():
-            verb = line.decode().strip().upper().partition(" ")[0]
-            self.heard.append(line.decode().strip())
-            if verb == "DATA":
-                writer.write(b"354 go on\r\n")
-                self.taken.append(await reader.readuntil(b"\r\n.\r\n"))
-                writer.write(b"250 taken\r\n")
-            elif verb == "QUIT":
-                writer.write(b"221 bye\r\n")
-                break
-            else:
-                writer.write(self.answers.get(verb, "250 good").encode() + b"\r\n")
-            await writer.drain()
-        writer.close()
-
-
 @pytest.fixture
-async def server() -> AsyncIterator[Server]:
-    made = Server()
-    listening = await asyncio.start_server(made.serve, "127.0.0.1", 0)
-    made.port = listening.sockets[0].getsockname()[1]
-    yield made
-    listening.close()
+async def server() -> AsyncIterator[MailServer]:
+    async with MailServer().listening() as made:
+        yield made
 
 
 def settings(url: str, **given: Any) -> Settings:
@@ -59,7 +30,7 @@ def settings(url: str, **given: Any) -> Settings:
     )
 
 
-async def test_a_mail_arrives_as_it_was_written(server: Server) -> None:
+async def test_a_mail_arrives_as_it_was_written(server: MailServer) -> None:
     await send_mail(settings(f"smtp://127.0.0.1:{server.port}"), MAIL)
     assert "MAIL FROM:<creneau@example.org>" in server.heard[1]
     assert server.heard[2] == "RCPT TO:<b@example.org>"
@@ -70,22 +41,56 @@ async def test_a_mail_arrives_as_it_was_written(server: Server) -> None:
     assert told["Message-ID"].endswith("@example.org>")
 
 
-async def test_a_refusal_is_an_error_and_so_is_tried_again(server: Server) -> None:
+async def test_a_mail_that_is_sent_again_has_the_same_identifier(server: MailServer) -> None:
+    mail = replace(MAIL, identifier=UUID(int=7))
+    for _ in range(2):
+        await send_mail(settings(f"smtp://127.0.0.1:{server.port}"), mail)
+    await send_mail(settings(f"smtp://127.0.0.1:{server.port}"), MAIL)
+    first, second, other = (one.message_id for one in server.messages)
+    assert first == second == f"<{UUID(int=7)}@example.org>" != other
+
+
+async def test_a_refusal_is_an_error_and_so_is_tried_again(server: MailServer) -> None:
     server.answers["RCPT"] = "450 not now"
     with pytest.raises(aiosmtplib.SMTPException):
         await send_mail(settings(f"smtp://127.0.0.1:{server.port}"), MAIL)
 
 
+async def test_a_server_that_is_late_to_say_that_it_has_a_mail_is_waited_for(
+    server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Longer than for any other word of its: who does not wait sends what has arrived again."""
+    monkeypatch.setattr("app.core.mail.SEND_SECONDS", 0.5)
+    server.late = 1.5
+    with pytest.raises(aiosmtplib.SMTPException):
+        await send_mail(settings(f"smtp://127.0.0.1:{server.port}"), MAIL, patience=0.5)
+    await send_mail(settings(f"smtp://127.0.0.1:{server.port}"), MAIL, patience=60)
+    assert len(server.taken) == 2
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [{"RCPT": "550 nobody here"}, {"RCPT": "553 5.1.3 what address is that"}],
+)
+async def test_an_address_that_is_refused_for_good_is_an_error_of_its_own(
+    server: MailServer, answers: dict[str, str]
+) -> None:
+    server.answers.update(answers)
+    with pytest.raises(MailRefused) as refused:
+        await send_mail(settings(f"smtp://127.0.0.1:{server.port}"), MAIL)
+    assert "example.org" not in str(refused.value)
+
+
 @pytest.mark.parametrize(
     "to", ["a@example.org\r\nBcc: c@example.org", "a@example.org, c@example.org", "<c@example.org>"]
 )
-async def test_an_address_that_is_more_than_one_is_not_sent_to(server: Server, to: str) -> None:
+async def test_an_address_that_is_more_than_one_is_not_sent_to(server: MailServer, to: str) -> None:
     with pytest.raises(ValueError, match="no address"):
         await send_mail(settings(f"smtp://127.0.0.1:{server.port}"), Mail(to, "x", "x"))
     assert server.taken == []
 
 
-async def test_elsewhere_mail_is_encrypted_or_not_sent(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_elsewhere_mail_is_encrypted_or_not_sent(server: MailServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.core.mail.is_loopback", lambda _: False)
     with pytest.raises(aiosmtplib.SMTPException, match="STARTTLS"):
         await send_mail(settings(f"smtp://127.0.0.1:{server.port}"), MAIL)

@@ -181,6 +181,7 @@ async def kept(service: SessionFactory) -> AsyncIterator[AsyncSession]:
         "UPDATE requests SET version = 9",
         "DELETE FROM crises",
         "INSERT INTO charges (id) VALUES (gen_random_uuid())",
+        "INSERT INTO letters (id) VALUES (gen_random_uuid())",
         "SELECT FROM bookings FOR UPDATE",
         "SELECT * FROM api_keys",
     ],

@@ -11,7 +11,7 @@ from app.core.errors import NotFound
 from app.core.jobs import JobState, enqueue
 from app.jobs.errors import JobNotParked, JobWaitsAlready
 from app.jobs.running import JobContext
-from app.jobs.service import drop_job, get_job, list_jobs, retry_job
+from app.jobs.service import drop_job, get_job, list_jobs, retry_all, retry_job
 from tests.app.jobs.conftest import Bench
 
 pytestmark = pytest.mark.database
@@ -70,6 +70,19 @@ async def test_a_parked_job_is_tried_again_with_all_its_tries(bench: Bench) -> N
     assert await bench.outcomes(subject) == ["retried", "failed", "retried", "done"]
     assert await bench.effects(subject) == ["4"]
     assert await trail(bench) == [("job.retried", "test", "parked", "retried", str(job_id), None)] * 2
+
+
+async def test_all_parked_jobs_of_a_kind_are_tried_again_but_those_that_wait_anew(bench: Bench) -> None:
+    (_, first), (_, second), (anew_id, anew) = [await parked(bench) for _ in range(3)]
+    async with transaction(bench.sessions) as session:
+        await enqueue(session, bench.name, anew)
+    async with transaction(bench.sessions) as session:
+        assert await retry_all(session, AUTHOR, "other") == 0
+        assert await retry_all(session, AUTHOR, bench.name) == 2
+        assert (await get_job(session, anew_id))[0].state is JobState.PARKED
+    for subject in (first, second):
+        assert await bench.statuses(subject) == ["queued"]
+    assert [one[0] for one in await trail(bench)] == ["job.retried"] * 2
 
 
 async def test_a_dropped_job_is_gone_for_good(bench: Bench) -> None:

@@ -7,7 +7,7 @@ import re
 import httpx
 import pytest
 
-from app.identity.sign_in_models import Language
+from app.core.vocabulary import Language
 from app.web.words import WORDS
 from tests.support.visitors import Visitors
 
