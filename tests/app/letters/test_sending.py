@@ -29,7 +29,6 @@ from app.worker import JOBS, LETTER_TRIES
 from tests.app.letters.conftest import Postroom
 from tests.support.jobs import deliver
 from tests.support.mail_server import MailServer
-from tests.support.visitors import Visitors
 
 pytestmark = pytest.mark.database
 
@@ -297,16 +296,3 @@ async def test_the_service_changes_only_what_became_of_a_letter_and_removes_none
                 await post.rows(f"UPDATE letters SET {change} RETURNING id")  # noqa: S608
         assert len(await post.rows("UPDATE letters SET sent_at = now() RETURNING id")) == 1
         assert await post.rows("DELETE FROM letters RETURNING id") == []
-
-
-async def test_a_person_says_in_which_language_they_are_written_to(visitors: Visitors) -> None:
-    person = await visitors.member()
-    browser = await visitors.signed_in(person)
-    headers = {**await browser.csrf(), "If-Match": "*"}
-    read = (await browser.get(f"/v1/people/{person.id}")).json()
-    assert read["language"] is None
-    for language in ("fr", None):
-        told = await browser.patch(f"/v1/people/{person.id}", json={"language": language}, headers=headers)
-        assert (told.status_code, told.json()["language"]) == (200, language), told.text
-    refused = await browser.patch(f"/v1/people/{person.id}", json={"language": "de"}, headers=headers)
-    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/language")
