@@ -1,6 +1,7 @@
 """Letters: who is to be told by mail of what, and when they were; and in which language people are written to.
 
-The service alone reads and writes them: it notes what became of one, and removes none about a crisis. `creneau_drill` has no right to: a drill is told to nobody outside.
+The service alone reads and writes them: it notes what became of one, and removes none about a crisis. `creneau_drill`
+may do neither: a drill is told to nobody outside.
 
 Revision ID: 0045
 Revises: 0044
