@@ -51,7 +51,7 @@ class Deed:
 
 @dataclass
 class MarketDay:
-    """Two units with a long slot each, where every confirmation counts at once, and forty start-ups."""
+    """Two units with a long slot each, where every confirmation counts at once, and forty start-ups unless told."""
 
     app: FastAPI
     owner: AsyncEngine
@@ -63,21 +63,23 @@ class MarketDay:
     """Holds that the day itself has let run out, before anybody asked anything more of them."""
 
     @classmethod
-    async def on(cls, app: FastAPI, owner: AsyncEngine, world: World, seed: int) -> "MarketDay":
+    async def on(
+        cls, app: FastAPI, owner: AsyncEngine, world: World, seed: int, *, clients: int = CLIENTS
+    ) -> "MarketDay":
         """Prepare a day on an application and its database."""
         cdmo, _ = await world.cdmo()
         slots = [
             await world.slot(await world.unit(cdmo), end=SLOT_DAYS, approval=Approval.INSTANT) for _ in range(UNITS)
         ]
         async with transaction(world.sessions) as session:
-            clients = [await make_client(session, number) for number in range(CLIENTS)]
-        return cls(app, owner, slots, clients, seed)
+            buyers = [await make_client(session, number) for number in range(clients)]
+        return cls(app, owner, slots, buyers, seed)
 
     async def live(self, deeds_each: int) -> None:
         """Let every client do so many things, all at the same time."""
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://test", timeout=120) as http:
-            await asyncio.gather(*(self._live(http, number, deeds_each) for number in range(CLIENTS)))
+            await asyncio.gather(*(self._live(http, number, deeds_each) for number in range(len(self.clients))))
 
     async def _live(self, http: httpx.AsyncClient, number: int, deeds: int) -> None:
         chance = random.Random(f"{self.seed}/{number}")

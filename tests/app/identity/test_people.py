@@ -249,7 +249,8 @@ async def test_two_who_put_each_other_out_at_once_leave_one(client: Client, worl
     keys = [await world.headers(organisation, Role.COORDINATOR) for _ in range(2)]
     people = [(await who(client, one))["id"] for one in keys]
     answers = await asyncio.gather(*(deactivate(client, keys[1 - n], people[n]) for n in range(2)))
-    assert sorted(one.status_code for one in answers) == [200, 409], [one.text for one in answers]
+    # The one who comes second is refused by the rule, or not known any more where its key is read after the first.
+    assert sorted(one.status_code for one in answers) in ([200, 409], [200, 401]), [one.text for one in answers]
     async with world.sessions() as session:
         active = await session.scalars(select(Person).where(col(Person.deactivated_at).is_(None)))
         assert len(active.all()) == 1
