@@ -4,8 +4,10 @@ So nobody books under a plan that is being made: a hold that has come first is i
 It is the run that holds; a plan that is taken up then holds its own slots for the crisis. In a drill nothing is held.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, timedelta
+from itertools import chain
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -59,8 +61,12 @@ async def slots_in_reach(session: AsyncSession, brief: Brief) -> list[SlotFacts]
     slots = await published_slots(session, units.keys())
     called = _called(brief, units, slots)
     wanted = await _lots_in_the_way(session, brief, units, called)
-    moved = {slot.slot_id: slot for request in wanted for slot in _places(request, units, slots, brief)}
-    return list((called | moved).values())
+    others = [
+        slot
+        for slot in chain.from_iterable(slots.values())
+        if slot.slot_id not in called and slot.reserve is not Reserve.CRISIS
+    ]
+    return [*called.values(), *_places(wanted, units, others, brief.as_of_on)]
 
 
 def _called(
@@ -107,19 +113,29 @@ async def _lots_in_the_way(
 
 
 def _places(
-    request: RequestFacts,
-    units: Mapping[UUID, UnitFacts],
-    slots: Mapping[UUID, Sequence[SlotFacts]],
-    brief: Brief,
+    requests: Iterable[RequestFacts], units: Mapping[UUID, UnitFacts], slots: Iterable[SlotFacts], as_of_on: date
 ) -> Iterator[SlotFacts]:
-    """Yield the slots in which a lot could start on a line that serves it, and still be delivered in time."""
-    for unit in units.values():
-        if request.modality not in unit.modalities:
-            continue
-        line = match_line(request, unit, brief.as_of_on, ROUND)
-        if line.terms is None or line.reasons:
-            continue
-        starts = Span(line.terms.earliest_start_on, line.terms.latest_start_on + timedelta(days=1))
-        for slot in slots.get(unit.unit_id, ()):
-            if slot.reserve is not Reserve.CRISIS and _common(slot.period, starts):
-                yield slot
+    """Yield the slots in which one of these lots could start on a line that serves it, and still be delivered in time.
+
+    What is within reach of one lot is not looked at for the next: in a large crisis they reach much the same.
+    """
+    left: dict[UUID, list[SlotFacts]] = defaultdict(list)
+    for slot in slots:
+        left[slot.unit_id].append(slot)
+    for request in requests:
+        for unit_id in [key for key in left if request.modality in units[key].modalities]:
+            starts = _days_to_start(request, units[unit_id], as_of_on)
+            if starts is None:
+                continue
+            yield from (slot for slot in left[unit_id] if _common(slot.period, starts))
+            left[unit_id] = [slot for slot in left[unit_id] if not _common(slot.period, starts)]
+            if not left[unit_id]:
+                del left[unit_id]
+
+
+def _days_to_start(request: RequestFacts, unit: UnitFacts, as_of_on: date) -> Span | None:
+    """Return the days on which a lot may start on a line, or None if the line does not serve it."""
+    line = match_line(request, unit, as_of_on, ROUND)
+    if line.terms is None or line.reasons:
+        return None
+    return Span(line.terms.earliest_start_on, line.terms.latest_start_on + timedelta(days=1))

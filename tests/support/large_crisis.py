@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -78,6 +78,7 @@ class LargeCrises:
 
     world: World
     crises: Crises
+    _makers: list[str] = field(default_factory=list)
 
     @property
     def sessions(self) -> SessionFactory:
@@ -99,7 +100,9 @@ class LargeCrises:
         owners = await self._lots(slots[free:], projects=moved)
         crises = self.crises
         wanted = [{"by": iso(TARGET_BY), "quantity": (free + moved) * BATCH}]
-        crisis_id = await crises.declared(targets=wanted)
+        # The calendars of earlier ones are out of its reach, or each would hold still those of all before it.
+        crisis_id = await crises.declared(targets=wanted, scope={"excluded_organisation_ids": self._makers.copy()})
+        self._makers.append(str(cdmo.id))
         run_id = await crises.run_of(crisis_id, choices_s=choices_s)
         units = [slot.unit_id for slot in slots]
         await WantedPlan(self.sessions, free=units[:free], moved=units[free : free + moved]).end(run_id)

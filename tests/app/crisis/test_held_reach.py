@@ -1,6 +1,7 @@
 """Which slots a run holds still: those that a power opens to it, and those to which whom it lets give way may move."""
 
 import asyncio
+from unittest.mock import Mock
 from uuid import UUID
 
 import pytest
@@ -10,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.capacity.service import lock_units
 from app.core.database import transaction
 from app.core.vocabulary import Reserve
+from app.crisis import holding_still
 from tests.app.crisis.active_crises import rows
 from tests.app.crisis.conftest import CONTESTED_TARGET, Crises, booked, contested, iso, maker, power, scalar
 from tests.support.world import World, day
@@ -89,6 +91,23 @@ async def test_a_lot_that_is_due_late_holds_only_lines_that_serve_it(
     held = await held_by(crises, owner, targets=CONTESTED_TARGET)
     assert unfit.id not in held
     assert (far.id in held) is (until == 2_000)
+
+
+async def test_what_one_lot_reaches_is_not_looked_at_for_the_next(
+    crises: Crises, world: World, owner: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two lots in the way only the second may be delivered years ahead; a third finds no slot that is not held."""
+    near, far = (await maker(world)).unit, (await maker(world)).unit
+    reached = {(await world.slot(near, 100, 200)).id, (await world.slot(far, 1_000, 1_100)).id}
+    lots = [await booked(world, await world.slot((await maker(world)).unit, 0, 80), 20, 63) for _ in range(3)]
+    async with owner.begin() as connection:
+        due = text("UPDATE requests SET latest_delivery_on = :due WHERE id != :first")
+        await connection.execute(due, {"due": day(2_000), "first": lots[0].booking.request_id})
+    match = Mock(wraps=holding_still.match_line)
+    monkeypatch.setattr(holding_still, "match_line", match)
+    assert reached < await held_by(crises, owner, targets=CONTESTED_TARGET)
+    # Twice, before the units are locked and after: both lines for the first lot, the far one for the second.
+    assert match.call_count <= 2 * 3
 
 
 async def test_what_is_published_while_the_units_are_waited_for_is_held_too(
