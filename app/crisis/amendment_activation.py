@@ -26,16 +26,13 @@ from app.crisis.models import (
     OrderStatus,
     PlanStatus,
 )
-from app.crisis.notice_facts import by_place, order_facts
-from app.crisis.notice_models import NoticeKind
-from app.crisis.notice_repository import signed_campaigns
-from app.crisis.notices import NoticeDraft, notify_all
 from app.crisis.orders import let_stand, outside_of, release_order
 from app.crisis.planning import supersede
 from app.crisis.power_checks import require_powers_for
 from app.crisis.service import locked_crisis
 from app.crisis.standing import StandingOrder, still_holds
 from app.crisis.stock import take_stock
+from app.crisis.telling import tell_released
 from app.identity.actor import Actor
 from app.identity.models import Role
 
@@ -174,17 +171,7 @@ async def _release(outside: Outside, leaving: Sequence[CrisisOrder]) -> None:
         own = await outside_of(session, author, outside.crisis, order.plan_id)
         if not await release_order(own, order, REASON):
             raise PlanOutdated("A campaign has begun that was to be released: plan anew.", facts=_of(order))
-    drafts = [
-        NoticeDraft(
-            organisation_id=order.organisation_id,
-            kind=NoticeKind.ORDER_RELEASED,
-            order_id=order.id,
-            reason_code=REASON,
-            facts=order_facts(order, by_place(await signed_campaigns(session, order.plan_id))),
-        )
-        for order in leaving
-    ]
-    await notify_all(session, author, outside.crisis, drafts)
+    await tell_released(session, author, outside.crisis, leaving, REASON)
 
 
 def _of(order: CrisisOrder) -> dict[str, Any]:

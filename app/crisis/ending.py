@@ -23,6 +23,7 @@ from app.crisis.restoring_repository import Lost, lost_places
 from app.crisis.rules import TRANSITIONS
 from app.crisis.scoring import keep_score
 from app.crisis.service import change_status, require_status
+from app.crisis.telling import tell_released
 from app.identity.actor import Actor
 from app.identity.models import Role
 
@@ -34,8 +35,8 @@ RELEASABLE = frozenset({OrderStatus.ISSUED, OrderStatus.ACCEPTED})
 async def stand_down(session: AsyncSession, actor: Actor, crisis_id: UUID, reason_code: str) -> Crisis:
     """End a crisis: unstarted campaigns are released, nobody else gives way, and its slots are let go of.
 
-    Runs that plan for it are cancelled. What has started goes on. What is free again is offered back first to those
-    whom the crisis displaced.
+    The makers of what is released are told, and runs that plan for it are cancelled. What has started goes on. What is
+    free again is offered back first to those whom the crisis displaced.
 
     Raises
     ------
@@ -74,9 +75,8 @@ async def _end(session: AsyncSession, author: Author, crisis: Crisis, status: Cr
     lost = await lost_places(session, crisis.id)
     if orders:
         await _lock_to_end(session, crisis, releasable, pending, lost)
-        for order in releasable:
-            if not is_played(crisis, order):
-                await release_order(await outside_of(session, author, crisis, order.plan_id), order, reason_code)
+        released = [order for order in releasable if await _is_released(session, author, crisis, order, reason_code)]
+        await tell_released(session, author, crisis, released, reason_code)
         outside = await outside_of(session, author, crisis, orders[0].plan_id)
         await let_stand(outside, orders, pending, reason_code)
     if crisis.mode is CrisisMode.REAL:
@@ -86,6 +86,15 @@ async def _end(session: AsyncSession, author: Author, crisis: Crisis, status: Cr
     await offer_back(session, author, crisis, await lost_places(session, crisis.id), orders)
     await keep_score(session, author, crisis)
     return crisis
+
+
+async def _is_released(
+    session: AsyncSession, author: Author, crisis: Crisis, order: CrisisOrder, reason_code: str
+) -> bool:
+    """Release an order unless its campaign has begun, and tell whether it was."""
+    if is_played(crisis, order):
+        return False
+    return await release_order(await outside_of(session, author, crisis, order.plan_id), order, reason_code)
 
 
 async def _lock_to_end(

@@ -41,13 +41,24 @@ REASONS = {
     "crisis_order_countered": Sentence(
         "the manufacturer has countered the order", "le façonnier a fait une contre-proposition"
     ),
+    "crisis_amended": Sentence("the plan of the crisis has changed", "le plan de la crise a changé"),
     "crisis_order_withdrawn": Sentence("the manufacturer has withdrawn", "le façonnier s'est désisté"),
     "no_longer_needed": Sentence("the order needs its days no more", "l'ordre n'a plus besoin de ses jours"),
     "targets_met": Sentence("the targets are met", "les objectifs sont atteints"),
     "threat_over": Sentence("the threat is over", "la menace a pris fin"),
+    "superseded": Sentence("another declaration takes its place", "une autre déclaration la remplace"),
+    "declared_in_error": Sentence("it was declared in error", "elle a été déclarée par erreur"),
+    "exercise_over": Sentence("the exercise is over", "l'exercice est terminé"),
     "validity_over": Sentence("the declaration has ended", "la déclaration a pris fin"),
+    "capacity": Sentence("no capacity", "capacité insuffisante"),
+    "running_batch": Sentence("a batch is under way", "un lot est en cours de production"),
+    "equipment": Sentence("equipment", "équipements"),
+    "staff": Sentence("staff", "effectifs"),
+    "raw_material": Sentence("raw materials", "matières premières"),
+    "regulatory": Sentence("a regulatory matter", "motif réglementaire"),
+    "other": Sentence("another one", "autre"),
 }
-"""Coded reasons as words; another one is told by its code."""
+"""Coded reasons as words; one that has none here is told by its code."""
 
 CAUSE = Sentence("Crisis: {crisis.title}.", "Crise : {crisis.title}.")
 LOT = Sentence(

@@ -58,6 +58,25 @@ async def tell_makers(
     await notify_all(session, author, crisis, drafts)
 
 
+async def tell_released(
+    session: AsyncSession, author: Author, crisis: Crisis, orders: Collection[CrisisOrder], reason_code: str
+) -> None:
+    """Tell each CDMO that it is released from an order, and why."""
+    plan_ids = {order.plan_id for order in orders}
+    campaigns = {one: by_place(await notice_repository.signed_campaigns(session, one)) for one in plan_ids}
+    drafts = [
+        NoticeDraft(
+            organisation_id=order.organisation_id,
+            kind=NoticeKind.ORDER_RELEASED,
+            order_id=order.id,
+            reason_code=reason_code,
+            facts=order_facts(order, campaigns[order.plan_id]),
+        )
+        for order in orders
+    ]
+    await notify_all(session, author, crisis, drafts)
+
+
 async def tell_displaced(
     session: AsyncSession,
     author: Author,

@@ -12,6 +12,7 @@ from app.capacity.service import lock_units
 from app.core.database import transaction
 from app.core.vocabulary import Reserve
 from app.crisis import holding_still
+from app.matching.match import match_line
 from tests.app.crisis.active_crises import rows
 from tests.app.crisis.conftest import CONTESTED_TARGET, Crises, booked, contested, iso, maker, power, scalar
 from tests.support.world import World, day
@@ -103,7 +104,7 @@ async def test_what_one_lot_reaches_is_not_looked_at_for_the_next(
     async with owner.begin() as connection:
         due = text("UPDATE requests SET latest_delivery_on = :due WHERE id != :first")
         await connection.execute(due, {"due": day(2_000), "first": lots[0].booking.request_id})
-    match = Mock(wraps=holding_still.match_line)
+    match = Mock(wraps=match_line)
     monkeypatch.setattr(holding_still, "match_line", match)
     assert reached < await held_by(crises, owner, targets=CONTESTED_TARGET)
     # Twice, before the units are locked and after: both lines for the first lot, the far one for the second.

@@ -1,6 +1,6 @@
 """What a crisis tells whom: in the transaction that does it, in two languages, with how it can be contested."""
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from sqlalchemy import text
@@ -8,6 +8,11 @@ from sqlalchemy.exc import DBAPIError
 
 from app.core.database import transaction
 from app.core.tenancy import EVERYBODY, acting_for
+from app.crisis.amendment_activation import REASON
+from app.crisis.notice_wording import REASONS
+from app.crisis.order_schemas import CounterReason
+from app.crisis.schemas import StandDownCommand
+from app.crisis.telling import UNNEEDED
 from tests.app.crisis.conftest import CONTESTED_TARGET, Contested, Crises, contested, iso, power
 from tests.support.world import World
 
@@ -22,6 +27,11 @@ async def activated(crises: Crises, world: World, **given: Any) -> tuple[Contest
     place = await contested(world)
     crisis_id, _ = await crises.activated(targets=CONTESTED_TARGET, **given)
     return place, crisis_id
+
+
+def test_every_reason_that_can_be_given_is_told_in_words() -> None:
+    ends = get_args(StandDownCommand.model_fields["reason_code"].annotation)
+    assert REASONS.keys() >= {*CounterReason, *ends, REASON, UNNEEDED, "validity_over"}
 
 
 async def test_activation_tells_the_maker_of_its_order_and_the_owner_what_is_to_come(

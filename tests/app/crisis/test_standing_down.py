@@ -19,11 +19,17 @@ pytestmark = pytest.mark.database
 
 LEDGER = "SELECT count(*), sum(amount_cents) FROM charges WHERE kind = 'crisis_order'"
 CAMPAIGN = "SELECT status FROM bookings WHERE source = 'crisis'"
+RELEASED = "order_released"
 
 
 def come(monkeypatch: pytest.MonkeyPatch, on: date) -> None:
     """Have a day come at the sites."""
     monkeypatch.setattr(clock, "now", lambda: datetime.combine(on, time(12), UTC))
+
+
+async def told(crises: Crises, crisis_id: str, place: Contested) -> Any:
+    """Return the last notice to the maker."""
+    return (await crises.get(f"/{crisis_id}/notices", by=place.made.headers))["items"][-1]
 
 
 async def first_day(owner: AsyncEngine) -> date:
@@ -48,7 +54,12 @@ async def test_what_was_to_begin_and_did_not_is_released_credited_and_offered_ba
     assert first_on < day(20)
     come(monkeypatch, first_on + timedelta(days=1) if offered_from == 20 else day(offered_from))
     await crises.post(f"/{crisis_id}/stand-down")
-    assert (await crises.order_of(crisis_id))["status"] == "released"
+    order = await crises.order_of(crisis_id)
+    assert order["status"] == "released"
+    notice = await told(crises, crisis_id, place)
+    assert (notice["kind"], notice["order_id"], notice["reason_code"]) == (RELEASED, order["id"], "threat_over")
+    assert "Vous êtes délié d'un ordre." in notice["text"]["fr"]
+    assert "Reason: the threat is over." in notice["text"]["en"]
     assert await rows(owner, CAMPAIGN) == [("cancelled",)]
     assert await rows(owner, LEDGER) == [(2, 0)]
     assert await scalar(owner, "SELECT is_balanced FROM crisis_closings") is True
@@ -70,6 +81,7 @@ async def test_what_has_begun_goes_on_and_stays_charged(
     come(monkeypatch, await first_day(owner) + timedelta(days=1))
     await crises.post(f"/{crisis_id}/stand-down")
     assert (await crises.order_of(crisis_id))["status"] == "accepted"
+    assert (await told(crises, crisis_id, place))["kind"] != RELEASED
     assert await rows(owner, CAMPAIGN) == [("in_production",)]
     assert await rows(owner, LEDGER) == [(1, 100_000_000)]
     ends = await scalar(owner, "SELECT upper(period) FROM crisis_orders")
