@@ -41,7 +41,7 @@ AS_LENT = (THAW, ANSWER, END, CRISIS, LIVE_AGAIN, LENT)
         ((*AS_LENT, END), "recall_notice_days = 1, max_lent_days = 1", None),
         ((THAW, ANSWER, END, STARTUP, LIVE_AGAIN), "releases_on = NULL", "ck_slots_keep_release"),
         ((THAW, ANSWER, END, STARTUP, LIVE_AGAIN), "releases_on = '2099-01-01'", "ck_slots_keep_release"),
-        ((THAW, ANSWER, END, STARTUP, LIVE_AGAIN), f"releases_on = '{today()}'", None),
+        ((THAW, ANSWER, END, STARTUP, LIVE_AGAIN), "releases_on = '{today}'", None),
         ((THAW, ANSWER, END, STARTUP), "releases_on = NULL", None),
         (
             (THAW, ANSWER, END, STARTUP, LIVE_AGAIN, "UPDATE bookings SET reserve = 'startup'"),
@@ -56,7 +56,7 @@ async def test_a_slot_keeps_what_relies_on_it(
     await store_specimens(world)
     for statement in before:
         await connection.execute(statement)
-    assert await refusal(connection, f"UPDATE slots SET {change}") == name  # noqa: S608 - our own statements
+    assert await refusal(connection, f"UPDATE slots SET {change.format(today=today())}") == name  # noqa: S608 - our own statements
 
 
 async def test_a_hold_that_has_run_out_keeps_nothing(world: World, connection: asyncpg.Connection) -> None:

@@ -24,7 +24,7 @@ from app.core.embedded import EmbeddedPostgres
 from app.core.settings import Settings
 from tests.support import server
 from tests.support.api import Api
-from tests.support.processes import wait_until
+from tests.support.processes import still_at_work, wait_until
 from tests.support.world import DAY_ONE, World
 
 CLIENTS = 6
@@ -60,8 +60,11 @@ class Service:
     settings: Settings = field(repr=False)
 
     def kill_postgres(self) -> float:
-        """Kill the server, and return when it was gone."""
-        psutil.Process(self.postgres.pid).kill()
+        """Kill the server, and return when it was gone, with the backends that were in a statement and outlived it."""
+        server = psutil.Process(self.postgres.pid)
+        processes = [server, *server.children()]
+        server.kill()
+        assert still_at_work(processes) == []
         wait_until(lambda: self.postgres.pid is None, seconds=5, what="the end of the killed server")
         return time.monotonic()
 

@@ -35,7 +35,7 @@ pytestmark = [pytest.mark.races, pytest.mark.timeout(3600)]
 PROVE = "CRENEAU_PROVE" in os.environ
 SIZE = {"free": 250, "moved": 250} if PROVE else {"free": 20, "moved": 20}
 """Orders in free places, and of lots that move: as many bookings are made."""
-KILLS = 20 if PROVE else 2
+KILLS, LEAST_INSIDE = (20, 10) if PROVE else (2, 1)
 SLOWED = f"""
     CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN PERFORM pg_sleep({0.002 if PROVE else 0.01}); RETURN NEW; END $$;
@@ -202,8 +202,9 @@ def duration(arena: Arena) -> float:
     activation = sent(arena, crisis)
     began = time.monotonic()
     activation.join()
+    seconds = time.monotonic() - began
     assert (activation.status, arena.state(crisis)) == (200, NEW)
-    return time.monotonic() - began
+    return seconds
 
 
 @pytest.mark.parametrize("victim", ["api", "postgres"])
@@ -216,7 +217,8 @@ def test_a_kill_leaves_all_of_an_activation_or_nothing_and_the_same_key_finishes
     for number in range(1, KILLS + 1):
         crisis = arena.crises.pop()
         activation = sent(arena, crisis)
-        time.sleep(moment.uniform(0, duration))
+        # The first as soon as it writes: the one that was measured may have been much slower than these.
+        time.sleep(moment.uniform(0, duration) if number > 1 else 0.0)
         kill()
         activation.join()
         left = arena.state(crisis)
@@ -225,4 +227,4 @@ def test_a_kill_leaves_all_of_an_activation_or_nothing_and_the_same_key_finishes
         killed_inside += left == OLD
         assert sent_until_answered(arena, crisis) == 200, f"after kill {number}"
         assert arena.state(crisis) == NEW, f"after kill {number}"
-    assert killed_inside >= KILLS // 2, f"only {killed_inside} of {KILLS} kills fell into the transaction"
+    assert killed_inside >= LEAST_INSIDE, f"only {killed_inside} of {KILLS} kills fell into the transaction"

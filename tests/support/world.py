@@ -11,6 +11,7 @@ from sqlmodel import SQLModel
 
 from app.capacity.models import Slot
 from app.catalogue.models import LineModality, Modality, ProductionLine, Site, SiteKind, Unit
+from app.core.clock import today
 from app.core.database import SessionFactory, transaction
 from app.core.model import period
 from app.core.vocabulary import Basis, Confidence, GmpPhase, Reserve
@@ -27,6 +28,11 @@ Row = TypeVar("Row", bound=SQLModel)
 def day(offset: int) -> date:
     """Return the day so many days after `DAY_ONE`."""
     return DAY_ONE + timedelta(days=offset)
+
+
+def since_day_one() -> int:
+    """Return how many days after `DAY_ONE` today is: fewer than 0."""
+    return (today() - DAY_ONE).days
 
 
 @dataclass

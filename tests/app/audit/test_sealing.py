@@ -3,11 +3,12 @@
 import asyncio
 import hashlib
 import json
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from structlog.testing import CapturingLogger
 
 from app.audit import seal_repository as repository
@@ -115,14 +116,22 @@ async def test_a_record_written_in_a_block_that_may_fail_is_waited_for_as_any_ot
 
 
 async def test_the_sealer_waits_for_those_who_are_nearly_done_and_for_nobody_who_comes_later(
-    sessions: SessionFactory,
+    sessions: SessionFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    looked, writers = asyncio.Event(), repository.writers
+
+    async def look(session: AsyncSession, *given: Any) -> Any:
+        found = await writers(session, *given)
+        looked.set()
+        return found
+
+    monkeypatch.setattr(repository, "writers", look)
     async with sessions() as slow, sessions() as later:
         slow.add(record())
         await slow.flush()
         seen = await write(sessions, 1)
         task = asyncio.create_task(seal_all(sessions))
-        await asyncio.sleep(0.2)
+        await looked.wait()
         later.add(record())
         await later.flush()
         assert not task.done()

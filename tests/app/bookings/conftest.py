@@ -1,6 +1,6 @@
 """A market of one start-up, one CDMO and one slot, and the steps of a booking over HTTP."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -22,7 +22,22 @@ from tests.support.world import World, day
 Headers = Mapping[str, str]
 FEE = 15_000_000
 PRICE = 100_000_000
-FAILED: dict[str, Any] = {"reason_code": "contamination", "failed_on": str(today())}
+
+
+class _Failed(Mapping[str, Any]):
+    """What a CDMO says of a batch that has failed today: on the day on which it is said."""
+
+    def __getitem__(self, name: str) -> Any:
+        return {"reason_code": "contamination", "failed_on": str(today())}[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(("reason_code", "failed_on"))
+
+    def __len__(self) -> int:
+        return 2
+
+
+FAILED = _Failed()
 
 
 @dataclass

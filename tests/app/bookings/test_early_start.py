@@ -16,9 +16,8 @@ from app.core.database import transaction
 from tests.app.bookings.conftest import FEE, Headers, Market
 from tests.app.bookings.test_slips import neighbour, slipped
 from tests.app.bookings.test_unit_kept import CHANGEOVER_DAYS, ENDINGS, PLANNED_DAYS, days, end, free, hold, on
-from tests.support.world import DAY_ONE
+from tests.support.world import since_day_one
 
-NOW = (today() - DAY_ONE).days
 PLANNED = 110
 """Days from today on which the campaign is planned to start; nothing else is booked."""
 LAST = 200
@@ -27,11 +26,11 @@ LAST = 200
 @pytest.fixture
 async def wide(market: Market) -> Slot:
     """A slot of the unit from today on."""
-    return await market.world.slot(market.unit, NOW, NOW + LAST, approval=Approval.INSTANT)
+    return await market.world.slot(market.unit, since_day_one(), since_day_one() + LAST, approval=Approval.INSTANT)
 
 
 async def planned(market: Market, slot: Slot, start: int = PLANNED) -> dict[str, Any]:
-    return await market.confirmed(NOW + start, slot_id=str(slot.id), product_id=str(market.product.id))
+    return await market.confirmed(since_day_one() + start, slot_id=str(slot.id), product_id=str(market.product.id))
 
 
 async def started(market: Market, slot: Slot, start: int = PLANNED) -> dict[str, Any]:
@@ -41,7 +40,7 @@ async def started(market: Market, slot: Slot, start: int = PLANNED) -> dict[str,
 
 async def behind(market: Market, slot: Slot, start: int, **given: Any) -> tuple[dict[str, Any], Headers]:
     """A booking of another start-up, so many days from today."""
-    return await neighbour(market, NOW + start, slot_id=str(slot.id), **given)
+    return await neighbour(market, since_day_one() + start, slot_id=str(slot.id), **given)
 
 
 async def freed(market: Market) -> list[tuple[Any, ...]]:
@@ -79,9 +78,9 @@ async def test_it_keeps_today_when_all_that_was_told_is_over(market: Market, wid
 async def test_a_slip_asks_whom_it_runs_over_before_its_plan_to_make_way_at_no_cost(market: Market, wide: Slot) -> None:
     running = await started(market, wide)
     near, owner = await behind(market, wide, 50)
-    assert (await slipped(market, running, NOW + 50))["moves"] == []
+    assert (await slipped(market, running, since_day_one() + 50))["moves"] == []
     assert not (await market.read(f"/v1/bookings/{near['id']}/quote", owner))["caused_by_cdmo"]
-    [asked] = (await slipped(market, running, NOW + 60))["moves"]
+    [asked] = (await slipped(market, running, since_day_one() + 60))["moves"]
     assert (asked["booking_id"], asked["status"]) == (near["id"], "proposed")
     assert (asked["start"], asked["end"]) == (str(on(60)), str(on(60 + PLANNED_DAYS)))
     assert [one["id"] for one in (await market.read("/v1/slip-moves", owner))["items"]] == [asked["id"]]
@@ -95,7 +94,7 @@ async def test_a_slip_asks_whom_it_runs_over_before_its_plan_to_make_way_at_no_c
 async def test_nobody_is_asked_to_go_where_the_campaign_is_planned(market: Market, wide: Slot) -> None:
     running = await started(market, wide, 100)
     near, _ = await behind(market, wide, 50)
-    [asked] = (await slipped(market, running, NOW + 60))["moves"]
+    [asked] = (await slipped(market, running, since_day_one() + 60))["moves"]
     assert (asked["booking_id"], asked["start"]) == (near["id"], str(on(100 + PLANNED_DAYS)))
 
 
@@ -104,7 +103,7 @@ async def test_whom_it_runs_over_leaves_for_nothing_as_quoted_even_if_it_has_dec
 ) -> None:
     running = await started(market, wide)
     near, owner = await behind(market, wide, 50)
-    [asked] = (await slipped(market, running, NOW + 60))["moves"]
+    [asked] = (await slipped(market, running, since_day_one() + 60))["moves"]
     path = f"/v1/slip-moves/{asked['id']}/decline"
     await market.send(path, {"reason_code": "supply"}, headers=owner, expect=200)
     quote = await market.read(f"/v1/bookings/{near['id']}/quote", owner)
@@ -115,7 +114,7 @@ async def test_whom_it_runs_over_leaves_for_nothing_as_quoted_even_if_it_has_dec
 
 async def test_a_slip_may_run_on_past_the_planned_period_and_takes_back_less(market: Market, wide: Slot) -> None:
     running = await started(market, wide)
-    assert (await slipped(market, running, NOW + 160))["moves"] == []
+    assert (await slipped(market, running, since_day_one() + 160))["moves"] == []
     planned_end = PLANNED + PLANNED_DAYS
     async with transaction(market.world.sessions) as session:
         busy = (await occupied_periods(session, [market.unit.id]))[market.unit.id]
@@ -125,7 +124,7 @@ async def test_a_slip_may_run_on_past_the_planned_period_and_takes_back_less(mar
         (on(planned_end), on(160)),
     ]
     assert await free(market, wide) == [days(160, LAST)]
-    await slipped(market, running, NOW + 60)
+    await slipped(market, running, since_day_one() + 60)
     assert await free(market, wide) == [days(60, PLANNED), days(planned_end, LAST)]
     assert await freed(market) == [(on(60), on(PLANNED)), (on(planned_end), on(160))]
 
@@ -133,7 +132,7 @@ async def test_a_slip_may_run_on_past_the_planned_period_and_takes_back_less(mar
 @pytest.mark.parametrize("how", ENDINGS)
 async def test_an_early_end_leaves_all_but_that_day_and_the_changeover(market: Market, wide: Slot, how: str) -> None:
     running = await started(market, wide)
-    await slipped(market, running, NOW + 2)
+    await slipped(market, running, since_day_one() + 2)
     await end(market, running, how)
     clean = 1 + CHANGEOVER_DAYS
     assert await free(market, wide) == [days(clean, LAST)]
@@ -168,7 +167,7 @@ async def test_it_starts_where_its_days_end_right_before_those_of_another(market
 async def test_it_starts_over_days_to_which_it_asked_to_move_itself(market: Market, wide: Slot) -> None:
     booked = await planned(market, wide)
     await market.by_approval()
-    asking = await market.move(booked, NOW + 1)
+    asking = await market.move(booked, since_day_one() + 1)
     assert (await market.begin(booked))["pending_move_id"] is None
     place = await market.read(f"/v1/bookings/{asking['pending_move_id']}", market.buyer)
     assert (place["start"], place["status"]) == (str(on(1)), "released")

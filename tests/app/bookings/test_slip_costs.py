@@ -13,9 +13,7 @@ from app.core.database import transaction
 from app.core.model import period
 from tests.app.bookings.conftest import FEE, PRICE, Headers, Market
 from tests.app.bookings.test_slips import neighbour, slipped
-from tests.support.world import DAY_ONE
-
-NOW = (today() - DAY_ONE).days
+from tests.support.world import since_day_one
 
 
 class Behind(NamedTuple):
@@ -36,8 +34,8 @@ async def behind(market: Market) -> Behind:
     """Nothing is free in its slot after it; a later one, taken whole, is proposed by no slip, but the market's is."""
     slot = await add_slot(market, 5, 91)
     later = await add_slot(market, 110, 170, divisible=False)
-    first = await market.confirmed(NOW + 5, slot_id=str(slot.id), product_id=str(market.product.id))
-    near, owner = await neighbour(market, NOW + 48, slot_id=str(slot.id))
+    first = await market.confirmed(since_day_one() + 5, slot_id=str(slot.id), product_id=str(market.product.id))
+    near, owner = await neighbour(market, since_day_one() + 48, slot_id=str(slot.id))
     return Behind(first, near, owner, later)
 
 
@@ -61,7 +59,7 @@ async def test_whom_a_slip_runs_over_leaves_for_nothing_as_quoted(market: Market
     if state == "unplaced":
         async with transaction(market.world.sessions) as session:
             await session.execute(update(Slot).where(col(Slot.id) == market.slot.id).values(divisible=False))
-    [asked] = (await slipped(market, behind.first, NOW + 58))["moves"]
+    [asked] = (await slipped(market, behind.first, since_day_one() + 58))["moves"]
     assert asked["status"] == ("unplaced" if state == "unplaced" else "proposed")
     if state == "declined":
         path = f"/v1/slip-moves/{asked['id']}/decline"
@@ -78,7 +76,7 @@ async def test_whom_a_slip_runs_over_leaves_for_nothing_as_quoted(market: Market
 async def test_a_move_that_was_paid_before_the_slip_is_credited_when_leaving(market: Market, behind: Behind) -> None:
     await market.move(behind.near, by=behind.owner, **behind.place())
     assert await owed(market, behind.owner) == FEE + PRICE // 10
-    await slipped(market, behind.first, NOW + 120)
+    await slipped(market, behind.first, since_day_one() + 120)
     [told] = (await quoted(market, behind.near, behind.owner))["cancellation"]
     assert (told["total_cents"], told["due_cents"]) == (0, -FEE - PRICE // 10)
     await market.step(behind.near, "cancel", by=behind.owner, reason_code="planning")
@@ -92,7 +90,7 @@ async def test_whom_a_slip_runs_over_moves_for_nothing_and_keeps_its_free_move(m
         PRICE // 10,
         PRICE // 10,
     )
-    await slipped(market, behind.first, NOW + 58)
+    await slipped(market, behind.first, since_day_one() + 58)
     quote = await quoted(market, behind.near, behind.owner, **behind.place())
     assert (quote["move_fee_cents"], quote["move"]["due_cents"]) == (0, 0)
     assert (quote["move"]["caused_by_cdmo"], quote["move"]["free"]) == (True, False)
@@ -116,9 +114,9 @@ async def test_a_move_that_awaits_its_cdmo_costs_what_was_quoted_when_it_was_ask
     market: Market, behind: Behind
 ) -> None:
     await market.by_approval(behind.later)
-    await slipped(market, behind.first, NOW + 58)
+    await slipped(market, behind.first, since_day_one() + 58)
     asked = await market.move(behind.near, by=behind.owner, **behind.place())
-    await slipped(market, behind.first, NOW + 48)
+    await slipped(market, behind.first, since_day_one() + 48)
     await market.send(f"/v1/bookings/{asked['pending_move_id']}/approve", None, headers=market.seller, expect=200)
     assert await market.charges(behind.owner) == [("reservation_fee", FEE)]
 
@@ -128,7 +126,7 @@ async def test_a_move_that_was_asked_for_before_the_slip_and_approved_after_it_c
 ) -> None:
     await market.by_approval(behind.later)
     asked = await market.move(behind.near, by=behind.owner, **behind.place())
-    await slipped(market, behind.first, NOW + 58)
+    await slipped(market, behind.first, since_day_one() + 58)
     assert (await quoted(market, behind.near, behind.owner))["move_fee_cents"] == 0
     await market.send(f"/v1/bookings/{asked['pending_move_id']}/approve", None, headers=market.seller, expect=200)
     assert await market.charges(behind.owner) == [("reservation_fee", FEE)]
@@ -148,9 +146,9 @@ async def test_a_free_move_that_was_asked_for_before_the_slip_is_not_used_up_by_
 async def test_once_the_days_are_given_back_leaving_costs_its_fee_again(
     market: Market, behind: Behind, how: str
 ) -> None:
-    await slipped(market, behind.first, NOW + 58)
+    await slipped(market, behind.first, since_day_one() + 58)
     if how == "slips less":
-        await slipped(market, behind.first, NOW + 48)
+        await slipped(market, behind.first, since_day_one() + 48)
     else:
         await market.step(behind.first, "cancel", by=market.seller, reason_code="equipment_failure")
     quote = await quoted(market, behind.near, behind.owner)
@@ -161,7 +159,7 @@ async def test_once_the_days_are_given_back_leaving_costs_its_fee_again(
 
 async def test_whoever_slips_itself_pays_as_its_terms_say(market: Market, behind: Behind) -> None:
     """Its own slip takes nobody's days but those of others."""
-    await slipped(market, behind.first, NOW + 58)
+    await slipped(market, behind.first, since_day_one() + 58)
     quote = await quoted(market, behind.first, market.buyer)
     assert (quote["caused_by_cdmo"], quote["cancellation_today_cents"]) == (False, PRICE)
 

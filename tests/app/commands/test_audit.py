@@ -223,7 +223,10 @@ async def test_no_transaction_stays_open_while_an_export_is_taken_slowly(
     await write(sessions, 4)
     await seal_all(sessions, most=1)
     monkeypatch.setattr(trail, "SEALS_AT_A_TIME", 1)
-    state = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'creneau-command' AND state LIKE 'idle in%'"
+    state = (
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'creneau-command' AND state LIKE 'idle in%'"
+        " AND datname = current_database()"
+    )
     open_meanwhile: list[object] = []
 
     async def slowly(items: AsyncIterator[Item]) -> AsyncIterator[str]:

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +67,9 @@ def test_a_program_is_signalled_when_its_parent_is_killed(tmp_path: Path, mode: 
     parent = subprocess.Popen([sys.executable, "-c", PARENT, mode, str(note)], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
     child = psutil.Process(int(parent.stdout.readline()))
-    wait_until(note.with_suffix(".ready").exists, seconds=20, what="a running program")
-    time.sleep(0.1)
-    assert note.with_suffix(".ready").read_text() == "default"
+    ready = note.with_suffix(".ready")
+    wait_until(lambda: ready.exists() and ready.read_text(), seconds=20, what="a running program")
+    assert ready.read_text() == "default"
     parent.kill()
     parent.communicate()
     wait_until(note.exists, seconds=10, what="the signal")
@@ -95,11 +94,18 @@ def test_output_and_exit_code_are_the_programs_own(watch: tuple[str, ...]) -> No
     assert (output, run.returncode) == ("said\n", 7)
 
 
+def _handles(pid: int, number: signal.Signals) -> bool:
+    """Tell whether a process has a handler of its own for a signal: proc(5), SigCgt."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    [caught] = [line.split()[1] for line in status.splitlines() if line.startswith("SigCgt")]
+    return bool(int(caught, 16) >> (number - 1) & 1)
+
+
 def test_a_watcher_passes_signals_on() -> None:
     run = run_tether("--watch", f"--parent={os.getpid()}", program=SLEEP)
     wait_until(psutil.Process(run.pid).children, seconds=10, what="the watched program")
     (program,) = psutil.Process(run.pid).children()
-    time.sleep(0.3)
+    wait_until(lambda: _handles(run.pid, signal.SIGTERM), seconds=10, what="the handler of the watcher")
     run.terminate()
     run.communicate()
     assert run.returncode == 128 + signal.SIGTERM

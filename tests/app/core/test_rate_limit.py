@@ -10,29 +10,22 @@ import pytest
 from fastapi import FastAPI
 from pydantic import SecretStr
 
-from app.core.rate_limit import WINDOW_SECONDS, Counters, RateLimit, policies
+from app.core.rate_limit import Counters, RateLimit, policies
 from app.core.settings import Settings
 from app.identity.known_keys import TRUSTED_SECONDS
 from app.main import create_app
+from tests.support.rate_window import early_in_a_window
 from tests.support.world import World
 
 LIMITS = {"rate_limit_reads": 4, "rate_limit_writes": 2, "rate_limit_address": 3}
 
 
-LONGEST_TEST_SECONDS = 5
-
-
 @pytest.fixture
 async def limited(settings: Settings, world: World) -> AsyncIterator[FastAPI]:
-    """The application with small limits, in a window that does not end before the test.
-
-    After its end, what was counted in it counts for less with each moment.
-    """
+    """The application with small limits, in a window that does not end before the test."""
     app = create_app(settings.model_copy(update=LIMITS))
     async with app.router.lifespan_context(app):
-        left = WINDOW_SECONDS - time.time() % WINDOW_SECONDS
-        if left < LONGEST_TEST_SECONDS:
-            await asyncio.sleep(left)
+        await early_in_a_window()
         yield app
 
 
@@ -184,6 +177,7 @@ async def test_guesses_at_the_token_of_the_figures_are_limited(settings: Setting
     app = create_app(settings.model_copy(update=LIMITS | {"metrics_token": SecretStr("figures")}))
     right = {"Authorization": "Bearer figures"}
     async with app.router.lifespan_context(app), at(app) as client, at(app, "192.0.2.2") as operator:
+        await early_in_a_window()
         assert {(await client.get("/metrics", headers=right)).status_code for _ in range(8)} == {200}
         guessed = [(await client.get("/metrics", headers={"Authorization": f"Bearer {n}"})) for n in range(4)]
         assert [one.status_code for one in guessed] == [401, 401, 401, 429]

@@ -156,11 +156,10 @@ async def test_spans_arrive_where_the_endpoint_says(settings: Settings, world: W
     transport = httpx.ASGITransport(app)
     async with app.router.lifespan_context(app), httpx.AsyncClient(transport=transport, base_url="http://test") as made:
         assert (await made.get("/v1/organisations")).is_success
-    [(path, request)] = receiver.taken
-    assert path == "/v1/traces"
-    [resource] = request.resource_spans
-    services = [one.value.string_value for one in resource.resource.attributes if one.key == "service.name"]
-    assert services == ["creneau-api"]
-    names = [span.name for scope in resource.scope_spans for span in scope.spans]
+    assert {path for path, _ in receiver.taken} == {"/v1/traces"}
+    resources = [resource for _, request in receiver.taken for resource in request.resource_spans]
+    attributes = [one for resource in resources for one in resource.resource.attributes]
+    assert {one.value.string_value for one in attributes if one.key == "service.name"} == {"creneau-api"}
+    names = [span.name for resource in resources for scope in resource.scope_spans for span in scope.spans]
     assert "GET /v1/organisations" in names
     assert "SELECT" in names

@@ -14,6 +14,7 @@ from tests.app.core.test_rate_limit import at, limited, statuses
 from tests.app.identity.issuer import AUDIENCE, Issuer
 from tests.app.identity.keyring import bearer
 from tests.app.identity.trusting import BOOKINGS, act, client, issuer, startup, trusting
+from tests.support.rate_window import early_in_a_window
 from tests.support.world import World
 
 __all__ = ["client", "issuer", "limited", "startup", "trusting"]
@@ -133,6 +134,7 @@ async def test_tokens_are_counted_by_their_client_once_they_have_proved_to_be_so
     app = create_app(settings.model_copy(update=limits))
     tokens = [bearer(issuer.token(jti=str(number))) for number in range(3)]
     async with app.router.lifespan_context(app), at(app) as client, at(app, "192.0.2.9") as stranger:
+        await early_in_a_window()
         first = [await statuses(client, 1, headers) for headers in tokens]
         assert first == [[200]] * 3  # unproven: each was counted by the address
         assert await statuses(client, 2, tokens[0]) + await statuses(client, 2, tokens[1]) == [200, 200, 200, 429]

@@ -73,18 +73,22 @@ async def test_a_sweep_of_one_moment_sees_nothing_that_others_do_meanwhile(sessi
 
 
 async def test_of_many_workers_one_sweeps_and_none_waits_for_it(sessions: SessionFactory) -> None:
-    at_it, most, turns = 0, 0, 0
+    at_it, most, turns, may_end = 0, 0, 0, asyncio.Event()
 
     async def sweep(session: AsyncSession) -> int:
         nonlocal at_it, most, turns
         at_it, turns = at_it + 1, turns + 1
         most = max(most, at_it)
-        await asyncio.sleep(0.3)
+        await may_end.wait()
         at_it -= 1
         return 0
 
-    async with asyncio.timeout(2):
-        await asyncio.gather(*(sweeper(sessions, sweep).sweep() for _ in range(8)))
+    turning = [asyncio.create_task(sweeper(sessions, sweep).sweep()) for _ in range(8)]
+    async with asyncio.timeout(30):
+        while sum(one.done() for one in turning) < len(turning) - 1:  # noqa: ASYNC110 - any seven of them
+            await asyncio.sleep(0.02)
+    may_end.set()
+    await asyncio.gather(*turning)
     assert (most, turns) == (1, 1)
 
 

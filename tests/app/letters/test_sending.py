@@ -120,8 +120,8 @@ async def test_what_a_crisis_tells_does_not_wait_behind_offers(post: Postroom, s
 async def test_a_letter_that_a_server_takes_late_is_sent_once(
     post: Postroom, startup: Organisation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.core.mail.SEND_SECONDS", 0.5)
-    post.server.late = 1.5
+    monkeypatch.setattr("app.core.mail.SEND_SECONDS", 1.5)
+    post.server.late = 2.5
     await written(post, startup)
     assert len(await post.go_out()) == 1
     assert await post.fates() == [(True, None)]
