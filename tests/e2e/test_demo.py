@@ -12,7 +12,7 @@ from tests.support.processes import processes_of
 CHAPTERS = ("1. What France can make", "2. A start-up finds", "3. A round", "4. A drill", "5. A health crisis")
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_the_story_is_told_to_its_end_and_leaves_nothing(tmp_path: Path) -> None:
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     told = subprocess.run(

@@ -21,7 +21,7 @@ import pytest
 from seed.drills.scenarios import scenarios
 from tests.e2e.conftest import Up
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 PLAYED = ("bacterial_outbreak", "cdmo_failure")
 STEPS = ("Declared, as a drill", "Planned on tier", "Signed by the authority", "Stood down", "Score of the")
