@@ -35,7 +35,10 @@ async def test_a_lot_that_gives_way_or_keeps_its_place_is_no_longer_told_that_it
     [kept] = await told(post, place.first.startup)
     assert KEPT in kept
     assert COMING not in kept
-    assert await told(post, place.made.cdmo) == []
+    [released] = await told(post, place.made.cdmo)
+    assert "You are released from an order." in released
+    assert "Reason: the threat is over." in released
+    assert ISSUED not in released
 
 
 async def test_of_a_lot_that_has_given_way_what_is_answered_is_not_asked(
