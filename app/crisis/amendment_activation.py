@@ -23,10 +23,9 @@ from app.crisis.models import (
     CrisisPlan,
     CrisisStatus,
     Displacement,
-    OrderStatus,
     PlanStatus,
 )
-from app.crisis.orders import let_stand, outside_of, release_order
+from app.crisis.orders import RELEASABLE, let_stand, outside_of, release_order
 from app.crisis.planning import supersede
 from app.crisis.power_checks import require_powers_for
 from app.crisis.service import locked_crisis
@@ -36,7 +35,6 @@ from app.crisis.telling import tell_released
 from app.identity.actor import Actor
 from app.identity.models import Role
 
-RELEASABLE = frozenset({OrderStatus.ISSUED, OrderStatus.ACCEPTED})
 REASON = "crisis_amended"
 
 

@@ -16,8 +16,8 @@ from app.crisis.calendar_repository import bookings_by_id
 from app.crisis.closing import close_ledger
 from app.crisis.effects import is_played
 from app.crisis.giving_up import give_up_runs
-from app.crisis.models import Crisis, CrisisMode, CrisisOrder, CrisisStatus, Displacement, OrderStatus
-from app.crisis.orders import let_stand, outside_of, release_order
+from app.crisis.models import Crisis, CrisisMode, CrisisOrder, CrisisStatus, Displacement
+from app.crisis.orders import RELEASABLE, let_stand, outside_of, release_order
 from app.crisis.restoring import offer_back
 from app.crisis.restoring_repository import Lost, lost_places
 from app.crisis.rules import TRANSITIONS
@@ -29,7 +29,6 @@ from app.identity.models import Role
 
 EXPIRY = Author.of_job("crisis_expiry")
 ONGOING = frozenset(status for status, after in TRANSITIONS.items() if after)
-RELEASABLE = frozenset({OrderStatus.ISSUED, OrderStatus.ACCEPTED})
 
 
 async def stand_down(session: AsyncSession, actor: Actor, crisis_id: UUID, reason_code: str) -> Crisis:

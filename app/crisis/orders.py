@@ -43,6 +43,9 @@ from app.crisis.telling import tell_displaced, tell_leaders
 from app.identity.actor import Actor
 from app.identity.models import Role
 
+RELEASABLE = frozenset({OrderStatus.ISSUED, OrderStatus.ACCEPTED})
+"""Orders that may be released, as long as their campaign has not begun."""
+
 
 async def list_orders(
     session: AsyncSession, actor: Actor, crisis_id: UUID, paging: PageQuery
