@@ -74,7 +74,9 @@ async def _end(session: AsyncSession, author: Author, crisis: Crisis, status: Cr
     lost = await lost_places(session, crisis.id)
     if orders:
         await _lock_to_end(session, crisis, releasable, pending, lost)
-        released = [order for order in releasable if await _is_released(session, author, crisis, order, reason_code)]
+        released = [
+            order for order in releasable if await _release_unbegun(session, author, crisis, order, reason_code)
+        ]
         await tell_released(session, author, crisis, released, reason_code)
         outside = await outside_of(session, author, crisis, orders[0].plan_id)
         await let_stand(outside, orders, pending, reason_code)
@@ -87,10 +89,10 @@ async def _end(session: AsyncSession, author: Author, crisis: Crisis, status: Cr
     return crisis
 
 
-async def _is_released(
+async def _release_unbegun(
     session: AsyncSession, author: Author, crisis: Crisis, order: CrisisOrder, reason_code: str
 ) -> bool:
-    """Release an order unless its campaign has begun, and tell whether it was."""
+    """Release an order unless its campaign has begun; return whether it was released."""
     if is_played(crisis, order):
         return False
     return await release_order(await outside_of(session, author, crisis, order.plan_id), order, reason_code)

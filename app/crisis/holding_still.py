@@ -127,10 +127,10 @@ def _places(
             starts = _days_to_start(request, units[unit_id], as_of_on)
             if starts is None:
                 continue
-            yield from (slot for slot in left[unit_id] if _common(slot.period, starts))
-            left[unit_id] = [slot for slot in left[unit_id] if not _common(slot.period, starts)]
-            if not left[unit_id]:
-                del left[unit_id]
+            looked_at = left.pop(unit_id)
+            yield from (slot for slot in looked_at if _common(slot.period, starts))
+            if beyond := [slot for slot in looked_at if not _common(slot.period, starts)]:
+                left[unit_id] = beyond
 
 
 def _days_to_start(request: RequestFacts, unit: UnitFacts, as_of_on: date) -> Span | None:
