@@ -11,7 +11,7 @@ from app.core.database import transaction
 from app.core.model import new_id, period
 from app.requests.models import WAITS_SQL, Request, RequestStatus
 from tests.app.allocation.waiting_room import Room
-from tests.support.explain import analyze, plan_of, plans_of
+from tests.support.explain import plan_of, plans_of, settle
 from tests.support.world import day
 
 pytestmark = pytest.mark.database
@@ -66,7 +66,7 @@ async def crowd(room: Room) -> None:
                 " now(), 'skipped', 'in_round', '{}' FROM requests"
             )
         )
-    await analyze(room.owner)
+    await settle(room.owner)
 
 
 async def test_no_question_of_the_waiting_list_reads_a_whole_table(room: Room) -> None:

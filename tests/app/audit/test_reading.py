@@ -17,7 +17,7 @@ from app.core.model import new_id
 from app.core.paging import encode_cursor
 from app.identity.models import OrganisationKind, Role
 from tests.app.audit.trails import record
-from tests.support.explain import analyze, plans_of
+from tests.support.explain import plans_of, settle
 from tests.support.world import World, day
 
 pytestmark = pytest.mark.database
@@ -150,7 +150,7 @@ async def test_whatever_is_asked_of_the_trail_is_read_through_an_index(world: Wo
     mine, thing = new_id(), new_id()
     async with owner.begin() as connection:
         await connection.execute(MANY, {"mine": mine, "thing": thing})
-    await analyze(owner)
+    await settle(owner)
     middle, later = (datetime(2029, 1, days, tzinfo=UTC) for days in (14, 15))
     after = encode_cursor([middle, 4_000])
     async with transaction(world.sessions) as session:

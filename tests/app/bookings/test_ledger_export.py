@@ -16,7 +16,7 @@ from app.core.database import transaction
 from app.core.model import new_id
 from app.core.sheets import writing
 from tests.app.bookings.conftest import Headers, Market
-from tests.support.explain import analyze, plans_of
+from tests.support.explain import plans_of, settle
 from tests.support.world import World
 
 EUROS = {"reservation_fee": "150000.00", "lending_discount": "-0.07"}
@@ -95,7 +95,7 @@ async def test_a_long_ledger_is_read_by_index_and_whole(market: Market, owner: A
     async with owner.begin() as connection:
         await connection.execute(insert(Charge), rows)
     await ledger(market)
-    await analyze(owner)
+    await settle(owner)
     async with transaction(market.world.sessions) as session:
 
         async def read() -> None:

@@ -14,7 +14,7 @@ from app.core.clock import now
 from app.core.database import transaction
 from app.core.model import new_id, period
 from tests.app.bookings.conftest import Market
-from tests.support.explain import analyze, general_plan, generic_plan, plans_of
+from tests.support.explain import general_plan, generic_plan, plans_of, settle
 from tests.support.world import day
 
 UNITS, BOOKINGS_OF_A_UNIT, DAYS = 20, 200, 9
@@ -52,7 +52,7 @@ async def crowded(market: Market, owner: AsyncEngine) -> Market:
     async with owner.begin() as connection:
         await connection.execute(insert(Booking), bookings)
         await connection.execute(insert(Charge), charges)
-    await analyze(owner)
+    await settle(owner)
     return market
 
 
@@ -90,7 +90,7 @@ async def test_slips_and_what_they_ask_read_no_whole_table(crowded: Market, owne
                 " SELECT gen_random_uuid(), id, booking_id, 'unplaced', 'no_place' FROM slips"
             )
         )
-    await analyze(owner)
+    await settle(owner)
     one, unit_id = crowded.request.id, crowded.unit.id
     async with transaction(crowded.world.sessions) as session:
         booked = (await session.scalars(select(Booking).limit(1))).one()
@@ -115,7 +115,7 @@ async def offering(crowded: Market, owner: AsyncEngine) -> Market:
     slots = [{"unit_id": elsewhere.id, "period": period(day(n * DAYS), day(n * DAYS + DAYS))} for n in range(2_000)]
     async with owner.begin() as connection:
         await connection.execute(insert(Slot), slots)
-    await analyze(owner)
+    await settle(owner)
     return crowded
 
 

@@ -26,7 +26,7 @@ from app.identity.models import OrganisationKind, Role
 from app.jobs.sweeping import Sweeper
 from app.worker import RARE_SWEEPS, SWEEPS
 from tests.app.bookings.readiness_rows import FEE, charged, days, funded, on, recorded
-from tests.support.explain import analyze, plans_of
+from tests.support.explain import plans_of, settle
 from tests.support.world import World, day
 
 pytestmark = pytest.mark.database
@@ -220,7 +220,7 @@ async def test_no_search_for_what_is_due_reads_the_whole_ledger(
     ]
     async with owner.begin() as connection:
         await connection.execute(insert(Charge), prices)
-    await analyze(owner)
+    await settle(owner)
     async with transaction(sessions) as session:
         plans = [
             *await plans_of(session, lambda: readiness_repository.quarters_due(session, day(0))),

@@ -11,7 +11,7 @@ from app.capacity.supply import Span
 from app.core.database import transaction
 from app.core.model import new_id, period
 from app.core.vocabulary import Reserve
-from tests.support.explain import analyze, plan_of, plans_of
+from tests.support.explain import plan_of, plans_of, settle
 from tests.support.world import World, day
 
 UNITS, ENTRIES, DAYS = 20, 200, 9
@@ -34,7 +34,7 @@ async def plans(world: World, owner: AsyncEngine, kind: type[Entry], **given: ob
     ]
     async with owner.begin() as connection:
         await connection.execute(insert(kind), rows)
-    await analyze(owner)
+    await settle(owner)
     window = Span(day(0), day(900))
     async with transaction(world.sessions) as session:
 

@@ -16,7 +16,7 @@ from app.crisis.schemas import CrisisNotice
 from app.identity.models import Role
 from tests.app.crisis.active_crises import EARLY, answer
 from tests.app.crisis.conftest import CONTESTED_TARGET, Contested, Crises, Headers, contested, iso, power
-from tests.support.explain import analyze, plans_of
+from tests.support.explain import plans_of, settle
 from tests.support.world import World, day
 
 pytestmark = pytest.mark.database
@@ -119,7 +119,7 @@ async def test_no_whole_table_is_read_for_it(crises: Crises, app: FastAPI, world
         given = [{"booking_id": one["id"], "status": "effective"} for one in bookings]
         await connection.execute(text(DISPLACED), given)
         await connection.execute(text(TOLD), {"organisation_id": others.id})
-    await analyze(owner)
+    await settle(owner)
     startup_id = place.first.startup.id
     with acting_for(Tenancy(startup_id, Role.STARTUP_MEMBER.value)):
         async with transaction(app.state.sessions) as session:

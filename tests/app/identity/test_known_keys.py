@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.core.database import transaction
 from app.identity import known_keys, repository
 from app.identity.models import ApiKey
-from tests.support.explain import analyze, general_plan, prepared_plan
+from tests.support.explain import general_plan, prepared_plan, settle
 from tests.support.world import World
 
 PATH = "/v1/slots"
@@ -104,7 +104,7 @@ async def test_a_key_is_found_by_either_of_its_secrets_through_an_index(world: W
     )
     async with owner.begin() as connection:
         await connection.execute(many, {"startup": startup.id})
-    await analyze(owner)
+    await settle(owner)
     async with transaction(world.sessions) as session:
         plans = [
             await prepared_plan(session, repository._LIVE_KEY, {"sha256": b"1" * 32}),

@@ -20,7 +20,7 @@ from app.indicators.models import IndicatorEdition
 from app.indicators.repository import newest
 from app.indicators.service import make_edition
 from tests.app.bookings.readiness_rows import at_noon, funded
-from tests.support.explain import analyze, plan_of
+from tests.support.explain import plan_of, settle
 from tests.support.world import World
 
 pytestmark = pytest.mark.database
@@ -207,6 +207,6 @@ async def test_reading_takes_the_newest_editions_from_their_key(owner: AsyncEngi
             IndicatorEdition(quarter_on=QUARTER + timedelta(days=number), made_at=at_noon(AFTER), figures={})
             for number in range(400)
         )
-    await analyze(owner)
+    await settle(owner)
     async with transaction(sessions) as session:
         assert "Index Scan Backward using pk_indicator_editions" in await plan_of(session, newest(8))

@@ -17,7 +17,7 @@ from app.jobs import repository, service
 from app.jobs.models import JobAttempt, Outcome
 from app.jobs.sweeping import Sweep, Sweeper
 from tests.app.jobs.conftest import Bench
-from tests.support.explain import analyze, plans_of
+from tests.support.explain import plans_of, settle
 
 pytestmark = pytest.mark.database
 
@@ -191,7 +191,7 @@ async def test_what_each_job_asks_of_the_ledger_reads_no_whole_table(
     async with owner.begin() as connection:
         await connection.execute(insert(JobAttempt), attempts)
         await connection.execute(text(lines))
-    await analyze(owner)
+    await settle(owner)
     async with sessions() as session:
         plans = [
             *await plans_of(session, lambda: repository.last_attempt(session, 700)),

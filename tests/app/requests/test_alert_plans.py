@@ -11,7 +11,7 @@ from app.core.clock import today
 from app.core.database import transaction
 from app.core.model import period
 from app.core.vocabulary import Reserve
-from tests.support.explain import analyze, plan_of, plans_of
+from tests.support.explain import plan_of, plans_of, settle
 from tests.support.world import World, day
 
 
@@ -33,7 +33,7 @@ async def test_a_sweep_with_nothing_to_tell_reads_no_whole_table(world: World, o
         noted = await connection.scalar(text("SELECT count(*) FROM slot_openings WHERE evaluated_at IS NULL"))
         await connection.execute(text("UPDATE slot_openings SET evaluated_at = now()"))
     assert noted == len(rows)
-    await analyze(owner)
+    await settle(owner)
     async with transaction(world.sessions) as session:
         assert await opening_repository.note_releases(session, today(), 200) == 0
         assert await opening_repository.pending(session, 200) == []
