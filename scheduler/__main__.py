@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 
 from scheduler.command import main
+from scheduler.objects import expect_many
 
 if __name__ == "__main__":
+    expect_many()
     sys.exit(main())

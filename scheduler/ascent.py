@@ -10,22 +10,19 @@ component, and a bound relies on it only where it must be so.
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import BrokenExecutor, Executor, Future, wait
+from concurrent.futures import Executor
 
 from scheduler.clock import Clock
-from scheduler.engines import run_task
 from scheduler.news import Channel, News, NoNews
 from scheduler.objectives import goodness, parties_of, plain_bound, value
 from scheduler.parts import Part, share_parties
 from scheduler.plan import Plan
-from scheduler.tasks import Effort, EngineError, Hold, Outcome, Task, option_count
+from scheduler.relay import Relay
+from scheduler.tasks import Effort, Hold, Outcome, Task, option_count
 
 QUICK_SHARE = 0.15
-POLL_SECONDS = 0.1
 TASK_NUMBERS = itertools.count()
-PROCESS_DIED = "a solver process died"
 
 
 class Ascent:
@@ -98,19 +95,14 @@ class Ascent:
         sizes = [1.0 if quick else float(option_count(part.problem)) for part in jobs]
         efforts = self.clock.efforts(share * (QUICK_SHARE if quick else 1), sizes)
         number = {id(part): at for at, part in enumerate(self.parts)}
-        self._running.clear()
+        tasks = [self._task(part, effort, gaps) for part, effort in zip(jobs, efforts, strict=True)]
+        self._running = {task.number: number[id(part)] for task, part in zip(tasks, jobs, strict=True)}
         self._news.begin(self._hear)
-        futures = []
-        for part, effort in zip(jobs, efforts, strict=True):
-            task = self._task(part, effort, gaps)
-            self._running[task.number] = number[id(part)]
-            futures.append((part, handed_over(self.executor, task)))
         loose = []
-        handed = [future for _, future in futures]
-        for part, future in futures:
-            if not self._is_waited_for(future, handed, efforts[0].deadline):
-                continue  # Another may be over.
-            outcome = outcome_of(future)
+        outcomes = Relay(self.executor, tasks, self.clock, self._news.poll).outcomes()
+        for part, outcome in zip(jobs, outcomes, strict=True):
+            if outcome is None:
+                continue
             self._take(part, outcome)
             self._heard.pop(number[id(part)], None)
             if outcome.gave_up and not quick:
@@ -136,20 +128,6 @@ class Ascent:
             memory=part.memory,
             number=next(TASK_NUMBERS),
         )
-
-    def _is_waited_for(self, future: Future[Outcome], together: Sequence[Future[Outcome]], until: float | None) -> bool:
-        """Wait for a task, and say whether it is over; not when the solve is asked to end before.
-
-        From the deadline on none begins any more: it would do nothing, and a large one takes long to be sent.
-        """
-        while not future.cancelled() and not wait([future], timeout=POLL_SECONDS).done:
-            self._news.poll()
-            if self.clock.is_stopped:
-                return False
-            if until is not None and time.time() >= until:
-                for one in together:
-                    one.cancel()
-        return not future.cancelled()
 
     def _hear(self, news: News) -> None:
         # What is late may be of a task of another level.
@@ -213,37 +191,3 @@ class Ascent:
             for name, more in zip(names, slack, strict=True)
             if name in part.compared
         )
-
-
-def handed_over(executor: Executor, task: Task) -> Future[Outcome]:
-    """Let a task run.
-
-    Raises
-    ------
-    EngineError
-        A solver process has died meanwhile.
-    """
-    try:
-        return executor.submit(run_task, task)
-    except BrokenExecutor as error:
-        raise EngineError(PROCESS_DIED) from error
-
-
-def outcome_of(future: Future[Outcome]) -> Outcome:
-    """Wait for a task.
-
-    Raises
-    ------
-    EngineError
-        The solver failed, or its process died.
-    """
-    try:
-        return future.result()
-    except BrokenExecutor as error:
-        raise EngineError(PROCESS_DIED) from error
-    except MemoryError as error:
-        raise EngineError("a solver process is out of memory") from error
-    except EngineError:
-        raise
-    except Exception as error:
-        raise EngineError(f"a solver process failed: {type(error).__name__}: {error}") from error

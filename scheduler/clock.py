@@ -12,6 +12,8 @@ from scheduler.tasks import Effort
 FIRST_SHARE = 0.4
 GRACE_SECONDS = 1.0
 CLOSING_SECONDS = 0.05
+# Plans of large components are finished, put together and checked after their tasks: up to a microsecond was measured.
+CLOSING_SECONDS_AN_OPTION = 1e-6
 # Tasks of different lengths never fill all workers to the end.
 PACKED_SHARE = 0.95
 
@@ -21,6 +23,11 @@ class Clock:
     """The effort that a whole solve may take, and what it has taken so far.
 
     Under a budget, in the solver's deterministic time summed over the tasks, the wall clock decides nothing.
+
+    Attributes
+    ----------
+    options : int
+        How many the problem has: what is left to do after the last task takes longer with more of them.
     """
 
     time_limit_s: float
@@ -30,6 +37,7 @@ class Clock:
     deadline: float = 0.0
     work: float = 0.0
     stop: threading.Event | None = None
+    options: int = 0
 
     def __post_init__(self) -> None:
         self.deadline = self.started + self.time_limit_s
@@ -53,13 +61,18 @@ class Clock:
         """Whether the solve was asked to end with what it has."""
         return self.stop is not None and self.stop.is_set()
 
+    @property
+    def last(self) -> float:
+        """When the last task must be over, in seconds since the epoch."""
+        return self.deadline - CLOSING_SECONDS - CLOSING_SECONDS_AN_OPTION * self.options
+
     def left(self) -> float:
         """Return what is left: seconds of wall time, or work; nothing once the solve was asked to end."""
         if self.is_stopped:
             return 0.0
         if self.budget is not None:
             return max(0.0, self.budget - self.work)
-        return max(0.0, self.deadline - CLOSING_SECONDS - time.time())
+        return max(0.0, self.last - time.time())
 
     def level_share(self, levels_left: int) -> float:
         """Return the part of what is left that the first of so many levels may take."""
@@ -70,7 +83,7 @@ class Clock:
         total = sum(sizes)
         if self.budget is not None:
             return [Effort(work=share * size / total) for size in sizes]
-        until = min(time.time() + share, self.deadline - CLOSING_SECONDS)
+        until = min(time.time() + share, self.last)
         whole = PACKED_SHARE * share * self.workers
         seconds = [min(share, whole * size / total) for size in sizes]
         return [Effort(seconds=most, deadline=until) for most in seconds]

@@ -14,6 +14,7 @@ from typing import ParamSpec, Self, TypeVar
 
 from scheduler.engines import warm_up
 from scheduler.news import Channel, InlineNews, News, QueuedNews, tell_to
+from scheduler.objects import expect_many
 from scheduler.tasks import EngineError
 
 P = ParamSpec("P")
@@ -109,6 +110,7 @@ class SolverPool:
 def _begin(leash: Connection, queue: Queue[News]) -> None:
     # What nobody reads any more must not keep the process from its end.
     queue.cancel_join_thread()
+    expect_many()
     tell_to(queue.put)
     _end_with_parent(leash)
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Executor
 
-from scheduler.ascent import Ascent, handed_over, outcome_of
+from scheduler.ascent import Ascent
 from scheduler.baselines import BASELINES
 from scheduler.clock import Clock
 from scheduler.components import components, joined, joined_by_party
@@ -19,6 +19,7 @@ from scheduler.parts import Part, share_parties
 from scheduler.plan import Plan, merged, solution_of
 from scheduler.problem import Problem
 from scheduler.progress import Listener, Progress
+from scheduler.relay import handed_over, outcome_of
 from scheduler.solution import Level, Solution
 from scheduler.tasks import EngineError, Task, option_count
 from scheduler.tidy import without_idle_runs
@@ -92,7 +93,7 @@ def solve(
         The solver failed, a process of it died, or a plan did not pass the checker.
     """
     _check_arguments(time_limit_s, seed, workers, budget)
-    clock = Clock(time_limit_s, workers, budget, stop=stop)
+    clock = Clock(time_limit_s, workers, budget, stop=stop, options=option_count(problem))
     if conflicts := tuple(fixed_conflicts(problem)):
         seconds = 0.0 if budget is not None else round(clock.elapsed, 3)
         return Solution(

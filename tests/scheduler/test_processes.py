@@ -8,8 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections import Counter
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
@@ -90,32 +89,6 @@ def test_a_component_that_was_given_up_is_not_tried_again_in_the_same_climb() ->
         solve(SMALL, budget=100.0, executor=executor)
     # Of a quick try, a long one and one with what is left, the last is saved, and only that.
     assert 2 * stubborn.tasks == 3 * wise.tasks
-
-
-class SlowLine(ThreadPoolExecutor):
-    """Sends one task after another, each until its deadline is past; notes the deadlines of what it was to send."""
-
-    def __init__(self) -> None:
-        super().__init__(1)
-        self.asked: list[float] = []
-        self.sent: list[float] = []
-
-    def submit(self, _: Any, /, task: Any) -> Future[Any]:  # type: ignore[override]
-        self.asked.append(task.effort.deadline)
-        return super().submit(self._send, task.effort.deadline)
-
-    def _send(self, deadline: float) -> Outcome:
-        self.sent.append(deadline)
-        time.sleep(max(0.0, deadline - time.time()) + 0.5)
-        return Outcome(None, None, 0.0)
-
-
-def test_no_task_is_sent_that_would_begin_after_its_deadline() -> None:
-    with SlowLine() as line:
-        solve(SMALL, time_limit_s=2.0, executor=line)
-    climbs = Counter(line.asked)
-    assert max(climbs.values()) > 1
-    assert set(Counter(line.sent).values()) == {1}, "the first of a climb has taken all its time"
 
 
 @pytest.mark.parametrize(
