@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 
 from app.core.clock import SITE_ZONE
+from app.crisis.notice_wording import REASONS
 from app.crisis.report_schemas import ReportLanguage
 
 Words = Mapping[str, str]
@@ -233,7 +234,7 @@ CODES: Mapping[str, tuple[str, str]] = {
     "restoration.expired": ("An offer was not answered", "Une proposition est restée sans réponse"),
     "restoration.unavailable": ("A place cannot be given back", "Une place ne peut être rendue"),
 }
-"""Codes in words, English and French; another one is told as it is."""
+"""Codes in words, English and French; what notices have words for is told in theirs."""
 
 
 def words_of(language: ReportLanguage) -> Words:
@@ -245,7 +246,7 @@ def told(code: str | None, language: ReportLanguage) -> str:
     """Return a code in words, or as it is where it has none; an empty text for None."""
     if code is None:
         return ""
-    english, french = CODES.get(code, (code, code))
+    english, french, *_ = CODES.get(code) or REASONS.get(code, (code, code))
     return french if language is ReportLanguage.FRENCH else english
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from app.matching.wording import Language, Sentence
+from app.matching.names import Sentence
+from app.matching.wording import Language
 
 LANGUAGES: tuple[Language, ...] = ("en", "fr")
 

@@ -1,18 +1,13 @@
 """Reasons and cautions as plain sentences, in English and in French."""
 
+from collections.abc import Mapping
 from datetime import date
-from typing import Literal, NamedTuple
+from typing import Literal
 
+from app.matching.names import NAMES, Sentence
 from app.matching.outcome import Caution, CautionCode, Reason, ReasonCode, Value
 
 Language = Literal["en", "fr"]
-
-
-class Sentence(NamedTuple):
-    """One sentence in two languages; `{asked}` and `{offered}` stand for the two sides."""
-
-    en: str
-    fr: str
 
 
 MONEY = frozenset({ReasonCode.OVER_BUDGET})
@@ -33,31 +28,32 @@ REASONS: dict[ReasonCode, Sentence] = {
         "Le site n'est pas autorisé pour {asked}, mais seulement pour {offered}.",
     ),
     ReasonCode.AUTHORISATION_PHASE: Sentence(
-        "The site is not authorised for {asked} lots, only for {offered}.",
-        "Le site n'est pas autorisé pour des lots de {asked}, mais seulement pour {offered}.",
+        "The site is not authorised for lots for {asked}, only for {offered}.",
+        "Le site n'est pas autorisé pour des lots de {asked}, mais seulement de {offered}.",
     ),
     ReasonCode.GMP_PHASE: Sentence(
-        "You ask for a {asked} lot; this line makes lots for {offered}.",
+        "You ask for a lot for {asked}; this line makes lots for {offered}.",
         "Vous demandez un lot de {asked} ; cette ligne produit des lots de {offered}.",
     ),
     ReasonCode.GMP_PHASE_UNKNOWN: Sentence(
-        "It is not known whether this line makes {asked} lots.",
+        "It is not known whether this line makes lots for {asked}.",
         "On ne sait pas si cette ligne produit des lots de {asked}.",
     ),
     ReasonCode.PLATFORM: Sentence(
-        "Your product needs {asked}; this line works with {offered}.",
-        "Votre produit requiert {asked} ; cette ligne travaille avec {offered}.",
+        "Your product needs {asked}; platforms of this line: {offered}.",
+        "Votre produit requiert {asked} ; plateformes de cette ligne : {offered}.",
     ),
     ReasonCode.PLATFORM_UNKNOWN: Sentence(
         "It is not known whether this line works with {asked}.",
         "On ne sait pas si cette ligne travaille avec {asked}.",
     ),
     ReasonCode.CONTAINMENT: Sentence(
-        "Your product needs {asked}; this line's containment is {offered}.",
-        "Votre produit requiert {asked} ; le confinement de cette ligne est {offered}.",
+        "Your product needs containment for {asked}; this line has it for {offered}.",
+        "Votre produit requiert : {asked} ; le confinement de cette ligne : {offered}.",
     ),
     ReasonCode.CONTAINMENT_UNKNOWN: Sentence(
-        "It is not known whether this line offers {asked}.", "On ne sait pas si cette ligne offre {asked}."
+        "It is not known whether this line has containment for {asked}.",
+        "On ne sait pas si le confinement de cette ligne convient : {asked}.",
     ),
     ReasonCode.VOLUME_TOO_SMALL: Sentence(
         "You ask for at least {asked} L; this line works at {offered} L.",
@@ -184,30 +180,37 @@ CAUTIONS: dict[CautionCode, Sentence] = {
 }
 
 
-def _shown(value: Value, language: Language, *, money: bool = False) -> str:
-    """Return one side as text: dates as year-month-day, cents as euros, lists with commas."""
+def _shown(value: Value, language: Language, names: Mapping[str, Sentence], *, money: bool = False) -> str:
+    """Return one side as text: dates as year-month-day, cents as euros, lists with commas, codes by their names."""
+    if isinstance(value, tuple):
+        shown = [_shown(one, language, names) for one in value]
+        return ", ".join(shown) or _in(NOTHING, language)
     if value is None:
-        return NOTHING.fr if language == "fr" else NOTHING.en
+        return _in(NOTHING, language)
     if money:
         euros = f"{int(str(value)) / 100:,.2f}"
         return f"{euros} EUR" if language == "en" else f"{euros.replace(',', ' ').replace('.', ',')} EUR"
-    if isinstance(value, tuple):
-        return ", ".join(value) or (NOTHING.fr if language == "fr" else NOTHING.en)
     if isinstance(value, float):
         return f"{value:g}"
-    return value.isoformat() if isinstance(value, date) else str(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    name = names.get(str(value))
+    return str(value) if name is None else _in(name, language)
+
+
+def _in(text: Sentence, language: Language) -> str:
+    return text.fr if language == "fr" else text.en
 
 
 def sentence(reason: Reason, language: Language = "en") -> str:
     """Return a reason as one plain sentence."""
-    money = reason.code in MONEY
-    return getattr(REASONS[reason.code], language).format(  # type: ignore[no-any-return]
-        asked=_shown(reason.asked, language, money=money), offered=_shown(reason.offered, language, money=money)
+    money, names = reason.code in MONEY, NAMES.get(reason.code, {})
+    return _in(REASONS[reason.code], language).format(
+        asked=_shown(reason.asked, language, names, money=money),
+        offered=_shown(reason.offered, language, names, money=money),
     )
 
 
 def caution_sentence(caution: Caution, language: Language = "en") -> str:
     """Return a caution as one plain sentence."""
-    return getattr(CAUTIONS[caution.code], language).format(  # type: ignore[no-any-return]
-        value=_shown(caution.value, language)
-    )
+    return _in(CAUTIONS[caution.code], language).format(value=_shown(caution.value, language, {}))

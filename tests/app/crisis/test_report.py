@@ -15,7 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.cli import main
 from app.core.settings import Settings
 from app.crisis import report_wording
-from app.crisis.report_wording import CODES
+from app.crisis.amendment_activation import REASON
+from app.crisis.order_schemas import CounterReason
+from app.crisis.report_schemas import ReportLanguage
+from app.crisis.report_wording import CODES, told
+from app.crisis.telling import DISPLACED, UNNEEDED
 from tests.app.crisis.conftest import CONTESTED_TARGET, Crises, contested, iso, power
 from tests.support.world import World
 
@@ -40,9 +44,9 @@ async def test_it_tells_everything_from_the_declaration_to_the_end(crises: Crise
     report = await crises.get(f"/{crisis_id}/report", by=crises.authority)
     assert report == {**(await crises.get(f"/{crisis_id}/report")), "made_at": report["made_at"]}
     steps = [one["action"] for one in report["timeline"]]
-    told = ["crisis.declared", "crisis_plan.proposed", "crisis_plan.signed", "crisis.active", "crisis_order.accepted"]
-    told += ["displacement.effective", "crisis.stood_down", "restoration.offered", "restoration.accepted"]
-    assert [step for step in told if step not in steps] == []
+    wanted = ["crisis.declared", "crisis_plan.proposed", "crisis_plan.signed", "crisis.active", "crisis_order.accepted"]
+    wanted += ["displacement.effective", "crisis.stood_down", "restoration.offered", "restoration.accepted"]
+    assert [step for step in wanted if step not in steps] == []
     [planned] = report["plans"]
     assert (planned["plan_hash"], planned["hash_matches"]) == (plan["plan_hash"], True)
     signed = [(one["role"], one["hash_matches"], bool(one["person"])) for one in planned["signatures"]]
@@ -174,3 +178,10 @@ def test_every_step_of_a_crisis_has_words() -> None:
     )
     assert len(steps) > 30
     assert steps - set(CODES) == set()
+
+
+@pytest.mark.parametrize("code", [*CounterReason, DISPLACED, REASON, UNNEEDED])
+def test_every_coded_reason_has_words_in_both_languages(code: str) -> None:
+    english, french = (told(code, language) for language in ReportLanguage)
+    assert "_" not in english
+    assert french not in {code, english}

@@ -1,15 +1,19 @@
 """Each cause of refusal gives its own reason, alone, with the numbers on both sides; taken away, there is an option."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from enum import StrEnum
 from typing import Any
 
 import pytest
 
-from app.core.vocabulary import GmpPhase, Reserve
+from app.core.vocabulary import Containment, GmpPhase, Reserve
 from app.matching.facts import FeasibilityFacts, QualificationFacts
-from app.matching.outcome import ReasonCode, Value
+from app.matching.names import CONTAINMENTS, PHASES, REFUSALS, Sentence
+from app.matching.outcome import Reason, ReasonCode, Value
 from app.matching.policy import DIRECT, ROUND
 from app.matching.wording import sentence
+from app.requests.models import FeasibilityRefusal
 from tests.app.matching.made import A_REQUEST, A_SLOT, LINE, SITE, codes, day, judged, span, unit_with
 
 Case = tuple[ReasonCode, dict[str, Any], dict[str, Any], dict[str, Any], Value, Value]
@@ -206,3 +210,25 @@ class TestTransfer:
     def test_a_smaller_scale_qualifies_nothing_larger(self) -> None:
         request = replace(A_REQUEST, qualifications=(QualificationFacts(SITE, volume_l=500.0),))
         assert ReasonCode.TRANSFER in codes(judged(request, self.far))
+
+
+@pytest.mark.parametrize(
+    ("names", "codes"),
+    [(PHASES, GmpPhase), (CONTAINMENTS, Containment), (REFUSALS, FeasibilityRefusal)],
+    ids=["phases", "containments", "refusals"],
+)
+def test_every_code_of_a_closed_vocabulary_has_a_name(names: Mapping[str, Sentence], codes: type[StrEnum]) -> None:
+    assert set(names) == {code.value for code in codes}
+
+
+def test_codes_are_said_in_words() -> None:
+    phase = Reason(ReasonCode.GMP_PHASE, "tox", ("phase_2", "commercial"))
+    assert sentence(phase) == "You ask for a lot for toxicology; this line makes lots for phase 2, commercial supply."
+    assert sentence(phase, "fr") == (
+        "Vous demandez un lot de toxicologie ; cette ligne produit des lots de phase 2, fourniture commerciale."
+    )
+    platform = Reason(ReasonCode.PLATFORM, "CHO", ("none",))
+    assert sentence(platform) == "Your product needs CHO; platforms of this line: none."
+    assert sentence(platform, "fr") == "Votre produit requiert CHO ; plateformes de cette ligne : aucune."
+    refused = Reason(ReasonCode.NOT_FEASIBLE, offered="raw_material")
+    assert sentence(refused, "fr") == "Le CDMO indique que ce n'est pas faisable ici : matières premières."
