@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from scheduler.command import main
-from scheduler.objects import expect_many
+from scheduler.garbage import expect_many
 
 if __name__ == "__main__":
     expect_many()

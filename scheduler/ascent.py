@@ -137,6 +137,7 @@ class Ascent:
 
     def _stop_hearing(self) -> None:
         """Take what tasks have told that a stopped solve does not wait for; of the others it is in their outcomes."""
+        self._news.poll()
         self._running.clear()
         for number, news in self._heard.items() if self.clock.is_stopped else ():
             self.parts[number].offer(news.plan)

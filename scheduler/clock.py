@@ -27,7 +27,7 @@ class Clock:
     Attributes
     ----------
     options : int
-        How many the problem has: what is left to do after the last task takes longer with more of them.
+        The problem's `option_count`: what is left to do after the last task takes longer with more of them.
     """
 
     time_limit_s: float
@@ -74,9 +74,11 @@ class Clock:
             return max(0.0, self.budget - self.work)
         return max(0.0, self.last - time.time())
 
-    def level_share(self, levels_left: int) -> float:
-        """Return the part of what is left that the first of so many levels may take."""
-        return self.left() * max(1 / levels_left, FIRST_SHARE)
+    def level_share(self, levels_left: int, least_s: float = 0.0) -> float:
+        """Return the part of what is left that the first of so many levels may take: of seconds, some at least."""
+        left = self.left()
+        share = left * max(1 / levels_left, FIRST_SHARE)
+        return share if self.budget is not None else max(share, min(left, least_s))
 
     def efforts(self, share: float, sizes: Sequence[float]) -> list[Effort]:
         """Return each task's effort: a share of the clock split by the tasks' sizes over the workers."""

@@ -13,8 +13,8 @@ from multiprocessing.queues import Queue
 from typing import ParamSpec, Self, TypeVar
 
 from scheduler.engines import warm_up
+from scheduler.garbage import expect_many
 from scheduler.news import Channel, InlineNews, News, QueuedNews, tell_to
-from scheduler.objects import expect_many
 from scheduler.tasks import EngineError
 
 P = ParamSpec("P")
@@ -100,9 +100,11 @@ class SolverPool:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if isinstance(self.news, InlineNews):
             tell_to(None)
+        if kind is not None:
+            self.leave()
         self.executor.shutdown(cancel_futures=True)
         self.leave()
 

@@ -19,7 +19,7 @@ from scheduler.parts import Part, share_parties
 from scheduler.plan import Plan, merged, solution_of
 from scheduler.problem import Problem
 from scheduler.progress import Listener, Progress
-from scheduler.relay import handed_over, outcome_of
+from scheduler.relay import Relay, seconds_on_the_way
 from scheduler.solution import Level, Solution
 from scheduler.tasks import EngineError, Task, option_count
 from scheduler.tidy import without_idle_runs
@@ -28,6 +28,7 @@ from scheduler.verify import fixed_conflicts, violations
 # The last one is for what is still open when the others have left some of their time.
 QUICK_PASSES = (True, False, False)
 LEAST_REST = 0.05
+LEAST_WAYS = 3.0
 NEWS_SECONDS = 0.5
 # Levels that took less than their share leave some of it to the first one that is still open.
 MOST_ATTEMPTS = 8
@@ -204,7 +205,9 @@ class _Run:
     def _climb(self, ascent: Ascent) -> None:
         self._tell(ascent, done=False)
         before = self.clock.left()
-        share = self.clock.level_share(len(self.problem.objectives) - ascent.level)
+        # Else what is far away is too late on the first level, and its time goes to the last one.
+        farthest = max((seconds_on_the_way(part.problem) for part in ascent.open_parts()), default=0.0)
+        share = self.clock.level_share(len(self.problem.objectives) - ascent.level, LEAST_WAYS * farthest)
         for quick in QUICK_PASSES:
             rest = share - (before - self.clock.left())
             still_open = len(ascent.open_parts())
@@ -236,7 +239,9 @@ class _Run:
             return max(plans, key=lambda plan: standing(part, plan))
         effort = self.clock.efforts(self.clock.level_share(len(part.objectives) + 1), [1.0])[0]
         task = Task(part, part.objectives[0], (), None, effort, self.seed)
-        outcome = outcome_of(handed_over(self.executor, task))
+        [outcome] = Relay(self.executor, [task], self.clock, self.news.poll).outcomes()
+        if outcome is None:
+            raise NoPlan(proven=False)
         self.clock.work += outcome.work
         if outcome.plan is None:
             raise NoPlan(proven=outcome.infeasible)

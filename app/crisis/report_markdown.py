@@ -6,7 +6,7 @@ from typing import Any
 
 from app.crisis.declaration import CrisisScope
 from app.crisis.report_schemas import CrisisReport, ReportLanguage, ReportPlan, ReportSignature
-from app.crisis.report_wording import day, euros, moment, number, told, words_of
+from app.crisis.report_wording import day, euros, moment, number, reason_told, told, words_of
 
 SPECIAL = re.compile(r"([\\`*_\[\]<>|#])")
 HASH_SHOWN = 16
@@ -50,7 +50,7 @@ class _Writer:
         yield f"# {words[report.mode.value if report.mode.value == 'drill' else 'crisis']}: {_plain(report.title)}"
         facts = {
             "status": told(report.status.value, self.language),
-            "reason": told(report.ended_reason_code, self.language),
+            "reason": reason_told(report.ended_reason_code, self.language),
             "validity": f"{day(report.start)} → {day(report.end)}",
             "countermeasure": f"{report.countermeasure} ({report.modality})",
             "made": moment(report.made_at),
@@ -155,4 +155,4 @@ class _Writer:
     def _timeline(self) -> Iterable[Sequence[object]]:
         for one in self.report.timeline:
             who = one.organisation or self.words["service"]
-            yield moment(one.at), told(one.action, self.language), who, told(one.reason_code, self.language)
+            yield moment(one.at), told(one.action, self.language), who, reason_told(one.reason_code, self.language)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 
 from app.core.clock import SITE_ZONE
-from app.crisis.notice_wording import REASONS
+from app.crisis.reason_wording import REASONS
 from app.crisis.report_schemas import ReportLanguage
 
 Words = Mapping[str, str]
@@ -172,19 +172,6 @@ CODES: Mapping[str, tuple[str, str]] = {
     "exercise": ("exercise", "exercice"),
     "coordinator": ("coordinator", "coordinateur"),
     "authority": ("authority", "autorité"),
-    "targets_met": ("targets met", "objectifs atteints"),
-    "threat_over": ("threat over", "menace écartée"),
-    "declared_in_error": ("declared in error", "déclarée par erreur"),
-    "exercise_over": ("exercise over", "exercice terminé"),
-    "validity_over": ("validity over", "validité échue"),
-    "validity_ends_soon": ("validity ends soon", "validité proche de sa fin"),
-    "calendar_changed": ("a calendar has changed", "un calendrier a changé"),
-    "plan_too_late": ("too late for the plan", "plan trop tardif"),
-    "no_answer": ("no answer", "sans réponse"),
-    "order_countered": ("order countered", "contre-proposition à un ordre"),
-    "place_declined": ("place declined", "place refusée"),
-    "place_lapsed": ("place not answered for", "place restée sans réponse"),
-    "restored": ("place given back", "place rendue"),
     "crisis.declared": ("Crisis declared, or back in planning", "Crise déclarée, ou à replanifier"),
     "crisis.updated": ("Declaration changed", "Déclaration modifiée"),
     "crisis.planned": ("Crisis planned", "Crise planifiée"),
@@ -234,7 +221,7 @@ CODES: Mapping[str, tuple[str, str]] = {
     "restoration.expired": ("An offer was not answered", "Une proposition est restée sans réponse"),
     "restoration.unavailable": ("A place cannot be given back", "Une place ne peut être rendue"),
 }
-"""Codes in words, English and French; what notices have words for is told in theirs."""
+"""Statuses, kinds and steps in words, English and French; another one is told as it is."""
 
 
 def words_of(language: ReportLanguage) -> Words:
@@ -243,10 +230,19 @@ def words_of(language: ReportLanguage) -> Words:
 
 
 def told(code: str | None, language: ReportLanguage) -> str:
-    """Return a code in words, or as it is where it has none; an empty text for None."""
+    """Return a status, a kind or a step in words, or as it is where it has none; an empty text for None."""
+    return _in(CODES, code, language)
+
+
+def reason_told(code: str | None, language: ReportLanguage) -> str:
+    """Return why something was done in words, or its code where it has none; an empty text for None."""
+    return _in(REASONS, code, language)
+
+
+def _in(words: Mapping[str, tuple[str, str]], code: str | None, language: ReportLanguage) -> str:
     if code is None:
         return ""
-    english, french, *_ = CODES.get(code) or REASONS.get(code, (code, code))
+    english, french = words.get(code, (code, code))
     return french if language is ReportLanguage.FRENCH else english
 
 

@@ -10,43 +10,43 @@ from typing import NamedTuple
 from app.matching.outcome import ReasonCode
 
 
-class Sentence(NamedTuple):
+class Phrase(NamedTuple):
     """The same words in two languages; in braces stands what is filled in."""
 
     en: str
     fr: str
 
 
-PHASES: Mapping[str, Sentence] = {
-    "tox": Sentence("toxicology", "toxicologie"),
-    "phase_1": Sentence("phase 1", "phase 1"),
-    "phase_2": Sentence("phase 2", "phase 2"),
-    "phase_3": Sentence("phase 3", "phase 3"),
-    "commercial": Sentence("commercial supply", "fourniture commerciale"),
+PHASES: Mapping[str, Phrase] = {
+    "tox": Phrase("toxicology", "toxicologie"),
+    "phase_1": Phrase("phase 1", "phase 1"),
+    "phase_2": Phrase("phase 2", "phase 2"),
+    "phase_3": Phrase("phase 3", "phase 3"),
+    "commercial": Phrase("commercial supply", "phase commerciale"),
 }
-CONTAINMENTS: Mapping[str, Sentence] = {
-    "bsl_1": Sentence("biosafety level 1", "niveau de confinement 1"),
-    "bsl_2": Sentence("biosafety level 2", "niveau de confinement 2"),
-    "bsl_3": Sentence("biosafety level 3", "niveau de confinement 3"),
-    "bsl_4": Sentence("biosafety level 4", "niveau de confinement 4"),
-    "gmo": Sentence("genetically modified organisms", "organismes génétiquement modifiés"),
-    "cytotoxic": Sentence("cytotoxic products", "produits cytotoxiques"),
-    "spore_forming": Sentence("spore-forming organisms", "organismes sporulés"),
+CONTAINMENTS: Mapping[str, Phrase] = {
+    "bsl_1": Phrase("biosafety level 1", "niveau de confinement 1"),
+    "bsl_2": Phrase("biosafety level 2", "niveau de confinement 2"),
+    "bsl_3": Phrase("biosafety level 3", "niveau de confinement 3"),
+    "bsl_4": Phrase("biosafety level 4", "niveau de confinement 4"),
+    "gmo": Phrase("genetically modified organisms", "organismes génétiquement modifiés"),
+    "cytotoxic": Phrase("cytotoxic products", "produits cytotoxiques"),
+    "spore_forming": Phrase("spore-forming organisms", "organismes sporulés"),
 }
-PLATFORMS: Mapping[str, Sentence] = {"none": Sentence("none", "aucune")}
-REFUSALS: Mapping[str, Sentence] = {
-    "scale": Sentence("scale", "échelle"),
-    "platform": Sentence("platform", "plateforme"),
-    "containment": Sentence("containment", "confinement"),
-    "equipment": Sentence("equipment", "équipement"),
-    "analytics": Sentence("analytics", "analyses"),
-    "raw_material": Sentence("raw materials", "matières premières"),
-    "regulatory": Sentence("regulation", "réglementation"),
-    "capacity": Sentence("capacity", "capacité"),
-    "other": Sentence("another reason", "autre motif"),
+PLATFORMS: Mapping[str, Phrase] = {"none": Phrase("none", "aucune")}
+REFUSALS: Mapping[str, Phrase] = {
+    "scale": Phrase("scale", "échelle"),
+    "platform": Phrase("platform", "plateforme"),
+    "containment": Phrase("containment", "confinement"),
+    "equipment": Phrase("equipment", "équipement"),
+    "analytics": Phrase("analytics", "moyens analytiques"),
+    "raw_material": Phrase("raw materials", "matières premières"),
+    "regulatory": Phrase("a regulatory matter", "motif réglementaire"),
+    "capacity": Phrase("capacity", "capacité"),
+    "other": Phrase("another reason", "autre motif"),
 }
 
-NAMES: Mapping[ReasonCode, Mapping[str, Sentence]] = {
+NAMES: Mapping[ReasonCode, Mapping[str, Phrase]] = {
     ReasonCode.AUTHORISATION_PHASE: PHASES,
     ReasonCode.GMP_PHASE: PHASES,
     ReasonCode.GMP_PHASE_UNKNOWN: PHASES,

@@ -4,183 +4,181 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Literal
 
-from app.matching.names import NAMES, Sentence
+from app.matching.names import NAMES, Phrase
 from app.matching.outcome import Caution, CautionCode, Reason, ReasonCode, Value
 
 Language = Literal["en", "fr"]
-
-
 MONEY = frozenset({ReasonCode.OVER_BUDGET})
-NOTHING = Sentence("not stated", "non précisé")
+NOTHING = Phrase("not stated", "non précisé")
 
-REASONS: dict[ReasonCode, Sentence] = {
-    ReasonCode.NOT_BOOKABLE: Sentence(
+REASONS: dict[ReasonCode, Phrase] = {
+    ReasonCode.NOT_BOOKABLE: Phrase(
         "This line cannot be booked: {offered}.", "Cette ligne n'est pas réservable : {offered}."
     ),
-    ReasonCode.MODALITY: Sentence(
+    ReasonCode.MODALITY: Phrase(
         "You ask for {asked}; this line makes {offered}.", "Vous demandez {asked} ; cette ligne produit {offered}."
     ),
-    ReasonCode.TERMS_UNKNOWN: Sentence(
+    ReasonCode.TERMS_UNKNOWN: Phrase(
         "This line states no release time for {asked}.", "Cette ligne n'indique aucun délai de libération pour {asked}."
     ),
-    ReasonCode.AUTHORISATION_MODALITY: Sentence(
+    ReasonCode.AUTHORISATION_MODALITY: Phrase(
         "The site is not authorised for {asked}, only for {offered}.",
         "Le site n'est pas autorisé pour {asked}, mais seulement pour {offered}.",
     ),
-    ReasonCode.AUTHORISATION_PHASE: Sentence(
+    ReasonCode.AUTHORISATION_PHASE: Phrase(
         "The site is not authorised for lots for {asked}, only for {offered}.",
-        "Le site n'est pas autorisé pour des lots de {asked}, mais seulement de {offered}.",
+        "Le site n'est pas autorisé pour des lots de {asked}, seulement pour des lots de {offered}.",
     ),
-    ReasonCode.GMP_PHASE: Sentence(
+    ReasonCode.GMP_PHASE: Phrase(
         "You ask for a lot for {asked}; this line makes lots for {offered}.",
         "Vous demandez un lot de {asked} ; cette ligne produit des lots de {offered}.",
     ),
-    ReasonCode.GMP_PHASE_UNKNOWN: Sentence(
+    ReasonCode.GMP_PHASE_UNKNOWN: Phrase(
         "It is not known whether this line makes lots for {asked}.",
         "On ne sait pas si cette ligne produit des lots de {asked}.",
     ),
-    ReasonCode.PLATFORM: Sentence(
-        "Your product needs {asked}; platforms of this line: {offered}.",
-        "Votre produit requiert {asked} ; plateformes de cette ligne : {offered}.",
+    ReasonCode.PLATFORM: Phrase(
+        "Platform needed: {asked}; platforms of this line: {offered}.",
+        "Plateforme requise : {asked} ; plateformes de cette ligne : {offered}.",
     ),
-    ReasonCode.PLATFORM_UNKNOWN: Sentence(
-        "It is not known whether this line works with {asked}.",
-        "On ne sait pas si cette ligne travaille avec {asked}.",
+    ReasonCode.PLATFORM_UNKNOWN: Phrase(
+        "It is not known whether this line works with the platform needed: {asked}.",
+        "On ne sait pas si cette ligne travaille avec la plateforme requise : {asked}.",
     ),
-    ReasonCode.CONTAINMENT: Sentence(
-        "Your product needs containment for {asked}; this line has it for {offered}.",
-        "Votre produit requiert : {asked} ; le confinement de cette ligne : {offered}.",
+    ReasonCode.CONTAINMENT: Phrase(
+        "Containment needed: {asked}; containment of this line: {offered}.",
+        "Confinement requis : {asked} ; confinement de cette ligne : {offered}.",
     ),
-    ReasonCode.CONTAINMENT_UNKNOWN: Sentence(
-        "It is not known whether this line has containment for {asked}.",
-        "On ne sait pas si le confinement de cette ligne convient : {asked}.",
+    ReasonCode.CONTAINMENT_UNKNOWN: Phrase(
+        "It is not known whether this line has the containment needed: {asked}.",
+        "On ne sait pas si cette ligne offre le confinement requis : {asked}.",
     ),
-    ReasonCode.VOLUME_TOO_SMALL: Sentence(
+    ReasonCode.VOLUME_TOO_SMALL: Phrase(
         "You ask for at least {asked} L; this line works at {offered} L.",
         "Vous demandez au moins {asked} L ; cette ligne travaille à {offered} L.",
     ),
-    ReasonCode.VOLUME_TOO_LARGE: Sentence(
+    ReasonCode.VOLUME_TOO_LARGE: Phrase(
         "You ask for at most {asked} L; this line works at {offered} L.",
         "Vous demandez au plus {asked} L ; cette ligne travaille à {offered} L.",
     ),
-    ReasonCode.VOLUME_UNKNOWN: Sentence(
+    ReasonCode.VOLUME_UNKNOWN: Phrase(
         "You ask for {asked} L; the volume of this line is not known.",
         "Vous demandez {asked} L ; le volume de cette ligne n'est pas connu.",
     ),
-    ReasonCode.YIELD_UNKNOWN: Sentence(
+    ReasonCode.YIELD_UNKNOWN: Phrase(
         "You ask for {asked}; the yield of this line is not known.",
         "Vous demandez {asked} ; le rendement de cette ligne n'est pas connu.",
     ),
-    ReasonCode.YIELD_UNIT: Sentence(
+    ReasonCode.YIELD_UNIT: Phrase(
         "You ask for {asked}; a batch of this line is stated as {offered}.",
         "Vous demandez {asked} ; un lot de cette ligne est exprimé en {offered}.",
     ),
-    ReasonCode.COUNTRY: Sentence(
+    ReasonCode.COUNTRY: Phrase(
         "The site is in {offered}, and the request does not accept capacity outside France.",
-        "Le site est en {offered}, et la demande n'accepte pas de capacité hors de France.",
+        "Pays du site : {offered} ; la demande n'accepte pas de capacité hors de France.",
     ),
-    ReasonCode.SITE_EXCLUDED: Sentence("You excluded the site {offered}.", "Vous avez exclu le site {offered}."),
-    ReasonCode.FEASIBILITY_MISSING: Sentence(
+    ReasonCode.SITE_EXCLUDED: Phrase("You excluded the site {offered}.", "Vous avez exclu le site {offered}."),
+    ReasonCode.FEASIBILITY_MISSING: Phrase(
         "The CDMO has not yet said whether this is feasible here.",
         "Le CDMO ne s'est pas encore prononcé sur la faisabilité.",
     ),
-    ReasonCode.FEASIBILITY_EXPIRED: Sentence(
+    ReasonCode.FEASIBILITY_EXPIRED: Phrase(
         "The CDMO's answer on feasibility held until {offered}.",
         "La réponse du CDMO sur la faisabilité valait jusqu'au {offered}.",
     ),
-    ReasonCode.NOT_FEASIBLE: Sentence(
+    ReasonCode.NOT_FEASIBLE: Phrase(
         "The CDMO says that this is not feasible here: {offered}.",
         "Le CDMO indique que ce n'est pas faisable ici : {offered}.",
     ),
-    ReasonCode.TIME_TOO_SHORT: Sentence(
+    ReasonCode.TIME_TOO_SHORT: Phrase(
         "You leave {asked} days from the earliest start to the latest delivery; production and release take {offered}.",
         "Vous laissez {asked} jours entre le début et la livraison ; production et libération en prennent {offered}.",
     ),
-    ReasonCode.TOO_LATE: Sentence(
+    ReasonCode.TOO_LATE: Phrase(
         "Production would have had to start by {asked}; it is {offered}.",
         "La production aurait dû commencer le {asked} au plus tard ; nous sommes le {offered}.",
     ),
-    ReasonCode.COMMISSIONING: Sentence(
+    ReasonCode.COMMISSIONING: Phrase(
         "Production must start by {asked}; this line enters service on {offered}.",
         "La production doit commencer le {asked} au plus tard ; cette ligne entre en service le {offered}.",
     ),
-    ReasonCode.TRANSFER: Sentence(
+    ReasonCode.TRANSFER: Phrase(
         "Production must start by {asked}; technology transfer to this site lasts until {offered}.",
         "La production doit commencer le {asked} au plus tard ; le transfert vers ce site dure jusqu'au {offered}.",
     ),
-    ReasonCode.NO_SLOT: Sentence(
+    ReasonCode.NO_SLOT: Phrase(
         "No slot is published here in the period considered.",
         "Aucun créneau n'est publié ici sur la période considérée.",
     ),
-    ReasonCode.RESERVED_FOR_STARTUPS: Sentence(
+    ReasonCode.RESERVED_FOR_STARTUPS: Phrase(
         "The slot is kept for French start-ups (released on: {offered}).",
         "Le créneau est réservé aux start-up françaises (libéré le : {offered}).",
     ),
-    ReasonCode.RESERVED_FOR_CRISES: Sentence(
+    ReasonCode.RESERVED_FOR_CRISES: Phrase(
         "The slot is kept for health crises and is not lent.",
         "Le créneau est réservé aux crises sanitaires et n'est pas prêté.",
     ),
-    ReasonCode.RECALLABLE_NOT_ACCEPTED: Sentence(
+    ReasonCode.RECALLABLE_NOT_ACCEPTED: Phrase(
         "The slot is lent and can be recalled (days of notice: {offered}); the request does not accept that.",
         "Le créneau est prêté et peut être rappelé (jours de préavis : {offered}) ; la demande ne l'accepte pas.",
     ),
-    ReasonCode.LENT_TOO_LONG: Sentence(
+    ReasonCode.LENT_TOO_LONG: Phrase(
         "The campaign takes {asked} days; the slot is lent for {offered} at most.",
         "La campagne dure {asked} jours ; le créneau est prêté pour {offered} au plus.",
     ),
-    ReasonCode.SLOT_TOO_SHORT: Sentence(
+    ReasonCode.SLOT_TOO_SHORT: Phrase(
         "The campaign takes {asked} days; the slot has {offered}.",
         "La campagne dure {asked} jours ; le créneau en compte {offered}.",
     ),
-    ReasonCode.SLOT_TOO_EARLY: Sentence(
+    ReasonCode.SLOT_TOO_EARLY: Phrase(
         "The campaign cannot start before {asked}; the last start in the slot is {offered}.",
         "La campagne ne peut commencer avant le {asked} ; le dernier début dans le créneau est le {offered}.",
     ),
-    ReasonCode.SLOT_TOO_LATE: Sentence(
+    ReasonCode.SLOT_TOO_LATE: Phrase(
         "Production must start by {asked} to deliver in time; the slot begins on {offered}.",
         "La production doit commencer le {asked} au plus tard ; le créneau débute le {offered}.",
     ),
-    ReasonCode.SLOT_TAKEN: Sentence(
+    ReasonCode.SLOT_TAKEN: Phrase(
         "The campaign takes {asked} days; the longest free stretch at its dates has {offered}.",
         "La campagne dure {asked} jours ; la plus longue période libre à ces dates en compte {offered}.",
     ),
-    ReasonCode.PRICE_UNKNOWN: Sentence(
+    ReasonCode.PRICE_UNKNOWN: Phrase(
         "No price is published for {asked} here.", "Aucun prix n'est publié ici pour {asked}."
     ),
-    ReasonCode.OVER_BUDGET: Sentence(
+    ReasonCode.OVER_BUDGET: Phrase(
         "Your budget is {asked}; the package costs {offered}.",
         "Votre budget est de {asked} ; l'ensemble coûte {offered}.",
     ),
 }
 
-CAUTIONS: dict[CautionCode, Sentence] = {
-    CautionCode.GMP_CERTIFICATE_ENDS: Sentence(
+CAUTIONS: dict[CautionCode, Phrase] = {
+    CautionCode.GMP_CERTIFICATE_ENDS: Phrase(
         "The site's GMP certificate ends on {value}, before production does.",
         "Le certificat BPF du site expire le {value}, avant la fin de la production.",
     ),
-    CautionCode.CONTINUITY_AT_RISK: Sentence(
+    CautionCode.CONTINUITY_AT_RISK: Phrase(
         "The continuity of this site is at risk.", "La continuité de ce site est incertaine."
     ),
-    CautionCode.ILLUSTRATIVE_FIGURES: Sentence(
+    CautionCode.ILLUSTRATIVE_FIGURES: Phrase(
         "Time, price or yield are illustrative: the CDMO has not declared them.",
         "Délai, prix ou rendement sont indicatifs : le CDMO ne les a pas déclarés.",
     ),
-    CautionCode.REVIEW_PENDING: Sentence(
+    CautionCode.REVIEW_PENDING: Phrase(
         "The CDMO will look at the product before it confirms.", "Le CDMO examinera le produit avant de confirmer."
     ),
-    CautionCode.FEASIBLE_IF: Sentence("Feasible if: {value}.", "Faisable si : {value}."),
-    CautionCode.RECALLABLE: Sentence(
+    CautionCode.FEASIBLE_IF: Phrase("Feasible if: {value}.", "Faisable si : {value}."),
+    CautionCode.RECALLABLE: Phrase(
         "The slot is lent from the crisis reserve and can be recalled (days of notice: {value}).",
         "Le créneau est prêté par la réserve de crise et peut être rappelé (jours de préavis : {value}).",
     ),
-    CautionCode.TRANSFER_NOT_PRICED: Sentence(
+    CautionCode.TRANSFER_NOT_PRICED: Phrase(
         "Technology transfer takes {value} days; its price is not published and not included.",
         "Le transfert de technologie prend {value} jours ; son prix n'est pas publié et n'est pas compris.",
     ),
 }
 
 
-def _shown(value: Value, language: Language, names: Mapping[str, Sentence], *, money: bool = False) -> str:
+def _shown(value: Value, language: Language, names: Mapping[str, Phrase], *, money: bool = False) -> str:
     """Return one side as text: dates as year-month-day, cents as euros, lists with commas, codes by their names."""
     if isinstance(value, tuple):
         shown = [_shown(one, language, names) for one in value]
@@ -198,7 +196,7 @@ def _shown(value: Value, language: Language, names: Mapping[str, Sentence], *, m
     return str(value) if name is None else _in(name, language)
 
 
-def _in(text: Sentence, language: Language) -> str:
+def _in(text: Phrase, language: Language) -> str:
     return text.fr if language == "fr" else text.en
 
 

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import multiprocessing
 import threading
+from concurrent.futures import Executor, Future
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
-from scheduler.news import InlineNews, News, QueuedNews, tell, tell_to
+from scheduler.ascent import Ascent
+from scheduler.clock import Clock
+from scheduler.components import components
+from scheduler.news import Hearer, InlineNews, News, QueuedNews, tell, tell_to
+from scheduler.objectives import plain_bound
+from scheduler.parts import Part
 from scheduler.plan import Plan
 from scheduler.progress import Progress
 from scheduler.solve import solve
@@ -67,3 +74,40 @@ def test_news_of_before_are_forgotten_when_a_new_hearer_begins() -> None:
     while not heard:
         channel.poll()
     assert heard == [News(2, Plan(), 4)]
+
+
+class ToldLate:
+    """Of a task that tells something, which nobody has taken by the time the solve is stopped."""
+
+    def __init__(self, bound: int) -> None:
+        self.bound = bound
+        self.number = -1
+        self._hearer: Hearer = _ignore
+
+    def begin(self, hearer: Hearer) -> None:
+        self._hearer = hearer
+
+    def poll(self) -> None:
+        if self.number >= 0:
+            self._hearer(News(self.number, Plan(), self.bound))
+
+
+def _ignore(_: News) -> None:
+    pass
+
+
+def test_what_was_told_just_before_a_stop_is_kept() -> None:
+    """The stop comes while the task is handed over, so that nobody waits for anything."""
+    stop = threading.Event()
+    [problem, *_] = components(CONTESTED)
+    part = Part(problem, Plan(), CONTESTED.objectives)
+    told = ToldLate(bound=plain_bound(problem, "weight") - 1)
+
+    class Stopping(Executor):
+        def submit(self, _: Any, /, task: Any) -> Future[Any]:  # type: ignore[override]
+            stop.set()
+            told.number = task.number
+            return Future()
+
+    Ascent([part], 0, Clock(60.0, 1, None, stop=stop), Stopping(), 1, news=told).climb(60.0, quick=False)
+    assert part.bounds == [told.bound]

@@ -180,3 +180,15 @@ def test_a_process_that_ends_while_it_hands_over_a_result_keeps_nobody_waiting()
 
     threading.Thread(target=leave_in_between, daemon=True).start()
     assert left.wait(30)
+
+
+def fail_beside_a_long_task() -> None:
+    with SolverPool(2) as pool:
+        pool.wait_until_loaded()
+        pool.executor.submit(time.sleep, 600)
+        raise KeyError
+
+
+def test_an_error_does_not_wait_for_what_still_runs() -> None:
+    with pytest.raises(KeyError):
+        fail_beside_a_long_task()

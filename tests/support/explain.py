@@ -12,7 +12,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 
 from app.core.driver import Prepared, driver_of
 
-_EVERY_TABLE = text("SELECT string_agg(oid::regclass::text, ', ') FROM pg_class WHERE relkind = 'r' AND oid >= 16384")
+_EVERY_TABLE = text("SELECT oid::regclass::text FROM pg_class WHERE relkind = 'r' AND oid >= 16384")
 """The names of all tables but the server's own: an object identifier from 16384 on is an object that a user made."""
 
 
@@ -81,6 +81,6 @@ async def settle(owner: AsyncEngine) -> None:
     """
     async with owner.connect() as connection:
         await connection.execution_options(isolation_level="AUTOCOMMIT")
-        tables = await connection.scalar(_EVERY_TABLE)
-        await connection.exec_driver_sql(f"VACUUM (FULL) {tables}")
-        await connection.exec_driver_sql("VACUUM (ANALYZE)")
+        for table in (await connection.scalars(_EVERY_TABLE)).all():
+            await connection.exec_driver_sql(f"VACUUM (FULL) {table}")
+            await connection.exec_driver_sql(f"VACUUM (ANALYZE) {table}")

@@ -5,20 +5,25 @@ import json
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.bookings.errors import BookingRefused, OtherCdmo, OwnDays, SamePlace
 from app.cli import main
 from app.core.settings import Settings
 from app.crisis import report_wording
 from app.crisis.amendment_activation import REASON
 from app.crisis.order_schemas import CounterReason
+from app.crisis.plan_schemas import ReplanReason
+from app.crisis.reason_wording import REASONS
 from app.crisis.report_schemas import ReportLanguage
-from app.crisis.report_wording import CODES, told
+from app.crisis.report_wording import CODES, reason_told
+from app.crisis.restoring_rules import Unavailable
+from app.crisis.schemas import StandDownCommand
 from app.crisis.telling import DISPLACED, UNNEEDED
 from tests.app.crisis.conftest import CONTESTED_TARGET, Crises, contested, iso, power
 from tests.support.world import World
@@ -44,9 +49,9 @@ async def test_it_tells_everything_from_the_declaration_to_the_end(crises: Crise
     report = await crises.get(f"/{crisis_id}/report", by=crises.authority)
     assert report == {**(await crises.get(f"/{crisis_id}/report")), "made_at": report["made_at"]}
     steps = [one["action"] for one in report["timeline"]]
-    wanted = ["crisis.declared", "crisis_plan.proposed", "crisis_plan.signed", "crisis.active", "crisis_order.accepted"]
-    wanted += ["displacement.effective", "crisis.stood_down", "restoration.offered", "restoration.accepted"]
-    assert [step for step in wanted if step not in steps] == []
+    told = ["crisis.declared", "crisis_plan.proposed", "crisis_plan.signed", "crisis.active", "crisis_order.accepted"]
+    told += ["displacement.effective", "crisis.stood_down", "restoration.offered", "restoration.accepted"]
+    assert [step for step in told if step not in steps] == []
     [planned] = report["plans"]
     assert (planned["plan_hash"], planned["hash_matches"]) == (plan["plan_hash"], True)
     signed = [(one["role"], one["hash_matches"], bool(one["person"])) for one in planned["signatures"]]
@@ -180,8 +185,21 @@ def test_every_step_of_a_crisis_has_words() -> None:
     assert steps - set(CODES) == set()
 
 
-@pytest.mark.parametrize("code", [*CounterReason, DISPLACED, REASON, UNNEEDED])
-def test_every_coded_reason_has_words_in_both_languages(code: str) -> None:
-    english, french = (told(code, language) for language in ReportLanguage)
-    assert "_" not in english
-    assert french not in {code, english}
+def every_reason() -> set[str]:
+    """Return the coded reasons that a step of a crisis, or its end, may have."""
+    ends = get_args(StandDownCommand.model_fields["reason_code"].annotation)
+    of_a_move = (SamePlace, OwnDays, OtherCdmo)
+    kinds: list[type[BookingRefused]] = [BookingRefused, *BookingRefused.__subclasses__()]
+    refused = [kind.type for kind in kinds if kind not in of_a_move]
+    by_hand = {*CounterReason, *ReplanReason, *Unavailable, *ends}
+    return by_hand | {DISPLACED, REASON, UNNEEDED, "silence"} | {one.replace("-", "_") for one in refused}
+
+
+def test_every_coded_reason_has_words_in_both_languages() -> None:
+    codes = every_reason()
+    assert len(codes) >= 40
+    assert codes - set(REASONS) == set()
+    for code in REASONS:
+        english, french = (reason_told(code, language) for language in ReportLanguage)
+        assert "_" not in english + french
+        assert french != code

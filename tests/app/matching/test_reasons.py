@@ -9,10 +9,10 @@ import pytest
 
 from app.core.vocabulary import Containment, GmpPhase, Reserve
 from app.matching.facts import FeasibilityFacts, QualificationFacts
-from app.matching.names import CONTAINMENTS, PHASES, REFUSALS, Sentence
+from app.matching.names import CONTAINMENTS, NAMES, PHASES, REFUSALS, Phrase
 from app.matching.outcome import Reason, ReasonCode, Value
 from app.matching.policy import DIRECT, ROUND
-from app.matching.wording import sentence
+from app.matching.wording import REASONS, sentence
 from app.requests.models import FeasibilityRefusal
 from tests.app.matching.made import A_REQUEST, A_SLOT, LINE, SITE, codes, day, judged, span, unit_with
 
@@ -217,18 +217,29 @@ class TestTransfer:
     [(PHASES, GmpPhase), (CONTAINMENTS, Containment), (REFUSALS, FeasibilityRefusal)],
     ids=["phases", "containments", "refusals"],
 )
-def test_every_code_of_a_closed_vocabulary_has_a_name(names: Mapping[str, Sentence], codes: type[StrEnum]) -> None:
+def test_every_code_of_a_closed_vocabulary_has_a_name(names: Mapping[str, Phrase], codes: type[StrEnum]) -> None:
     assert set(names) == {code.value for code in codes}
+
+
+@pytest.mark.parametrize("code", NAMES)
+def test_a_name_stands_for_its_code_on_both_sides(code: ReasonCode) -> None:
+    for coded, name in NAMES[code].items():
+        for asked, offered in ((coded, None), (None, coded), (None, ("other", coded))):
+            reason = Reason(code, asked, offered)
+            if f"{{{'asked' if asked else 'offered'}}}" in REASONS[code].en:
+                assert name.en in sentence(reason)
+                assert name.fr in sentence(reason, "fr")
+            assert "_" not in sentence(reason) + sentence(reason, "fr")
 
 
 def test_codes_are_said_in_words() -> None:
     phase = Reason(ReasonCode.GMP_PHASE, "tox", ("phase_2", "commercial"))
     assert sentence(phase) == "You ask for a lot for toxicology; this line makes lots for phase 2, commercial supply."
     assert sentence(phase, "fr") == (
-        "Vous demandez un lot de toxicologie ; cette ligne produit des lots de phase 2, fourniture commerciale."
+        "Vous demandez un lot de toxicologie ; cette ligne produit des lots de phase 2, phase commerciale."
     )
     platform = Reason(ReasonCode.PLATFORM, "CHO", ("none",))
-    assert sentence(platform) == "Your product needs CHO; platforms of this line: none."
-    assert sentence(platform, "fr") == "Votre produit requiert CHO ; plateformes de cette ligne : aucune."
+    assert sentence(platform) == "Platform needed: CHO; platforms of this line: none."
+    assert sentence(platform, "fr") == "Plateforme requise : CHO ; plateformes de cette ligne : aucune."
     refused = Reason(ReasonCode.NOT_FEASIBLE, offered="raw_material")
     assert sentence(refused, "fr") == "Le CDMO indique que ce n'est pas faisable ici : matières premières."
