@@ -103,6 +103,12 @@ def test_a_round_in_a_shop_has_a_task_for_each_place_and_stores_for_caps() -> No
     assert shop.plan(problem, [[3], [None]]).placed == {"r1": Choice(0, 3)}
 
 
+def test_a_place_that_no_full_store_can_serve_is_none() -> None:
+    options = (Option("w1", 5, 0, 5), Option("w1", 3, 0, 5))
+    shop = shop_of(Problem(ORIGIN, WINDOWS, ("weight",), demands=(Demand("r1", "o1", 1, 4, options),), caps=Caps(1, 4)))
+    assert [task.place.duration for task in shop.jobs[0].tasks] == [3]
+
+
 def test_a_shop_counts_only_the_tier_that_is_asked_for() -> None:
     demands = tuple(Demand(f"r{tier}", "o1", tier, 3, (Option("w1", 1, 0, 1),)) for tier in (1, 2))
     assert [job.weight for job in shop_of(Problem(ORIGIN, WINDOWS, ("weight:2",), demands=demands)).jobs] == [0, 3]

@@ -100,9 +100,11 @@ def shop_of(problem: Problem) -> Shop:
         if demand.party not in stores:
             stores[demand.party] = _stores(problem, shop)
         counts = name == "weight" or tier_of(name) == demand.tier
-        tasks = tuple(
+        every = (
             Task(place, machine_of[place.window], _uses(place, *stores[demand.party])) for place in places[demand.id]
         )
+        # PyJobShop takes no task that a full store cannot serve.
+        tasks = tuple(task for task in every if all(amount <= shop.stores[store] for store, amount in task.uses))
         if tasks:
             shop.jobs.append(Job(demand.weight if counts else 0, tasks))
     return shop
