@@ -23,6 +23,7 @@ with importing():
     from tests.support import server
     from tests.support.client import Client
     from tests.support.kept import KeptEngines, KeptLoop
+    from tests.support.midnight import away_from_midnight
     from tests.support.visitors import HERE, Post, Visitors
     from tests.support.world import World
 
@@ -153,6 +154,7 @@ def engines(database: str, loop: KeptLoop) -> Iterator[KeptEngines]:
 async def owner(settings: Settings, empty: Callable[[], None], engines: KeptEngines) -> AsyncIterator[AsyncEngine]:
     """An engine of the owner; afterwards every table is empty again."""
     assert settings.database_owner_url is not None
+    await away_from_midnight()
     engine = engines.engine(settings.database_owner_url, settings, is_owner=True)
     yield engine
     await engine.dispose()

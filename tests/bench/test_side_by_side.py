@@ -31,7 +31,7 @@ def _bench(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 
 def test_it_runs_whole_goes_on_and_starts_afresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(musts, "GRACE_SECONDS", 1e9)  # How busy this machine is does not matter here.
-    given = ["engine", "--only", "tiny", "--limit-scale", "0.5", "--output", str(tmp_path), "--engines"]
+    given = ["engine", "--only", "tiny", "--limit-scale", "2", "--output", str(tmp_path), "--engines"]
     assert _bench(monkeypatch, *given, "greedy") == 0
     file, page = tmp_path / "engines.json", tmp_path / "engines.md"
     first = json.loads(file.read_text())["runs"]

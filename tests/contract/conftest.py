@@ -15,6 +15,7 @@ import pytest
 
 from app.core.database import make_engine, make_session_factory, transaction
 from app.core.settings import APPLICATION_ROLE, OWNER_ROLE, Settings
+from app.identity import key_uses
 from app.identity.issuing import issue_key
 from app.identity.models import Role
 from app.main import create_app
@@ -58,6 +59,12 @@ ROLE_OF = {name: holder.role for name, holder in HOLDERS.items()} | {"admin": Ro
 """What each of the keys may do."""
 
 
+@pytest.fixture(autouse=True)
+def no_uses_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write no use of a key beside the requests of a test, whose statements are compared."""
+    monkeypatch.setattr(key_uses, "WRITE_SECONDS", 3_600.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """A running service: its address, a key for each role, and identifiers that each role sees, by parameter."""
@@ -93,7 +100,7 @@ def service(database: str, worker_id: str, tmp_path_factory: pytest.TempPathFact
     )
     try:
         url = f"http://127.0.0.1:{port}"
-        with httpx.Client(base_url=url, trust_env=False) as client:
+        with httpx.Client(base_url=url, trust_env=False, timeout=30) as client:
             wait_until(lambda: _answers(client), seconds=60, what="a service that answers")
             explored = _explored(client, keys, stage)
         yield Service(url, keys, explored)

@@ -77,7 +77,7 @@ class Up:
             what="a service that is ready",
         )
         assert self.process.poll() is None, self.output
-        assert httpx.get(f"{self.url}/readyz", trust_env=False).status_code == 200
+        assert httpx.get(f"{self.url}/readyz", trust_env=False, timeout=30).status_code == 200
 
     def wait_end(self, *, seconds: float = 30.0) -> int:
         return self.process.wait(seconds)

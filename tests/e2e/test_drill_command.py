@@ -106,5 +106,5 @@ def _key(up: Up, name: str) -> str:
 def _under_way(up: Up) -> list[str]:
     """Return the crises that have not ended."""
     headers = {"Authorization": f"Bearer {_key(up, 'coordinator')}"}
-    crises = httpx.get(f"{up.url}/v1/crises", headers=headers, trust_env=False).json()["items"]
+    crises = httpx.get(f"{up.url}/v1/crises", headers=headers, trust_env=False, timeout=30).json()["items"]
     return [one["title"] for one in crises if one["status"] != "stood_down"]

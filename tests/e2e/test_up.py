@@ -44,9 +44,9 @@ def test_it_serves_the_catalogue_says_where_things_are_and_finds_its_data_again(
     )
     assert isinstance(json.loads(listed.stdout), list)
     authorised = {"Authorization": f"Bearer {keys['coordinator']['key']}"}
-    sites = httpx.get(f"{up.url}/v1/sites", headers=authorised, trust_env=False).json()
+    sites = httpx.get(f"{up.url}/v1/sites", headers=authorised, trust_env=False, timeout=30).json()
     assert len(sites["items"]) == 45
-    assert httpx.get(f"{up.url}/", trust_env=False).headers["location"].endswith("/docs")
+    assert httpx.get(f"{up.url}/", trust_env=False, timeout=30).headers["location"].endswith("/docs")
     _sign_in(up, keys["cdmo"]["email"])
 
     up.process.send_signal(signal.SIGINT)
@@ -57,7 +57,7 @@ def test_it_serves_the_catalogue_says_where_things_are_and_finds_its_data_again(
     again = start_up()
     again.wait_ready()
     assert json.loads(keys_file.read_text()) == keys
-    repeated = httpx.get(f"{again.url}/v1/sites", headers=authorised, trust_env=False).json()
+    repeated = httpx.get(f"{again.url}/v1/sites", headers=authorised, trust_env=False, timeout=30).json()
     assert [site["id"] for site in repeated["items"]] == [site["id"] for site in sites["items"]]
     again.process.terminate()
     assert again.wait_end() == 0, again.output
@@ -69,7 +69,7 @@ def _sign_in(up: Up, email: str) -> None:
     assert f"{up.url}/sign-in" in up.output
     assert email in up.output
     same = {"Origin": up.url, "Sec-Fetch-Site": "same-origin"}
-    with httpx.Client(base_url=up.url, trust_env=False) as browser:
+    with httpx.Client(base_url=up.url, trust_env=False, timeout=30) as browser:
         form = dict(HIDDEN.findall(browser.get("/sign-in").text))
         assert browser.post("/sign-in", data={**form, "email": email}, headers=same).status_code == 303
         wait_until(lambda: "/sign-in/link?token=" in up.output, seconds=30, what="a link")
@@ -97,7 +97,7 @@ def test_it_outlives_its_parent_and_a_kill_9_of_itself_leaves_nothing(start_up: 
     supervisor = up.supervisor
     up.process.kill()
     up.process.wait()
-    assert httpx.get(f"{up.url}/healthz", trust_env=False).status_code == 200
+    assert httpx.get(f"{up.url}/healthz", trust_env=False, timeout=30).status_code == 200
     assert len(processes_of(lived_in)) > 3
     supervisor.kill()
     wait_until_none_of(lived_in)

@@ -28,6 +28,7 @@ def scratch(database: str, worker_id: str) -> Iterator[Settings]:
         database_owner_url=server.secret(server.address(name, OWNER_ROLE)),
         database_pool_size=CLIENTS,
         lock_timeout_ms=20_000,  # forty clients in one process of a busy machine may queue for long
+        statement_timeout_ms=60_000,
         log_level="CRITICAL",
         **server.UNLIMITED,
     )

@@ -135,7 +135,9 @@ def test_under_load_the_answer_is_503_while_it_is_away_and_right_again_after(ser
 
 
 def test_nobody_notices_when_it_was_away_while_nobody_asked(service: Service) -> None:
-    with httpx.Client(base_url=service.api.url, headers=dict(service.market.key), trust_env=False) as client:
+    with httpx.Client(
+        base_url=service.api.url, headers=dict(service.market.key), trust_env=False, timeout=30
+    ) as client:
         load = Load(service.api.url, service.market)
         load.start()  # so that there are connections that can grow stale
         time.sleep(LOAD_S / 3)

@@ -21,7 +21,7 @@ from scheduler.problem import Problem
 from scheduler.solve import solve
 from scheduler.tasks import EngineError, Outcome
 from tests.scheduler.scenarios import national
-from tests.support.processes import still_at_work
+from tests.support.processes import still_at_work, wait_until
 
 
 class DyingExecutor(Executor):
@@ -99,6 +99,11 @@ def test_whatever_a_process_fails_with_is_an_engine_error(error: Exception, says
         solve(SMALL, budget=1.0, executor=FailingExecutor(error))
 
 
+def workers_of(pid: int) -> list[psutil.Process]:
+    """Return the processes of a solve's pool: they are forked by a clean process, which is a child as they are not."""
+    return [child for child in psutil.Process(pid).children(recursive=True) if child.ppid() != pid]
+
+
 def test_killing_one_of_two_processes_fails_the_command_in_one_line(tmp_path: Path) -> None:
     problem, output = tmp_path / "problem.json", tmp_path / "solution.json"
     problem.write_text(national(60, 700, objectives=("weight", "delay")).to_json())
@@ -107,11 +112,8 @@ def test_killing_one_of_two_processes_fails_the_command_in_one_line(tmp_path: Pa
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         process.stderr.readline()
-        # They are forked by a clean process, which is a child as they are not.
-        children = psutil.Process(process.pid).children(recursive=True)
-        workers = [child for child in children if child.ppid() != process.pid]
-        assert len(workers) == 2
-        workers[0].kill()
+        wait_until(lambda: len(workers_of(process.pid)) == 2, seconds=60, what="the second process")
+        workers_of(process.pid)[0].kill()
         _, said = process.communicate(timeout=60)
     assert process.returncode == 4
     assert said.splitlines()[-1] == f"scheduler: {problem}: a solver process died"

@@ -75,9 +75,9 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
         time.sleep(0.01)
     code, _ = solving.end()
     assert time.monotonic() - began < STOPPING_SECONDS
-    # Between the two it may have come to its end: then the plan is there.
-    assert code in {130, 0}
-    assert solving.output.exists() == (code == 0)
+    # Between the two it may have come to its end: then the plan is there, and the second may end what is left of it.
+    assert code in {130, 0, -signal.SIGTERM}
+    assert solving.output.exists() == (code != 130)
 
 
 def test_the_second_signal_exits_with_130(monkeypatch: pytest.MonkeyPatch) -> None:

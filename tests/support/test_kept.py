@@ -39,9 +39,12 @@ def test_a_connection_that_is_left_open_is_told_of(own: KeptLoop) -> None:
         await asyncio.get_running_loop().create_connection(asyncio.Protocol, *server.sockets[0].getsockname())
         server.close()
 
-    in_turn(own, leave)
-    with pytest.warns(ResourceWarning, match="unclosed"):
+    def leave_and_collect() -> None:
+        in_turn(own, leave)
         gc.collect()
+
+    with pytest.warns(ResourceWarning, match="unclosed"):
+        leave_and_collect()
 
 
 def test_nothing_goes_on_in_the_next_test(own: KeptLoop) -> None:

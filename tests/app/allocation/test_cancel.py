@@ -60,7 +60,7 @@ async def test_a_solver_that_is_told_to_stop_writes_its_plan(tmp_path: Path, mon
     started = time.monotonic()
     made = await stopped_after_its_first_plan(tmp_path, OBEDIENT, monkeypatch)
     assert made.read("solution.json") == {"status": "feasible"}
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20
 
 
 async def test_a_solver_that_does_not_stop_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -104,14 +104,17 @@ async def test_nothing_is_held_open_while_a_run_is_followed(
 ) -> None:
     await contest(world)
     run_id = await rounds.solve(await rounds.closed())
-    idle = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'")
+    held = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'"
+        " AND xact_start < clock_timestamp() - interval '0.5 s'"  # a look takes some milliseconds
+    )
     async with streams(served, f"/v1/runs/{run_id}{suffix}", rounds, count=20):
         seen = []
         for _ in range(8):
             await asyncio.sleep(0.15)
             async with owner.connect() as connection:
-                seen.append(await connection.scalar(idle))
-        assert sum(seen) <= 2, seen  # a look may just be under way
+                seen.append(await connection.scalar(held))
+        assert seen == [0] * 8
         answer = await served.get(f"/v1/runs/{run_id}", headers=rounds.headers)
         assert answer.json()["state"] == "queued"
 
@@ -143,12 +146,21 @@ async def test_a_stream_of_which_only_the_head_is_asked_ends_at_once(
 
 @asynccontextmanager
 async def streams(client: httpx.AsyncClient, path: str, rounds: Rounds, *, count: int) -> AsyncIterator[None]:
+    """Follow a run so many times at once, each of which has had its first look."""
+    looked = asyncio.Semaphore(0)
+
     async def follow() -> None:
-        async with following(client, path, {**rounds.headers, **STREAM}) as events:
-            async for _ in events:
+        async with client.stream("GET", path, headers={**rounds.headers, **STREAM}) as answer:
+            lines = answer.aiter_lines()
+            assert await anext(lines) == ": the run is watched"
+            looked.release()
+            async for _ in lines:
                 continue
 
     tasks = [asyncio.create_task(follow()) for _ in range(count)]
+    async with asyncio.timeout(60):
+        for _ in range(count):
+            await looked.acquire()
     yield
     for task in tasks:
         task.cancel()

@@ -92,4 +92,4 @@ async def test_a_killed_solver_is_a_failure_at_once() -> None:
     started = time.monotonic()
     with pytest.raises(EngineFailed, match="killed by SIGKILL during `solve`"):
         await run_solver(slow_problem(), {"time_limit_s": 60}, limits(), kill)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20

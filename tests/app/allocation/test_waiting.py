@@ -31,7 +31,7 @@ async def test_a_freed_place_goes_to_the_best_passes_on_and_is_taken(room: Room,
     assert await room.status("strong") == "waitlisted"
 
     await room.offered("early")
-    await room.run_out()
+    await room.offers_run_out()
 
     await room.offered("late")
     assert await room.status("early") == "unmet"

@@ -173,9 +173,13 @@ class Room:
         async with transaction(self.sessions) as session:
             return await ask_again(session)
 
+    async def offers_run_out(self) -> None:
+        """Let every offer run out: the sweep of offers ends what is held for it, whenever that would end."""
+        await self.sql("UPDATE offers SET expires_at = now() - interval '1 minute' WHERE status = 'offered'")
+
     async def run_out(self) -> None:
         """Let every offer, and what is held for it, run out."""
-        await self.sql("UPDATE offers SET expires_at = now() - interval '1 minute' WHERE status = 'offered'")
+        await self.offers_run_out()
         await self.sql("UPDATE bookings SET hold_expires_at = now() - interval '1 minute' WHERE status = 'held'")
 
     async def expired(self) -> int:

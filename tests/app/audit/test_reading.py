@@ -62,7 +62,8 @@ async def test_each_reads_what_it_did_and_the_coordinator_all(client: httpx.Asyn
 
     assert await read(client, other) == []
     everything = await read(client, await world.coordinator())
-    assert [one["at"] for one in everything] == sorted(one["at"] for one in everything)
+    moments = [datetime.fromisoformat(one["at"]) for one in everything]
+    assert moments == sorted(moments)
     assert len({one["id"] for one in everything}) == len(everything)
     assert {one["id"] for one in own + sold} <= {one["id"] for one in everything}
     (approved,) = [one for one in everything if one["action"] == "booking.confirmed"]

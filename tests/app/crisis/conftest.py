@@ -31,6 +31,8 @@ from tests.support.world import World, day
 
 Headers = Mapping[str, str]
 MEMORY_BYTES = 4 * 2**30
+ENOUGH_SECONDS = 20
+"""Far more than a small crisis takes to be proven, which ends it: what is planned must not hang on the machine."""
 
 
 def iso(offset: int) -> str:
@@ -100,7 +102,8 @@ class Crises:
 
     async def run_of(self, crisis_id: str, **given: Any) -> UUID:
         """Have a plan asked for, alone unless choices are, and return the run that is to be solved."""
-        return UUID((await self.post(f"/{crisis_id}/plan", {"choices_s": 0, **given}, expect=202))["id"])
+        asked = {"choices_s": 0, "time_limit_s": ENOUGH_SECONDS, **given}
+        return UUID((await self.post(f"/{crisis_id}/plan", asked, expect=202))["id"])
 
     async def solve(self, run_id: UUID) -> Any:
         """Solve a run as a worker does, and return how it ended."""
@@ -125,7 +128,8 @@ class Crises:
 
     async def replan_of(self, crisis_id: str, **given: Any) -> UUID:
         """Have an active crisis planned anew, and return the run that is to be solved."""
-        return UUID((await self.post(f"/{crisis_id}/replan", given, expect=202))["id"])
+        asked = {"time_limit_s": ENOUGH_SECONDS, **given}
+        return UUID((await self.post(f"/{crisis_id}/replan", asked, expect=202))["id"])
 
     async def amended(self, crisis_id: str, **given: Any) -> Any:
         """Plan an active crisis anew, and return the amendment."""

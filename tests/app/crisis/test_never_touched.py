@@ -31,6 +31,8 @@ from tests.support.world import day
 pytestmark = pytest.mark.random
 
 EXAMPLES = 2_000 if os.environ.get("CRENEAU_PROVE") else 600
+MOST_ROUNDS = 4
+"""Of so many examples each: about one in a hundred moves a lot, so that now and then none of a whole round does."""
 MODALITY = "monoclonal_antibody"
 SITE, BEYOND, CDMO = UUID(int=3), UUID(int=5), UUID(int=4)
 SLOT_DAYS, LONG_DAYS, UNITS = 130, 300, 3
@@ -170,9 +172,11 @@ def test_a_plan_keeps_to_every_rule() -> None:
             _check_powers(brief, settled, calendars)
             seen.update("displaced" if one.move is None else "moved" for one in settled.displacements)
 
-    kept()
-    assert seen["moved"]
-    assert seen["displaced"]
+    for _ in range(MOST_ROUNDS):
+        kept()
+        if seen["moved"] and seen["displaced"]:
+            return
+    pytest.fail(f"of crises drawn at random, {dict(seen)} lots gave way: too few to tell anything")
 
 
 def _check_places(board: Board, facts: Mapping[UUID, BookingFacts]) -> None:

@@ -174,7 +174,7 @@ def logged(settings: Settings, issuer: Issuer, log: Path, tokens: list[str]) -> 
     url = make_url(settings.database_url.get_secret_value()).set(drivername="postgresql")
     environment = {"JWT_ISSUER": issuer.url, "JWT_AUDIENCE": AUDIENCE}
     with Api(url.render_as_string(hide_password=False), log, **environment) as api:
-        told = [httpx.get(f"{api.url}{BOOKINGS}", headers=bearer(one), trust_env=False) for one in tokens]
+        told = [httpx.get(f"{api.url}{BOOKINGS}", headers=bearer(one), trust_env=False, timeout=30) for one in tokens]
         wait_until(lambda: log.read_text().count(f'"{BOOKINGS}"') == len(tokens), seconds=10, what="the last line")
     return [one.status_code for one in told]
 

@@ -1,6 +1,6 @@
 """The inbox of a CDMO: what is asked and wanted first, by its day; what has ended counts as missing."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import httpx
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import update
 
 from app.catalogue.models import LineModality
-from app.core.clock import now, today
+from app.core.clock import SITE_ZONE, today
 from app.core.database import transaction
 from app.requests.models import Feasibility, FeasibilityState, FeasibilityStatus, RequestStatus
 from app.requests.rules import WAITING, feasibility_state
@@ -20,11 +20,16 @@ from tests.support.world import World
 __all__ = ["asked"]
 
 
+def days_ago(days: int) -> datetime:
+    """Return noon of a day at the sites, whose days are not all of 24 hours."""
+    return datetime.combine(today() - timedelta(days=days), time(12), SITE_ZONE)
+
+
 async def question(world: World, asked: Asked, **given: Any) -> Feasibility:
     """Store a question about a further request to the same line."""
     status = given.pop("request_status", RequestStatus.SUBMITTED)
     request = await world.request(await world.product(asked.owner), status=status)
-    defaults: dict[str, Any] = {"disclosed_summary": "An antibody", "consented_at": now() - timedelta(days=3)}
+    defaults: dict[str, Any] = {"disclosed_summary": "An antibody", "consented_at": days_ago(3)}
     return await world.add(Feasibility(request_id=request.id, line_id=asked.unit.line_id, **(defaults | given)))
 
 
@@ -37,7 +42,7 @@ async def several(world: World, asked: Asked) -> dict[str, str]:
         "open": await question(world, asked),
         "lapsed": await question(world, asked, request_status=RequestStatus.WITHDRAWN),
         "wanted": await question(world, asked, answer_by_on=today()),
-        "overdue": await question(world, asked, answer_by_on=today() - day, consented_at=now() - 9 * day),
+        "overdue": await question(world, asked, answer_by_on=today() - day, consented_at=days_ago(9)),
     }
     return {str(row.id): name for name, row in rows.items()}
 

@@ -93,7 +93,7 @@ def test_committed_data_survives_a_kill_of_the_server(data_dir: Path) -> None:
 def test_a_new_server_waits_for_the_remains_of_a_killed_one(data_dir: Path) -> None:
     """A backend busy in a statement outlives its killed server for a while, and holds its shared memory."""
     busy = (
-        "DO $$ DECLARE stop timestamptz := clock_timestamp() + interval '5 s';"
+        "DO $$ DECLARE stop timestamptz := clock_timestamp() + interval '8 s';"
         " BEGIN WHILE clock_timestamp() < stop LOOP NULL; END LOOP; END $$"
     )
     with small(data_dir) as server:
