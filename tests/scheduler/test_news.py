@@ -45,7 +45,7 @@ def test_a_solve_that_is_stopped_keeps_what_running_tasks_have_told(workers: int
 def test_news_come_while_a_level_is_solved(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("scheduler.solve.NEWS_SECONDS", 0.0)
     events: list[Progress] = []
-    solve(CONTESTED, budget=20.0, workers=2, on_progress=events.append)
+    solve(CONTESTED, budget=3.0, workers=2, on_progress=events.append)
     during = [event for event in events if not event.done and event.objective == "weight"]
     # Without news there is one event at the start, and one after each of three passes.
     assert len(during) > 4

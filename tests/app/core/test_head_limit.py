@@ -23,7 +23,7 @@ PIECE = b"a" * 8_192
 class Impatient(HeadLimit):
     """One that waits for a head no longer than a moment."""
 
-    head_seconds = 0.5
+    head_seconds = 0.3
 
 
 class Patient(HeadLimit):
