@@ -75,7 +75,7 @@ class Clock:
         return max(0.0, self.last - time.time())
 
     def level_share(self, levels_left: int, least_s: float = 0.0) -> float:
-        """Return the part of what is left that the first of so many levels may take: of seconds, some at least."""
+        """Return the part of what is left that the first of so many levels may take; of seconds `least_s`, if left."""
         left = self.left()
         share = left * max(1 / levels_left, FIRST_SHARE)
         return share if self.budget is not None else max(share, min(left, least_s))

@@ -12,11 +12,12 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future
 
 from scheduler.clock import Clock
 from scheduler.engines import run_task
+from scheduler.executors import InlineExecutor
 from scheduler.problem import Problem
 from scheduler.tasks import EngineError, Outcome, Task, option_count
 
 POLL_SECONDS = 0.1
-# To be packed, sent and unpacked: up to 8 microseconds were measured. In the caller's process it takes none.
+# To be packed, sent and unpacked: up to 8 microseconds were measured.
 SECONDS_AN_OPTION = 8e-6
 PROCESS_DIED = "a solver process died"
 
@@ -40,7 +41,7 @@ class Relay:
         self._executor, self._tasks, self._clock, self._on_wait = executor, tasks, clock, on_wait
         self._futures: list[Future[Outcome] | None] = []
         self._running: set[Future[Outcome]] = set()
-        self._has_failed = False
+        self._failed: Future[Outcome] | None = None
 
     def outcomes(self) -> Iterator[Outcome | None]:
         """Yield each task's outcome in turn; None if it was not begun, or is not waited for by a stopped solve.
@@ -48,7 +49,7 @@ class Relay:
         Raises
         ------
         EngineError
-            The solver failed, or one of its processes died.
+            The solver failed, or one of its processes died, be it with a task whose turn is later.
         """
         for number in range(len(self._tasks)):
             self._hand_over()
@@ -56,6 +57,8 @@ class Relay:
                 wait(self._running, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
                 self._on_wait()
                 self._hand_over()
+                if self._failed is not None:
+                    _outcome_of(self._failed)
             future = self._futures[number] if self._is_known(number) else None
             yield None if future is None else _outcome_of(future)
 
@@ -63,15 +66,15 @@ class Relay:
         """Hand tasks over while a worker is free; none after one has failed."""
         over = {future for future in self._running if future.done()}
         self._running -= over
-        self._has_failed |= any(future.exception() is not None for future in over)
+        self._failed = next((one for one in over if one.cancelled() or one.exception() is not None), self._failed)
         while (
             len(self._futures) < len(self._tasks)
             and len(self._running) < self._clock.workers
-            and not self._has_failed
+            and self._failed is None
             and not self._clock.is_stopped
         ):
             task = self._tasks[len(self._futures)]
-            future = None if _is_too_late(task) else _handed_over(self._executor, task)
+            future = None if self._is_too_late(task) else _handed_over(self._executor, task)
             self._futures.append(future)
             if future is not None:
                 if future.done():  # It ran in this process: its outcome first.
@@ -84,15 +87,14 @@ class Relay:
         future = self._futures[number]
         return future is None or future.done()
 
+    def _is_too_late(self, task: Task) -> bool:
+        until = task.effort.deadline
+        return until is not None and time.time() + seconds_on_the_way(task.problem, self._executor) >= until
 
-def seconds_on_the_way(problem: Problem) -> float:
-    """Return how long a task on a problem may be on its way to another process."""
-    return SECONDS_AN_OPTION * option_count(problem)
 
-
-def _is_too_late(task: Task) -> bool:
-    until = task.effort.deadline
-    return until is not None and time.time() + seconds_on_the_way(task.problem) >= until
+def seconds_on_the_way(problem: Problem, executor: Executor) -> float:
+    """Return how long a task on a problem may be on its way to where it runs: none in this process."""
+    return 0.0 if isinstance(executor, InlineExecutor) else SECONDS_AN_OPTION * option_count(problem)
 
 
 def _handed_over(executor: Executor, task: Task) -> Future[Outcome]:

@@ -28,6 +28,7 @@ from scheduler.verify import fixed_conflicts, violations
 # The last one is for what is still open when the others have left some of their time.
 QUICK_PASSES = (True, False, False)
 LEAST_REST = 0.05
+# A level has time for the way to its largest component, and for twice as much work there.
 LEAST_WAYS = 3.0
 NEWS_SECONDS = 0.5
 # Levels that took less than their share leave some of it to the first one that is still open.
@@ -206,8 +207,8 @@ class _Run:
         self._tell(ascent, done=False)
         before = self.clock.left()
         # Else what is far away is too late on the first level, and its time goes to the last one.
-        farthest = max((seconds_on_the_way(part.problem) for part in ascent.open_parts()), default=0.0)
-        share = self.clock.level_share(len(self.problem.objectives) - ascent.level, LEAST_WAYS * farthest)
+        ways = (seconds_on_the_way(part.problem, self.executor) for part in ascent.open_parts())
+        share = self.clock.level_share(len(self.problem.objectives) - ascent.level, LEAST_WAYS * max(ways, default=0.0))
         for quick in QUICK_PASSES:
             rest = share - (before - self.clock.left())
             still_open = len(ascent.open_parts())
@@ -237,7 +238,8 @@ class _Run:
         plans = [plan for plan in self._restarts(part) if within_limits(part, plan)]
         if plans:
             return max(plans, key=lambda plan: standing(part, plan))
-        effort = self.clock.efforts(self.clock.level_share(len(part.objectives) + 1), [1.0])[0]
+        least_s = LEAST_WAYS * seconds_on_the_way(part, self.executor)
+        [effort] = self.clock.efforts(self.clock.level_share(len(part.objectives) + 1, least_s), [1.0])
         task = Task(part, part.objectives[0], (), None, effort, self.seed)
         [outcome] = Relay(self.executor, [task], self.clock, self.news.poll).outcomes()
         if outcome is None:
