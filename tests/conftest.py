@@ -9,7 +9,8 @@ import hypothesis
 import pytest
 from fastapi import FastAPI
 from sqlalchemy.engine import URL
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
 
 from app.core.garbage import importing
 
@@ -159,6 +160,14 @@ async def owner(settings: Settings, empty: Callable[[], None], engines: KeptEngi
     yield engine
     await engine.dispose()
     empty()
+
+
+@pytest.fixture
+async def superuser(database: str) -> AsyncIterator[AsyncEngine]:
+    """An engine of the server's superuser on the worker's database: no trigger stops it, and it sees what others do."""
+    engine = create_async_engine(server.secret(server.address(database)).get_secret_value(), poolclass=NullPool)
+    yield engine
+    await engine.dispose()
 
 
 @pytest.fixture

@@ -43,6 +43,7 @@ from app.crisis.telling import tell_displaced, tell_leaders
 from app.identity.actor import Actor
 from app.identity.models import Role
 
+COUNTERED = "crisis_order_countered"
 RELEASABLE = frozenset({OrderStatus.ISSUED, OrderStatus.ACCEPTED})
 """Orders that may be released, as long as their campaign has not begun."""
 
@@ -147,9 +148,9 @@ async def counter_order(
     pending = await pending_of(session, order)
     await lock_for(session, crisis, [order], pending)
     issued = snapshot(order)
-    await outside.free_campaign(order, BookingStatus.DECLINED, "crisis_order_countered")
+    await outside.free_campaign(order, BookingStatus.DECLINED, COUNTERED)
     answered = await _answered(outside, order, OrderStatus.COUNTERED, issued, command)
-    await let_stand(outside, orders, pending, "crisis_order_countered")
+    await let_stand(outside, orders, pending, COUNTERED)
     return answered
 
 

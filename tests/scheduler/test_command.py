@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from scheduler.baselines import BASELINES
 from scheduler.command import main
+from scheduler.objectives import plain_bound, value
 from scheduler.problem import Demand, Fixed, Movable, Option, Problem, Window
 from scheduler.solution import Solution
 from scheduler.solve import solve
@@ -163,7 +165,11 @@ def test_a_contested_problem_ends_in_time_with_a_plan(small: Path) -> None:
     seconds = time.monotonic() - began
     assert (done.returncode, done.stderr) == (0, "")
     assert seconds < 3 + 2 + max(starting, seconds_to_start(small))
-    assert violations(contested, Solution.from_json(output.read_text())) == []
+    solution = Solution.from_json(output.read_text())
+    assert violations(contested, solution) == []
+    least = max(value(contested, baseline(contested), "weight:1") for baseline in BASELINES.values())
+    assert solution.levels[0].value >= least
+    assert solution.levels[0].bound < plain_bound(contested, "weight:1"), "its tasks have been at work"
 
 
 def test_a_contested_problem_has_a_good_plan() -> None:

@@ -100,7 +100,7 @@ def test_whatever_a_process_fails_with_is_an_engine_error(error: Exception, says
 
 
 def workers_of(pid: int) -> list[psutil.Process]:
-    """Return the processes of a solve's pool: they are forked by a clean process, which is a child as they are not."""
+    """Return the processes of a solve's pool, which are its grandchildren: a clean process forks them."""
     return [child for child in psutil.Process(pid).children(recursive=True) if child.ppid() != pid]
 
 
@@ -187,10 +187,13 @@ def test_a_process_that_ends_while_it_hands_over_a_result_keeps_nobody_waiting()
 def fail_beside_a_long_task() -> None:
     with SolverPool(2) as pool:
         pool.wait_until_loaded()
-        pool.executor.submit(time.sleep, 600)
+        long = pool.executor.submit(time.sleep, 250)
+        wait_until(long.running, seconds=60, what="the long task")
         raise KeyError
 
 
 def test_an_error_does_not_wait_for_what_still_runs() -> None:
+    began = time.monotonic()
     with pytest.raises(KeyError):
         fail_beside_a_long_task()
+    assert time.monotonic() - began < 200

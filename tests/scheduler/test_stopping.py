@@ -77,7 +77,7 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
     assert time.monotonic() - began < STOPPING_SECONDS
     # Between the two it may have come to its end: then the plan is there, and the second may end what is left of it.
     assert code in {130, 0, -signal.SIGTERM}
-    assert solving.output.exists() == (code != 130)
+    assert code == 130 or solving.output.exists()
 
 
 def test_the_second_signal_exits_with_130(monkeypatch: pytest.MonkeyPatch) -> None:

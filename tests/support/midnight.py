@@ -5,14 +5,15 @@ from datetime import datetime, time, timedelta
 
 from app.core.clock import SITE_ZONE, now, today
 
-LONGEST_TEST = timedelta(seconds=60)
+LONG_ENOUGH = timedelta(seconds=60)
+"""Nearly every test is over by then."""
 LEEWAY_SECONDS = 1.0
 """A sleep goes by another clock than the day does."""
 
 
 async def away_from_midnight() -> None:
-    """Wait until the day at the sites does not end before the test."""
+    """Wait for the new day where the old one is about to end at the sites."""
     tomorrow = datetime.combine(today() + timedelta(days=1), time(), SITE_ZONE)
     left = tomorrow - now()
-    if left < LONGEST_TEST:
+    if left < LONG_ENOUGH:
         await asyncio.sleep(left.total_seconds() + LEEWAY_SECONDS)

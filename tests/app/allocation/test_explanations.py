@@ -176,7 +176,7 @@ async def test_a_failing_engine_is_a_refusal_to_be_tried_again(
 
 
 async def test_no_transaction_is_open_while_the_engine_is_asked(
-    world: World, rounds: Rounds, owner: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+    world: World, rounds: Rounds, superuser: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = await contest(world)
     _, run = await planned_by_greed(rounds, world)
@@ -184,7 +184,7 @@ async def test_no_transaction_is_open_while_the_engine_is_asked(
     seen: list[int] = []
 
     async def looks_first(*given: Any, **options: Any) -> Any:
-        async with owner.connect() as connection:
+        async with superuser.connect() as connection:
             seen.append(int(await connection.scalar(idle) or 0))
         return await asked(*given, **options)
 

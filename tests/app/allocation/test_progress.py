@@ -100,7 +100,7 @@ async def test_progress_is_told_as_it_is_stored_and_the_stream_ends_with_the_run
 
 @pytest.mark.parametrize("suffix", ["/progress", ""])
 async def test_nothing_is_held_open_while_a_run_is_followed(
-    served: httpx.AsyncClient, world: World, rounds: Rounds, owner: AsyncEngine, suffix: str
+    served: httpx.AsyncClient, world: World, rounds: Rounds, superuser: AsyncEngine, suffix: str
 ) -> None:
     await contest(world)
     run_id = await rounds.solve(await rounds.closed())
@@ -112,7 +112,7 @@ async def test_nothing_is_held_open_while_a_run_is_followed(
         seen = []
         for _ in range(8):
             await asyncio.sleep(0.15)
-            async with owner.connect() as connection:
+            async with superuser.connect() as connection:
                 seen.append(await connection.scalar(held))
         assert seen == [0] * 8
         answer = await served.get(f"/v1/runs/{run_id}", headers=rounds.headers)
@@ -146,7 +146,7 @@ async def test_a_stream_of_which_only_the_head_is_asked_ends_at_once(
 
 @asynccontextmanager
 async def streams(client: httpx.AsyncClient, path: str, rounds: Rounds, *, count: int) -> AsyncIterator[None]:
-    """Follow a run so many times at once, each of which has had its first look."""
+    """Follow a run so many times at once, each of which has begun."""
     looked = asyncio.Semaphore(0)
 
     async def follow() -> None:

@@ -13,7 +13,6 @@ from tests.support.world import day
 pytestmark = pytest.mark.database
 
 
-@pytest.mark.timeout(300)
 async def test_a_freed_place_goes_to_the_best_passes_on_and_is_taken(room: Room, worker: asyncio.Event) -> None:
     """`strong` has three points and came last; `early` and `late` have two each and came in that order."""
     booking = await room.book("holder")

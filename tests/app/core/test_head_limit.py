@@ -182,7 +182,6 @@ async def test_an_answer_and_the_next_request_may_take_longer() -> None:
 
 
 @pytest.mark.database
-@pytest.mark.timeout(300)
 async def test_the_service_is_served_so(settings: Settings, tmp_path: Path) -> None:
     assert settings.database_url is not None
     with Api(settings.database_url.get_secret_value(), tmp_path / "api.log") as api:

@@ -62,7 +62,6 @@ def lines_of(log: Path) -> list[dict[str, Any]]:
     return found
 
 
-@pytest.mark.timeout(300)
 def test_a_request_is_one_line_and_nothing_confidential_is_in_any(talkative: str, tmp_path: Path) -> None:
     member, coordinator, startup_id = asyncio.run(make_keys(talkative))
     url = make_url(server.secret(server.address(talkative, APPLICATION_ROLE)).get_secret_value())

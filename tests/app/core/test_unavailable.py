@@ -11,13 +11,12 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.core.database import transaction
 from app.core.http import _from_database
 from app.core.settings import Settings
 from app.main import create_app
-from tests.support import server
 from tests.support.world import World
 
 BODY = {"kind": "startup", "name": "New"}
@@ -74,14 +73,6 @@ async def served(settings: Settings, **changed: Any) -> AsyncIterator[tuple[Fast
 @pytest.fixture
 async def key(world: World) -> Mapping[str, str]:
     return await world.coordinator()
-
-
-@pytest.fixture
-async def superuser(database: str) -> AsyncIterator[AsyncEngine]:
-    """An engine of the role that sees and ends all connections."""
-    engine = create_async_engine(server.secret(server.address(database)).get_secret_value())
-    yield engine
-    await engine.dispose()
 
 
 async def ask(engine: AsyncEngine, question: str) -> int:

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.bookings.errors import BookingRefused, OtherCdmo, OwnDays, SamePlace
 from app.cli import main
 from app.core.settings import Settings
-from app.crisis import report_wording
+from app.crisis import notice_wording, report_wording
 from app.crisis.amendment_activation import REASON
 from app.crisis.order_schemas import CounterReason
 from app.crisis.plan_schemas import ReplanReason
@@ -29,6 +29,9 @@ from tests.app.crisis.conftest import CONTESTED_TARGET, Crises, contested, iso, 
 from tests.support.world import World
 
 pytestmark = pytest.mark.database
+
+SOURCE = "".join(path.read_text(encoding="utf-8") for path in Path(report_wording.__file__).parent.glob("*.py"))
+"""All that is written of crises, where each step that is recorded is named."""
 
 
 async def ended(crises: Crises, world: World, **given: Any) -> tuple[str, Any]:
@@ -177,9 +180,8 @@ async def test_the_command_line_writes_it(
 
 
 def test_every_step_of_a_crisis_has_words() -> None:
-    written = "".join(path.read_text(encoding="utf-8") for path in Path(report_wording.__file__).parent.glob("*.py"))
     steps = set(
-        re.findall(r'"((?:crisis|crisis_plan|crisis_order|crisis_power|displacement|restoration)\.[a-z_]+)"', written)
+        re.findall(r'"((?:crisis|crisis_plan|crisis_order|crisis_power|displacement|restoration)\.[a-z_]+)"', SOURCE)
     )
     assert len(steps) > 30
     assert steps - set(CODES) == set()
@@ -191,8 +193,9 @@ def every_reason() -> set[str]:
     of_a_move = (SamePlace, OwnDays, OtherCdmo)
     kinds: list[type[BookingRefused]] = [BookingRefused, *BookingRefused.__subclasses__()]
     refused = [kind.type for kind in kinds if kind not in of_a_move]
-    by_hand = {*CounterReason, *ReplanReason, *Unavailable, *ends}
-    return by_hand | {DISPLACED, REASON, UNNEEDED, "silence"} | {one.replace("-", "_") for one in refused}
+    given = {*CounterReason, *ReplanReason, *Unavailable, *ends, DISPLACED, REASON, UNNEEDED, "ledger_fault"}
+    written = set(re.findall(r'reason(?:_code)?="([a-z_]+)"', SOURCE)) | set(notice_wording.REASONS)
+    return given | written | {one.replace("-", "_") for one in refused}
 
 
 def test_every_coded_reason_has_words_in_both_languages() -> None:
@@ -202,4 +205,5 @@ def test_every_coded_reason_has_words_in_both_languages() -> None:
     for code in REASONS:
         english, french = (reason_told(code, language) for language in ReportLanguage)
         assert "_" not in english + french
-        assert french != code
+        assert english
+        assert french not in {code, english}

@@ -179,7 +179,6 @@ def logged(settings: Settings, issuer: Issuer, log: Path, tokens: list[str]) -> 
     return [one.status_code for one in told]
 
 
-@pytest.mark.timeout(300)
 async def test_no_log_holds_a_token(settings: Settings, startup: Organisation, issuer: Issuer, tmp_path: Path) -> None:
     log, tokens = tmp_path / "api.log", [issuer.token(), issuer.token(aud="elsewhere"), issuer.token("ec") + "x"]
     assert await asyncio.to_thread(logged, settings, issuer, log, tokens) == [200, 401, 401]

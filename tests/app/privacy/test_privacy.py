@@ -27,13 +27,13 @@ from app.identity.models import OrganisationKind, Person, Role
 from app.privacy.errors import AlreadyErased, ErasureRefused
 from app.privacy.models import ErasureReason
 from app.privacy.service import erase_person, forget_past
-from tests.app.audit.conftest import sessions, superuser
+from tests.app.audit.conftest import sessions
 from tests.app.audit.trails import exported, faults, seal_all
 from tests.support.world import World, day
 
 pytestmark = pytest.mark.database
 
-__all__ = ["sessions", "superuser"]
+__all__ = ["sessions"]
 
 NAME, EMAIL = "Ada Canaria", "ada.canaria@example.org"
 Headers = Mapping[str, str]
