@@ -25,7 +25,7 @@ from app.catalogue.router import router as catalogue
 from app.core import http, logs, problem_docs, tracing
 from app.core.body_limit import FORM_BYTES, BodyLimit
 from app.core.database import make_engine, make_session_factory
-from app.core.garbage import keep_what_was_loaded
+from app.core.garbage import keep_what_was_loaded, keeping_what_serving_leaves
 from app.core.gauges import Gauges
 from app.core.head import HeadAlone, HeadAsGet
 from app.core.rate_limit import RateLimit, policies
@@ -177,7 +177,7 @@ def create_app(settings: Settings | None = None, tracer: "TracerProvider | None"
         _equip(app, settings, engine)
         keep_what_was_loaded()
         uses: KeyUses = app.state.key_uses
-        async with uses.written_regularly():
+        async with uses.written_regularly(), keeping_what_serving_leaves():
             yield
         await engine.dispose()
         await tracing.shut_down(tracer)

@@ -100,7 +100,7 @@ async def activate(session: AsyncSession, actor: Actor, crisis_id: UUID) -> Cris
 
 async def signed_plan(session: AsyncSession, crisis: Crisis) -> tuple[CrisisPlan, UUID]:
     """Return the plan that both have signed, and the organisation for which the authority has."""
-    plan = next((one for one in await repository.plans_of(session, crisis.id) if one.status is PlanStatus.SIGNED), None)
+    plan = next(iter(await repository.plans_of(session, crisis.id, {PlanStatus.SIGNED})), None)
     if plan is None:
         raise StateConflict("This crisis has no signed plan.")
     signatures = (await repository.signatures_of(session, [plan.id]))[plan.id]

@@ -51,7 +51,7 @@ async def take_up_amendment(session: AsyncSession, run: Run) -> None:
     crisis = await repository.lock_crisis(session, run.crisis_id)
     if crisis is None or crisis.status is not CrisisStatus.ACTIVE:
         return
-    is_open = any(one.status in OPEN for one in await repository.plans_of(session, crisis.id))
+    is_open = bool(await repository.plans_of(session, crisis.id, OPEN))
     if run.state is not RunState.SUCCEEDED and is_open:
         return
     asked = Amending.model_validate(run.references[AMENDMENT])

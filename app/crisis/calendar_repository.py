@@ -184,6 +184,8 @@ async def units_named(
 
 async def bookings_by_id(session: AsyncSession, booking_ids: Collection[UUID]) -> dict[UUID, Booking]:
     """Return these bookings as they are now, by identifier."""
+    if not booking_ids:
+        return {}
     statement = select(Booking).where(col(Booking.id).in_(list(booking_ids)))
     rows = await session.scalars(statement.execution_options(populate_existing=True))
     return {booking.id: booking for booking in rows}

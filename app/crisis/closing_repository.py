@@ -32,6 +32,8 @@ async def failure_causes(session: AsyncSession, crisis_id: UUID) -> dict[UUID, F
 
 async def names_of(session: AsyncSession, organisation_ids: Collection[UUID]) -> dict[UUID, str]:
     """Return the names of organisations by identifier."""
+    if not organisation_ids:
+        return {}
     statement = select(col(Organisation.id), col(Organisation.name)).where(
         col(Organisation.id).in_(list(organisation_ids))
     )

@@ -146,11 +146,10 @@ async def supersede(
 ) -> None:
     """Set aside the plans of a crisis that are in one of these statuses."""
     await session.flush()
-    for plan in await repository.plans_of(session, crisis.id):
-        if plan.status in statuses:
-            before = snapshot(plan)
-            plan.status = PlanStatus.SUPERSEDED
-            await record(session, author, "crisis_plan.superseded", plan, before=before)
+    for plan in await repository.plans_of(session, crisis.id, statuses):
+        before = snapshot(plan)
+        plan.status = PlanStatus.SUPERSEDED
+        await record(session, author, "crisis_plan.superseded", plan, before=before)
 
 
 async def back_to_planning(

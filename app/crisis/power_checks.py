@@ -58,7 +58,7 @@ async def require_power_for(
     PowerLacking
         If there is none.
     """
-    signed = signed_tiers(await repository.plans_of(session, crisis.id)) if giving_way else {}
+    signed = signed_tiers(await repository.plans_of(session, crisis.id, {PlanStatus.ACTIVATED})) if giving_way else {}
     tiers = [Tier(order.tier), *(signed[booking_id] for booking_id in giving_way)]
     start_on = span_of(order.period).start_on
     await _grounds(session, crisis, [Call(order.unit_id, tier, start_on) for tier in tiers])

@@ -31,6 +31,7 @@ from app.crisis.schemas import CrisisFilter
 from app.identity.models import Organisation, OrganisationKind, Person, Role
 
 ENDED = frozenset({CrisisStatus.STOOD_DOWN, CrisisStatus.EXPIRED})
+ALL_PLANS = frozenset(PlanStatus)
 
 
 async def get_crisis(session: AsyncSession, crisis_id: UUID) -> Crisis | None:
@@ -134,9 +135,15 @@ async def page_plans(session: AsyncSession, crisis_id: UUID, paging: PageQuery) 
     return await fetch_page(session, statement, paging, [(col(CrisisPlan.id), UUID)])
 
 
-async def plans_of(session: AsyncSession, crisis_id: UUID) -> list[CrisisPlan]:
-    """Return all plans of a crisis, in the order in which they were made, as they are now."""
-    statement = select(CrisisPlan).where(col(CrisisPlan.crisis_id) == crisis_id).order_by(col(CrisisPlan.id))
+async def plans_of(
+    session: AsyncSession, crisis_id: UUID, statuses: Collection[PlanStatus] = ALL_PLANS
+) -> list[CrisisPlan]:
+    """Return the plans of a crisis in these statuses, in the order in which they were made, as they are now."""
+    statement = (
+        select(CrisisPlan)
+        .where(col(CrisisPlan.crisis_id) == crisis_id, col(CrisisPlan.status).in_(list(statuses)))
+        .order_by(col(CrisisPlan.id))
+    )
     return list(await session.scalars(statement.execution_options(populate_existing=True)))
 
 
@@ -223,8 +230,10 @@ async def page_displacements(
 
 async def displacements_of_orders(session: AsyncSession, order_ids: Sequence[UUID]) -> dict[UUID, list[Displacement]]:
     """Return the displacements that each of these orders causes."""
-    statement = select(Displacement).where(col(Displacement.order_id).in_(order_ids)).order_by(col(Displacement.id))
     found: dict[UUID, list[Displacement]] = defaultdict(list)
+    if not order_ids:
+        return found
+    statement = select(Displacement).where(col(Displacement.order_id).in_(order_ids)).order_by(col(Displacement.id))
     for displacement in await session.scalars(statement):
         found[displacement.order_id].append(displacement)
     return found

@@ -10,6 +10,8 @@ import httpx
 from seed.demo.service import DemoFailed, Service
 
 Json = dict[str, Any]
+LOOK_SECONDS = 1.0
+"""Between two looks at a run, which takes seconds: whoever waits should not keep others from being served."""
 
 
 class Person:
@@ -68,7 +70,7 @@ class Person:
                 return run
             if run["state"] in {"failed", "cancelled"}:
                 raise DemoFailed(f"the run {run['state']}: {run.get('error')}")
-            time.sleep(0.3)
+            time.sleep(LOOK_SECONDS)
         raise DemoFailed(f"the run has not ended after {seconds:.0f} s")
 
     @staticmethod

@@ -23,12 +23,12 @@ from app.cli import main
 from app.core.database import SessionFactory, transaction
 from app.core.model import metadata
 from app.core.settings import Settings
-from tests.app.audit.conftest import sessions, superuser
+from tests.app.audit.conftest import sessions
 from tests.app.audit.trails import seal_all, spoil, write
 
 pytestmark = pytest.mark.database
 
-__all__ = ["sessions", "superuser"]
+__all__ = ["sessions"]
 
 Creneau = Callable[..., tuple[int, str, str]]
 
