@@ -14,7 +14,6 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.core import metrics
-from app.core.courtesy import begin_flight
 from app.core.security_headers import SecurityHeaders
 from app.core.tenancy import NOBODY, acting_for
 
@@ -86,13 +85,11 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                flight.leave()
                 own = [*message.get("headers", []), *noted.headers]
                 added = self.security.beside(own, scope["headers"])
                 message["headers"] = [*own, *added, (HEADER, request_id.encode())]
             await send(message)
 
-        flight = begin_flight()
         metrics.IN_PROGRESS.inc()
         with structlog.contextvars.bound_contextvars(request_id=request_id), acting_for(NOBODY):
             try:
@@ -103,7 +100,6 @@ class RequestContext:
                     raise  # half an answer is out already: the server cuts the connection
                 await response(scope, receive, send_with_headers)
             finally:
-                flight.leave()
                 metrics.IN_PROGRESS.dec()
                 _account_for(scope, noted, status or 500, time.perf_counter() - started)
                 _notes.reset(token)

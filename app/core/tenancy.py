@@ -15,7 +15,6 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.core.courtesy import give_way
 from app.core.driver import Driver, driver_of
 
 SERVICE_ROLE = "creneau_service"
@@ -152,14 +151,12 @@ async def go_across(session: AsyncSession) -> None:
 async def keep_to_drills(session: AsyncSession) -> None:
     """Let the rest of the session's transaction write what belongs to drills, and nothing else: the database refuses.
 
-    It gives way to requests that do not. Nothing that is asked for later in the transaction takes this back; the next
-    one begins as any other.
+    Nothing that is asked for later in the transaction takes this back; the next one begins as any other.
     """
     await session.flush()
     driver = await driver_of(session)
     await driver.execute(f"SET LOCAL ROLE {DRILL_ROLE}")
     session.info[_DRILL] = session.sync_session.get_transaction()
-    await give_way(session)
 
 
 def is_kept_to_drills(session: AsyncSession) -> bool:

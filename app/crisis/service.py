@@ -11,7 +11,6 @@ from app.audit.author import Author
 from app.audit.service import record, record_all, snapshot
 from app.capacity.occupancy import span_of
 from app.core.clock import today
-from app.core.courtesy import give_way
 from app.core.errors import FieldFault, Invalid, NotFound, StateConflict
 from app.core.model import period
 from app.core.preconditions import require_seen
@@ -288,8 +287,6 @@ async def get_crisis(session: AsyncSession, actor: Actor, crisis_id: UUID) -> Cr
             crisis = await repository.get_crisis(session, crisis_id)
     if crisis is None:
         raise NotFound.of("crisis", crisis_id)
-    if crisis.mode is CrisisMode.DRILL:
-        await give_way(session)
     return crisis
 
 
